@@ -1,0 +1,47 @@
+# Everything runs in a virtual environment of its own; Python 3.11 or later is all it takes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help demo test regression lint format bench clean
+help:
+	@echo "make demo        synthetic tilt series through the whole chain: table, picture, SQL bank"
+	@echo "make test        all tests but the minutes-long ones"
+	@echo "make regression  the minutes-long ones: published reconstructions from published projections"
+	@echo "make lint        style and types"
+	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[all]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
+demo: $(VENV)/installed
+	rm -rf demo
+	$(BIN)/aet demo --out demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -m "not slow" tests
+
+regression: $(VENV)/installed
+	$(BIN)/python -m pytest -m slow tests
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
