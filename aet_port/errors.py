@@ -1,0 +1,56 @@
+"""The errors of the package: each one names its subject, what was found, and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AetError(Exception):
+    """Base of every error a user can cause and mend; the command line prints it on one line."""
+
+
+class InputError(AetError, ValueError):
+    """An argument or array that cannot be used.
+
+    Parameters
+    ----------
+    subject
+        The argument (and, where it has one, the file) that is wrong.
+    found
+        What was found there.
+    expected
+        What would have been accepted, or what to do about it.
+    """
+
+    def __init__(self, subject: str, found: str, expected: str) -> None:
+        self.subject, self.found, self.expected = subject, found, expected
+        super().__init__(f"{subject}: found {found}; expected {expected}")
+
+
+class DataFileError(InputError):
+    """A file that is missing, unreadable, truncated or holds something else than it should."""
+
+    def __init__(self, path: str | Path, found: str, expected: str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), found, expected)
+
+
+class OutputError(AetError, OSError):
+    """A result that could not be written; nothing was left half-written."""
+
+    def __init__(self, path: str | Path, reason: str, advice: str) -> None:
+        self.path = Path(path)
+        super().__init__(f"{path}: could not be written ({reason}); {advice}")
+
+
+class CheckpointError(DataFileError):
+    """A checkpoint that belongs to another run or cannot be read."""
+
+
+class MissingDependencyError(AetError, ImportError):
+    """An optional library that a function needs is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional library; install it with: pip install 'aet-port[{extra}]'"
+        )

@@ -1,0 +1,85 @@
+"""Coarse pieces of work on threads or on a cluster, with the same result for any number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from aet_port.errors import InputError, MissingDependencyError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def available_threads() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_threads(threads: int | None) -> int:
+    """``threads`` as a positive number; all available cores if None.
+
+    Raises
+    ------
+    InputError
+        If it is below one.
+    """
+    if threads is None:
+        return available_threads()
+    if threads < 1:
+        raise InputError("threads", str(threads), "a whole number of at least 1")
+    return int(threads)
+
+
+def map_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> list[Result]:
+    """``[function(item) for item in items]`` on ``threads`` threads, results in order."""
+    if threads == 1 or len(items) < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, items))
+
+
+def chunks(n: int, size: int) -> list[tuple[int, int]]:
+    """Half-open ranges of at most ``size`` that cover ``0 .. n - 1``."""
+    return [(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def map_tasks(
+    function: Callable[[Item], Result], items: Sequence[Item], scheduler: str | None = None
+) -> list[Result]:
+    """Independent pieces of work, here one after the other or on the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    function
+        A function of a module, so that workers can import it; it may use threads itself.
+    items
+        One argument for each piece; files they name must be seen by every worker.
+    scheduler
+        Address of a Dask scheduler, such as ``tcp://host:8786``; None works here.
+
+    Raises
+    ------
+    MissingDependencyError
+        If a scheduler is named and ``distributed`` is not installed.
+    InputError
+        If no scheduler answers at the address.
+    """
+    if scheduler is None:
+        return [function(item) for item in items]
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingDependencyError("a Dask scheduler", "cluster") from error
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "scheduler", f"no answer at {scheduler}", "the address of a running dask scheduler"
+        ) from error
+    with client:
+        return list(client.gather(client.map(function, list(items), pure=False)))

@@ -1,0 +1,65 @@
+"""Progress of long work: a bar on a terminal, a plain log line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LOG_EVERY = 10.0  # seconds between plain log lines
+
+
+class Reporter:
+    """Counts steps of one task; made by :func:`progress`."""
+
+    def __init__(self, title: str, total: int, bar: Progress | None) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self._bar = bar
+        self._task = bar.add_task(title, total=total, note="") if bar else None
+        self._last = time.monotonic()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Record ``steps`` more; ``note`` (an R factor, a count) stands beside the bar."""
+        self.done += steps
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=steps, note=note)
+        elif time.monotonic() - self._last > LOG_EVERY or self.done == self.total:
+            self._last = time.monotonic()
+            print(
+                f"{self.title}: {self.done}/{self.total} {note}".rstrip(),
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+class _Silent(Reporter):
+    def __init__(self) -> None:
+        self.done = 0
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+
+
+@contextmanager
+def progress(title: str, total: int, enabled: bool = True) -> Iterator[Reporter]:
+    """Context in which ``total`` steps of a task named ``title`` are reported on standard error."""
+    console = Console(stderr=True)
+    if not enabled:
+        yield _Silent()
+    elif console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=console) as bar:
+            yield Reporter(title, total, bar)
+    else:
+        yield Reporter(title, total, None)
