@@ -1,0 +1,23 @@
+"""Readers and writers of the formats users have."""
+
+from aet_port.io.atoms import read_model, write_model
+from aet_port.io.tilt_series import (
+    read_angles,
+    read_images,
+    read_tilt_series,
+    write_angles,
+    write_tilt_series,
+)
+from aet_port.io.volumes import read_volume, write_volume
+
+__all__ = [
+    "read_angles",
+    "read_images",
+    "read_model",
+    "read_tilt_series",
+    "read_volume",
+    "write_angles",
+    "write_model",
+    "write_tilt_series",
+    "write_volume",
+]

@@ -1,0 +1,305 @@
+"""Arrays in .npy, MRC and TIFF files as they are stored; volumes and tilt series build on it.
+
+MRC and TIFF hold sections (or pages) of rows y and columns x, so a file's array has the axes
+(section, y, x). The callers turn it; nothing here does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.errors import AetError, DataFileError, InputError
+from aet_port.io.files import write_whole
+
+MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali")
+TIFF_SUFFIXES = (".tif", ".tiff")
+LABEL = "aet-port: sections z, rows y, columns x; origin is voxel (0, 0, 0)"
+_SAME_LENGTH = 1e-4  # relative; MRC keeps cell lengths in single precision, IMOD rounds further
+
+
+def existing_file(path: str | Path, expected: str) -> Path:
+    """``path`` if it is a file.
+
+    Raises
+    ------
+    DataFileError
+        If there is nothing, or something else than a file.
+    """
+    found = Path(path)
+    if found.is_dir():
+        raise DataFileError(found, "a folder", expected)
+    if not found.is_file():
+        raise DataFileError(found, "no such file", expected)
+    return found
+
+
+def reason(error: BaseException) -> str:
+    """One short line that says what went wrong in a library."""
+    return short(str(error)) or type(error).__name__
+
+
+def short(text: str) -> str:
+    """``text`` on one line of at most 120 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+@contextmanager
+def reading(path: str | Path, expected: str) -> Iterator[None]:
+    """Turn whatever a reading library raises, or warns of, into one :class:`DataFileError`.
+
+    A warning of a reader means that something in the file was skipped or guessed, so it is an
+    error here; warnings about the library's own code (deprecations) are not about the data.
+    """
+    about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for category in about_code:
+                warnings.simplefilter("ignore", category)
+            # The display format of a date is not data.
+            warnings.filterwarnings("ignore", message="mat_to_datetime: Ignoring 'fmt'")
+            yield
+    except AetError:
+        raise
+    except PermissionError as error:
+        raise DataFileError(path, "no permission to read", expected) from error
+    except Exception as error:  # libraries raise every kind; the cause stays attached
+        raise DataFileError(path, f"unreadable contents ({reason(error)})", expected) from error
+
+
+def real_array(path: str | Path, array: NDArray, expected: str) -> NDArray:
+    """``array`` in native byte order if it holds real numbers (or logicals).
+
+    Raises
+    ------
+    DataFileError
+        For complex numbers, text or anything else.
+    """
+    if array.dtype.kind not in "biuf":
+        raise DataFileError(path, f"an array of type {array.dtype}", expected)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+@dataclass(frozen=True)
+class Sections:
+    """What an MRC or TIFF file holds.
+
+    Parameters
+    ----------
+    array
+        As stored: (section, y, x), or (y, x) for a single section.
+    size
+        Length of one pixel along x, y, z in angstrom; 0 where the file does not say.
+    origin
+        Position of voxel (0, 0, 0) in angstrom; None where the file does not say.
+    """
+
+    array: NDArray
+    size: tuple[float, float, float]
+    origin: NDArray[np.float64] | None
+
+    def common_size(self, path: str | Path, axes: int) -> float | None:
+        """The pixel size in angstrom, equal along the first ``axes`` axes; None if not stored.
+
+        Raises
+        ------
+        DataFileError
+            If the axes differ.
+        """
+        sizes = self.size[:axes]
+        if not all(np.isfinite(s) and s > 0 for s in sizes):
+            return None
+        if max(sizes) - min(sizes) > _SAME_LENGTH * max(sizes):
+            found = " x ".join(f"{s:.6g}" for s in sizes)
+            raise DataFileError(
+                path, f"pixels of {found} angstrom", "the same length along every axis"
+            )
+        return sizes[0]
+
+
+def read_npy(path: str | Path, expected: str) -> NDArray:
+    """The array of a .npy file.
+
+    Raises
+    ------
+    DataFileError
+        If it is missing, truncated, or not a plain array of real numbers.
+    """
+    found = existing_file(path, expected)
+    with reading(found, expected):
+        array = np.load(found, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise DataFileError(found, "an archive of several arrays", "a .npy file with one array")
+    return real_array(found, array, expected)
+
+
+def read_mrc(path: str | Path, expected: str) -> Sections:
+    """Sections of an MRC file, its axes put in the order (section z, row y, column x).
+
+    Raises
+    ------
+    DataFileError
+        If it is missing, truncated, longer than its header says, or not MRC.
+    """
+    import mrcfile
+
+    found = existing_file(path, expected)
+    with reading(found, expected), mrcfile.open(found, mode="r", permissive=False) as mrc:
+        array, header = mrc.data, mrc.header
+        size = tuple(float(mrc.voxel_size[axis]) for axis in "xyz")
+        origin = np.array([header.origin[axis] for axis in "xyz"], dtype=np.float64)
+        ours = any(label.startswith("aet-port") for label in mrc.get_labels())
+        stored = [int(header.maps), int(header.mapr), int(header.mapc)]
+    if array.ndim == 3 and sorted(stored) == [1, 2, 3]:
+        array = array.transpose([stored.index(axis) for axis in (3, 2, 1)])
+    # Most programs leave the origin at zero without meaning a corner.
+    known = origin if ours or origin.any() else None
+    return Sections(real_array(found, array, expected), size, known)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _log_is_error(path: Path, logger_name: str, expected: str) -> Iterator[None]:
+    """What a library only logs (tifffile: pages missing, data cut off) is an error here too."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = records.append  # type: ignore[method-assign, assignment]
+    logger = logging.getLogger(logger_name)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+    if records:
+        found = f"unreadable contents ({short(records[0].getMessage())})"
+        raise DataFileError(path, found, expected)
+
+
+def read_tiff(path: str | Path, expected: str) -> Sections:
+    """Pages of a TIFF stack, (page, row y, column x).
+
+    Raises
+    ------
+    DataFileError
+        If it is missing, truncated, in colour, or holds several series.
+    """
+    import tifffile
+
+    found = existing_file(path, expected)
+    with (
+        reading(found, expected),
+        _log_is_error(found, "tifffile", expected),
+        tifffile.TiffFile(found) as tiff,
+    ):
+        if len(tiff.series) != 1 or "S" in tiff.series[0].axes:
+            kind = f"{len(tiff.series)} series" if len(tiff.series) != 1 else "colour pages"
+            raise DataFileError(found, kind, "one stack of grey pages")
+        array = tiff.series[0].asarray()
+        text = tiff.pages.first.description
+    length, origin = 0.0, None
+    if '"voxel_size_angstrom"' in text:
+        with reading(found, "voxel_size_angstrom and origin_angstrom as numbers"):
+            notes = json.loads(text)
+            length = float(notes["voxel_size_angstrom"])
+            if "origin_angstrom" in notes:
+                origin = np.array(notes["origin_angstrom"], dtype=np.float64)
+    return Sections(real_array(found, array, expected), (length, length, length), origin)
+
+
+def single_precision(name: str, array: NDArray) -> NDArray[np.float32]:
+    """``array`` rounded to single precision, all that an MRC file holds.
+
+    Raises
+    ------
+    InputError
+        If a value is beyond the range of single precision.
+    """
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(array, dtype=np.float32)
+    if not np.isfinite(rounded).all():
+        raise InputError(
+            name, "values beyond single precision", "numbers below 3.4e38; scale them first"
+        )
+    return rounded
+
+
+def write_npy(path: str | Path, array: NDArray) -> Path:
+    """Write one array; raises OutputError if it cannot be written."""
+    return write_whole(path, lambda partial: np.save(partial, array, allow_pickle=False))
+
+
+def write_mrc(
+    path: str | Path,
+    sections: NDArray[np.float32],
+    pixel_size: float,
+    origin: NDArray | None,
+    stack: bool,
+) -> Path:
+    """Write (section, y, x) in single precision; ``stack`` marks sections as separate images.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    import mrcfile
+
+    def write(partial: Path) -> None:
+        # Statistics of values near the limit of single precision may overflow; only they.
+        with np.errstate(over="ignore"), mrcfile.new(partial, overwrite=True) as mrc:
+            mrc.set_data(np.ascontiguousarray(sections))
+            if stack:
+                mrc.set_image_stack()
+            mrc.voxel_size = pixel_size
+            if origin is not None:
+                mrc.header.origin = tuple(float(value) for value in origin)
+            # The library's label holds the time; equal data must give equal bytes.
+            mrc.header.label[:] = b""
+            mrc.header.label[0] = LABEL.ljust(79)
+            mrc.header.nlabl = 1
+
+    return write_whole(path, write)
+
+
+def write_tiff(
+    path: str | Path, sections: NDArray, pixel_size: float, origin: NDArray | None
+) -> Path:
+    """Write (page, y, x); pixel size and origin go into the image description as JSON.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    import tifffile
+
+    notes: dict[str, Any] = {
+        "axes": "page z or image, row y, column x",
+        "voxel_size_angstrom": float(pixel_size),
+    }
+    if origin is not None:
+        notes["origin_angstrom"] = [float(value) for value in origin]
+
+    def write(partial: Path) -> None:
+        tifffile.imwrite(
+            partial,
+            np.ascontiguousarray(sections),
+            photometric="minisblack",
+            description=json.dumps(notes),
+            metadata=None,
+        )
+
+    return write_whole(path, write)

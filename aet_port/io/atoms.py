@@ -1,0 +1,333 @@
+"""Atomic models: Materials Data Bank .xyz, extended .xyz, LAMMPS data, CIF and MATLAB files."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import ase
+import ase.io
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+from ase.io.extxyz import key_val_dict_to_str
+from ase.io.lammpsdata import read_lammps_data
+from numpy.typing import NDArray
+
+from aet_port.data import AtomicModel
+from aet_port.errors import DataFileError, InputError
+from aet_port.geometry import centre
+from aet_port.io import matlab
+from aet_port.io.arrays import existing_file, reading, reason
+from aet_port.io.files import write_whole
+
+MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif or .mat"
+LAMMPS_SUFFIXES = (".lammps", ".data", ".lmp")
+MARGIN = 10.0  # angstrom between a free particle and the box of its LAMMPS file
+_BOUNDARY = re.compile(r"aet-port, units metal, boundary ([pf]) ([pf]) ([pf])")
+_EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
+
+
+def read_model(
+    path: str | Path,
+    species: str | Sequence[str] | None = None,
+    pixel_size: float | None = None,
+    shape: tuple[int, int, int] | None = None,
+    name: str | None = None,
+    types: str | Path | None = None,
+    types_variable: str | None = None,
+) -> AtomicModel:
+    """Read an atomic model; positions in angstrom.
+
+    Parameters
+    ----------
+    path
+        .xyz (Materials Data Bank: number of atoms, comment, then symbol x y z; a comment with
+        ``Properties=`` or ``Lattice=`` makes it extended .xyz), .extxyz, .lammps, .data, .lmp
+        (atom types by their masses, or ``species`` in the order of types), .cif, or .mat with
+        3 x N coordinates.
+    species
+        For .mat: one symbol for all, a symbol per atom, or, with ``types``, a symbol per type.
+        For LAMMPS data: a symbol per type. Other files name their own.
+    pixel_size, shape
+        For .mat files of MATLAB pixel coordinates (1-based): angstrom per pixel and the voxels
+        (nx, ny, nz) of the volume they count in, whose rotation centre becomes the origin.
+        Without them the file is in angstrom and kept as it is.
+    name
+        Variable of a .mat file; needed only if several fit.
+    types, types_variable
+        .mat file with the type 1, 2, ... of each atom, and its variable if several fit.
+
+    Raises
+    ------
+    DataFileError
+        If a file is missing, unreadable, truncated, or holds something else.
+    InputError
+        If the species are missing, unknown, or given for a file that names its own; for no
+        atoms or positions that are not finite.
+
+    MATLAB: importdata of the models in 6_Final_coordinates of both papers
+    """
+    file = existing_file(path, MODEL_FILE)
+    suffix = file.suffix.lower()
+    mat_only = {"pixel_size": pixel_size, "shape": shape, "name": name, "types": types}
+    given = [key for key, value in mat_only.items() if value is not None]
+    if suffix != ".mat" and given:
+        raise InputError(f"{given[0]} for {file}", "a file that is not .mat", "none")
+    if suffix == ".mat":
+        positions = _mat_positions(file, name, pixel_size, shape)
+        symbols = _mat_species(file, len(positions), species, types, types_variable)
+        return AtomicModel.from_positions(positions, symbols, name=str(file))
+    if suffix in LAMMPS_SUFFIXES:
+        return AtomicModel(_read_lammps(file, species), name=str(file))
+    if species is not None:
+        raise InputError(f"species for {file}", repr(species), "none: the file names its own")
+    if suffix == ".xyz":
+        with reading(file, MODEL_FILE):
+            lines = file.read_text(encoding="utf-8").splitlines()
+        if not any(mark in "".join(lines[1:2]) for mark in ("Properties=", "Lattice=")):
+            return _read_mdb(file, lines)
+    if suffix in (".xyz", ".extxyz"):
+        return AtomicModel(_read_single(file, "extxyz"), name=str(file))
+    if suffix == ".cif":
+        return AtomicModel(_read_single(file, "cif"), name=str(file))
+    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", MODEL_FILE)
+
+
+def _mat_positions(
+    file: Path, name: str | None, pixel_size: float | None, shape: tuple[int, int, int] | None
+) -> NDArray[np.float64]:
+    positions = matlab.read_positions(file, name).astype(np.float64)
+    if pixel_size is None and shape is None:
+        return positions
+    if pixel_size is None or shape is None or len(shape) != 3:
+        found = f"pixel_size = {pixel_size}, shape = {shape}"
+        raise InputError(f"pixel coordinates of {file}", found, "both, the shape as (nx, ny, nz)")
+    middle = np.array([centre(n) for n in shape])
+    return (positions - 1 - middle) * pixel_size
+
+
+def _mat_species(
+    file: Path,
+    n_atoms: int,
+    species: str | Sequence[str] | None,
+    types: str | Path | None,
+    variable: str | None,
+) -> str | list[str]:
+    if species is None:
+        expected = "a symbol such as species='Ta', or types and a symbol per type"
+        raise InputError(f"species of {file}", "none", expected)
+    if types is None:
+        return species if isinstance(species, str) else list(species)
+    symbols = [species] if isinstance(species, str) else list(species)
+    kinds = matlab.read_per_atom(types, variable)
+    if len(kinds) != n_atoms:
+        raise DataFileError(types, f"{len(kinds)} types", f"one for each of {n_atoms} atoms")
+    wrong = kinds[~np.isin(kinds, np.arange(1, len(symbols) + 1))]
+    if wrong.size:
+        raise DataFileError(types, f"type {wrong[0]}", f"1 to {len(symbols)}, a symbol for each")
+    return [symbols[int(kind) - 1] for kind in kinds]
+
+
+def _read_mdb(file: Path, lines: list[str]) -> AtomicModel:
+    wanted = "the number of atoms, a comment, then a line 'symbol x y z' for each atom"
+    first = lines[0].split() if lines else []
+    if len(first) != 1 or not first[0].isdigit():
+        raise DataFileError(file, f"{lines[0].strip()!r} in line 1" if lines else "nothing", wanted)
+    rows = lines[2:]
+    while rows and not rows[-1].strip():
+        rows.pop()
+    if len(rows) != int(first[0]):
+        raise DataFileError(file, f"{len(rows)} lines for {first[0]} atoms", wanted)
+    symbols: list[str] = []
+    positions = np.empty((len(rows), 3))
+    for index, row in enumerate(rows):
+        words = row.split()
+        try:
+            if len(words) != 4 or words[0] not in atomic_numbers:
+                raise ValueError
+            positions[index] = [float(word) for word in words[1:]]
+        except ValueError as error:
+            raise DataFileError(file, f"{row.strip()!r} in line {index + 3}", wanted) from error
+        symbols.append(words[0])
+    model = AtomicModel.from_positions(positions, symbols, name=str(file))
+    comment = lines[1].strip() if len(lines) > 1 else ""
+    return AtomicModel(model.atoms, name=str(file), metadata={"comment": comment})
+
+
+def _read_single(file: Path, form: str) -> ase.Atoms:
+    with reading(file, MODEL_FILE):
+        frames = ase.io.read(file, index=":", format=form)
+    if len(frames) != 1:
+        raise DataFileError(file, f"{len(frames)} models", "one model")
+    atoms = cast(ase.Atoms, frames[0])
+    if atoms.calc is not None:  # ase takes arrays with names such as 'charges' for results
+        for key, value in atoms.calc.results.items():
+            if np.shape(value)[:1] == (len(atoms),):
+                atoms.set_array(key, np.asarray(value))
+        atoms.calc = None
+    return atoms
+
+
+def _read_lammps(file: Path, species: str | Sequence[str] | None) -> ase.Atoms:
+    symbols = [species] if isinstance(species, str) else species
+    unknown = sorted(set(symbols or ()) - set(atomic_numbers))
+    if unknown:
+        raise InputError(f"species for {file}", repr(unknown[0]), "a chemical symbol such as 'Ta'")
+    numbers = None
+    if symbols is not None:
+        numbers = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
+    with reading(file, f"LAMMPS data with {len(numbers)} atom types" if numbers else MODEL_FILE):
+        with open(file, encoding="utf-8") as handle:
+            text = handle.read()
+        # Image flags only move atoms by whole periods, and would cost the last digits.
+        atoms: ase.Atoms = read_lammps_data(
+            io.StringIO(text), Z_of_type=numbers, read_image_flags=False
+        )
+    if numbers is None and "Masses" not in text and "Atom Type Labels" not in text:
+        expected = "masses in the file, or species: a symbol per atom type"
+        raise DataFileError(file, "atom types without masses", expected)
+    title = _BOUNDARY.match(text)
+    if title:
+        atoms.set_pbc([letter == "p" for letter in title.groups()])
+        if not atoms.pbc.any():
+            atoms.set_cell(None)
+            atoms.set_celldisp(np.zeros(3))
+    return atoms
+
+
+def write_model(path: str | Path, model: AtomicModel, comment: str = "") -> Path:
+    """Write an atomic model, whole or not at all, positions with every digit.
+
+    Parameters
+    ----------
+    path
+        .xyz (Materials Data Bank: symbols and positions alone), .extxyz (with cell and per-atom
+        arrays), or .lammps, .data, .lmp (units metal, atom style atomic; a free particle gets a
+        box around it and says so in the title).
+    model
+        The model.
+    comment
+        Second line of an .xyz file, a single line.
+
+    Raises
+    ------
+    InputError
+        For another suffix; a comment of several lines; a per-atom array without a type in
+        extended .xyz; a cell LAMMPS cannot take.
+    OutputError
+        If the file cannot be written.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if "\n" in comment or "Properties=" in comment or "Lattice=" in comment:
+        raise InputError("comment", repr(comment), "one line that is not extended .xyz")
+    if suffix == ".xyz":
+        text = _mdb_text(model, comment)
+    elif suffix == ".extxyz":
+        text = _extxyz_text(model)
+    elif suffix in LAMMPS_SUFFIXES:
+        text = _lammps_text(model)
+    else:
+        expected = "a model written as .xyz, .extxyz, .lammps or .data"
+        raise InputError(str(file), f"a file of type {suffix or 'unknown'}", expected)
+
+    def write(partial: Path) -> None:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+    return write_whole(file, write)
+
+
+def _digits(row: NDArray) -> str:
+    return " ".join(repr(float(value)) for value in row)
+
+
+def _mdb_text(model: AtomicModel, comment: str) -> str:
+    rows = zip(model.species, model.positions, strict=True)
+    return f"{len(model)}\n{comment}\n" + "".join(f"{s} {_digits(p)}\n" for s, p in rows)
+
+
+def _extxyz_text(model: AtomicModel) -> str:
+    """Own writer, because ase rounds reals to 8 decimals."""
+    atoms = model.atoms
+    columns = [("species", np.array(model.species)), ("pos", atoms.positions)]
+    columns += [(k, v) for k, v in atoms.arrays.items() if k not in ("numbers", "positions")]
+    properties: list[str] = []
+    texts: list[list[str]] = []
+    for key, values in columns:
+        kind = _EXTXYZ_TYPES.get(values.dtype.kind)
+        if kind is None or values.ndim > 2:
+            raise InputError(
+                f"{model.name}: array {key}",
+                f"type {values.dtype}, shape {values.shape}",
+                "numbers, logicals or words, one row per atom",
+            )
+        table = values.reshape(len(values), -1)
+        properties.append(f"{key}:{kind}:{table.shape[1]}")
+        texts.append(
+            [
+                " ".join(_word(value, kind, key, model.name) for value in row)
+                for row in table.tolist()
+            ]
+        )
+    info: dict[str, object] = {}
+    if atoms.cell.any():
+        info["Lattice"] = atoms.cell.array.T
+    info["Properties"] = ":".join(properties)
+    info["pbc"] = atoms.pbc
+    info |= atoms.info
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            title = key_val_dict_to_str(info)
+    except Exception as error:
+        expected = "text and numbers in atoms.info"
+        raise InputError(f"{model.name}: info", reason(error), expected) from error
+    if len(title.splitlines()) != 1:
+        raise InputError(f"{model.name}: info", "text of several lines", "one line each")
+    return f"{len(model)}\n{title}\n" + "".join(
+        " ".join(row) + "\n" for row in zip(*texts, strict=True)
+    )
+
+
+def _word(value: object, kind: str, key: str, name: str) -> str:
+    if kind == "L":
+        return "T" if value else "F"
+    text = repr(value) if kind in "RI" else str(value)
+    if not text or text.split() != [text]:
+        raise InputError(f"{name}: array {key}", repr(text), "words without blanks")
+    return text
+
+
+def _lammps_text(model: AtomicModel) -> str:
+    atoms = model.atoms
+    cell = atoms.cell.array
+    free = not atoms.pbc.any()
+    if free:
+        low, high = atoms.positions.min(axis=0) - MARGIN, atoms.positions.max(axis=0) + MARGIN
+        tilt = np.zeros(3)
+    else:
+        if np.any(np.triu(cell, 1)) or not np.all(np.diag(cell) > 0):
+            expected = "a cell with the first vector along x and the second in the xy plane"
+            raise InputError(f"{model.name}: cell", f"{cell.tolist()}", expected)
+        low = np.asarray(atoms.get_celldisp(), dtype=np.float64).reshape(3)
+        high, tilt = low + np.diag(cell), cell[[1, 2, 2], [0, 0, 1]]
+    kinds = sorted(set(model.species))
+    boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
+    title = f"aet-port, units metal, boundary {boundary}"
+    lines = [title, "", f"{len(model)} atoms", f"{len(kinds)} atom types", ""]
+    for axis, (start, end) in zip("xyz", zip(low, high, strict=True), strict=True):
+        lines.append(f"{_digits(np.array([start, end]))} {axis}lo {axis}hi")
+    if tilt.any():
+        lines.append(f"{_digits(tilt)} xy xz yz")
+    lines += ["", "Masses", ""]
+    masses = [float(atomic_masses[atomic_numbers[symbol]]) for symbol in kinds]
+    lines += [f"{i} {m!r}  # {s}" for i, (s, m) in enumerate(zip(kinds, masses, strict=True), 1)]
+    lines += ["", "Atoms # atomic", ""]
+    number = {symbol: index for index, symbol in enumerate(kinds, start=1)}
+    rows = zip(model.species, model.positions, strict=True)
+    lines += [f"{i} {number[s]} {_digits(p)}" for i, (s, p) in enumerate(rows, start=1)]
+    return "\n".join(lines) + "\n"

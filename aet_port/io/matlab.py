@@ -1,0 +1,314 @@
+"""MATLAB's orientation, turned once: images, angles, volumes and positions of .mat files.
+
+MATLAB stores images as (nx, ny, n), positions as 3 x N and counts pixels from 1; the package
+works with (n, nx, ny) and (N, 3). Versions 5, 6, 7 and 7.3 and objects of classes are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aet_port.errors import DataFileError, InputError
+from aet_port.io.arrays import real_array
+from aet_port.io.mat_files import read_variables, write_mat
+
+__all__ = [
+    "SubAreaTable",
+    "euler_table",
+    "read_angles",
+    "read_array",
+    "read_images",
+    "read_per_atom",
+    "read_positions",
+    "read_sub_area_table",
+    "read_variables",
+    "read_volume_array",
+    "write_images",
+    "write_mat",
+    "write_positions",
+    "write_volume",
+]
+_LISTED = 12  # variables an error names
+
+
+class SubAreaTable(NamedTuple):
+    """Sub-areas of a scanned film in MATLAB pixel coordinates (1-based), one row (x, y, z) each."""
+
+    centres: NDArray[np.float64]
+    half_widths: NDArray[np.float64]
+
+
+def _arrays(variables: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray]:
+    """Numeric arrays by name, those inside structures and objects as ``outer.inner``."""
+    result: dict[str, NDArray] = {}
+    for name, value in variables.items():
+        if isinstance(value, dict):
+            result |= _arrays(value, f"{prefix}{name}.")
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+            result[f"{prefix}{name}"] = value
+    return result
+
+
+def _listing(arrays: Mapping[str, NDArray]) -> str:
+    if not arrays:
+        return "no numeric variable"
+    parts = [f"{name} {'x'.join(map(str, array.shape))}" for name, array in arrays.items()]
+    more = f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else ""
+    return "the variables " + ", ".join(parts[:_LISTED]) + more
+
+
+def _select(
+    path: str | Path,
+    name: str | None,
+    fits: Callable[[NDArray], bool],
+    wanted: str,
+    favourite: str | None = None,
+) -> NDArray:
+    """The array called ``name``, or the only one that fits, as importdata takes the only one.
+
+    Of several that fit, one called ``favourite`` goes first, then variables before the fields of
+    structures, then arrays before scalars.
+    """
+    arrays = _arrays(read_variables(path, None if name is None else [name.split(".")[0]]))
+    pool = {key: a for key, a in arrays.items() if name is None or key.startswith(f"{name}.")}
+    chosen = {key: array for key, array in pool.items() if fits(array)}
+    for better in (
+        [key for key in chosen if key.split(".")[-1] == favourite],
+        [key for key in chosen if "." not in key],
+        [key for key, array in chosen.items() if array.size > 1],
+    ):
+        narrower = {key: chosen[key] for key in better if key in chosen}
+        if len(chosen) > 1 and narrower:
+            chosen = narrower
+    if name in arrays:
+        chosen = {name: arrays[name]}
+    elif name is not None and not pool:
+        found = f"no variable {name!r} but {_listing(_arrays(read_variables(path)))}"
+        raise DataFileError(path, found, wanted)
+    if len(chosen) != 1:
+        found = f"{len(chosen)} that fit: {_listing(chosen)}" if chosen else _listing(arrays)
+        raise DataFileError(path, found, f"{wanted}; name the variable to read")
+    return real_array(path, next(iter(chosen.values())), f"{wanted}, of real numbers")
+
+
+def _refuse(path: str | Path, array: NDArray, wanted: str) -> DataFileError:
+    return DataFileError(path, f"an array of shape {array.shape}", wanted)
+
+
+def read_array(path: str | Path, name: str | None = None, ndim: int | None = None) -> NDArray:
+    """One numeric array in MATLAB's orientation.
+
+    Parameters
+    ----------
+    path
+        The .mat file.
+    name
+        Variable, ``outer.inner`` inside a structure or object; without it the file must hold a
+        single array (scalars aside) of ``ndim`` dimensions.
+    ndim
+        Number of dimensions; any unless given.
+
+    Raises
+    ------
+    DataFileError
+        Naming the variables found, if the wanted one is missing or not the only one.
+
+    MATLAB: importdata
+    """
+    wanted = "a numeric array" if ndim is None else f"an array of {ndim} dimensions"
+    array = _select(path, name, lambda a: ndim is None or a.ndim == ndim, wanted)
+    if ndim is not None and array.ndim != ndim:
+        raise _refuse(path, array, wanted)
+    return array
+
+
+def read_images(path: str | Path, name: str | None = None) -> NDArray:
+    """Projections (n, nx, ny) from MATLAB's (nx, ny, n), in the precision stored.
+
+    A single image, which MATLAB stores as (nx, ny), is taken if its variable is named.
+
+    Raises
+    ------
+    DataFileError
+        If there is no such array, or several and none is named.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m (importdata)
+    """
+    wanted = "projections as one array (nx, ny, n)"
+    array = _select(path, name, lambda a: a.ndim == 3, wanted)
+    if array.ndim == 2 and name is not None:
+        array = array[:, :, np.newaxis]
+    if array.ndim != 3 or array.size == 0:
+        raise _refuse(path, array, wanted)
+    return np.ascontiguousarray(np.moveaxis(array, 2, 0))
+
+
+def read_volume_array(path: str | Path, name: str | None = None) -> NDArray:
+    """Volume (nx, ny, nz), in the precision stored; logical volumes stay logical.
+
+    In a saved RESIRE object, a structure or a file of several arrays it is ``reconstruction``.
+
+    Raises
+    ------
+    DataFileError
+        If there is no such array, or several and none is named.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/SaveResults.m (importdata)
+    """
+    wanted = "a volume as one array (nx, ny, nz)"
+    array = _select(path, name, lambda a: a.ndim == 3, wanted, "reconstruction")
+    if array.ndim == 2 and name is not None:
+        array = array[:, :, np.newaxis]
+    if array.ndim != 3 or array.size == 0:
+        raise _refuse(path, array, wanted)
+    return np.ascontiguousarray(array)
+
+
+def euler_table(path: str | Path, array: NDArray) -> NDArray:
+    """Euler angles (n, 3) in degrees, single or double precision as given.
+
+    (n, 3) is phi, theta, psi; a row or column of n other than 3 is theta. A single row of three
+    numbers is one triple, a single column of three numbers is three tilts.
+
+    Raises
+    ------
+    DataFileError
+        For other shapes (a 3 x n table with the hint to transpose it) and NaN.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/CheckPrepareData.m, whose list of tilts
+    fails there (it stacks zeros below instead of beside); here it becomes (0, theta, 0).
+    """
+    wanted = "one row (phi, theta, psi) per image, or a list of tilts, in degrees"
+    table = (
+        array if array.dtype == np.float32 else real_array(path, array, wanted).astype(np.float64)
+    )
+    if table.ndim == 1 or (
+        table.ndim == 2 and (table.shape[1] == 1 or (table.shape[0] == 1 and table.shape[1] != 3))
+    ):
+        theta = table.reshape(-1)
+        table = np.stack([np.zeros_like(theta), theta, np.zeros_like(theta)], axis=1)
+    if table.ndim != 2 or table.shape[1] != 3 or len(table) == 0:
+        hint = "; transpose it" if table.ndim == 2 and table.shape[0] == 3 else ""
+        raise DataFileError(path, f"angles of shape {array.shape}", wanted + hint)
+    bad = np.argwhere(~np.isfinite(table))
+    if len(bad):
+        raise DataFileError(path, f"NaN or infinity in row {int(bad[0, 0])} of the angles", wanted)
+    return np.ascontiguousarray(table)
+
+
+def read_angles(path: str | Path, name: str | None = None) -> NDArray:
+    """Euler angles phi, theta, psi (n, 3) in degrees; see :func:`euler_table`.
+
+    Single precision stays single, because the reference rounds its rotations with it.
+
+    Raises
+    ------
+    DataFileError
+        For a missing or ambiguous variable, a transposed table, or NaN.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m (importdata)
+    """
+
+    def fits(array: NDArray) -> bool:
+        return array.ndim == 2 and (3 in array.shape or 1 in array.shape)
+
+    return euler_table(path, _select(path, name, fits, "angles as one array (n, 3)"))
+
+
+def read_positions(path: str | Path, name: str | None = None) -> NDArray:
+    """Positions (N, 3) as stored (angstrom or 1-based MATLAB pixels), single or double precision.
+
+    Nothing is shifted or scaled. A table N x 3 is taken as it is, a table 3 x 3 as 3 x N.
+
+    Raises
+    ------
+    DataFileError
+        For a missing or ambiguous variable, or an array without a side of three.
+
+    MATLAB: importdata of the models of both papers, 3 x N
+    """
+    wanted = "positions as one array 3 x N"
+    array = _select(path, name, lambda a: a.ndim == 2 and 3 in a.shape, wanted)
+    if array.ndim != 2 or 3 not in array.shape:
+        raise _refuse(path, array, wanted)
+    table = array if array.dtype == np.float32 else array.astype(np.float64)
+    return np.ascontiguousarray(table.T if table.shape[0] == 3 else table)
+
+
+def read_per_atom(path: str | Path, name: str | None = None) -> NDArray:
+    """One number per atom (N,), such as the type or the bond order, from 1 x N or N x 1.
+
+    Raises
+    ------
+    DataFileError
+        For a missing or ambiguous variable, or an array of another shape.
+
+    MATLAB: importdata
+    """
+    wanted = "one number per atom, 1 x N"
+    array = _select(path, name, lambda a: a.ndim == 2 and 1 in a.shape, wanted)
+    if array.ndim != 2 or 1 not in array.shape:
+        raise _refuse(path, array, wanted)
+    return np.ascontiguousarray(array.reshape(-1))
+
+
+def read_sub_area_table(path: str | Path) -> SubAreaTable:
+    """Centres and half widths of the sub-areas, MATLAB pixel coordinates, (n, 3) each.
+
+    Raises
+    ------
+    DataFileError
+        If ``CropCen`` and ``CropHalf`` are not both there with the same shape (n, 3).
+
+    MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m (importdata of alignPara.mat)
+    """
+    wanted = "sub-areas CropCen and CropHalf, n x 3 each"
+    arrays = {key.split(".")[-1]: array for key, array in _arrays(read_variables(path)).items()}
+    if not {"CropCen", "CropHalf"} <= set(arrays):
+        raise DataFileError(path, _listing(arrays), wanted)
+    centres, half = (
+        real_array(path, arrays[key], wanted).astype(np.float64) for key in ("CropCen", "CropHalf")
+    )
+    if (
+        centres.ndim != 2
+        or centres.shape[1] != 3
+        or centres.shape != half.shape
+        or len(centres) == 0
+    ):
+        raise DataFileError(path, f"CropCen {centres.shape} and CropHalf {half.shape}", wanted)
+    return SubAreaTable(np.ascontiguousarray(centres), np.ascontiguousarray(half))
+
+
+def write_images(
+    path: str | Path, images: ArrayLike, name: str = "projections", **others: Any
+) -> Path:
+    """Write images (n, nx, ny) as MATLAB's (nx, ny, n); ``others`` go as given to write_mat."""
+    stack = np.asarray(images)
+    if stack.ndim != 3:
+        raise InputError("images", f"shape {stack.shape}", "shape (n, nx, ny)")
+    return write_mat(path, {name: np.moveaxis(stack, 0, 2), **others})
+
+
+def write_volume(
+    path: str | Path, volume: ArrayLike, name: str = "reconstruction", **others: Any
+) -> Path:
+    """Write a volume (nx, ny, nz), MATLAB's order too; ``others`` go as given to write_mat."""
+    array = np.asarray(volume)
+    if array.ndim != 3:
+        raise InputError("volume", f"shape {array.shape}", "shape (nx, ny, nz)")
+    return write_mat(path, {name: array, **others})
+
+
+def write_positions(
+    path: str | Path, positions: ArrayLike, name: str = "model", **others: Any
+) -> Path:
+    """Write positions (N, 3) as MATLAB's 3 x N; ``others`` go as given to write_mat."""
+    table = np.asarray(positions)
+    if table.ndim != 2 or table.shape[1] != 3:
+        raise InputError("positions", f"shape {table.shape}", "shape (N, 3)")
+    return write_mat(path, {name: table.T, **others})

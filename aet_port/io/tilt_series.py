@@ -1,0 +1,263 @@
+"""Tilt series: projections and their angles in MATLAB, NumPy, MRC, TIFF and text files.
+
+Images are (n, nx, ny), y the tilt axis of a single-axis series. A .npy array is stored so, a .mat
+array as (nx, ny, n). In MRC and TIFF a section or page is an image, its rows run along y and its
+columns along x; a stack whose tilt axis runs along the rows' direction must be turned first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import TiltSeries
+from aet_port.errors import DataFileError, InputError
+from aet_port.io import matlab
+from aet_port.io.arrays import (
+    MRC_SUFFIXES,
+    TIFF_SUFFIXES,
+    existing_file,
+    read_mrc,
+    read_npy,
+    read_tiff,
+    reading,
+    real_array,
+    single_precision,
+    write_mrc,
+    write_npy,
+    write_tiff,
+)
+from aet_port.io.files import write_whole
+
+IMAGES_FILE = "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff"
+ANGLES_FILE = "angles as .mat, .npy, .txt, .csv, .tlt or .rawtlt"
+TEXT_SUFFIXES = (".txt", ".csv", ".tlt", ".rawtlt")
+
+
+def _images_and_size(
+    path: str | Path, name: str | None, need_size: bool
+) -> tuple[NDArray, float | None]:
+    """Images (n, nx, ny) and, if needed, the pixel size where the file stores one."""
+    file = Path(path)
+    suffix = file.suffix.lower()
+    size: float | None = None
+    if suffix == ".mat":
+        array = matlab.read_images(file, name)
+        stored = matlab.read_variables(file, ["pixel_size"]).get("pixel_size")
+        if need_size and stored is not None:
+            expected = "pixel_size as one number in angstrom"
+            if not isinstance(stored, np.ndarray) or stored.size != 1:
+                raise DataFileError(file, "pixel_size of another kind", expected)
+            size = float(real_array(file, stored, expected).reshape(-1)[0])
+    elif suffix == ".npy":
+        array = read_npy(file, IMAGES_FILE)
+    elif suffix in MRC_SUFFIXES or suffix in TIFF_SUFFIXES:
+        sections = (read_mrc if suffix in MRC_SUFFIXES else read_tiff)(file, IMAGES_FILE)
+        array = sections.array[np.newaxis] if sections.array.ndim == 2 else sections.array
+        if array.ndim == 3:
+            array = array.transpose(0, 2, 1)
+        size = sections.common_size(file, 2) if need_size else None
+    else:
+        raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
+    if array.ndim != 3 or array.size == 0:
+        raise DataFileError(file, f"an array of shape {array.shape}", "images (n, nx, ny)")
+    return np.ascontiguousarray(array), size
+
+
+def read_images(path: str | Path, name: str | None = None) -> NDArray:
+    """Projections (n, nx, ny) of a file, in the precision stored.
+
+    Parameters
+    ----------
+    path
+        .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff, oriented as the module says.
+    name
+        Variable of a .mat file; needed only if several fit.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing, unreadable, truncated, empty, or holds something else.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m
+    """
+    return _images_and_size(path, name, need_size=False)[0]
+
+
+def _text_table(file: Path) -> NDArray[np.float64]:
+    """Numbers of a text file, one row a line, separated by blanks, commas or semicolons."""
+    expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
+    with reading(existing_file(file, ANGLES_FILE), expected):
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, start=1):
+        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
+        try:
+            row = [float(word) for word in words]
+        except ValueError as error:
+            if not rows and not any(_is_number(word) for word in words):
+                continue  # a line of column titles
+            raise DataFileError(file, f"{line.strip()!r} in line {number}", expected) from error
+        if row and rows and len(row) != len(rows[0]):
+            found = f"{len(row)} numbers in line {number} after {len(rows[0])} above"
+            raise DataFileError(file, found, expected)
+        if row:
+            rows.append(row)
+    if not rows:
+        raise DataFileError(file, "no numbers", expected)
+    return np.array(rows)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def read_angles(path: str | Path, name: str | None = None) -> NDArray:
+    """Euler angles phi, theta, psi (n, 3) in degrees; a list of single numbers is theta.
+
+    Parameters
+    ----------
+    path
+        .mat, .npy (single precision stays single), .txt, .csv, .tlt or .rawtlt.
+    name
+        Variable of a .mat file; needed only if several fit.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing, unreadable, truncated, not finite, or the table is transposed.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix == ".mat":
+        return matlab.read_angles(file, name)
+    if suffix == ".npy":
+        return matlab.euler_table(file, read_npy(file, ANGLES_FILE))
+    if suffix in TEXT_SUFFIXES:
+        return matlab.euler_table(file, _text_table(file))
+    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
+
+
+def read_tilt_series(
+    projections: str | Path,
+    angles: str | Path,
+    pixel_size: float | None = None,
+    projections_variable: str | None = None,
+    angles_variable: str | None = None,
+) -> TiltSeries:
+    """Read projections and their angles, from two files or from one .mat file.
+
+    Parameters
+    ----------
+    projections, angles
+        Files as :func:`read_images` and :func:`read_angles` take them.
+    pixel_size
+        Angstrom; without it the file's own is taken (MRC header, description of a TIFF file,
+        variable ``pixel_size`` of a .mat file).
+    projections_variable, angles_variable
+        Variables of .mat files; needed only if several fit.
+
+    Raises
+    ------
+    DataFileError
+        If a file cannot be read, or the angles are not as many as the images.
+    InputError
+        If no pixel size is known, or an image is empty or not finite.
+    """
+    images, own = _images_and_size(projections, projections_variable, pixel_size is None)
+    table = read_angles(angles, angles_variable)
+    if len(table) != len(images):
+        expected = f"{len(images)} rows, one per image of {projections}"
+        raise DataFileError(angles, f"{len(table)} rows of angles", expected)
+    size = own if pixel_size is None else pixel_size
+    if size is None:
+        raise InputError(
+            f"{projections}: pixel size",
+            "none in the file",
+            "the pixel size in angstrom: pixel_size=..., --pixel-size on the command line",
+        )
+    return TiltSeries(images, table, size, name=str(projections))
+
+
+def write_angles(path: str | Path, angles: NDArray) -> Path:
+    """Write Euler angles (n, 3): .mat and .npy in their precision, text with every digit.
+
+    Raises
+    ------
+    InputError
+        For another suffix or shape.
+    OutputError
+        If the file cannot be written.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    table = np.asarray(angles)
+    if table.ndim != 2 or table.shape[1] != 3:
+        raise InputError("angles", f"shape {table.shape}", "shape (n, 3)")
+    if suffix == ".mat":
+        return matlab.write_mat(file, {"angles": table})
+    if suffix == ".npy":
+        return write_npy(file, table)
+    if suffix in TEXT_SUFFIXES:
+        mark = "," if suffix == ".csv" else " "
+        text = "".join(mark.join(repr(float(value)) for value in row) + "\n" for row in table)
+        return write_whole(file, lambda partial: _write_text(partial, text))
+    raise InputError(str(file), f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
+
+
+def _write_text(partial: Path, text: str) -> None:
+    partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_tilt_series(
+    projections_path: str | Path, angles_path: str | Path, series: TiltSeries
+) -> tuple[Path, Path]:
+    """Write a tilt series that :func:`read_tilt_series` reads back.
+
+    Parameters
+    ----------
+    projections_path
+        .mat (variables ``projections`` and ``pixel_size``), .mrc and its kin (single precision,
+        pixel size in the header), .tif (pixel size in the description) or .npy (images alone).
+    angles_path
+        .mat (variable ``angles``), .npy or text; the same .mat as the projections holds both.
+    series
+        The tilt series.
+
+    Raises
+    ------
+    InputError
+        For another suffix, or values beyond single precision in MRC.
+    OutputError
+        If a file cannot be written.
+    """
+    images, angles = Path(projections_path), Path(angles_path)
+    suffix = images.suffix.lower()
+    if angles.suffix.lower() not in (".mat", ".npy", *TEXT_SUFFIXES):
+        raise InputError(str(angles), f"a file of type {angles.suffix or 'unknown'}", ANGLES_FILE)
+    if images == angles and suffix != ".mat":
+        raise InputError(str(angles), "the file of the projections", "another file, or one .mat")
+    if suffix == ".mat":
+        others: dict[str, Any] = {"angles": series.angles} if images == angles else {}
+        matlab.write_images(images, series.images, pixel_size=series.pixel_size, **others)
+    elif suffix == ".npy":
+        write_npy(images, series.images)
+    elif suffix in MRC_SUFFIXES:
+        sections = single_precision(series.name, series.images).transpose(0, 2, 1)
+        write_mrc(images, sections, series.pixel_size, None, stack=True)
+    elif suffix in TIFF_SUFFIXES:
+        write_tiff(images, series.images.transpose(0, 2, 1), series.pixel_size, None)
+    else:
+        raise InputError(str(images), f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
+    if images != angles:
+        write_angles(angles, series.angles)
+    return images, angles

@@ -1,0 +1,147 @@
+"""Volumes in MATLAB, NumPy, MRC and TIFF files.
+
+An array of a .npy or .mat file is (nx, ny, nz). MRC sections and TIFF pages run along z, their
+rows along y, their columns along x.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import Volume
+from aet_port.errors import DataFileError, InputError
+from aet_port.geometry import centre
+from aet_port.io import matlab
+from aet_port.io.arrays import (
+    MRC_SUFFIXES,
+    TIFF_SUFFIXES,
+    read_mrc,
+    read_npy,
+    read_tiff,
+    real_array,
+    single_precision,
+    write_mrc,
+    write_npy,
+    write_tiff,
+)
+
+VOLUME_FILE = "a volume as .mat, .npy, .mrc, .map, .rec, .tif or .tiff"
+_ROUNDING = 1e-5  # relative; MRC keeps lengths in single precision
+
+
+def _lengths(path: Path) -> tuple[float | None, NDArray[np.float64] | None]:
+    """Voxel size and origin that :func:`write_volume` puts beside the volume, where they are."""
+    expected = "voxel_size and origin as numbers in angstrom"
+    found: dict[str, NDArray[np.float64]] = {}
+    for key, value in matlab.read_variables(path, ["voxel_size", "origin"]).items():
+        if not isinstance(value, np.ndarray) or value.size != {"voxel_size": 1, "origin": 3}[key]:
+            raise DataFileError(path, f"{key} of another kind", expected)
+        found[key] = real_array(path, value, expected).astype(np.float64).reshape(-1)
+    return float(found["voxel_size"][0]) if "voxel_size" in found else None, found.get("origin")
+
+
+def read_volume(
+    path: str | Path, voxel_size: float | None = None, name: str | None = None
+) -> Volume:
+    """Read a volume.
+
+    Parameters
+    ----------
+    path
+        .mat (versions 5 to 7.3, saved RESIRE objects too), .npy, .mrc, .map, .rec, .tif, .tiff.
+    voxel_size
+        Angstrom; without it the file's own is taken (MRC header, description of a TIFF file,
+        variable ``voxel_size`` of a .mat file).
+    name
+        Variable of a .mat file; needed only if several fit.
+
+    Returns
+    -------
+    Volume (nx, ny, nz) in the precision stored, named after the file. Its origin is the file's;
+    where the file has none, or another voxel size than the one given, the rotation centre
+    (voxel n // 2) lies at zero.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing, unreadable, truncated, or holds something else.
+    InputError
+        If no voxel size is known, or the values are not finite.
+
+    MATLAB: importdata of a reconstruction, which carries no voxel size
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    own: float | None = None
+    origin: NDArray[np.float64] | None = None
+    if suffix == ".mat":
+        array = matlab.read_volume_array(file, name)
+        own, origin = _lengths(file)
+    elif suffix == ".npy":
+        array = read_npy(file, VOLUME_FILE)
+    elif suffix in MRC_SUFFIXES or suffix in TIFF_SUFFIXES:
+        sections = (read_mrc if suffix in MRC_SUFFIXES else read_tiff)(file, VOLUME_FILE)
+        flat = sections.array.ndim == 2
+        array = sections.array[np.newaxis] if flat else sections.array
+        array = array.transpose()
+        origin = sections.origin
+        # With a size given, unequal axes in the header do not matter.
+        axes = 1 if voxel_size is not None else 2 if flat else 3
+        own = sections.common_size(file, axes)
+    else:
+        raise DataFileError(file, f"a file of type {suffix or 'unknown'}", VOLUME_FILE)
+    if array.ndim != 3:
+        raise DataFileError(file, f"an array of shape {array.shape}", "a volume (nx, ny, nz)")
+    size = own if voxel_size is None else voxel_size
+    if size is None:
+        raise InputError(
+            f"{file}: voxel size",
+            "none in the file",
+            "the voxel size in angstrom: voxel_size=..., --pixel-size on the command line",
+        )
+    if own is None or not np.isclose(own, size, rtol=_ROUNDING, atol=0):
+        origin = None  # it was counted in other voxels
+    if origin is not None and suffix in MRC_SUFFIXES:
+        usual = np.array([-centre(n) * size for n in array.shape])
+        if np.allclose(origin, usual, rtol=_ROUNDING, atol=0):
+            origin = None  # exactly the usual one, not its rounding
+    return Volume(np.ascontiguousarray(array), size, origin=origin, name=str(file))
+
+
+def write_volume(path: str | Path, volume: Volume) -> Path:
+    """Write a volume, whole or not at all; equal volumes give equal bytes.
+
+    Parameters
+    ----------
+    path
+        .mrc, .map, .rec (single precision, with voxel size and origin), .mat (variables
+        ``reconstruction``, ``voxel_size`` and ``origin``), .tif, .tiff (with both in the image
+        description) or .npy (the array alone: the voxel size must be given when it is read).
+    volume
+        Double precision is kept in .mat, .npy and TIFF and rounded to single in MRC.
+
+    Raises
+    ------
+    InputError
+        For another suffix, or values beyond single precision in MRC.
+    OutputError
+        If the file cannot be written.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/SaveResults.m
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    origin = np.asarray(volume.origin, dtype=np.float64)
+    if suffix == ".mat":
+        return matlab.write_volume(file, volume.array, voxel_size=volume.voxel_size, origin=origin)
+    if suffix == ".npy":
+        return write_npy(file, volume.array)
+    if suffix in MRC_SUFFIXES:
+        sections = single_precision(volume.name, volume.array).transpose()
+        return write_mrc(file, sections, volume.voxel_size, origin, stack=False)
+    if suffix in TIFF_SUFFIXES:
+        return write_tiff(file, volume.array.transpose(), volume.voxel_size, origin)
+    raise InputError(str(file), f"a file of type {suffix or 'unknown'}", VOLUME_FILE)
