@@ -1,0 +1,6 @@
+"""RESIRE: tomographic reconstruction in real space."""
+
+from aet_port.resire.grid import Grid, make_grid
+from aet_port.resire.reconstruction import Parameters, Reconstruction, r_factors, reconstruct
+
+__all__ = ["Grid", "Parameters", "Reconstruction", "make_grid", "r_factors", "reconstruct"]

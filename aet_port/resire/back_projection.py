@@ -1,0 +1,155 @@
+"""Real-space back-projection of residual images into a volume, for any Euler angles.
+
+The gradient of the squared misfit at a voxel is the sum over tilts of the residual image,
+interpolated bilinearly where the voxel's centre falls on the detector (Methods of both papers).
+Along y the detector coordinates are almost those of the voxel, so runs of voxels share their
+pixel offsets and are done without gathers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from aet_port.parallel import chunks, map_threads
+from aet_port.resire.grid import Grid
+
+
+@njit(cache=True, nogil=True)
+def _passed(coordinate, value, rising, reach):  # type: ignore[no-untyped-def]
+    if rising:
+        return coordinate >= value if reach else coordinate > value
+    return coordinate < value if reach else coordinate <= value
+
+
+@njit(cache=True, nogil=True)
+def _crossing(a, slope, b, steps, value, low, high, reach):  # type: ignore[no-untyped-def]
+    """First n in ``low..high`` at which ``(a + slope * steps[n]) + b`` has passed ``value``.
+
+    A rising coordinate has passed when it is ``>=`` the value (``reach``) or ``>`` it, a falling
+    one when it is ``<`` or ``<=``. Guessed by division, settled by evaluating the rounded
+    coordinate, because a voxel on the detector's edge counts or not by its last bit.
+    """
+    if slope == 0 or low >= high:
+        return high
+    rising = slope > 0
+    guess = (float(value) - float(a) - float(b)) / float(slope) - float(steps[0])
+    n = low if guess < low else (high if guess > high else int(guess))
+    while n > low and _passed((a + slope * steps[n - 1]) + b, value, rising, reach):
+        n -= 1
+    while n < high and not _passed((a + slope * steps[n]) + b, value, rising, reach):
+        n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _interval(a, slope, b, steps, minimum, maximum, low, high):  # type: ignore[no-untyped-def]
+    """Range of n in ``low..high`` whose coordinate lies in ``[minimum, maximum]``."""
+    if low >= high:
+        return low, low
+    if slope == 0:
+        at = a + b
+        return (low, high) if minimum <= at <= maximum else (low, low)
+    entry, leave = (minimum, maximum) if slope > 0 else (maximum, minimum)
+    start = _crossing(a, slope, b, steps, entry, low, high, slope > 0)
+    return start, _crossing(a, slope, b, steps, leave, start, high, slope < 0)
+
+
+@njit(cache=True, nogil=True)
+def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type: ignore[no-untyped-def]
+    """Add the back-projection of all residual images along one row of y to ``total``."""
+    d_x, d_y = detector
+    c_x, c_y = d_x // 2, d_y // 2
+    part = total.dtype.type
+    one = part(1)
+    for k in range(rotations.shape[0]):
+        r = rotations[k]
+        ua, us, ub = r[0, 0] * rx, r[0, 1], r[0, 2] * rz
+        va, vs, vb = r[1, 0] * rx, r[1, 1], r[1, 2] * rz
+        start, stop = _interval(ua, us, ub, steps, -c_x, d_x - 1 - c_x, 0, steps.size)
+        start, stop = _interval(va, vs, vb, steps, -c_y, d_y - 1 - c_y, start, stop)
+        n = start
+        while n < stop:
+            cell_u = np.floor((ua + us * steps[n]) + ub)
+            v = (va + vs * steps[n]) + vb
+            cell_v = np.floor(v)
+            # The run ends where u enters another column or v - n another row offset.
+            end = _crossing(ua, us, ub, steps, cell_u + 1 if us > 0 else cell_u, n + 1, stop, True)
+            drift = float(vs) - 1.0
+            if drift > 0:
+                end = min(end, n + max(1, int(min((1.0 - (v - cell_v)) / drift, 1e9)) + 1))
+            elif drift < 0:
+                end = min(end, n + int(min((v - cell_v) / -drift, 1e9)) + 1)
+            column, row = int(cell_u) + c_x, int(cell_v) + c_y
+            near = residual[k, column, row : row + end - n + 1]
+            far = residual[k, column + 1, row : row + end - n + 1]
+            along = steps[n:end]
+            offset = steps[n] - cell_v
+            out = total[n:end]
+            for i in range(out.size):
+                fu = part(((ua + us * along[i]) + ub) - cell_u)
+                fv = part(((va + vs * along[i]) + vb) - (along[i] - offset))
+                low = near[i] * (one - fv) + near[i + 1] * fv
+                high = far[i] * (one - fv) + far[i + 1] * fv
+                out[i] += low * (one - fu) + high * fu
+            n = end
+
+
+@njit(cache=True, nogil=True)
+def _descend(volume, residual, rotations, detector, step, positivity, first, last):  # type: ignore[no-untyped-def]
+    o_x, o_z, o_y = volume.shape
+    real = rotations.dtype.type
+    steps = np.empty(o_y, rotations.dtype)
+    for n in range(o_y):
+        steps[n] = real(n - o_y // 2)
+    total = np.empty(o_y, volume.dtype)
+    for x in range(first, last):
+        for z in range(o_z):
+            total[:] = 0
+            _gradient_row(
+                residual, rotations, real(x - o_x // 2), real(z - o_z // 2), steps, detector, total
+            )
+            row = volume[x, z]
+            for n in range(o_y):
+                row[n] -= step * total[n]
+            if positivity:
+                for n in range(o_y):
+                    row[n] = max(row[n], volume.dtype.type(0))
+
+
+def descend(
+    volume: NDArray, residual: NDArray, grid: Grid, step: float, positivity: bool, threads: int = 1
+) -> None:
+    """One step of gradient descent in place, ``volume -= step * A^T residual``.
+
+    Parameters
+    ----------
+    volume
+        Shape (nx, nz, ny), changed in place.
+    residual
+        Shape (n, detector x, detector y), projections minus measurement.
+    grid
+        Sizes and rotations. Voxel coordinates are rotated in the precision of the volume, as in
+        the reference; a voxel exactly on the detector's edge counts, one beyond it does not.
+    step
+        Factor of the gradient.
+    positivity
+        Whether negative voxels become zero.
+    threads
+        Threads over slabs of x.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m::reconstruct. Deviation: the
+    measurement is subtracted from the projections before, not after, they are carried back, so
+    that no gradient volume is stored and less is lost to rounding.
+    """
+    # One zero column and row let the last pixel be interpolated like any other.
+    padded = np.pad(residual, ((0, 0), (0, 1), (0, 2))).astype(volume.dtype, copy=False)
+    rotations = grid.rotations.astype(volume.dtype)
+
+    def slab(bounds: tuple[int, int]) -> None:
+        _descend(
+            volume, padded, rotations, grid.detector, volume.dtype.type(step), positivity, *bounds
+        )
+
+    map_threads(slab, chunks(grid.shape[0], max(1, grid.shape[0] // (8 * threads))), threads)

@@ -1,0 +1,333 @@
+"""RESIRE: gradient descent on the misfit between measured and computed projections.
+
+The volume minimises ``sum_k |P_k O - b_k|^2`` with O >= 0, where ``P_k`` projects along the
+beam of tilt k; one iteration is ``O <- O - step / (n d) sum_k P_k^T (P_k O - b_k)`` (Methods of
+both papers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import TiltSeries, Volume
+from aet_port.errors import InputError
+from aet_port.geometry import EULER_AXES, Axes, crop_centred
+from aet_port.parallel import check_threads
+from aet_port.progress import progress as report_progress
+from aet_port.resire import back_projection, fourier_slice, single_axis
+from aet_port.resire.checkpoint import Checkpoint, fingerprint
+from aet_port.resire.grid import Grid, make_grid
+from aet_port.resire.literal import LiteralProjector
+from aet_port.resire.radon import RadonProjector
+
+Method = Literal["fourier-slice", "radon"]
+Precision = Literal["single", "double", "reference-glass", "reference-film"]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a volume was reconstructed; see :func:`reconstruct`."""
+
+    iterations: int = 200
+    oversampling: float | tuple[float, float, float] = 3.0
+    step: float = 2.0
+    extended: bool = False
+    thickness: int | None = None
+    positivity: bool = True
+    method: Method = "fourier-slice"
+    precision: Precision = "single"
+    axes: Axes = EULER_AXES
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise InputError("iterations", str(self.iterations), "at least 1")
+        if not (np.isfinite(self.step) and self.step > 0):
+            raise InputError("step", str(self.step), "a factor above zero, usually 1 to 3")
+        for name, value, known in (
+            ("method", self.method, Method),
+            ("precision", self.precision, Precision),
+        ):
+            if value not in known.__args__:  # type: ignore[attr-defined]
+                raise InputError(name, repr(value), f"one of {', '.join(known.__args__)}")  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A volume and how it came about.
+
+    Attributes
+    ----------
+    volume
+        The object, centre voxel on the rotation centre.
+    r1, r2
+        Shape (iterations, n_projections): ``sum|P O - b| / sum|b|`` and the same with square
+        norms, of the volume before each iteration's update.
+    detector
+        Pixels of a projection along x, y.
+    parameters
+        What was asked for.
+    """
+
+    volume: Volume
+    r1: NDArray[np.float64]
+    r2: NDArray[np.float64]
+    detector: tuple[int, int]
+    parameters: Parameters
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def r_factor(self) -> float:
+        """Mean R1 over projections at the last iteration."""
+        return float(self.r1[-1].mean())
+
+    def cropped(self) -> Volume:
+        """The part an untilted detector sees, the reference's published size of a film.
+
+        MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (croppedOut of the loaded volume)
+        """
+        shape = (*self.detector, self.volume.shape[2])
+        return Volume(
+            crop_centred(self.volume.array, shape), self.volume.voxel_size, name=self.volume.name
+        )
+
+
+class _Engine:
+    """One iteration's two halves for a choice of method and precision, on a volume (nx, nz, ny)."""
+
+    def __init__(
+        self, grid: Grid, series: TiltSeries, parameters: Parameters, threads: int
+    ) -> None:
+        self.grid, self.threads, self.positivity = grid, threads, parameters.positivity
+        self.radon = self.literal = None
+        self.dtype = np.dtype(np.float64 if parameters.precision == "double" else np.float32)
+        self.step = parameters.step / len(series) / series.detector[0]
+        if parameters.method == "radon":
+            self.radon = RadonProjector(grid, series.angles)
+            self.step = parameters.step / len(series) / grid.shape[2]
+        elif parameters.precision.startswith("reference"):
+            paper = "glass" if parameters.precision == "reference-glass" else "film"
+            self.literal = LiteralProjector(grid, series.images, np.float32, paper)  # type: ignore[arg-type]
+        fast = single_axis if grid.single_axis else fourier_slice
+        self._project = fast.project
+        self._descend = single_axis.descend if grid.single_axis else back_projection.descend
+
+    def project(self, volume: NDArray) -> NDArray:
+        if self.radon is not None:
+            return self.radon.project(volume, self.threads)
+        if self.literal is not None:
+            return self.literal.project(np.moveaxis(volume, 1, 2))
+        return self._project(volume, self.grid, self.threads)
+
+    def descend(self, volume: NDArray, projected: NDArray, residual: NDArray) -> None:
+        if self.radon is not None:
+            self.radon.descend(volume, residual, self.step, self.positivity, self.threads)
+        elif self.literal is not None:
+            # The reference's step stays in double precision until its product is rounded.
+            change = (self.step * self.literal.gradient(projected).astype(np.float64)).astype(
+                volume.dtype
+            )
+            volume -= np.moveaxis(change, 1, 2)
+            if self.positivity:
+                np.maximum(volume, 0, out=volume)
+        else:
+            self._descend(volume, residual, self.grid, self.step, self.positivity, self.threads)
+
+
+def r_factors(
+    projected: NDArray, measured: NDArray, residual: NDArray | None = None
+) -> tuple[NDArray, NDArray]:
+    """R1 and R2 of each projection, ``|p - b| / |b|`` with absolute sums and with square norms.
+
+    Parameters
+    ----------
+    projected, measured
+        Shape (n, nx, ny).
+    residual
+        Their difference, where it is already there or masked.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m (Rarr, Rarr2)
+    """
+    first, second = np.empty(len(measured)), np.empty(len(measured))
+    for k, image in enumerate(measured):
+        difference = projected[k] - image if residual is None else residual[k]
+        first[k] = np.abs(difference).sum(dtype=np.float64) / np.abs(image).sum(dtype=np.float64)
+        second[k] = np.linalg.norm(difference.astype(np.float64)) / np.linalg.norm(
+            image.astype(np.float64)
+        )
+    return first, second
+
+
+def _checked(
+    name: str, array: NDArray | None, shape: tuple[int, ...], larger: bool = False
+) -> NDArray | None:
+    if array is None:
+        return None
+    good = array.ndim == len(shape) and (
+        all(a >= b for a, b in zip(array.shape, shape, strict=True))
+        if larger
+        else array.shape == shape
+    )
+    if not good:
+        wanted = f"at least {shape}" if larger else f"{shape}"
+        raise InputError(name, f"shape {array.shape}", f"shape {wanted}")
+    if not np.isfinite(array).all():
+        raise InputError(name, "NaN or infinite values", "finite numbers")
+    return array
+
+
+def reconstruct(
+    series: TiltSeries,
+    *,
+    iterations: int = 200,
+    oversampling: float | Sequence[float] = 3.0,
+    step: float = 2.0,
+    extended: bool = False,
+    thickness: int | None = None,
+    positivity: bool = True,
+    support: NDArray | None = None,
+    mask: NDArray | None = None,
+    initial: NDArray | None = None,
+    method: Method = "fourier-slice",
+    precision: Precision = "single",
+    axes: Axes = EULER_AXES,
+    threads: int | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_interval: float = 20.0,
+    progress: bool = False,
+) -> Reconstruction:
+    """Reconstruct the volume of a tilt series by RESIRE.
+
+    Parameters
+    ----------
+    series
+        Projections (n, nx, ny) and angles. Angles in single precision make single-precision
+        coordinates, as in the published film.
+    iterations
+        Steps of gradient descent (papers: 100 to 500).
+    oversampling
+        Ratio of the Fourier grid to the object, one number or one each for x, y, z.
+    step
+        Normalised step, divided by the number of projections and their x size; 1 to 3.
+    extended
+        Whether the sample is a film that reaches beyond the field of view.
+    thickness
+        Voxels along z; the detector's x size unless given.
+    positivity
+        Whether negative voxels are set to zero in each iteration.
+    support
+        Shape of the object, zero where nothing can be; applied in each iteration.
+    mask
+        Shape (n, nx, ny), weights of the residual, zero where a pixel is not to be trusted. R
+        factors count the weighted residual against the whole image.
+    initial
+        Volume to start from, cropped about its centre to the object; zero unless given.
+    method
+        ``"fourier-slice"`` for any angles, ``"radon"`` for tilts about y alone.
+    precision
+        ``"single"``; ``"double"``; ``"reference-glass"`` or ``"reference-film"`` for the rounding
+        of the published codes, slow.
+    axes
+        Euler axes, z, y, x unless given.
+    threads
+        All cores unless given; the result does not depend on it.
+    checkpoint
+        File that holds the state while the work goes on. A run killed at any moment and called
+        again with the same data continues from it and ends with the same bytes. Left in place at
+        the end, for the caller to delete once the result is stored.
+    checkpoint_interval
+        Least seconds between saves.
+    progress
+        Whether to report on standard error.
+
+    Raises
+    ------
+    InputError
+        For arguments that do not fit each other.
+    CheckpointError
+        If ``checkpoint`` belongs to something else.
+
+    MATLAB: 2_RESIRE_package/src/@RESIRE_Reconstructor/reconstruct.m (glass),
+    2_RESIRE_package/src/@RESIRE_reconstructor/{reconstruct,reconstruct3D2D,reconstruct_control}.m
+    (film). Deviations: support and, for the Fourier-slice method, mask are applied (the reference
+    reads and ignores them).
+    """
+    ratios = np.asarray(oversampling, dtype=np.float64).reshape(-1).tolist()
+    ratio: Any = ratios[0] if len(ratios) == 1 else tuple(ratios)
+    parameters = Parameters(
+        iterations,
+        ratio,
+        step,
+        extended,
+        thickness,
+        positivity,
+        method,
+        precision,
+        axes,
+    )
+    threads = check_threads(threads)
+    grid = make_grid(series.detector, series.angles, oversampling, extended, thickness, axes)
+    support = _checked("support", support, grid.shape)
+    mask = _checked("mask", mask, series.images.shape)
+    initial = _checked("initial", initial, grid.shape, larger=True)
+    engine = _Engine(grid, series, parameters, threads)
+    # (x, z, y) in memory: neighbours along the tilt axis stand together for every kernel.
+    o_x, o_y, o_z = grid.shape
+    volume = np.zeros((o_x, o_z, o_y), engine.dtype)
+    if initial is not None:
+        volume[:] = np.moveaxis(crop_centred(initial, grid.shape), 2, 1)
+    allowed = None if support is None else np.ascontiguousarray(np.moveaxis(support, 2, 1) != 0)
+    measured = series.images.astype(
+        np.float64 if engine.literal or engine.radon else engine.dtype, copy=False
+    )
+    r1, r2 = np.empty((iterations, len(series))), np.empty((iterations, len(series)))
+
+    # The number of iterations is left out: a longer run may go on from a shorter one.
+    settings = {name: value for name, value in asdict(parameters).items() if name != "iterations"}
+    parts = [a for a in (support, mask, initial) if a is not None]
+    state = Checkpoint(
+        checkpoint,
+        fingerprint(series.images, series.angles, settings, *parts) if checkpoint else "",
+        checkpoint_interval,
+    )
+    start = 0
+    stored = state.load()
+    if stored is not None and int(stored["done"]) <= iterations:
+        start = int(stored["done"])
+        volume[:] = stored["volume"]
+        r1[:start], r2[:start] = stored["r1"], stored["r2"]
+        if engine.radon is not None:
+            engine.radon.gradient[:] = stored["gradient"]
+
+    def save(done: int) -> None:
+        extra = {} if engine.radon is None else {"gradient": engine.radon.gradient}
+        state.save(done=done, volume=volume, r1=r1[:done], r2=r2[:done], **extra)
+
+    with report_progress("Reconstructing", iterations, progress) as reporter:
+        reporter.advance(start)
+        for iteration in range(start, iterations):
+            projected = engine.project(volume)
+            residual = projected - measured
+            if mask is not None:
+                residual *= mask
+            r1[iteration], r2[iteration] = r_factors(projected, measured, residual)
+            engine.descend(volume, projected, residual)
+            if allowed is not None:
+                volume *= allowed
+            reporter.advance(note=f"R = {r1[iteration].mean():.4f}")
+            if state.due():
+                save(iteration + 1)
+    array = np.ascontiguousarray(np.moveaxis(volume, 1, 2))
+    return Reconstruction(
+        Volume(array, series.pixel_size, name=f"reconstruction of {series.name}"),
+        r1,
+        r2,
+        series.detector,
+        parameters,
+        {"grid": grid.shape, "padded": grid.padded, "threads": threads},
+    )
