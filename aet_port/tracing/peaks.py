@@ -1,0 +1,201 @@
+"""Local maxima of an upsampled volume, and the list of traced peaks."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.errors import DataFileError, InputError
+from aet_port.io.files import write_whole
+from aet_port.tracing.upsampling import FineGrid, to_voxels
+
+ACCEPTED = 0
+NOT_A_MAXIMUM = -1
+LEFT_THE_BOX = -2
+TOO_CLOSE = -3
+NOT_SETTLED = -4
+SLAB_BYTES = 128 << 20
+PADDING = 10  # zeros that the reference puts on each side of its fine volume
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Peaks of a volume, brightest first, with the outcome of each fit.
+
+    Parameters
+    ----------
+    maxima
+        Shape (n, 3), int32: the local maxima, 0-based indices into the fine grid.
+    shifts
+        Shape (n, 3): fitted position less ``maxima``, in fine voxels.
+    heights
+        Shape (n,): upsampled value at the maximum.
+    flags
+        Shape (n,), int8: 0 accepted, -1 the polynomial has no maximum, -2 it left the box around
+        the voxel, -3 closer to a brighter accepted peak than allowed, -4 did not settle.
+    shape
+        Voxels of the volume.
+    voxel_size
+        Of the volume, angstrom.
+    coefficients
+        Shape (n, 35) of the last polynomial of each peak, or None where they were not asked for.
+    """
+
+    maxima: NDArray[np.int32]
+    shifts: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    flags: NDArray[np.int8]
+    shape: tuple[int, int, int]
+    voxel_size: float
+    coefficients: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.flags)
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Shape (n, 3): fitted positions, 0-based voxel coordinates; the rejected ones too.
+
+        :meth:`aet_port.data.Volume.to_positions` turns them into angstrom.
+        """
+        return to_voxels(self.maxima + self.shifts)
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Which peaks were accepted."""
+        return self.flags == ACCEPTED
+
+    @property
+    def accepted(self) -> NDArray[np.float64]:
+        """Positions of the accepted peaks, shape (m, 3), 0-based voxel coordinates."""
+        return self.positions[self.good]
+
+    def save(self, path: str | Path) -> Path:
+        """Write to an .npz file, whole or not at all; equal peaks give equal bytes."""
+        content = {
+            f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None
+        }
+        return write_whole(path, lambda partial: np.savez_compressed(partial, **content))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Peaks:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        DataFileError
+            If the file is missing, damaged or holds something else.
+        """
+        expected = "peaks written by Peaks.save (.npz)"
+        try:
+            with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as content:
+                table = {f.name: content[f.name] for f in fields(cls) if f.name in content}
+        except FileNotFoundError as error:
+            raise DataFileError(path, "no such file", expected) from error
+        except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataFileError(path, str(error), expected) from error
+        missing = {f.name for f in fields(cls)} - set(table) - {"coefficients"}
+        if missing:
+            raise DataFileError(path, f"no {', '.join(sorted(missing))}", expected)
+        nx, ny, nz = table.pop("shape").tolist()
+        return cls(shape=(nx, ny, nz), voxel_size=float(table.pop("voxel_size")), **table)
+
+
+def local_maxima(
+    grid: FineGrid, threshold: float = 0.0, max_peaks: int = 100_000
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Fine voxels not below any of their six face neighbours, brightest first.
+
+    Of a plateau every voxel counts. Equal values stay in the order of a column-major array (z
+    slowest). The fine volume is made and searched in slabs of at most 128 MB (or three planes).
+
+    Parameters
+    ----------
+    grid
+        The upsampled volume.
+    threshold
+        Maxima must be above it; at least zero, because the volume is thought to be surrounded by
+        zeros.
+    max_peaks
+        The brightest so many are kept.
+
+    Returns
+    -------
+    Indices into the fine grid (n, 3) and values (n,).
+
+    Raises
+    ------
+    InputError
+        If the threshold is below zero or not a number, or max_peaks below one.
+
+    MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (imdilate with strel3d(3), find, sort)
+    """
+    if not threshold >= 0:
+        raise InputError("threshold", f"{threshold}", "zero or more")
+    if max_peaks < 1:
+        raise InputError("max_peaks", f"{max_peaks}", "one or more")
+    nx, ny, nz = grid.shape
+    planes = int(min(nx, max(1, SLAB_BYTES // (8 * ny * nz) - 2)))
+    slab = np.empty((planes + 2, ny, nz))
+    grid.planes(-1, slab[:2])
+    found, values = [np.zeros((0, 3), np.int32)], [np.zeros(0)]
+    for first in range(0, nx, planes):
+        grid.planes(first + 1, slab[2:])
+        counts = _count(slab, threshold)
+        ends = np.cumsum(counts)
+        where, height = np.empty((ends[-1], 3), np.int32), np.empty(ends[-1])
+        _collect(slab, threshold, ends - counts, first, where, height)
+        inside = where[:, 0] < nx
+        found.append(where[inside])
+        values.append(height[inside])
+        slab[:2] = slab[-2:].copy()
+    indices, heights = np.concatenate(found), np.concatenate(values)
+    order = np.lexsort((indices[:, 0], indices[:, 1], indices[:, 2], -heights))[:max_peaks]
+    return indices[order], heights[order]
+
+
+@numba.njit(cache=True)
+def _is_maximum(slab, p, v, w, threshold):  # type: ignore[no-untyped-def]
+    here = slab[p, v, w]
+    # Beyond the slab's sides lie zeros, and here > threshold >= 0 is above them.
+    return (
+        here > threshold
+        and slab[p - 1, v, w] <= here
+        and slab[p + 1, v, w] <= here
+        and (v == 0 or slab[p, v - 1, w] <= here)
+        and (v == slab.shape[1] - 1 or slab[p, v + 1, w] <= here)
+        and (w == 0 or slab[p, v, w - 1] <= here)
+        and (w == slab.shape[2] - 1 or slab[p, v, w + 1] <= here)
+    )
+
+
+@numba.njit(cache=True, parallel=True)
+def _count(slab, threshold):  # type: ignore[no-untyped-def]
+    counts = np.zeros(slab.shape[0] - 2, np.int64)
+    for p in numba.prange(len(counts)):
+        number = 0
+        for v in range(slab.shape[1]):
+            for w in range(slab.shape[2]):
+                number += _is_maximum(slab, p + 1, v, w, threshold)
+        counts[p] = number
+    return counts
+
+
+@numba.njit(cache=True, parallel=True)
+def _collect(slab, threshold, offsets, first, where, height):  # type: ignore[no-untyped-def]
+    for p in numba.prange(len(offsets)):
+        place = offsets[p]
+        for v in range(slab.shape[1]):
+            for w in range(slab.shape[2]):
+                if _is_maximum(slab, p + 1, v, w, threshold):
+                    where[place, 0] = first + p
+                    where[place, 1] = v
+                    where[place, 2] = w
+                    height[place] = slab[p + 1, v, w]
+                    place += 1
