@@ -1,0 +1,123 @@
+"""The structure chain in one call: first valley, tetrahedra, motifs, networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ase
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.structure.bipyramids import Motifs, find_motifs
+from aet_port.structure.neighbours import check_atoms
+from aet_port.structure.networks import Networks, find_networks
+from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
+from aet_port.structure.tetrahedra import ALPHA, Tetrahedra, face_pairs, find_tetrahedra
+
+NETWORK_FOLDS = (4, 5, 6)
+
+
+@dataclass(frozen=True)
+class StructureResult:
+    """Structure of one model under one set of parameters.
+
+    Attributes
+    ----------
+    parameters
+        What was asked for and used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"),
+        ``delta``, ``alpha``; lengths in angstrom.
+    pdf
+        Pair distribution of all atoms.
+    tetrahedra
+        Accepted tetrahedra.
+    face_pairs
+        Shape (m, 2): tetrahedra that share a face.
+    motifs
+        Triplets and bipyramids.
+    networks
+        Networks by the fold of their motifs (4, 5, 6).
+    """
+
+    parameters: dict[str, Any]
+    pdf: PairDistribution
+    tetrahedra: Tetrahedra
+    face_pairs: NDArray[np.int64]
+    motifs: Motifs
+    networks: dict[int, Networks]
+
+    @property
+    def cutoff(self) -> float:
+        """Longest edge of a tetrahedron, angstrom."""
+        return float(self.parameters["cutoff"])
+
+    @property
+    def delta(self) -> float:
+        """Largest distortion of a tetrahedron."""
+        return float(self.parameters["delta"])
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Motifs of each fold from 3 to 8."""
+        return self.motifs.counts()
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for a table or JSON: plain numbers and lists only."""
+        return {
+            **self.parameters,
+            "tetrahedra": len(self.tetrahedra),
+            "face_pairs": len(self.face_pairs),
+            "motifs": {str(fold): number for fold, number in self.counts.items()},
+            "largest_networks": {
+                str(fold): found.size[:5].tolist() for fold, found in self.networks.items()
+            },
+            "longest_network": {
+                str(fold): float(found.length.max(initial=0.0))
+                for fold, found in self.networks.items()
+            },
+        }
+
+
+def analyze(
+    atoms: ase.Atoms,
+    *,
+    cutoff: float | None = None,
+    delta: float = 0.255,
+    alpha: float | None = None,
+) -> StructureResult:
+    """Pair distribution, tetrahedra, motifs of 3 to 8 tetrahedra and their networks.
+
+    Parameters
+    ----------
+    atoms
+        A particle or film, or a simulation box: the cell counts along its periodic directions.
+    cutoff
+        Longest edge of a tetrahedron, angstrom; the first valley of the pair distribution of all
+        atoms unless given.
+    delta
+        Largest distortion, ``e_max / e_avg - 1``.
+    alpha
+        Largest empty circumsphere, angstrom (see
+        :func:`aet_port.structure.tetrahedra.find_tetrahedra`).
+
+    Raises
+    ------
+    InputError
+        For atoms that cannot be analysed, each case with what to change.
+
+    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
+    Main_4_motifs_connection_and_network_Ta_film.m. Deviates: networks of all motifs, crystalline
+    ones included.
+    """
+    check_atoms(atoms, solid=True)
+    distribution = pair_distribution(atoms)
+    used, source = (
+        (first_valley(distribution), "first valley") if cutoff is None else (float(cutoff), "given")
+    )
+    alpha = ALPHA * used if alpha is None else float(alpha)
+    found = find_tetrahedra(atoms, used, delta, alpha)
+    pairs = face_pairs(found.vertices)
+    motifs = find_motifs(found.vertices, pairs)
+    networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
+    parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
+    return StructureResult(parameters, distribution, found, pairs, motifs, networks)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import ase
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aet_port.errors import InputError
+from aet_port.structure import neighbours
+from aet_port.structure.neighbours import check_atoms, find_neighbours, heights, periodic_images
+from tests.structure.samples import close_packed, shaken_box
+
+
+def slow_pairs(atoms: ase.Atoms, cutoff: float) -> dict[tuple[int, int], float]:
+    """Every pair and image within the cut-off, looked at one by one."""
+    shifts = [
+        np.array([i, j, k]) @ np.asarray(atoms.cell)
+        for i in ((-2, -1, 0, 1, 2) if atoms.pbc[0] else (0,))
+        for j in ((-2, -1, 0, 1, 2) if atoms.pbc[1] else (0,))
+        for k in ((-2, -1, 0, 1, 2) if atoms.pbc[2] else (0,))
+    ]
+    found = {}
+    for i in range(len(atoms)):
+        for shift in shifts:
+            distance = np.linalg.norm(atoms.positions + shift - atoms.positions[i], axis=1)
+            for j in np.flatnonzero(distance <= cutoff):
+                if j > i:
+                    assert (i, j) not in found
+                    found[i, int(j)] = float(distance[j])
+    return found
+
+
+def as_mapping(found: neighbours.Neighbours) -> dict[tuple[int, int], float]:
+    pairs = zip(found.first.tolist(), found.second.tolist(), strict=True)
+    return dict(zip(pairs, found.distances.tolist(), strict=True))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.tuples(st.booleans(), st.booleans(), st.booleans()))
+def test_same_pairs_as_one_by_one(seed: int, pbc: tuple[bool, bool, bool]) -> None:
+    atoms = shaken_box(seed, repeat=2)
+    atoms.set_pbc(pbc)
+    atoms.positions += 7.3  # outside the cell
+    cutoff = min(3.9, 0.49 * heights(atoms).min())
+    found, expected = as_mapping(find_neighbours(atoms, cutoff)), slow_pairs(atoms, cutoff)
+    assert found.keys() == expected.keys()
+    # Wrapping moves positions of some 20 angstrom by their rounding, 4e-15.
+    np.testing.assert_allclose(
+        [found[pair] for pair in expected], list(expected.values()), atol=1e-13, rtol=0
+    )
+
+
+def test_vectors_lead_to_the_neighbour() -> None:
+    atoms = close_packed(3)
+    found = find_neighbours(atoms, 4.0)
+    expected = atoms.positions[found.second] - atoms.positions[found.first]
+    np.testing.assert_array_equal(found.vectors, expected)
+    assert (found.first < found.second).all()
+
+
+def test_kernel_without_compilation() -> None:
+    atoms = close_packed(1, radius=4.5)
+    cells = neighbours.cell_list(atoms.positions, 4.0)
+    pairs = np.empty((0, 2), dtype=np.int64)
+    count = neighbours._collect.py_func(
+        atoms.positions,
+        np.arange(len(atoms)),
+        len(atoms),
+        4.0,
+        cells.origin,
+        cells.size,
+        cells.shape,
+        cells.order,
+        cells.start,
+        pairs,
+        np.empty((0, 3)),
+    )
+    assert count == len(slow_pairs(atoms, 4.0)) == len(find_neighbours(atoms, 4.0))
+
+
+def test_images_surround_the_cell() -> None:
+    atoms = shaken_box(0, repeat=2)
+    images = periodic_images(atoms, 5.0)
+    n = len(atoms)
+    np.testing.assert_array_equal(images.atom[:n], np.arange(n))
+    inside = np.linalg.solve(np.asarray(atoms.cell).T, images.positions[:n].T).T
+    assert inside.min() > -1e-12
+    assert inside.max() < 1 + 1e-12
+    # Each image is its atom moved by whole cells.
+    step = np.linalg.solve(
+        np.asarray(atoms.cell).T, (images.positions - images.positions[images.atom]).T
+    ).T
+    np.testing.assert_allclose(step, np.round(step), atol=1e-12)
+
+
+def test_a_far_atom_costs_no_memory() -> None:
+    atoms = close_packed(2)
+    atoms.positions[0] = [1e6, -1e6, 1e6]
+    expected = slow_pairs(atoms, 3.5)
+    assert as_mapping(find_neighbours(atoms, 3.5)).keys() == expected.keys()
+
+
+@pytest.mark.parametrize(
+    ("atoms", "words"),
+    [
+        (ase.Atoms("Ta4", positions=np.eye(4, 3) * 3), "4 atoms; expected at least 5"),
+        (
+            ase.Atoms("Ta6", positions=[*np.eye(5, 3) * 3 + np.arange(5)[:, None], [3.0, 0, 0]]),
+            "atoms 0 and 5 at one place",
+        ),
+        (
+            ase.Atoms("Ta6", positions=[[i, (i * i) % 4, 0] for i in range(6)]),
+            "coplanar atoms",
+        ),
+        (
+            ase.Atoms("Ta5", positions=np.diag([1.0, 2, np.nan, 4, 5])[:, :3]),
+            "NaN or infinite values in atom 2",
+        ),
+        (
+            ase.Atoms("Ta5", positions=np.arange(15).reshape(5, 3), pbc=True),
+            "an independent cell vector",
+        ),
+        (
+            ase.Atoms(
+                "Ta6",
+                positions=[[0, 1, 1], [10, 1, 1], [3, 3, 3], [5, 1, 4], [7, 2, 1], [2, 6, 6]],
+                cell=[10, 10, 10],
+                pbc=True,
+            ),
+            "atoms 0 and 1 at one place",
+        ),
+    ],
+)
+def test_unusable_atoms_are_named(atoms: ase.Atoms, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_atoms(atoms, solid=True)
+
+
+def test_a_cell_of_two_cutoffs_is_too_small() -> None:
+    atoms = shaken_box(0, repeat=2, shear=0.0)
+    side = float(heights(atoms).min())
+    with pytest.raises(InputError, match="more than twice as high"):
+        find_neighbours(atoms, side / 2)
+    assert len(find_neighbours(atoms, 0.49 * side)) > 0
+
+
+@pytest.mark.parametrize("cutoff", [0.0, -1.0, np.nan, np.inf])
+def test_a_cutoff_is_a_length(cutoff: float) -> None:
+    with pytest.raises(InputError, match="a length above zero"):
+        find_neighbours(close_packed(0), cutoff)
