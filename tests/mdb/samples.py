@@ -1,0 +1,59 @@
+"""Models to deposit, and what a whole bank looks like."""
+
+from __future__ import annotations
+
+import ase
+import numpy as np
+
+from aet_port.data import AtomicModel
+from aet_port.structure import StructureResult, analyze
+from mdb import Bank
+from tests.structure.samples import close_packed
+
+
+def particle(seed: int = 0, radius: float = 6.0) -> tuple[AtomicModel, StructureResult]:
+    """A small disordered particle and its analysis."""
+    atoms = close_packed(seed, radius=radius)
+    return AtomicModel(atoms, name=f"particle {seed}"), analyze(atoms, cutoff=4.0)
+
+
+def alloy(symbols: str, scale: float = 3.0) -> AtomicModel:
+    """Atoms of a formula in a row, for what does not need a structure."""
+    atoms = ase.Atoms(symbols)
+    atoms.positions[:, 0] = scale * np.arange(len(atoms))
+    return AtomicModel(atoms, name=symbols)
+
+
+BROKEN = {
+    "a model without all its atoms": """
+        SELECT model_id FROM model LEFT JOIN atom USING (model_id)
+        GROUP BY model_id, n_atoms HAVING count(atom) <> n_atoms""",
+    "an analysis without all its tetrahedra": """
+        SELECT analysis_id FROM analysis LEFT JOIN tetrahedron USING (analysis_id)
+        GROUP BY analysis_id, n_tetrahedra HAVING count(tetrahedron) <> n_tetrahedra""",
+    "an analysis without all its motifs": """
+        SELECT analysis_id FROM analysis LEFT JOIN motif USING (analysis_id)
+        GROUP BY analysis_id, n_motifs HAVING count(motif) <> n_motifs""",
+    "a motif without all its tetrahedra": """
+        SELECT analysis_id, motif FROM motif LEFT JOIN motif_tetrahedron USING (analysis_id, motif)
+        GROUP BY analysis_id, motif, fold HAVING count(place) <> fold""",
+    "a network without all its motifs": """
+        SELECT analysis_id, network FROM network
+        LEFT JOIN network_member USING (analysis_id, network)
+        GROUP BY analysis_id, network, size HAVING count(motif) <> size""",
+    "an analysis without pair distribution": """
+        SELECT analysis_id FROM analysis ANTI JOIN pdf USING (analysis_id)""",
+    "atoms of no model": "SELECT * FROM atom ANTI JOIN model USING (model_id)",
+    "tetrahedra of no analysis": "SELECT * FROM tetrahedron ANTI JOIN analysis USING (analysis_id)",
+    "motifs of no analysis": "SELECT * FROM motif ANTI JOIN analysis USING (analysis_id)",
+    "members of no network": """
+        SELECT * FROM network_member ANTI JOIN network USING (analysis_id, network)""",
+    "pair distributions of no analysis": "SELECT * FROM pdf ANTI JOIN analysis USING (analysis_id)",
+}
+
+
+def assert_whole(bank: Bank) -> None:
+    """Every entry of the bank is there with all its rows, and no row without its entry."""
+    for what, sql in BROKEN.items():
+        rows = bank.query(sql).to_pylist()
+        assert not rows, f"{what}: {rows[:3]}"
