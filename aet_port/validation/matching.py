@@ -1,0 +1,201 @@
+"""Pairing of a traced model with the true atoms, and the precision that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.spatial import cKDTree
+
+from aet_port.errors import InputError
+
+SHIFT_GOAL = 1e-4  # angstrom, sum over the axes; the reference's
+MAX_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Which found atom is which true atom.
+
+    Parameters
+    ----------
+    found_index, truth_index
+        Shape (k,): the pairs, as rows of the two models, in the order of ``found_index``.
+    differences
+        Shape (k, 3), angstrom: true minus found position, the ``shift`` removed.
+    shift
+        Shape (3,), angstrom: common displacement of the truth against the found model.
+    rmsd
+        Angstrom, over the pairs.
+    n_found, n_truth
+        Numbers of atoms of the two models.
+    radius
+        Angstrom: the largest distance of a pair.
+    reference_quirks
+        Whether the reference's rule made the pairs; a true atom can then stand in several.
+    """
+
+    found_index: NDArray[np.int64]
+    truth_index: NDArray[np.int64]
+    differences: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    rmsd: float
+    n_found: int
+    n_truth: int
+    radius: float
+    reference_quirks: bool
+
+    @property
+    def matched(self) -> int:
+        """Number of pairs."""
+        return len(self.found_index)
+
+    @property
+    def missed(self) -> NDArray[np.int64]:
+        """Rows of the true atoms in no pair."""
+        return np.setdiff1d(np.arange(self.n_truth), self.truth_index)
+
+    @property
+    def spurious(self) -> NDArray[np.int64]:
+        """Rows of the found atoms in no pair."""
+        return np.setdiff1d(np.arange(self.n_found), self.found_index)
+
+    @property
+    def rmsd_pm(self) -> float:
+        """The RMSD in picometres."""
+        return 100 * self.rmsd
+
+
+def match_models(
+    found: ArrayLike,
+    truth: ArrayLike,
+    radius: float = 1.5,
+    align: bool = True,
+    reference_quirks: bool = False,
+) -> Matching:
+    """Pair the atoms of a found model with those of the true one and measure the RMSD.
+
+    The pairs are one-to-one and minimise the sum of squared distances where an atom without
+    partner costs ``radius^2 / 2``: the GOSPA metric (Rahmathullah et al., FUSION 2017). So an atom
+    and its only neighbour within ``radius`` are always paired, and a false atom can't take the
+    partner of a better one. With ``align`` the mean displacement of the pairs is taken off and
+    the pairs are sought again until it stands still, as in the reference, because the origin of a
+    reconstruction is arbitrary. ``rmsd = sqrt(mean |truth - shift - found|^2)``.
+
+    Parameters
+    ----------
+    found
+        Shape (n, 3), angstrom.
+    truth
+        Shape (m, 3), angstrom.
+    radius
+        Largest distance of a pair in angstrom.
+    align
+        Whether a common shift is removed.
+    reference_quirks
+        The rule of the papers: every found atom takes the nearest true atom, which may be taken
+        several times; the RMSD is ``sqrt(sum_d std(difference_d)^2)`` with n - 1 in the standard
+        deviation. It always aligns. The glass paper's comparison of the multislice result asks
+        the other way round, each true atom for the nearest found one: swap the arguments.
+
+    Raises
+    ------
+    InputError
+        For wrong shapes, NaN, a radius not above zero, no pair within it, or an alignment that
+        does not come to rest.
+
+    MATLAB: 10_Multislice_AET_simulations/5_simulation_with_noise/*/3_Cal_RMSD/Cal_RMSD_*.m and
+    4_results/Compare_MG_multislice_posres.m; the default pairs one-to-one instead, because a
+    nearest-atom rule counts a doubled atom as two correct ones
+    """
+    here, there = _points("found", found), _points("truth", truth)
+    if not (np.isfinite(radius) and radius > 0):
+        raise InputError("radius", f"{radius!r}", "a length above zero, in angstrom")
+    pair = _nearest if reference_quirks else _one_to_one
+    shift = np.zeros(3)
+    for _ in range(MAX_ROUNDS):
+        moved = there - shift
+        found_index, truth_index = pair(here, moved, radius)
+        if not len(found_index):
+            raise InputError(
+                "radius",
+                f"no pair within {radius:g} angstrom",
+                "models of the same sample in one frame",
+            )
+        differences = moved[truth_index] - here[found_index]
+        if not (align or reference_quirks):
+            break
+        step = differences.mean(axis=0)
+        shift = shift + step
+        if np.abs(step).sum() <= SHIFT_GOAL:
+            break
+    else:
+        raise InputError(
+            "found, truth", f"pairs that still change after {MAX_ROUNDS} rounds", "a smaller radius"
+        )
+    if reference_quirks:
+        spread = differences.std(axis=0, ddof=1) if len(differences) > 1 else np.zeros(3)
+        rmsd = np.sqrt(np.sum(spread**2))
+    else:
+        differences = there[truth_index] - shift - here[found_index]
+        rmsd = np.sqrt(np.mean(np.sum(differences**2, axis=1)))
+    return Matching(
+        found_index=found_index,
+        truth_index=truth_index,
+        differences=differences,
+        shift=shift,
+        rmsd=float(rmsd),
+        n_found=len(here),
+        n_truth=len(there),
+        radius=float(radius),
+        reference_quirks=reference_quirks,
+    )
+
+
+def _points(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != 3 or len(table) == 0:
+        hint = "; transpose it" if table.ndim == 2 and table.shape[0] == 3 else ""
+        raise InputError(name, f"shape {table.shape}", f"shape (n, 3) in angstrom, n > 0{hint}")
+    if not np.isfinite(table).all():
+        raise InputError(name, "NaN or infinite positions", "finite numbers only")
+    return table
+
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _nearest(found: NDArray, truth: NDArray, radius: float) -> Pairs:
+    _, nearest = cKDTree(truth).query(found)
+    distance = np.sqrt(np.sum((truth[nearest] - found) ** 2, axis=1))
+    chosen = np.flatnonzero(distance <= radius)
+    return chosen, nearest[chosen].astype(np.int64)
+
+
+def _one_to_one(found: NDArray, truth: NDArray, radius: float) -> Pairs:
+    close = cKDTree(found).sparse_distance_matrix(cKDTree(truth), radius, output_type="coo_matrix")
+    rows, columns, squares = close.row, close.col, close.data**2
+    n, m = len(found), len(truth)
+    # Two atoms that have only each other are a pair of the optimum; few others are left to solve.
+    lonely = (np.bincount(rows, minlength=n)[rows] == 1) & (
+        np.bincount(columns, minlength=m)[columns] == 1
+    )
+    left, row = np.unique(rows[~lonely], return_inverse=True)
+    there, column = np.unique(columns[~lonely], return_inverse=True)
+    # A column of its own for each found atom means "no partner"; so a full matching exists.
+    # One is added to all costs, since a sparse matrix takes an exact zero for a missing entry.
+    own = np.arange(len(left))
+    costs = np.concatenate([squares[~lonely], np.full(len(left), radius**2)]) + 1.0
+    places = (np.concatenate([row, own]), np.concatenate([column, len(there) + own]))
+    table = csr_array((costs, places), shape=(len(left), len(there) + len(left)))
+    chosen, partner = rows[lonely], columns[lonely]
+    if len(left):
+        solved, answer = min_weight_full_bipartite_matching(table)
+        real = answer < len(there)
+        chosen = np.concatenate([chosen, left[solved[real]]])
+        partner = np.concatenate([partner, there[answer[real]]])
+    order = np.argsort(chosen, kind="stable")
+    return chosen[order].astype(np.int64), partner[order].astype(np.int64)
