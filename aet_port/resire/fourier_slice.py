@@ -18,6 +18,16 @@ from aet_port.resire.grid import Grid
 
 
 @njit(cache=True, nogil=True)
+def _rounded(k, centre):  # type: ignore[no-untyped-def]
+    """A coordinate as the reference rounds it when it adds the 1-based centre to K and to -K.
+
+    Interpolation is linear in the coordinate, so the mean of the samples at both roundings is
+    the sample at their mean. In double precision nothing changes.
+    """
+    return (((k + centre) - centre) + (centre - (centre - k))) / (centre / centre + centre / centre)
+
+
+@njit(cache=True, nogil=True)
 def _coordinates(matrix, sizes, x, y):  # type: ignore[no-untyped-def]
     """Fourier grid coordinates (kx, ky, kz), relative to the centre, of slice sample (x, y)."""
     n_x, n_y, n_z = sizes
@@ -25,11 +35,11 @@ def _coordinates(matrix, sizes, x, y):  # type: ignore[no-untyped-def]
     kx = matrix[0, 0] * real(x) + matrix[0, 1] * real(y)
     ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
     kz = (matrix[2, 0] * real(x) + matrix[2, 1] * real(y)) * real(n_z) / real(n_x)
-    # Adding the 1-based centre rounds single-precision coordinates as the reference does.
-    kx = (kx + real(n_x // 2 + 1)) - real(n_x // 2 + 1)
-    ky = (ky + real(n_y // 2 + 1)) - real(n_y // 2 + 1)
-    kz = (kz + real(n_z // 2 + 1)) - real(n_z // 2 + 1)
-    return kx, ky, kz
+    return (
+        _rounded(kx, real(n_x // 2 + 1)),
+        _rounded(ky, real(n_y // 2 + 1)),
+        _rounded(kz, real(n_z // 2 + 1)),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -115,7 +125,7 @@ def _sample_planes(lower, upper, plane, matrices, sizes, half):  # type: ignore[
                     stop = int(min(np.floor(max(a, b)), float(stop)))
                 for x in range(start, stop + 1):
                     ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
-                    ky = real(sign) * ((ky + centre_y) - centre_y)
+                    ky = real(sign) * _rounded(ky, centre_y)
                     if int(np.floor(ky)) != plane or (ky == 0 and sign < 0):
                         continue
                     kx, ky, kz = _coordinates(matrix, sizes, x, y)
