@@ -137,7 +137,7 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If there is no such array, or several and none is named.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m (importdata)
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles (importdata)
     """
     wanted = "projections as one array (nx, ny, n)"
     array = _select(path, name, lambda a: a.ndim == 3, wanted)
@@ -158,7 +158,7 @@ def read_volume_array(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If there is no such array, or several and none is named.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/SaveResults.m (importdata)
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::SaveResults (importdata)
     """
     wanted = "a volume as one array (nx, ny, nz)"
     array = _select(path, name, lambda a: a.ndim == 3, wanted, "reconstruction")
@@ -180,7 +180,7 @@ def euler_table(path: str | Path, array: NDArray) -> NDArray:
     DataFileError
         For other shapes (a 3 x n table with the hint to transpose it) and NaN.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/CheckPrepareData.m, whose list of tilts
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::CheckPrepareData, whose list of tilts
     fails there (it stacks zeros below instead of beside); here it becomes (0, theta, 0).
     """
     wanted = "one row (phi, theta, psi) per image, or a list of tilts, in degrees"
@@ -211,7 +211,7 @@ def read_angles(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         For a missing or ambiguous variable, a transposed table, or NaN.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m (importdata)
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles (importdata)
     """
 
     def fits(array: NDArray) -> bool:

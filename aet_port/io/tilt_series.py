@@ -82,7 +82,7 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If the file is missing, unreadable, truncated, empty, or holds something else.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles
     """
     return _images_and_size(path, name, need_size=False)[0]
 
@@ -134,7 +134,7 @@ def read_angles(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If the file is missing, unreadable, truncated, not finite, or the table is transposed.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/readFiles.m
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles
     """
     file = Path(path)
     suffix = file.suffix.lower()

@@ -1,0 +1,119 @@
+"""The table of the reference's source files: what is ported, as what, and which test says so."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from aet_port.errors import DataFileError
+
+Kind = Literal["ported", "library", "not needed", "open"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TABLE = Path(__file__).resolve().parent / "functions.csv"
+
+
+@dataclass(frozen=True)
+class FunctionRow:
+    """One source file of the reference.
+
+    Attributes
+    ----------
+    repo
+        ``"mg"``, the repository of the glass paper, or ``"am"``, that of the film paper.
+    path
+        Its path there.
+    sha256, lines
+        Its checksum and number of lines at the recorded commit.
+    role
+        ``algorithm``, ``driver script``, ``plotting`` or ``third-party``.
+    purpose
+        What it does.
+    duplicate_of
+        ``repo/path`` of the identical file that stands for it, or nothing.
+    status
+        ``ported``, ``library: X``, ``not needed: why``, or ``open: N`` for work of issue N.
+    symbol
+        Dotted path of the Python function or class, for a ported file.
+    test
+        pytest id of the comparison with the reference's own output; always there for a ported
+        file, for others where there is one.
+    note
+        Remarks; for an open file, where its port will live and what of it there is so far.
+    """
+
+    repo: str
+    path: str
+    sha256: str
+    lines: int
+    role: str
+    purpose: str
+    duplicate_of: str
+    status: str
+    symbol: str
+    test: str
+    note: str
+
+    @property
+    def name(self) -> str:
+        """``repo/path``, which no other row has."""
+        return f"{self.repo}/{self.path}"
+
+    @property
+    def kind(self) -> Kind:
+        """The status without its detail."""
+        return cast(Kind, self.status.partition(":")[0])
+
+    @property
+    def detail(self) -> str:
+        """What the status says after its colon: library, reason or issue; empty when ported."""
+        return self.status.partition(":")[2].strip()
+
+
+COLUMNS = tuple(field.name for field in fields(FunctionRow))
+
+
+def read_functions(path: str | Path = TABLE) -> list[FunctionRow]:
+    """Every row of the table, in its order.
+
+    Parameters
+    ----------
+    path
+        The table; the project's own unless given.
+
+    Raises
+    ------
+    DataFileError
+        If the file cannot be read, or a row lacks a column, a line count or a known status.
+
+    MATLAB: none
+    """
+    file = Path(path)
+    try:
+        with file.open(newline="", encoding="utf-8") as handle:
+            table = list(csv.reader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataFileError(file, f"unreadable: {error}", "a table in CSV, UTF-8") from error
+    if not table or tuple(table[0]) != COLUMNS:
+        found = ",".join(table[0]) if table else "an empty file"
+        raise DataFileError(file, found, "the columns " + ",".join(COLUMNS))
+    return [_row(file, number, cells) for number, cells in enumerate(table[1:], start=1)]
+
+
+def _row(file: Path, number: int, cells: list[str]) -> FunctionRow:
+    where = f"row {number}"
+    if len(cells) != len(COLUMNS):
+        raise DataFileError(file, f"{where}: {len(cells)} cells", f"{len(COLUMNS)}")
+    named = dict(zip(COLUMNS, cells, strict=True))
+    lines = named.pop("lines")
+    if not lines.isdecimal():
+        raise DataFileError(file, f"{where}: lines {lines!r}", "a whole number")
+    row = FunctionRow(lines=int(lines), **named)
+    if row.kind not in KINDS or (row.kind == "ported") != (row.detail == ""):
+        raise DataFileError(
+            file,
+            f"{where}: status {row.status!r}",
+            "'ported', 'library: X', 'not needed: why' or 'open: issue'",
+        )
+    return row
