@@ -8,6 +8,8 @@ there and then. Transforms along an axis that is still zero are never made. A vo
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
@@ -18,13 +20,13 @@ from aet_port.resire.grid import Grid
 
 
 @njit(cache=True, nogil=True)
-def _rounded(k, centre):  # type: ignore[no-untyped-def]
+def _rounded(k, centre, half):  # type: ignore[no-untyped-def]
     """A coordinate as the reference rounds it when it adds the 1-based centre to K and to -K.
 
     Interpolation is linear in the coordinate, so the mean of the samples at both roundings is
-    the sample at their mean. In double precision nothing changes.
+    the sample at their mean. ``half`` is 0.5 in the precision of the others.
     """
-    return (((k + centre) - centre) + (centre - (centre - k))) / (centre / centre + centre / centre)
+    return half * (((k + centre) - centre) + (centre - (centre - k)))
 
 
 @njit(cache=True, nogil=True)
@@ -36,9 +38,9 @@ def _coordinates(matrix, sizes, x, y):  # type: ignore[no-untyped-def]
     ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
     kz = (matrix[2, 0] * real(x) + matrix[2, 1] * real(y)) * real(n_z) / real(n_x)
     return (
-        _rounded(kx, real(n_x // 2 + 1)),
-        _rounded(ky, real(n_y // 2 + 1)),
-        _rounded(kz, real(n_z // 2 + 1)),
+        _rounded(kx, real(n_x // 2 + 1), real(0.5)),
+        _rounded(ky, real(n_y // 2 + 1), real(0.5)),
+        _rounded(kz, real(n_z // 2 + 1), real(0.5)),
     )
 
 
@@ -125,7 +127,7 @@ def _sample_planes(lower, upper, plane, matrices, sizes, half):  # type: ignore[
                     stop = int(min(np.floor(max(a, b)), float(stop)))
                 for x in range(start, stop + 1):
                     ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
-                    ky = real(sign) * _rounded(ky, centre_y)
+                    ky = real(sign) * _rounded(ky, centre_y, real(0.5))
                     if int(np.floor(ky)) != plane or (ky == 0 and sign < 0):
                         continue
                     kx, ky, kz = _coordinates(matrix, sizes, x, y)
@@ -206,6 +208,12 @@ class _Rim:
         np.add.at(half, (self.slots[:, 0], self.slots[:, 4], self.slots[:, 3]), values)
 
 
+@lru_cache(maxsize=2)
+def _rim(matrices: bytes, kind: str, sizes: tuple[int, int, int]) -> _Rim:
+    """The table of a grid, the same in every iteration."""
+    return _Rim(np.frombuffer(matrices, kind).reshape(-1, 3, 2), sizes)
+
+
 def _transform_y(volume: NDArray, n_y: int, threads: int) -> NDArray:
     """Half spectra along y, shape (n_y // 2 + 1, nx, nz); the centre moved to index 0."""
     o_x, o_z, o_y = volume.shape
@@ -268,7 +276,7 @@ def _half_slices(volume: NDArray, grid: Grid, threads: int) -> NDArray:
     last = n_y // 2
     half = np.zeros((n_tilts, last + 1, n_x), spectra.dtype)
     half_parts = _parts(half)
-    rim = _Rim(matrices, sizes)
+    rim = _rim(matrices.tobytes(), matrices.dtype.char, sizes)
     rim_values = np.zeros(len(rim.points), spectra.dtype)
 
     def sweep(bounds: tuple[int, int]) -> None:
