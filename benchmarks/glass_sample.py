@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +12,7 @@ from aet_port.data import TiltSeries
 from aet_port.io import read_tilt_series, read_volume
 from aet_port.resire import back_projection, fourier_slice, reconstruct, single_axis
 from aet_port.resire.grid import Grid, make_grid
-from aet_port.resire.literal import LiteralProjector
+from benchmarks.literal_resire import LiteralResire
 from benchmarks.timing import Row, least_seconds
 from matlab_reference import locate_reference
 
@@ -79,23 +78,19 @@ def distance(volume: NDArray, truth: NDArray) -> float:
 
 def run() -> list[Row]:
     """Rows of the table."""
-    numba.set_num_threads(1)  # the literal code's loops; ours get threads=1
     series, grid, truth = sample()
     measured = series.images.astype(np.float32)
     step = 2.0 / len(series) / series.detector[0]
     volume = np.maximum(truth, 0).astype(np.float32)
     other = np.ascontiguousarray(np.moveaxis(volume, 1, 2))
-    literal = LiteralProjector(grid, series.images, np.float32, "glass")
+    literal = LiteralResire(series, grid, 2.0)
 
     def iterate(project: Any, descend: Any) -> None:
         descend(other, project(other, grid, 1) - measured, grid, step, True, 1)
 
-    def iterate_literally() -> None:
-        np.maximum(volume - np.float32(step) * literal.gradient(literal.project(volume)), 0)
-
     seconds = least_seconds(
         {
-            "literal": iterate_literally,
+            "literal": lambda: literal.iterate(volume),
             "general": lambda: iterate(fourier_slice.project, back_projection.descend),
             "single": lambda: iterate(single_axis.project, single_axis.descend),
         }

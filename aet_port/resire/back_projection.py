@@ -48,9 +48,12 @@ def _interval(a, slope, b, steps, minimum, maximum, low, high):  # type: ignore[
     """Range of n in ``low..high`` whose coordinate lies in ``[minimum, maximum]``."""
     if low >= high:
         return low, low
-    if slope == 0:
-        at = a + b
-        return (low, high) if minimum <= at <= maximum else (low, low)
+    first, last = (a + slope * steps[low]) + b, (a + slope * steps[high - 1]) + b
+    # The coordinate is monotonic: its ends settle most rows without a search.
+    if minimum <= min(first, last) and max(first, last) <= maximum:
+        return low, high
+    if max(first, last) < minimum or min(first, last) > maximum:
+        return low, low
     entry, leave = (minimum, maximum) if slope > 0 else (maximum, minimum)
     start = _crossing(a, slope, b, steps, entry, low, high, slope > 0)
     return start, _crossing(a, slope, b, steps, leave, start, high, slope < 0)
@@ -62,7 +65,6 @@ def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type:
     d_x, d_y = detector
     c_x, c_y = d_x // 2, d_y // 2
     part = total.dtype.type
-    one = part(1)
     for k in range(rotations.shape[0]):
         r = rotations[k]
         ua, us, ub = r[0, 0] * rx, r[0, 1], r[0, 2] * rz
@@ -75,12 +77,15 @@ def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type:
             v = (va + vs * steps[n]) + vb
             cell_v = np.floor(v)
             # The run ends where u enters another column or v - n another row offset.
-            end = _crossing(ua, us, ub, steps, cell_u + 1 if us > 0 else cell_u, n + 1, stop, True)
+            end = stop
+            if np.floor((ua + us * steps[stop - 1]) + ub) != cell_u:
+                border = cell_u + 1 if us > 0 else cell_u
+                end = _crossing(ua, us, ub, steps, border, n + 1, stop, True)
+            reached = ((va + vs * steps[end - 1]) + vb) - cell_v - (steps[end - 1] - steps[n])
             drift = float(vs) - 1.0
-            if drift > 0:
-                end = min(end, n + max(1, int(min((1.0 - (v - cell_v)) / drift, 1e9)) + 1))
-            elif drift < 0:
-                end = min(end, n + int(min((v - cell_v) / -drift, 1e9)) + 1)
+            if drift != 0 and not 0 <= reached < 1:
+                room = (1.0 - (v - cell_v)) / drift if drift > 0 else (v - cell_v) / -drift
+                end = min(end, n + int(min(room, 1e9)) + 1)
             column, row = int(cell_u) + c_x, int(cell_v) + c_y
             near = residual[k, column, row : row + end - n + 1]
             far = residual[k, column + 1, row : row + end - n + 1]
@@ -90,9 +95,9 @@ def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type:
             for i in range(out.size):
                 fu = part(((ua + us * along[i]) + ub) - cell_u)
                 fv = part(((va + vs * along[i]) + vb) - (along[i] - offset))
-                low = near[i] * (one - fv) + near[i + 1] * fv
-                high = far[i] * (one - fv) + far[i + 1] * fv
-                out[i] += low * (one - fu) + high * fu
+                low = near[i] + fv * (near[i + 1] - near[i])
+                high = far[i] + fv * (far[i + 1] - far[i])
+                out[i] += low + fu * (high - low)
             n = end
 
 

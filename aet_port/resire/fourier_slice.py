@@ -17,14 +17,19 @@ from scipy import fft
 
 from aet_port.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
+from aet_port.resire.vectors import blend_pairs
+
+BATCH_BYTES = 1e6  # planes that are transformed in one call
+INVERT_BYTES = 4e6  # half slices that one thread transforms back in one call
 
 
 @njit(cache=True, nogil=True)
 def _rounded(k, centre, half):  # type: ignore[no-untyped-def]
-    """A coordinate as the reference rounds it when it adds the 1-based centre to K and to -K.
+    """A coordinate in single precision as the reference rounds it.
 
-    Interpolation is linear in the coordinate, so the mean of the samples at both roundings is
-    the sample at their mean. ``half`` is 0.5 in the precision of the others.
+    It adds the 1-based centre to K and to -K. Interpolation is linear in the coordinate, so the
+    mean of the samples at both roundings is the sample at their mean. ``half`` is 0.5 in the
+    precision of the others.
     """
     return half * (((k + centre) - centre) + (centre - (centre - k)))
 
@@ -36,12 +41,25 @@ def _coordinates(matrix, sizes, x, y):  # type: ignore[no-untyped-def]
     real = matrix.dtype.type
     kx = matrix[0, 0] * real(x) + matrix[0, 1] * real(y)
     ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
-    kz = (matrix[2, 0] * real(x) + matrix[2, 1] * real(y)) * real(n_z) / real(n_x)
+    kz = matrix[2, 0] * real(x) + matrix[2, 1] * real(y)
+    if matrix.itemsize == 8:
+        return kx, ky, kz * (n_z / n_x)
+    kz = kz * real(n_z) / real(n_x)
     return (
         _rounded(kx, real(n_x // 2 + 1), real(0.5)),
         _rounded(ky, real(n_y // 2 + 1), real(0.5)),
         _rounded(kz, real(n_z // 2 + 1), real(0.5)),
     )
+
+
+@njit(cache=True, nogil=True)
+def _height(matrix, x, y, sign, centre_y):  # type: ignore[no-untyped-def]
+    """``sign`` times the ky of slice sample (x, y)."""
+    real = matrix.dtype.type
+    ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
+    if matrix.itemsize == 4:
+        ky = _rounded(ky, centre_y, real(0.5))
+    return real(sign) * ky
 
 
 @njit(cache=True, nogil=True)
@@ -59,35 +77,25 @@ def _inside(sizes, kx, ky, kz):  # type: ignore[no-untyped-def]
 def _interpolate(lower, upper, n_x, n_z, kx, ky, kz, weight):  # type: ignore[no-untyped-def]
     """Real and imaginary part of ``weight`` times the trilinear value at a point with ky >= 0.
 
-    ``lower`` and ``upper`` are flattened (n_x, n_z, 2), real and imaginary parts; real arithmetic
-    and unsigned offsets are twice as fast here as complex elements.
+    ``lower`` and ``upper`` are flattened (n_x, n_z + 1, 2), real and imaginary parts, the first
+    column repeated behind the last: the two neighbours along kz always stand together.
     """
     part = lower.dtype.type
     one = part(1)
     floor_x, floor_y, floor_z = np.floor(kx), np.floor(ky), np.floor(kz)
     tx, ty, tz = part(kx - floor_x), part(ky - floor_y), part(kz - floor_z)
     x0, z0 = int(floor_x), int(floor_z)
-    x1, z1 = x0 + 1, z0 + 1
+    x1 = x0 + 1
     # Negative frequencies stand at the end of the transform, and +n/2 is the same as -n/2. The
     # upper neighbour of the last sample of an odd grid has weight zero.
     x0 = x0 + n_x if x0 < 0 else x0
     x1 = x1 + n_x if x1 < 0 else (x1 - n_x if x1 >= n_x else x1)
     z0 = z0 + n_z if z0 < 0 else z0
-    z1 = z1 + n_z if z1 < 0 else (z1 - n_z if z1 >= n_z else z1)
-    a, b = uint64(2 * (x0 * n_z + z0)), uint64(2 * (x0 * n_z + z1))
-    c, d = uint64(2 * (x1 * n_z + z0)), uint64(2 * (x1 * n_z + z1))
-    i = uint64(1)
+    near, far = uint64(2 * (x0 * (n_z + 1) + z0)), uint64(2 * (x1 * (n_z + 1) + z0))
     below, above = (one - ty) * weight, ty * weight
-    w00, w01, w10, w11 = (one - tx) * (one - tz), (one - tx) * tz, tx * (one - tz), tx * tz
-    real = (w00 * lower[a] + w01 * lower[b] + w10 * lower[c] + w11 * lower[d]) * below
-    imag = (
-        w00 * lower[a + i] + w01 * lower[b + i] + w10 * lower[c + i] + w11 * lower[d + i]
-    ) * below
-    real += (w00 * upper[a] + w01 * upper[b] + w10 * upper[c] + w11 * upper[d]) * above
-    imag += (
-        w00 * upper[a + i] + w01 * upper[b + i] + w10 * upper[c + i] + w11 * upper[d + i]
-    ) * above
-    return real, imag
+    return blend_pairs(
+        lower, upper, near, far, below * (one - tx), below * tx, above * (one - tx), above * tx, tz
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -125,9 +133,13 @@ def _sample_planes(lower, upper, plane, matrices, sizes, half):  # type: ignore[
                     b = (sign * (plane + 1 + slack) - slope * y) / along_x
                     start = int(max(np.ceil(min(a, b)), float(start)))
                     stop = int(min(np.floor(max(a, b)), float(stop)))
+                # ky is monotonic along the row: its ends tell whether the row has a part here.
+                left = np.floor(_height(matrix, start, y, sign, centre_y))
+                right = np.floor(_height(matrix, stop, y, sign, centre_y))
+                if max(left, right) < plane or min(left, right) > plane:
+                    continue
                 for x in range(start, stop + 1):
-                    ky = matrix[1, 0] * real(x) + matrix[1, 1] * real(y)
-                    ky = real(sign) * _rounded(ky, centre_y, real(0.5))
+                    ky = _height(matrix, x, y, sign, centre_y)
                     if int(np.floor(ky)) != plane or (ky == 0 and sign < 0):
                         continue
                     kx, ky, kz = _coordinates(matrix, sizes, x, y)
@@ -199,13 +211,17 @@ class _Rim:
         order = order[planes[order] >= 0]
         self.slots = slots[order]
         self.points = np.ascontiguousarray(self.slots[:, :3])
+        self.aliases = [np.flatnonzero(self.slots[:, 5] == alias) for alias in (0, 1)]
         self.starts = np.searchsorted(planes[order], np.arange(n_y // 2 + 3))
 
     def of_plane(self, plane: int) -> slice:
         return slice(int(self.starts[plane]), int(self.starts[plane + 1]))
 
     def add(self, half: NDArray, values: NDArray) -> None:
-        np.add.at(half, (self.slots[:, 0], self.slots[:, 4], self.slots[:, 3]), values)
+        # One after the other: within each of the two, no sample of a slice comes twice.
+        for rows in self.aliases:
+            k, _, _, x, y, _ = self.slots[rows].T
+            half[k, y, x] += values[rows]
 
 
 @lru_cache(maxsize=2)
@@ -231,35 +247,42 @@ def _transform_y(volume: NDArray, n_y: int, threads: int) -> NDArray:
 
 
 class _Planes:
-    """Neighbouring (kx, kz) planes of the transform, made in buffers that are used again."""
+    """(kx, kz) planes of the transform, made some at a time in two buffers used in turn."""
 
     def __init__(self, spectra: NDArray, n_x: int, n_z: int) -> None:
         self.spectra = spectra
-        o_x = spectra.shape[1]
-        self.rows = np.empty((o_x, n_z), spectra.dtype)
-        self.lower, self.upper = (np.empty((n_x, n_z), spectra.dtype) for _ in range(2))
+        size = n_x * (n_z + 1) * spectra.itemsize
+        self.count = int(np.clip(BATCH_BYTES // size, 1, 16))
+        self.rows = np.empty((self.count, spectra.shape[1], n_z), spectra.dtype)
+        self.next, self.other = (
+            np.empty((self.count, n_x, n_z + 1), spectra.dtype) for _ in range(2)
+        )
 
-    def advance(self, plane: int) -> None:
-        """Make ``plane`` the upper plane and the former upper plane the lower one.
+    def make(self, first: int, count: int) -> NDArray:
+        """Planes ``first .. first + count - 1``; those of the call before stay valid.
 
-        Transforms along z the rows that hold anything, then along x. Past the last plane the
-        upper one is zero; only samples of weight zero reach for it.
+        Transforms along z the rows that hold anything, then along x. Past the last plane all is
+        zero; only samples of weight zero reach for it.
         """
-        self.lower, self.upper = self.upper, self.lower
-        rows, full = self.rows, self.upper
-        if plane >= len(self.spectra):
-            full[:] = 0
-            return
-        source = self.spectra[plane]
-        (o_x, o_z), (n_x, n_z) = source.shape, full.shape
-        rows[:, : o_z - o_z // 2] = source[:, o_z // 2 :]
-        rows[:, o_z - o_z // 2 : n_z - o_z // 2] = 0
-        rows[:, n_z - o_z // 2 :] = source[:, : o_z // 2]
-        rows = fft.fft(rows, axis=1, overwrite_x=True)
-        full[: o_x - o_x // 2] = rows[o_x // 2 :]
-        full[o_x - o_x // 2 : n_x - o_x // 2] = 0
-        full[n_x - o_x // 2 :] = rows[: o_x // 2]
-        self.upper = fft.fft(full, axis=0, overwrite_x=True)
+        full, rows = self.next[:count], self.rows[:count]
+        self.next, self.other = self.other, self.next
+        source = self.spectra[first : first + count]
+        (known, o_x, o_z), n_x, n_z = source.shape, full.shape[1], rows.shape[2]
+        full[known:] = 0
+        if known == 0:
+            return full
+        rows = rows[:known]
+        rows[..., : o_z - o_z // 2] = source[..., o_z // 2 :]
+        rows[..., o_z - o_z // 2 : n_z - o_z // 2] = 0
+        rows[..., n_z - o_z // 2 :] = source[..., : o_z // 2]
+        rows = fft.fft(rows, axis=2, overwrite_x=True)
+        made = full[:known]
+        made[:, : o_x - o_x // 2, :n_z] = rows[:, o_x // 2 :]
+        made[:, o_x - o_x // 2 : n_x - o_x // 2] = 0
+        made[:, n_x - o_x // 2 :, :n_z] = rows[:, : o_x // 2]
+        made[..., n_z] = made[..., 0]
+        made = fft.fft(made, axis=1, overwrite_x=True)
+        return made if known == count else np.concatenate([made, full[known:]])
 
 
 def _parts(array: NDArray) -> NDArray:
@@ -282,13 +305,16 @@ def _half_slices(volume: NDArray, grid: Grid, threads: int) -> NDArray:
     def sweep(bounds: tuple[int, int]) -> None:
         start, stop = bounds
         planes = _Planes(spectra, n_x, n_z)
-        planes.advance(start)
-        for plane in range(start, stop):
-            planes.advance(plane + 1)
-            lower, upper = (_parts(p).reshape(-1) for p in (planes.lower, planes.upper))
-            _sample_planes(lower, upper, plane, matrices, sizes, half_parts)
-            part = rim.of_plane(plane)
-            _sample_rim(lower, upper, rim.points[part], matrices, sizes, rim_values[part])
+        lower = planes.make(start, 1)[0]
+        for first in range(start, stop, planes.count):
+            for plane, upper in enumerate(
+                planes.make(first + 1, min(planes.count, stop - first)), first
+            ):
+                pair = _parts(lower).reshape(-1), _parts(upper).reshape(-1)
+                _sample_planes(*pair, plane, matrices, sizes, half_parts)
+                part = rim.of_plane(plane)
+                _sample_rim(*pair, rim.points[part], matrices, sizes, rim_values[part])
+                lower = upper
 
     # Each block makes one plane twice; few blocks keep that small, the result is the same.
     size = -(-(last + 1) // (1 if threads == 1 else 2 * threads))
@@ -325,12 +351,14 @@ def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     n_tilts = len(half)
     images = np.empty((n_tilts, d_x, d_y), volume.dtype)
 
-    def invert(k: int) -> None:
-        rows = fft.ifft(half[k], axis=1)
-        kept = np.concatenate([rows[:, n_x - d_x // 2 :], rows[:, : d_x - d_x // 2]], axis=1)
-        image = fft.irfft(kept, n=n_y, axis=0)
-        images[k, :, d_y // 2 :] = image[: d_y - d_y // 2].T
-        images[k, :, : d_y // 2] = image[n_y - d_y // 2 :].T
+    def invert(bounds: tuple[int, int]) -> None:
+        rows = fft.ifft(half[slice(*bounds)], axis=2)
+        kept = np.concatenate([rows[..., n_x - d_x // 2 :], rows[..., : d_x - d_x // 2]], axis=2)
+        image = fft.irfft(kept, n=n_y, axis=1)
+        target = images[slice(*bounds)]
+        target[..., d_y // 2 :] = np.moveaxis(image[:, : d_y - d_y // 2], 1, 2)
+        target[..., : d_y // 2] = np.moveaxis(image[:, n_y - d_y // 2 :], 1, 2)
 
-    map_threads(invert, range(n_tilts), threads)
+    at_once = int(max(1, INVERT_BYTES // half[0].nbytes))
+    map_threads(invert, chunks(n_tilts, min(at_once, -(-n_tilts // threads))), threads)
     return images
