@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import numpy as np
+from ase.data import atomic_numbers
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.errors import DataFileError
+from aet_port.resire.reconstruction import Method, Precision
+from aet_port.tracing.non_atoms import Rule
+from aet_port.tracing.upsampling import Method as Upsampling
 
 Resolve = Callable[[str], Path]
+Kind = Literal["experiment", "md_snapshot", "synthetic"]
 REFERENCE = "reference:"
 
 
@@ -23,7 +28,7 @@ class Sample:
     name: str
     species: str
     pixel_size: float | None = None
-    kind: str = "experiment"
+    kind: Kind = "experiment"
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,15 @@ class Reconstruct:
     support: str | None = None
     mask: str | None = None
     initial: str | None = None
-    method: str = "fourier-slice"
-    precision: str = "single"
+    method: Method = "fourier-slice"
+    precision: Precision = "single"
 
 
 @dataclass(frozen=True)
 class Trace:
     """``[trace]``: see :func:`aet_port.tracing.trace`."""
 
-    upsampling: str = "linear"
+    upsampling: Upsampling = "linear"
     threshold: float = 0.0
     minimum_distance: float = 2.0
     max_peaks: int = 100_000
@@ -80,7 +85,7 @@ class Select:
     """
 
     support: str | None = None
-    rule: str | None = None
+    rule: Rule | None = None
     merge_distance: float = 3.0
     class_thirds: int = 4
     histogram_thirds: int = 7
@@ -137,6 +142,20 @@ class RunConfig:
         return given
 
 
+_LEAST = {
+    "areas": 1,
+    "volume_shape": 1,
+    "iterations": 1,
+    "oversampling": 1,
+    "thickness": 1,
+    "max_peaks": 1,
+    "threshold": 0,
+    "minimum_distance": 0,
+    "merge_distance": 0,
+    "class_thirds": 1,
+    "histogram_thirds": 1,
+}
+_ABOVE_ZERO = ("pixel_size", "step", "cutoff", "delta")
 _SECTIONS = {
     "sample": Sample,
     "input": Input,
@@ -160,8 +179,8 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
     Raises
     ------
     DataFileError
-        If the file is missing, is not TOML, lacks a section or key, or has one too many or one of
-        the wrong kind.
+        If the file is missing, is not TOML, lacks a key, has one too many, one of the wrong kind or
+        out of range, or keys that do not go together.
     """
     path = Path(path)
     try:
@@ -175,25 +194,15 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
         ) from error
     unknown = sorted(set(table) - set(_SECTIONS))
     if unknown:
-        raise DataFileError(path, f"a section [{unknown[0]}]", f"sections {', '.join(_SECTIONS)}")
+        raise DataFileError(
+            path, f"a section or key {unknown[0]!r}", f"sections {', '.join(_SECTIONS)}"
+        )
     sections = {
         name: _section(path, name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()
     }
     config = RunConfig(path.resolve(), text, resolve=resolve, **sections)
-    given = config.input
-    if given.areas:
-        if (
-            "{area}" not in given.projections
-            or given.placement is None
-            or len(given.volume_shape) != 3
-        ):
-            raise DataFileError(
-                path,
-                "areas without all of {area} in projections, placement and volume_shape",
-                "the three of them, or no areas",
-            )
-    elif "{area}" in given.projections:
-        raise DataFileError(path, "{area} in projections but no areas", "areas = [numbers]")
+    for found, expected in _contradictions(config):
+        raise DataFileError(path, found, expected)
     return config
 
 
@@ -211,47 +220,78 @@ def _section(path: Path, name: str, kind: type, table: Any) -> Any:
     ]
     if missing:
         raise DataFileError(path, f"no {missing[0]!r} in [{name}]", f"{missing[0]} = ...")
-    values = {
-        key: _value(path, name, str(known[key].type), key, value) for key, value in table.items()
-    }
-    return kind(**values)
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        expected = _expected(key, value, hints[key])
+        if expected:
+            raise DataFileError(path, f"{key} = {value!r} in [{name}]", expected)
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
 
 
-def _value(path: Path, section: str, annotation: str, key: str, value: Any) -> Any:
-    """``value`` if it is of the annotated kind; lists become tuples, whole numbers may be reals."""
-    kinds = [k.strip() for k in annotation.split("|")]
-    if isinstance(value, bool):
-        good = "bool" in kinds
-    elif isinstance(value, int):
-        good = "int" in kinds or "float" in kinds
-    elif isinstance(value, float):
-        good = "float" in kinds and bool(np.isfinite(value))
-    elif isinstance(value, str):
-        good = "str" in kinds
-    elif isinstance(value, list):
-        item = next((k[6:-6] for k in kinds if k.startswith("tuple[")), None)
-        allowed = (int, float) if item == "float" else (int,)
-        good = item is not None and all(
-            isinstance(v, allowed) and not isinstance(v, bool) for v in value
+def _expected(key: str, value: Any, hint: Any) -> str:
+    """What should stand there instead of ``value``; nothing if it is right."""
+    if not _fits(value, hint):
+        return _words(hint)
+    least = _LEAST.get(key)
+    if least is not None and any(v < least for v in (value if _is_list(value) else [value])):
+        return f"at least {least}"
+    if key in _ABOVE_ZERO and not value > 0:
+        return "a number above zero"
+    if key == "oversampling" and _is_list(value) and len(value) != 3:
+        return "one ratio, or three for x, y, z"
+    if key == "volume_shape" and len(value) != 3:
+        return "three numbers of voxels"
+    if key == "areas" and len(set(value)) < len(value):
+        return "each area once"
+    if key == "name" and (not value.strip() or not value.isprintable()):
+        return "words on one line"
+    if key == "species" and atomic_numbers.get(value, 0) == 0:
+        return "a chemical symbol such as 'Ta'"
+    return ""
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a TOML value is of the annotated kind; whole numbers may stand for reals."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple:
+        return _is_list(value) and all(_fits(v, inner[0]) for v in value)
+    if inner:
+        return any(_fits(value, one) for one in inner)
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is hint  # a bool is no int here
+
+
+def _words(hint: Any) -> str:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(repr(one) for one in inner)
+    if origin is tuple:
+        return f"a list, each {_words(inner[0])}"
+    if inner:
+        return " or ".join(_words(one) for one in inner if one is not type(None))
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[hint]
+
+
+def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Keys that do not go together: what was found, what was expected."""
+    given = config.input
+    if given.areas:
+        if "{area}" not in given.projections or given.placement is None or not given.volume_shape:
+            yield (
+                "areas without all of {area} in projections, placement and volume_shape",
+                "the three of them, or no areas",
+            )
+    elif "{area}" in given.projections or given.placement or given.volume_shape:
+        yield (
+            "{area} in projections, placement or volume_shape, but no areas",
+            "areas = [numbers], or none of the three",
         )
-        value = tuple(value)
-    else:
-        good = False
-    if not good:
-        raise DataFileError(path, f"{key} = {value!r} in [{section}]", f"{annotation}")
-    return value
-
-
-def positive_pixel_size(config: RunConfig) -> float:
-    """Pixel size of the sample in angstrom, given in the configuration.
-
-    Raises
-    ------
-    InputError
-        If it is not given.
-    """
-    if config.sample.pixel_size is None:
-        raise InputError(
-            f"{config.path}: pixel_size", "nothing", "pixel_size = ... in [sample], in angstrom"
-        )
-    return config.sample.pixel_size
+    if config.select.rule not in (None, "labels") and config.select.support is None:
+        yield f"rule = {config.select.rule!r} in [select] without a support", "support = ..."

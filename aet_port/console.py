@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable results.")]
 
 
 def print_json(content: Any) -> None:
-    """Print ``content`` as JSON; what JSON has no word for becomes text."""
-    print(json.dumps(content, indent=1, default=str))
+    """Print ``content`` as JSON; NaN becomes null, what else JSON has no word for becomes text."""
+    print(json.dumps(_without_nan(content), indent=1, default=str, allow_nan=False))
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(key): _without_nan(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
     """Print a table with a heading per column."""
-    table = Table(*columns, title=title or None, title_justify="left")
-    for row in rows:
-        table.add_row(*(str(value) for value in row))
-    Console().print(table)
+    table = Table(title=title or None, title_justify="left")
+    for heading in columns:
+        table.add_column(Text(heading), overflow="fold")
+    _print(table, rows)
 
 
 def report(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
@@ -31,9 +41,16 @@ def report(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
     if as_json:
         print_json(facts)
         return
-    table = Table(title=title, show_header=False, title_justify="left")
-    for key, value in facts.items():
-        table.add_row(key, value if isinstance(value, str) else json.dumps(value))
+    table = Table(title=Text(title), show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    _print(table, [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in facts.items()])
+
+
+def _print(table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    for row in rows:
+        # Text, because rich would take brackets in a file name for markup.
+        table.add_row(*(Text(str(value)) for value in row))
     Console().print(table)
 
 

@@ -15,7 +15,9 @@ from aet_port.data import AtomicModel, TiltSeries
 from aet_port.errors import InputError
 from aet_port.figures import overview
 from aet_port.io import read_volume, write_model, write_tilt_series
+from aet_port.io.files import write_whole
 from aet_port.measure import Timings
+from aet_port.parallel import check_threads
 from aet_port.pipeline import Run, read_series, run
 from aet_port.structure import StructureResult, analyze
 from aet_port.validation import (
@@ -73,8 +75,8 @@ class Demo:
             "atoms_true": self.matching.n_truth,
             "atoms_found": self.matching.n_found,
             "matched": self.matching.matched,
-            "missed": self.matching.missed,
-            "spurious": self.matching.spurious,
+            "missed": len(self.matching.missed),
+            "spurious": len(self.matching.spurious),
             "rmsd_pm": round(self.matching.rmsd_pm, 2),
             "motifs_true": true.summary()["motifs"],
             "motifs_found": found.summary()["motifs"],
@@ -131,10 +133,14 @@ def make_demo(
         If the folder holds anything, or a number is out of range.
     """
     folder = Path(out)
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"demo folder {folder}", "other files", "an empty or a new folder (--out)")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        found = "other files" if folder.is_dir() else "a file"
+        raise InputError(f"demo folder {folder}", found, "an empty or a new folder (--out)")
+    check_threads(threads)
     if not 200 <= atoms <= 20_000:
         raise InputError("atoms", str(atoms), "200 to 20000")
+    if seed < 0:
+        raise InputError("seed", str(seed), "zero or more")
     timings = Timings()
     with timings.stage("make the sample"):
         truth = amorphous_particle(atoms, "Ta", seed)
@@ -143,8 +149,8 @@ def make_demo(
         series = _simulate(truth, dose, seed)
         write_model(folder / "truth.xyz", truth, f"aet demo, seed {seed}")
         write_tilt_series(folder / "projections.npy", folder / "angles.txt", series)
-    config_file = folder / "demo.toml"
-    config_file.write_text(CONFIG.format(pixel=PIXEL))
+    text = CONFIG.format(pixel=PIXEL)
+    config_file = write_whole(folder / "demo.toml", lambda partial: partial.write_text(text))
     result = run(load_config(config_file), folder / "run", threads=threads, progress=progress)
     timings.stages += result.stages
     matching = match_models(result.model.positions, truth.positions)

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class AetError(Exception):
     """Base of every error a user can cause and mend; the command line prints it on one line."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors of workers on other machines arrive pickled, and no __init__ takes the finished
+        # text that Exception would hand it.
+        return _restore, (type(self), str(self), dict(vars(self)))
+
+
+def _restore(kind: type[AetError], text: str, facts: dict[str, Any]) -> AetError:
+    error = kind.__new__(kind)
+    error.args = (text,)
+    vars(error).update(facts)
+    return error
 
 
 class InputError(AetError, ValueError):

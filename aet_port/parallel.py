@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from aet_port.errors import InputError, MissingDependencyError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+ANSWER_WITHIN = 10  # seconds
+_ONE_TASK = threading.Lock()
 
 
 def available_threads() -> int:
@@ -53,6 +57,9 @@ def map_tasks(
 ) -> list[Result]:
     """Independent pieces of work, here one after the other or on the workers of a Dask cluster.
 
+    A worker does one piece at a time, because a piece may take all its cores and memory; start
+    workers with ``--nthreads 1``, so that none holds back pieces that another could do.
+
     Parameters
     ----------
     function
@@ -68,6 +75,8 @@ def map_tasks(
         If a scheduler is named and ``distributed`` is not installed.
     InputError
         If no scheduler answers at the address.
+    AetError
+        Whatever a piece cannot use.
     """
     if scheduler is None:
         return [function(item) for item in items]
@@ -76,10 +85,16 @@ def map_tasks(
     except ImportError as error:
         raise MissingDependencyError("a Dask scheduler", "cluster") from error
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         raise InputError(
             "scheduler", f"no answer at {scheduler}", "the address of a running dask scheduler"
         ) from error
     with client:
-        return list(client.gather(client.map(function, list(items), pure=False)))
+        pieces = client.map(partial(_alone, function), list(items), pure=False)
+        return list(client.gather(pieces))
+
+
+def _alone(function: Callable[[Item], Result], item: Item) -> Result:
+    with _ONE_TASK:
+        return function(item)

@@ -10,32 +10,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.config import Reconstruct, RunConfig, Select, Trace, load_config
+from aet_port.config import RunConfig
 from aet_port.data import AtomicModel, TiltSeries, Volume
 from aet_port.errors import DataFileError, InputError
-from aet_port.io import matlab, read_images, read_model, read_tilt_series, read_volume, write_model
+from aet_port.io import matlab, read_model, read_tilt_series, read_volume, write_model
+from aet_port.io.arrays import write_npy
 from aet_port.io.files import sha256, write_whole
 from aet_port.measure import Timings
-from aet_port.parallel import map_tasks
-from aet_port.resire import Reconstruction, reconstruct
+from aet_port.parallel import check_threads, map_tasks
+from aet_port.stages import reconstruct_with, select_with, trace_with, write_r_factors
 from aet_port.structure import StructureResult, analyze
 from aet_port.sub_areas import SubAreas, patch_volumes
-from aet_port.tracing import (
-    AtomSelection,
-    Peaks,
-    patch_peaks,
-    remove_non_atoms,
-    tight_support,
-    trace,
-)
+from aet_port.tracing import Peaks, patch_peaks
 
 WHOLE = 0  # stands for "the one volume" where there are no sub-areas
 
@@ -70,6 +64,7 @@ def run(
     resume: bool = False,
     threads: int | None = None,
     scheduler: str | None = None,
+    checkpoint_interval: float = 20.0,
     progress: bool = False,
 ) -> Run:
     """Reconstruct, trace, select, analyse.
@@ -85,7 +80,10 @@ def run(
     threads
         All cores unless given.
     scheduler
-        Address of a Dask scheduler that spreads the sub-areas over its workers.
+        Address of a Dask scheduler that spreads the sub-areas over its workers, which must see
+        the run folder and the input under the same names.
+    checkpoint_interval
+        Least seconds between two saves of an unfinished reconstruction.
     progress
         Whether to report on standard error.
 
@@ -96,22 +94,21 @@ def run(
     AetError
         Whatever a stage cannot use.
     """
-    folder = Path(out)
+    folder = Path(out).absolute()
+    check_threads(threads)
+    placement = _placement(config)
     _claim(config, folder, resume)
-    timings = Timings(folder / "timings.json", _earlier(folder / "timings.json") if resume else [])
+    timings = Timings.resumed(folder / "timings.json")
     areas = config.input.areas or (WHOLE,)
-    tasks = [
-        _Task(config.path, config.text, str(folder), area, threads, progress, config.resolve)
-        for area in areas
-    ]
+    tasks = [_Task(config, folder, a, threads, checkpoint_interval, progress) for a in areas]
     with timings.stage("reconstruct") as entry:
         r_factors = dict(zip(areas, map_tasks(_reconstruct_area, tasks, scheduler), strict=True))
         entry["r_mean"] = float(np.mean(list(r_factors.values())))
     with timings.stage("trace") as entry:
         entry["peaks"] = sum(map_tasks(_trace_area, tasks, scheduler))
     with timings.stage("select") as entry:
-        volume, peaks = _assemble(config, folder)
-        model = _select(config, folder, volume, peaks)
+        volume, peaks = _assemble(config, folder, tasks, placement)
+        model = _select(config, folder, volume, peaks, threads)
         entry |= {"peaks": len(peaks), "atoms": len(model)}
     with timings.stage("analyze") as entry:
         structure = analyze(model.atoms, cutoff=config.analyze.cutoff, delta=config.analyze.delta)
@@ -124,21 +121,38 @@ def run(
 class _Task:
     """One sub-area's share of a stage, with all that a worker elsewhere needs."""
 
-    config_path: Path
-    config_text: str
-    folder: str
+    config: RunConfig
+    folder: Path
     area: int
     threads: int | None
+    checkpoint_interval: float
     progress: bool
-    resolve: Callable[[str], Path]
-
-    @property
-    def config(self) -> RunConfig:
-        return load_config(self.config_path, self.resolve)
 
     def path(self, kind: str, suffix: str) -> Path:
         name = f"area_{self.area:02d}" if self.area != WHOLE else "whole"
-        return Path(self.folder) / kind / (name + suffix)
+        return self.folder / kind / (name + suffix)
+
+
+def _placement(config: RunConfig) -> SubAreas | None:
+    """Where the sub-areas lie in the volume of the run; None if it has none."""
+    given = config.input
+    if not given.areas:
+        return None
+    path = config.file(str(given.placement))
+    table = matlab.read_sub_area_table(path)
+    placement = SubAreas.from_published(table.centres, table.half_widths)
+    if max(given.areas) > len(placement):
+        raise DataFileError(path, f"{len(placement)} areas", f"area {max(given.areas)} among them")
+    for area in given.areas:
+        window = placement.windows()[area - 1].full
+        if any(w.start < 0 or w.stop > n for w, n in zip(window, given.volume_shape, strict=True)):
+            reach = ", ".join(f"{w.start} to {w.stop}" for w in window)
+            raise DataFileError(
+                config.path,
+                f"volume_shape = {list(given.volume_shape)}",
+                f"one that holds area {area}: voxels {reach}",
+            )
+    return placement
 
 
 def _claim(config: RunConfig, folder: Path, resume: bool) -> None:
@@ -148,48 +162,46 @@ def _claim(config: RunConfig, folder: Path, resume: bool) -> None:
         "inputs": {role: [str(path.name), sha256(path)] for role, path in config.inputs().items()},
     }
     manifest = folder / "run.json"
-    if not manifest.exists():
+    if manifest.exists():
+        if not resume:
+            raise InputError(
+                f"run folder {folder}", "a run", "--resume to take it up, or another --out"
+            )
+        before = _read_json(manifest)
+        if before != record:
+            same_config = isinstance(before, dict) and before.get("config") == config.text
+            changed = "other input files" if same_config else "another configuration"
+            raise InputError(
+                f"run folder {folder}", f"a run with {changed}", "the same; or another --out"
+            )
+    else:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"run folder {folder}", "a file", "a new folder (--out)")
         if folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith(".")):
             raise InputError(
                 f"run folder {folder}", "other files", "an empty or a new folder (--out)"
             )
-        write_whole(folder / "config.toml", lambda partial: partial.write_text(config.text))
+        for area in config.input.areas or (WHOLE,):
+            read_series(config, area)  # unusable data leave no folder behind
         _write_json(manifest, record)
-        return
-    if not resume:
-        raise InputError(
-            f"run folder {folder}", "a run", "--resume to take it up, or another --out"
-        )
+    for leftover in folder.rglob(".*.partial-*"):  # of a process that was killed
+        leftover.unlink()
+    # After run.json, so that a folder is at any moment either empty or a run.
+    write_whole(folder / "config.toml", lambda partial: partial.write_text(config.text))
+
+
+def _read_json(path: Path) -> Any:
     try:
-        before = json.loads(manifest.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataFileError(
-            manifest, f"no readable record ({error})", "the run.json this program wrote"
+            path, f"no readable record ({error})", "the one this program wrote, or another --out"
         ) from error
-    if before != record:
-        changed = "configuration" if before.get("config") != record["config"] else "input files"
-        raise InputError(
-            f"run folder {folder}", f"a run with another {changed}", "the same; or another --out"
-        )
-
-
-def _earlier(path: Path) -> list[dict[str, Any]]:
-    return list(json.loads(path.read_text())) if path.exists() else []
 
 
 def _write_json(path: Path, content: object) -> None:
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     write_whole(path, lambda partial: partial.write_text(text))
-
-
-def write_array(path: Path, array: NDArray) -> None:
-    """Store an array as .npy, whole or not at all."""
-    write_whole(path, lambda partial: np.save(partial, array, allow_pickle=False))
-
-
-def write_r_factors(path: Path, result: Reconstruction) -> None:
-    """Store the history of R factors: R1 and R2, shape (iterations, n_projections), as .npz."""
-    write_whole(path, lambda partial: np.savez(partial, r1=result.r1, r2=result.r2))
 
 
 def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
@@ -204,85 +216,30 @@ def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
     )
 
 
-def reconstruct_with(
-    series: TiltSeries,
-    settings: Reconstruct,
-    file: Callable[[str], Path] = Path,
-    **options: Any,
-) -> Reconstruction:
-    """:func:`aet_port.resire.reconstruct` with settings that name files.
-
-    Parameters
-    ----------
-    series
-        The projections.
-    settings
-        Section ``[reconstruct]`` of a configuration.
-    file
-        Turns the name of support, mask or initial volume into a path.
-    options
-        ``threads``, ``checkpoint``, ``progress`` of that function.
-    """
-    arrays: dict[str, Any] = {}
-    for role in ("support", "initial"):
-        name = getattr(settings, role)
-        if name is not None:
-            arrays[role] = read_volume(file(name), series.pixel_size).array
-    if settings.mask is not None:
-        arrays["mask"] = read_images(file(settings.mask))
-    roles = ("support", "initial", "mask")
-    plain: dict[str, Any] = {k: v for k, v in asdict(settings).items() if k not in roles}
-    return reconstruct(series, **plain, **arrays, **options)
-
-
-def trace_with(volume: Volume, settings: Trace, **options: Any) -> Peaks:
-    """:func:`aet_port.tracing.trace` with section ``[trace]`` of a configuration."""
-    return trace(volume, **asdict(settings), **options)
-
-
-def write_peaks(path: str | Path, peaks: Peaks, volume: Volume) -> None:
-    """Store traced peaks by the suffix of the file.
-
-    ``.npz`` keeps everything; ``.mat`` holds ``peaks``, 3 x n, 1-based voxel coordinates of the
-    accepted ones; ``.xyz`` their positions in angstrom under the symbol X.
-
-    Raises
-    ------
-    InputError
-        For another suffix.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix == ".npz":
-        peaks.save(path)
-    elif suffix == ".mat":
-        matlab.write_positions(path, peaks.accepted + 1, name="peaks")
-    elif suffix == ".xyz":
-        write_model(path, AtomicModel.from_positions(volume.to_positions(peaks.accepted), "X"))
-    else:
-        raise InputError("output", f"{path}", "a name ending in .npz, .mat or .xyz")
-
-
 def _reconstruct_area(task: _Task) -> float:
+    """Make the volume of an area unless it is there; R1 of its last iteration."""
+    config, checkpoint = task.config, task.path("volumes", ".checkpoint.npz")
     target, history = task.path("volumes", ".npy"), task.path("volumes", "_r.npz")
     if not target.exists():
-        config, checkpoint = task.config, task.path("volumes", ".checkpoint.npz")
         result = reconstruct_with(
             read_series(config, task.area),
             config.reconstruct,
             config.file,
             threads=task.threads,
             checkpoint=checkpoint,
+            checkpoint_interval=task.checkpoint_interval,
             progress=task.progress,
         )
         write_r_factors(history, result)
-        write_array(target, result.cropped().array)
-        checkpoint.unlink(missing_ok=True)
-    with open(history, "rb") as handle, np.load(handle) as stored:
-        return float(stored["r1"][-1].mean())
-
-
-def _area_volume(config: RunConfig, path: Path) -> Volume:
-    return read_volume(path, read_pixel_size(config))
+        write_npy(target, result.cropped().array)
+    checkpoint.unlink(missing_ok=True)
+    try:
+        with open(history, "rb") as handle, np.load(handle) as stored:
+            return float(stored["r1"][-1].mean())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataFileError(
+            history, f"no readable R factors ({error})", f"those of {target}; delete both"
+        ) from error
 
 
 def read_pixel_size(config: RunConfig) -> float:
@@ -293,67 +250,53 @@ def read_pixel_size(config: RunConfig) -> float:
 
 
 def _trace_area(task: _Task) -> int:
-    target = task.path("peaks", ".npz")
+    """Trace the volume of an area unless its peaks are there; number of accepted peaks."""
+    target, checkpoint = task.path("peaks", ".npz"), task.path("peaks", ".checkpoint.npz")
     if not target.exists():
-        config, checkpoint = task.config, task.path("peaks", ".checkpoint.npz")
-        volume = _area_volume(config, task.path("volumes", ".npy"))
-        peaks = trace_with(volume, config.trace, checkpoint=checkpoint, progress=task.progress)
+        peaks = trace_with(
+            read_volume(task.path("volumes", ".npy"), read_pixel_size(task.config)),
+            task.config.trace,
+            task.threads,
+            checkpoint=checkpoint,
+            progress=task.progress,
+        )
         peaks.save(target)
-        checkpoint.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     return len(Peaks.load(target).accepted)
 
 
-def _assemble(config: RunConfig, folder: Path) -> tuple[Volume, NDArray[np.float64]]:
+def _assemble(
+    config: RunConfig, folder: Path, tasks: list[_Task], placement: SubAreas | None
+) -> tuple[Volume, NDArray[np.float64]]:
     """Volume and peaks (n, 3), 0-based voxels, of the whole sample; sub-areas are patched."""
-    tasks = {
-        area: _Task(config.path, config.text, str(folder), area, None, False, config.resolve)
-        for area in config.input.areas or (WHOLE,)
-    }
     size, target = read_pixel_size(config), folder / "volume.npy"
-    peaks = {area: Peaks.load(task.path("peaks", ".npz")).accepted for area, task in tasks.items()}
-    if not config.input.areas:
+    volumes = {task.area: task.path("volumes", ".npy") for task in tasks}
+    peaks = {task.area: Peaks.load(task.path("peaks", ".npz")).accepted for task in tasks}
+    if placement is None:
         if not target.exists():
-            write_whole(
-                target,
-                lambda partial: shutil.copyfile(tasks[WHOLE].path("volumes", ".npy"), partial),
-            )
+            write_whole(target, lambda partial: shutil.copyfile(volumes[WHOLE], partial))
         return read_volume(target, size), peaks[WHOLE]
-    table = matlab.read_sub_area_table(config.file(str(config.input.placement)))
-    areas = SubAreas.from_published(table.centres, table.half_widths)
-    beyond = [a for a in tasks if not 1 <= a <= len(areas)]
-    if beyond:
-        raise InputError(f"{config.path}: areas", f"{beyond[0]}", f"numbers from 1 to {len(areas)}")
+
+    def volume_of(index: int) -> NDArray | None:
+        return read_volume(volumes[index + 1], size).array if index + 1 in volumes else None
+
     if not target.exists():
-        known = {area - 1: task.path("volumes", ".npy") for area, task in tasks.items()}
-        shape = config.input.volume_shape
-        patched = patch_volumes(
-            areas,
-            lambda index: np.load(known[index]) if index in known else None,
-            (shape[0], shape[1], shape[2]),
-        )
-        write_array(target, patched)
-    return read_volume(target, size), patch_peaks(areas, {a - 1: p for a, p in peaks.items()})
-
-
-def select_with(
-    volume: Volume, peaks: NDArray[np.float64], settings: Select, file: Callable[[str], Path] = Path
-) -> AtomSelection:
-    """:func:`aet_port.tracing.remove_non_atoms` with section ``[select]`` of a configuration."""
-    support = None
-    if settings.support == "tight":
-        support = tight_support(volume.array)
-    elif settings.support is not None:
-        support = read_volume(file(settings.support), volume.voxel_size).array
-    plain = {k: v for k, v in asdict(settings).items() if k != "support"}
-    return remove_non_atoms(volume.array, peaks, support=support, **plain)
+        nx, ny, nz = config.input.volume_shape
+        write_npy(target, patch_volumes(placement, volume_of, (nx, ny, nz)))
+    return read_volume(target, size), patch_peaks(placement, {a - 1: p for a, p in peaks.items()})
 
 
 def _select(
-    config: RunConfig, folder: Path, volume: Volume, peaks: NDArray[np.float64]
+    config: RunConfig,
+    folder: Path,
+    volume: Volume,
+    peaks: NDArray[np.float64],
+    threads: int | None,
 ) -> AtomicModel:
+    """The peaks that are atoms, as a model, unless it is there."""
     target = folder / "model.xyz"
     if not target.exists():
-        selection = select_with(volume, peaks, config.select, config.file)
+        selection = select_with(volume, peaks, config.select, config.file, threads)
         if not selection.is_atom.any():
             raise InputError(
                 f"{folder}: peaks",

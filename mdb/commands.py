@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import pyarrow as pa
 import typer
 
 import mdb
 from aet_port.console import Json, print_json, print_rows, report
 from aet_port.errors import InputError
+from aet_port.io import read_model
 
 app = typer.Typer(help="The materials data bank (DuckDB).", no_args_is_help=True)
 
@@ -21,6 +23,7 @@ LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
 FROM model LEFT JOIN analysis USING (model_id) GROUP BY ALL ORDER BY model_id
 """
+KNOWN = "SELECT 1 FROM model WHERE model_id = '{}'"
 SHOW = """
 SELECT analysis_id, cutoff, delta, fold, count(*) AS motifs
 FROM analysis JOIN motif USING (analysis_id)
@@ -44,8 +47,6 @@ def deposit(
     as_json: Json = False,
 ) -> None:
     """Store a model; the same model twice is recognised."""
-    from aet_port.io import read_model
-
     atoms = read_model(model, species)
     with mdb.Bank(bank) as opened:
         source = [mdb.Provenance.of("model", model)]
@@ -58,19 +59,13 @@ def query(
     sql: Annotated[str, typer.Argument(help="A SELECT.")], bank: BankFile, as_json: Json = False
 ) -> None:
     """Answer SQL; it cannot write, attach or read files."""
-    with mdb.Bank(bank, read_only=True) as opened:
-        result: Any = opened.query(sql)
-    rows = result.to_pylist()
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(result.column_names, [list(row.values()) for row in rows])
+    _print(_ask(bank, sql), as_json)
 
 
 @app.command("list")
 def list_models(bank: BankFile, as_json: Json = False) -> None:
     """The models of a bank."""
-    query(LIST, bank, as_json)
+    _print(_ask(bank, LIST), as_json)
 
 
 @app.command()
@@ -80,6 +75,20 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The motifs of a model, by analysis."""
-    if not model.isalnum():
-        raise InputError("model", repr(model), "an id such as TaXX00001")
-    query(SHOW.format(model), bank, as_json)
+    # The bank takes no parameters beside SQL, so the id is checked before it goes in.
+    if not model.isalnum() or not _ask(bank, KNOWN.format(model)).num_rows:
+        raise InputError(f"model of bank {bank}", repr(model), "an id that `aet mdb list` shows")
+    _print(_ask(bank, SHOW.format(model)), as_json)
+
+
+def _ask(bank: Path, sql: str) -> pa.Table:
+    with mdb.Bank(bank, read_only=True) as opened:
+        return opened.query(sql)
+
+
+def _print(result: pa.Table, as_json: bool) -> None:
+    rows = result.to_pylist()
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(result.column_names, [list(row.values()) for row in rows])

@@ -28,6 +28,7 @@ from aet_port.io.arrays import (
     write_tiff,
 )
 
+VOLUME_SUFFIXES = (".npy", ".mat", *MRC_SUFFIXES, *TIFF_SUFFIXES)
 VOLUME_FILE = "a volume as .mat, .npy, .mrc, .map, .rec, .tif or .tiff"
 _ROUNDING = 1e-5  # relative; MRC keeps lengths in single precision
 
@@ -130,7 +131,7 @@ def write_volume(path: str | Path, volume: Volume) -> Path:
     OutputError
         If the file cannot be written.
 
-    MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/SaveResults.m
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::SaveResults
     """
     file = Path(path)
     suffix = file.suffix.lower()

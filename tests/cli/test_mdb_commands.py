@@ -1,0 +1,85 @@
+"""``aet mdb``: what is refused, in one line and without a change to the bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from mdb.errors import BankError
+from tests.cli.samples import Aet, Refused, Sample
+
+
+@pytest.fixture
+def bank(sample: Sample, aet: Aet) -> Path:
+    path = sample.folder / "bank.duckdb"
+    assert aet("mdb", "deposit", sample.folder / "truth.xyz", "--bank", path).code == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sql", "parts"),
+    [
+        ("SELEC 1", ("syntax error", "correct the query")),
+        ("SELECT nothing FROM atom", ("nothing", "correct the query")),
+        ("SELECT * FROM nowhere", ("nowhere", "correct the query")),
+        ("", ("a query that is nothing", "only one SELECT")),
+        ("SELECT 1; SELECT 2", ("SELECT, SELECT", "only one SELECT")),
+        ("DELETE FROM atom", ("DELETE", "only one SELECT")),
+        ("INSERT INTO schema_version VALUES (9, 'x', now())", ("INSERT", "only one SELECT")),
+        ("DROP TABLE atom", ("DROP", "only one SELECT")),
+        ("CREATE TABLE mine (a INT)", ("CREATE", "only one SELECT")),
+        ("COPY atom TO '{folder}/atoms.csv'", ("COPY", "only one SELECT")),
+        ("ATTACH '{folder}/other.duckdb'", ("ATTACH", "only one SELECT")),
+        ("SET memory_limit = '1GB'", ("SET", "only one SELECT")),
+        ("SELECT * FROM read_text('{folder}/angles.txt')", ("disabled", "correct the query")),
+    ],
+)
+def test_queries_that_are_refused(
+    bank: Path, refused: Refused, sql: str, parts: tuple[str, ...]
+) -> None:
+    before = bank.read_bytes()
+    files = sorted(bank.parent.iterdir())
+    refused("mdb", "query", sql.format(folder=bank.parent), "--bank", bank, parts=(bank, *parts))
+    assert bank.read_bytes() == before
+    assert sorted(bank.parent.iterdir()) == files
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("show", "TaXX00001"), ("query", "SELECT 1")], ids=lambda w: w[0]
+)
+def test_no_bank(sample: Sample, refused: Refused, words: tuple[str, ...]) -> None:
+    absent, text = sample.folder / "absent.duckdb", sample.folder / "angles.txt"
+    refused("mdb", *words, "--bank", absent, parts=(absent, "no such file", "deposit a model"))
+    assert not absent.exists()
+    refused("mdb", *words, "--bank", text, parts=(text, "not a DuckDB file", "path of a bank"))
+
+
+def test_other_databases(sample: Sample, refused: Refused) -> None:
+    other = sample.folder / "other.duckdb"
+    duckdb.connect(str(other)).close()
+    refused("mdb", "list", "--bank", other, parts=(other, "without the tables of a bank"))
+    refused("mdb", "init", "--bank", other, parts=(other, "without the tables of a bank"))
+    blocked = sample.folder / "angles.txt" / "bank.duckdb"
+    refused("mdb", "init", "--bank", blocked, parts=(blocked, "choose another place"))
+
+
+@pytest.mark.parametrize("model", ["TaXX00002", "'; DROP TABLE atom; --", "x' OR 'a'='a", ""])
+def test_models_that_are_not_there(bank: Path, refused: Refused, model: str) -> None:
+    refused("mdb", "show", model, "--bank", bank, parts=(bank, "`aet mdb list` shows"))
+
+
+def test_a_bank_in_use(bank: Path, refused: Refused, monkeypatch: object) -> None:
+    assert isinstance(monkeypatch, pytest.MonkeyPatch)
+
+    def locked(*_: object, **options: object) -> None:
+        raise duckdb.IOException("Could not set lock on file: held in python (PID 17)")
+
+    monkeypatch.setattr(duckdb, "connect", locked)
+    refused("mdb", "list", "--bank", bank, parts=(bank, "in use by process 17", "wait"))
+
+
+def test_errors_of_the_bank_are_ours() -> None:
+    error = BankError("some.duckdb", "broken", "mend it")
+    assert str(error) == "bank some.duckdb: broken; mend it"
