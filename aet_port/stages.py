@@ -18,7 +18,8 @@ from aet_port.io import matlab, read_images, read_volume, write_model
 from aet_port.io.files import check_target, write_whole
 from aet_port.parallel import check_threads
 from aet_port.resire import Reconstruction, reconstruct
-from aet_port.tracing import AtomSelection, Peaks, remove_non_atoms, tight_support, trace
+from aet_port.tracing import AtomSelection, Peaks, remove_non_atoms, tight_support
+from aet_port.tracing.trace import trace
 
 PEAK_SUFFIXES = (".npz", ".mat", ".xyz")
 

@@ -15,7 +15,8 @@ from aet_port.errors import InputError
 from aet_port.io import write_volume
 from aet_port.resire import reconstruct
 from aet_port.stages import reconstruct_with, select_with, trace_with, write_peaks
-from aet_port.tracing import remove_non_atoms, tight_support, trace
+from aet_port.tracing import remove_non_atoms, tight_support
+from aet_port.tracing.trace import trace
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
-"""From a volume to atoms: local maxima, polynomial fit, species."""
+"""From a volume to atoms: local maxima, polynomial fit, species.
+
+:func:`aet_port.tracing.trace.trace` is imported from its module, or as ``aet_port.trace``.
+"""
 
 from aet_port.tracing.non_atoms import AtomSelection, remove_non_atoms, select_atoms
 from aet_port.tracing.patching import merge_close, patch_peaks
 from aet_port.tracing.peaks import Peaks
 from aet_port.tracing.support import tight_support
-from aet_port.tracing.trace import trace
 
 __all__ = [
     "AtomSelection",
@@ -14,5 +16,4 @@ __all__ = [
     "remove_non_atoms",
     "select_atoms",
     "tight_support",
-    "trace",
 ]
