@@ -60,22 +60,54 @@ def _interval(a, slope, b, steps, minimum, maximum, low, high):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
+def _add_run(near, far, u, v, along, cell_u, offset, out):  # type: ignore[no-untyped-def]
+    """Add a run of voxels that share a column and a row offset of the detector.
+
+    ``near`` and ``far`` are the pixels of the two columns, one more than voxels; ``u`` and ``v``
+    are the coefficients of the detector coordinates, ``along`` the voxels' own coordinates.
+    """
+    part = out.dtype.type
+    (ua, us, ub), (va, vs, vb) = u, v
+    for i in range(out.size):
+        fu = part(((ua + us * along[i]) + ub) - cell_u)
+        fv = part(((va + vs * along[i]) + vb) - (along[i] - offset))
+        low = near[i] + fv * (near[i + 1] - near[i])
+        high = far[i] + fv * (far[i + 1] - far[i])
+        out[i] += low + fu * (high - low)
+
+
+@njit(cache=True, nogil=True)
 def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type: ignore[no-untyped-def]
     """Add the back-projection of all residual images along one row of y to ``total``."""
     d_x, d_y = detector
     c_x, c_y = d_x // 2, d_y // 2
-    part = total.dtype.type
+    first, last = steps[0], steps[-1]
     for k in range(rotations.shape[0]):
         r = rotations[k]
         ua, us, ub = r[0, 0] * rx, r[0, 1], r[0, 2] * rz
         va, vs, vb = r[1, 0] * rx, r[1, 1], r[1, 2] * rz
+        u0, u1 = (ua + us * first) + ub, (ua + us * last) + ub
+        if max(u0, u1) < -c_x or min(u0, u1) > d_x - 1 - c_x:
+            continue
+        v0, v1 = (va + vs * first) + vb, (va + vs * last) + vb
+        cell_u, cell_v = np.floor(u0), np.floor(v0)
+        inside = -c_x <= min(u0, u1) and max(u0, u1) <= d_x - 1 - c_x
+        inside = inside and -c_y <= min(v0, v1) and max(v0, v1) <= d_y - 1 - c_y
+        if inside and np.floor(u1) == cell_u and 0 <= v1 - cell_v - (last - first) < 1:
+            # The whole row is one run: most rows of a series tilted about y alone are.
+            column, row = int(cell_u) + c_x, int(cell_v) + c_y
+            near = residual[k, column, row : row + steps.size + 1]
+            far = residual[k, column + 1, row : row + steps.size + 1]
+            u, v = (ua, us, ub), (va, vs, vb)
+            _add_run(near, far, u, v, steps, cell_u, first - cell_v, total)
+            continue
         start, stop = _interval(ua, us, ub, steps, -c_x, d_x - 1 - c_x, 0, steps.size)
         start, stop = _interval(va, vs, vb, steps, -c_y, d_y - 1 - c_y, start, stop)
         n = start
         while n < stop:
             cell_u = np.floor((ua + us * steps[n]) + ub)
-            v = (va + vs * steps[n]) + vb
-            cell_v = np.floor(v)
+            at_v = (va + vs * steps[n]) + vb
+            cell_v = np.floor(at_v)
             # The run ends where u enters another column or v - n another row offset.
             end = stop
             if np.floor((ua + us * steps[stop - 1]) + ub) != cell_u:
@@ -84,20 +116,13 @@ def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type:
             reached = ((va + vs * steps[end - 1]) + vb) - cell_v - (steps[end - 1] - steps[n])
             drift = float(vs) - 1.0
             if drift != 0 and not 0 <= reached < 1:
-                room = (1.0 - (v - cell_v)) / drift if drift > 0 else (v - cell_v) / -drift
+                room = (1.0 - (at_v - cell_v)) / drift if drift > 0 else (at_v - cell_v) / -drift
                 end = min(end, n + int(min(room, 1e9)) + 1)
             column, row = int(cell_u) + c_x, int(cell_v) + c_y
             near = residual[k, column, row : row + end - n + 1]
             far = residual[k, column + 1, row : row + end - n + 1]
-            along = steps[n:end]
-            offset = steps[n] - cell_v
-            out = total[n:end]
-            for i in range(out.size):
-                fu = part(((ua + us * along[i]) + ub) - cell_u)
-                fv = part(((va + vs * along[i]) + vb) - (along[i] - offset))
-                low = near[i] + fv * (near[i + 1] - near[i])
-                high = far[i] + fv * (far[i + 1] - far[i])
-                out[i] += low + fu * (high - low)
+            u, v = (ua, us, ub), (va, vs, vb)
+            _add_run(near, far, u, v, steps[n:end], cell_u, steps[n] - cell_v, total[n:end])
             n = end
 
 

@@ -19,8 +19,8 @@ from aet_port.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 from aet_port.resire.vectors import blend_pairs
 
-BATCH_BYTES = 1e6  # planes that are transformed in one call
-INVERT_BYTES = 4e6  # half slices that one thread transforms back in one call
+BATCH_BYTES = 6e5  # planes that are transformed in one call; more leave the cache
+INVERT_BYTES = 6e5  # half slices that one thread transforms back in one call
 
 
 @njit(cache=True, nogil=True)
@@ -211,17 +211,18 @@ class _Rim:
         order = order[planes[order] >= 0]
         self.slots = slots[order]
         self.points = np.ascontiguousarray(self.slots[:, :3])
-        self.aliases = [np.flatnonzero(self.slots[:, 5] == alias) for alias in (0, 1)]
+        # Places in the flattened half slices; the two halves of a sample one after the other.
+        k, _, _, x, y, alias = self.slots.T
+        places = (k * (top + 1) + y) * n_x + x
+        self.aliases = [(np.flatnonzero(alias == a), places[alias == a]) for a in (0, 1)]
         self.starts = np.searchsorted(planes[order], np.arange(n_y // 2 + 3))
 
     def of_plane(self, plane: int) -> slice:
         return slice(int(self.starts[plane]), int(self.starts[plane + 1]))
 
     def add(self, half: NDArray, values: NDArray) -> None:
-        # One after the other: within each of the two, no sample of a slice comes twice.
-        for rows in self.aliases:
-            k, _, _, x, y, _ = self.slots[rows].T
-            half[k, y, x] += values[rows]
+        for rows, places in self.aliases:
+            half.reshape(-1)[places] += values[rows]
 
 
 @lru_cache(maxsize=2)
@@ -237,10 +238,11 @@ def _transform_y(volume: NDArray, n_y: int, threads: int) -> NDArray:
 
     def slab(bounds: tuple[int, int]) -> None:
         start, stop = bounds
-        padded = np.zeros((stop - start, o_z, n_y), volume.dtype)
-        padded[..., : o_y - o_y // 2] = volume[start:stop, :, o_y // 2 :]
-        padded[..., n_y - o_y // 2 :] = volume[start:stop, :, : o_y // 2]
-        out[:, start:stop] = np.moveaxis(fft.rfft(padded, axis=-1), -1, 0)
+        rows = np.moveaxis(volume[start:stop], 2, 0)
+        padded = np.zeros((n_y, stop - start, o_z), volume.dtype)
+        padded[: o_y - o_y // 2] = rows[o_y // 2 :]
+        padded[n_y - o_y // 2 :] = rows[: o_y // 2]
+        out[:, start:stop] = fft.rfft(padded, axis=0)
 
     map_threads(slab, chunks(o_x, 8), threads)
     return out
