@@ -7,7 +7,7 @@ from itertools import product
 
 import ase
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -15,6 +15,7 @@ from aet_port.errors import InputError
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms
+USUAL = 24  # later neighbours of an atom for which there is room at first
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,10 @@ def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bo
             )
     # Images a hair beyond the cell are enough to see an atom repeated across a face.
     images = periodic_images(atoms, 2 * DUPLICATE)
-    pairs = cKDTree(images.positions).query_pairs(DUPLICATE, output_type="ndarray")
-    pairs = images.atom[pairs]
-    if len(pairs):
+    _, later = neighbour_rows(images, cell_list(images.positions, DUPLICATE), DUPLICATE, len(atoms))
+    if later.any():
+        pairs = cKDTree(images.positions).query_pairs(DUPLICATE, output_type="ndarray")
+        pairs = images.atom[pairs]
         one, two = pairs[np.lexsort((pairs.max(axis=1), pairs.min(axis=1)))[0]]
         raise InputError(
             f"{name}: positions",
@@ -174,10 +176,12 @@ def periodic_images(atoms: ase.Atoms, margin: float) -> Images:
     rows, owners = [wrapped], [home]
     for shift in product(*layers):
         if any(shift):
-            moved = wrapped + np.array(shift)
-            near = (((moved >= -reach) & (moved <= 1 + reach)) | ~atoms.pbc).all(axis=1)
-            rows.append(moved[near])
-            owners.append(home[near])
+            near = home
+            for axis in np.flatnonzero(atoms.pbc):
+                moved = wrapped[near, axis] + shift[axis]
+                near = near[(moved >= -reach[axis]) & (moved <= 1 + reach[axis])]
+            rows.append(wrapped[near] + np.array(shift))
+            owners.append(near)
     return Images(np.concatenate(rows) @ cell, np.concatenate(owners))
 
 
@@ -192,10 +196,9 @@ def cell_list(positions: NDArray[np.float64], size: float) -> Cells:
         float(np.cbrt(extent.prod() / len(positions))) if extent.all() else size,
     )
     shape = (extent // size).astype(np.int64) + 1
-    index = ((positions - origin) // size).astype(np.int64)
-    flat = (index[:, 0] * shape[1] + index[:, 1]) * shape[2] + index[:, 2]
-    order = np.argsort(flat, kind="stable")
-    start = np.searchsorted(flat[order], np.arange(shape.prod() + 1))
+    order = np.empty(len(positions), dtype=np.int64)
+    start = np.zeros(shape.prod() + 1, dtype=np.int64)
+    _sort_into_cells(positions, origin, size, shape, order, start)
     return Cells(origin, size, shape, order, start)
 
 
@@ -215,56 +218,122 @@ def find_neighbours(atoms: ase.Atoms, cutoff: float) -> Neighbours:
     cutoff = check_cutoff(atoms, cutoff)
     images = periodic_images(atoms, cutoff)
     cells = cell_list(images.positions, cutoff)
-    n = len(atoms)
-    arguments = (
-        images.positions,
-        images.atom,
-        n,
-        cutoff,
-        cells.origin,
-        cells.size,
-        cells.shape,
-        cells.order,
-        cells.start,
-    )
-    count = _collect(*arguments, np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
-    pairs, vectors = np.empty((count, 2), dtype=np.int64), np.empty((count, 3))
-    _collect(*arguments, pairs, vectors)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    pairs, vectors = pairs[order], vectors[order]
-    return Neighbours(
-        pairs[:, 0].copy(), pairs[:, 1].copy(), vectors, np.sqrt((vectors**2).sum(axis=1))
-    )
+    hits, count = neighbour_rows(images, cells, cutoff, len(atoms))
+    start = np.concatenate([[0], np.cumsum(count)])
+    first, second = np.empty(start[-1], dtype=np.int64), np.empty(start[-1], dtype=np.int64)
+    vectors, distances = np.empty((start[-1], 3)), np.empty(start[-1])
+    _store(images.positions, images.atom, hits, start, first, second, vectors, distances)
+    return Neighbours(first, second, vectors, distances)
+
+
+def neighbour_rows(
+    images: Images, cells: Cells, cutoff: float, n: int, *, once: bool = True
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """For each of ``n`` atoms, which rows of ``images.positions`` are closer than or at ``cutoff``.
+
+    Parameters
+    ----------
+    images
+        Atoms and images as far as ``cutoff`` around the cell.
+    cells
+        Cell list of ``images.positions``, its cells at least ``cutoff`` wide.
+    once
+        List a pair with the atom of lower index only; else with both, and each atom with itself.
+
+    Returns
+    -------
+    Array (n, m) whose row i begins with the rows found for atom i, in the order of their cells, and
+    array (n,) of how many there are. What follows in a row means nothing.
+    """
+    count = np.zeros(n, dtype=np.int64)
+    room = USUAL
+    while True:
+        # One column more, for what is written after the last neighbour.
+        hits = np.empty((n, room + 1), dtype=np.int32)
+        _search(
+            images.positions[cells.order],
+            images.atom[cells.order],
+            cells.order,
+            cutoff,
+            cells.origin,
+            cells.size,
+            cells.shape,
+            cells.start,
+            once,
+            hits,
+            count,
+        )
+        if count.max() <= room:
+            return hits, count
+        room = int(count.max())
 
 
 @njit(cache=True)
-def _collect(positions, atom, n_home, cutoff, origin, size, shape, order, start, pairs, vectors):  # type: ignore[no-untyped-def]
-    """Count the pairs; also store them if the output arrays have room (they are empty or exact)."""
-    found = 0
-    store = len(pairs) > 0
-    for i in range(n_home):
-        x, y, z = positions[i]
-        cx, cy, cz = (
-            int((x - origin[0]) // size),
-            int((y - origin[1]) // size),
-            int((z - origin[2]) // size),
-        )
-        for ax in range(max(cx - 1, 0), min(cx + 2, shape[0])):
-            for ay in range(max(cy - 1, 0), min(cy + 2, shape[1])):
-                for az in range(max(cz - 1, 0), min(cz + 2, shape[2])):
-                    cell = (ax * shape[1] + ay) * shape[2] + az
-                    for k in range(start[cell], start[cell + 1]):
-                        j = order[k]
-                        # Of a pair seen from both ends (each may see the other's image) keep one.
-                        if atom[j] <= i:
-                            continue
+def _sort_into_cells(positions, origin, size, shape, order, start):  # type: ignore[no-untyped-def]
+    """Counting sort of the points by cell, those of a cell in their order."""
+    cell = np.empty(len(positions), dtype=np.int64)
+    for i in range(len(positions)):
+        cx = int((positions[i, 0] - origin[0]) // size)
+        cy = int((positions[i, 1] - origin[1]) // size)
+        cz = int((positions[i, 2] - origin[2]) // size)
+        cell[i] = (cx * shape[1] + cy) * shape[2] + cz
+        start[cell[i] + 1] += 1
+    for c in range(1, len(start)):
+        start[c] += start[c - 1]
+    place = start.copy()
+    for i in range(len(positions)):
+        order[place[cell[i]]] = i
+        place[cell[i]] += 1
+
+
+@njit(cache=True, parallel=True)
+def _search(  # type: ignore[no-untyped-def]
+    positions, atom, row, cutoff, origin, size, shape, start, once, hits, count
+):
+    """Rows of the neighbours of each atom, as far as there is room, and how many there are.
+
+    ``positions``, ``atom`` and ``row`` are sorted by cell.
+    """
+    limit = cutoff * cutoff
+    last = hits.shape[1] - 1
+    for m in prange(len(positions)):
+        if row[m] < len(hits):  # an atom, not an image
+            i, found = atom[m], 0
+            least = i + 1 if once else 0
+            x, y, z = positions[m, 0], positions[m, 1], positions[m, 2]
+            cx, cy = int((x - origin[0]) // size), int((y - origin[1]) // size)
+            cz = int((z - origin[2]) // size)
+            low, high = max(cz - 1, 0), min(cz + 2, shape[2])
+            for ax in range(max(cx - 1, 0), min(cx + 2, shape[0])):
+                for ay in range(max(cy - 1, 0), min(cy + 2, shape[1])):
+                    # Cells along z follow each other in memory.
+                    line = (ax * shape[1] + ay) * shape[2]
+                    for j in range(start[line + low], start[line + high]):
                         dx, dy, dz = positions[j, 0] - x, positions[j, 1] - y, positions[j, 2] - z
-                        if dx * dx + dy * dy + dz * dz <= cutoff * cutoff:
-                            if store:
-                                pairs[found, 0] = i
-                                pairs[found, 1] = atom[j]
-                                vectors[found, 0] = dx
-                                vectors[found, 1] = dy
-                                vectors[found, 2] = dz
-                            found += 1
-    return found
+                        # Written always and kept if it counts: no branch for the processor to
+                        # guess. A pair may be seen from both ends, each with the other's image.
+                        hits[i, min(found, last)] = row[j]
+                        found += (dx * dx + dy * dy + dz * dz <= limit) & (atom[j] >= least)
+            count[i] = found
+
+
+@njit(cache=True, parallel=True)
+def _store(positions, atom, hits, place, first, second, vectors, distances):  # type: ignore[no-untyped-def]
+    """Pairs from the rows found, the neighbours of each atom in order."""
+    for i in prange(len(hits)):
+        n = place[i + 1] - place[i]
+        for k in range(1, n):
+            row = hits[i, k]
+            h = k
+            while h > 0 and atom[hits[i, h - 1]] > atom[row]:
+                hits[i, h] = hits[i, h - 1]
+                h -= 1
+            hits[i, h] = row
+        for k in range(n):
+            j, to = hits[i, k], place[i] + k
+            dx = positions[j, 0] - positions[i, 0]
+            dy = positions[j, 1] - positions[i, 1]
+            dz = positions[j, 2] - positions[i, 2]
+            first[to], second[to] = i, atom[j]
+            vectors[to, 0], vectors[to, 1], vectors[to, 2] = dx, dy, dz
+            distances[to] = np.sqrt(dx * dx + dy * dy + dz * dz)

@@ -59,24 +59,57 @@ def test_vectors_lead_to_the_neighbour() -> None:
     assert (found.first < found.second).all()
 
 
-def test_kernel_without_compilation() -> None:
+def test_kernels_without_compilation() -> None:
     atoms = close_packed(1, radius=4.5)
-    cells = neighbours.cell_list(atoms.positions, 4.0)
-    pairs = np.empty((0, 2), dtype=np.int64)
-    count = neighbours._collect.py_func(
-        atoms.positions,
-        np.arange(len(atoms)),
-        len(atoms),
-        4.0,
-        cells.origin,
-        cells.size,
-        cells.shape,
-        cells.order,
-        cells.start,
-        pairs,
-        np.empty((0, 3)),
+    n, cutoff = len(atoms), 4.0
+    cells = neighbours.cell_list(atoms.positions, cutoff)
+    order, start = np.empty_like(cells.order), np.zeros_like(cells.start)
+    neighbours._sort_into_cells.py_func(
+        atoms.positions, cells.origin, cells.size, cells.shape, order, start
     )
-    assert count == len(slow_pairs(atoms, 4.0)) == len(find_neighbours(atoms, 4.0))
+    np.testing.assert_array_equal(order, cells.order)
+    np.testing.assert_array_equal(start, cells.start)
+    hits, count = np.empty((n, 41), dtype=np.int32), np.zeros(n, dtype=np.int64)
+    where = (cutoff, cells.origin, cells.size, cells.shape, start)
+    neighbours._search.py_func(atoms.positions[order], order, order, *where, True, hits, count)
+    assert count.sum() == len(slow_pairs(atoms, cutoff))
+    found = find_neighbours(atoms, cutoff)
+    one, two = np.empty_like(found.first), np.empty_like(found.first)
+    vectors, distances = np.empty_like(found.vectors), np.empty_like(found.distances)
+    place = np.concatenate([[0], np.cumsum(count)])
+    pairs = (one, two, vectors, distances)
+    neighbours._store.py_func(atoms.positions, np.arange(n), hits, place, *pairs)
+    np.testing.assert_array_equal(one, found.first)
+    np.testing.assert_array_equal(two, found.second)
+    np.testing.assert_array_equal(vectors, found.vectors)
+    # Compiled sums may be rounded once less.
+    np.testing.assert_allclose(distances, found.distances, rtol=1e-15)
+
+
+def test_rows_of_both_ends_and_of_the_atom_itself() -> None:
+    atoms = shaken_box(6, repeat=3)
+    images = periodic_images(atoms, 3.5)
+    cells = neighbours.cell_list(images.positions, 3.5)
+    hits, count = neighbours.neighbour_rows(images, cells, 3.5, len(atoms), once=False)
+    found = find_neighbours(atoms, 3.5)
+    both = np.bincount(found.first, minlength=len(atoms)) + np.bincount(
+        found.second, minlength=len(atoms)
+    )
+    np.testing.assert_array_equal(count, both + 1)
+    assert all(i in hits[i, : count[i]] for i in range(len(atoms)))
+
+
+def test_any_number_of_neighbours_has_room() -> None:
+    atoms = close_packed(4)
+    for cutoff in (2.5, 4.0, 9.0, 40.0):
+        found = find_neighbours(atoms, cutoff)
+        expected = slow_pairs(atoms, cutoff)
+        assert list(zip(found.first.tolist(), found.second.tolist(), strict=True)) == sorted(
+            expected
+        )
+    # Of 25 atoms in a row the first has 24 later neighbours, as many as there is room for at first.
+    row = ase.Atoms("Ta25", positions=np.arange(25)[:, None] * [0.1, 0, 0])
+    assert len(find_neighbours(row, 3.0)) == 25 * 24 / 2
 
 
 def test_images_surround_the_cell() -> None:
