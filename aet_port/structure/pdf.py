@@ -6,19 +6,13 @@ from dataclasses import dataclass
 
 import ase
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from aet_port.errors import InputError
-from aet_port.structure.neighbours import (
-    cell_list,
-    check_atoms,
-    check_cutoff,
-    heights,
-    periodic_images,
-)
+from aet_port.structure.neighbours import check_atoms, heights
+from aet_port.structure.pair_counting import pair_counts
 
 R_MAX = 20.0  # angstrom, as in both papers
 STEP = 0.02  # angstrom
@@ -52,43 +46,6 @@ class PairDistribution:
     def step(self) -> float:
         """Width of a bin, angstrom."""
         return float(2 * self.r[0])
-
-
-def pair_counts(atoms: ase.Atoms, r_max: float, step: float = STEP) -> NDArray[np.int64]:
-    """Pairs of atoms by distance: bin ``k`` counts ``k step <= d < (k + 1) step``, each pair once.
-
-    Parameters
-    ----------
-    r_max
-        Angstrom, at most half the height of a periodic cell.
-    step
-        Width of a bin, angstrom.
-
-    Raises
-    ------
-    InputError
-        If ``step`` or ``r_max`` is no length, or the cell is too small.
-    """
-    if not (np.isfinite(step) and 0 < step < r_max):
-        raise InputError(
-            "step", f"{step!r}", f"a length between 0 and r_max = {r_max:g}, in angstrom"
-        )
-    bins = round(r_max / step)
-    images = periodic_images(atoms, check_cutoff(atoms, r_max, "r_max"))
-    # Cells of half the range: the searched volume is close to the sphere's, yet cells stay full.
-    cells = cell_list(images.positions, r_max / 2)
-    reach = int(np.ceil(r_max / cells.size))
-    order = cells.order
-    return _count(
-        images.positions[order],
-        images.atom[order],
-        order < len(atoms),
-        cells.shape,
-        cells.start,
-        reach,
-        step,
-        bins,
-    )
 
 
 def pair_distribution(
@@ -211,40 +168,3 @@ def _range(atoms: ase.Atoms, step: float) -> float:
     if not atoms.pbc.all():
         limits.append(1.8 * _radius(atoms))
     return float(min(limits))
-
-
-@njit(cache=True)
-def _count(positions, atom, home, shape, start, reach, step, bins):  # type: ignore[no-untyped-def]
-    """Histogram of pair distances; rows are sorted by cell, so inner loops run through memory."""
-    counts = np.zeros(bins, dtype=np.int64)
-    limit = (bins * step) ** 2
-    for cx in range(shape[0]):
-        for cy in range(shape[1]):
-            for cz in range(shape[2]):
-                cell = (cx * shape[1] + cy) * shape[2] + cz
-                for i in range(start[cell], start[cell + 1]):
-                    if not home[i]:
-                        continue
-                    x, y, z = positions[i]
-                    for ax in range(max(cx - reach, 0), min(cx + reach + 1, shape[0])):
-                        for ay in range(max(cy - reach, 0), min(cy + reach + 1, shape[1])):
-                            # Cells along z follow each other in memory.
-                            row = (ax * shape[1] + ay) * shape[2]
-                            first, last = (
-                                row + max(cz - reach, 0),
-                                row + min(cz + reach + 1, shape[2]),
-                            )
-                            for j in range(start[first], start[last]):
-                                if atom[j] <= atom[i]:
-                                    continue
-                                dx, dy, dz = (
-                                    positions[j, 0] - x,
-                                    positions[j, 1] - y,
-                                    positions[j, 2] - z,
-                                )
-                                square = dx * dx + dy * dy + dz * dz
-                                if square < limit:
-                                    k = int(np.sqrt(square) / step)
-                                    if k < bins:
-                                        counts[k] += 1
-    return counts

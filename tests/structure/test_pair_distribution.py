@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aet_port.errors import InputError
-from aet_port.structure import pdf
-from aet_port.structure.neighbours import cell_list, find_neighbours, heights
-from aet_port.structure.pdf import PairDistribution, first_valley, pair_counts, pair_distribution
+from aet_port.structure.neighbours import find_neighbours, heights
+from aet_port.structure.pair_counting import pair_counts
+from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
 from tests.structure.samples import close_packed, moved, shaken_box
 
 
@@ -24,14 +24,6 @@ def test_counts_are_the_histogram_of_the_neighbours(seed: int, periodic: bool) -
         (distances[distances < reach] / 0.1).astype(int), minlength=round(reach / 0.1)
     )
     np.testing.assert_array_equal(pair_counts(atoms, reach, 0.1), expected)
-
-
-def test_kernel_without_compilation() -> None:
-    atoms = close_packed(1, radius=5)
-    cells = cell_list(atoms.positions, 3.0)
-    args = (atoms.positions[cells.order], cells.order, np.ones(len(atoms), dtype=bool))
-    counts = pdf._count.py_func(*args, cells.shape, cells.start, 2, 0.1, 60)
-    np.testing.assert_array_equal(counts, pair_counts(atoms, 6.0, 0.1))
 
 
 def test_an_ideal_gas_in_a_box_is_flat() -> None:
