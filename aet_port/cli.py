@@ -15,6 +15,7 @@ from aet_port.console import Json, print_json, print_rows, print_stages, report
 from aet_port.data import AtomicModel
 from aet_port.errors import AetError
 from aet_port.io import read_model
+from aet_port.io.files import check_target, write_whole
 from aet_port.pipeline import Run, read_series, run
 from aet_port.stage_commands import (
     Model,
@@ -24,9 +25,12 @@ from aet_port.stage_commands import (
     reconstruct,
     trace,
 )
-from aet_port.structure import StructureResult, analyze
-from matlab_reference import locate_reference
+from aet_port.structure import ShortRangeOrder, StructureResult, analyze
+from aet_port.validation.published_order import published_rows
+from aet_port.validation.report import BRIEF, build_report, check_samples, counts, html_page
+from matlab_reference import golden_path, locate_reference
 from matlab_reference.locate import candidates
+from matlab_reference.published import read_published, read_reproduced
 from mdb.commands import app as mdb_app
 
 app = typer.Typer(
@@ -37,7 +41,7 @@ app = typer.Typer(
 )
 reference_app = typer.Typer(help="The published data of the two papers.", no_args_is_help=True)
 
-BAD_INPUT = 2
+CHECK_FAILED, BAD_INPUT = 1, 2
 MOTIFS = {
     3: "triplets",
     4: "quadrilateral bipyramids",
@@ -193,21 +197,51 @@ def analyze_command(
     kind: Annotated[
         str, typer.Option(help="In the bank: experiment, md_snapshot or synthetic.")
     ] = "experiment",
+    types: Annotated[
+        Path | None,
+        typer.Option(help=".mat of types 1, 2, ...; --species then lists a symbol for each: Ni,Pd"),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the papers' figures of this model.")
+    ] = None,
+    figure_format: Annotated[str, typer.Option(help="png or svg.")] = "png",
     as_json: Json = False,
 ) -> None:
-    """Pair distribution, tetrahedra, bipyramids and their networks."""
-    atoms = read_model(model, species)
-    analyses = [analyze(atoms.atoms, cutoff=cutoff, delta=one) for one in delta or [0.255]]
-    summaries = [found.summary() for found in analyses]
+    """Short-range order, tetrahedra, bipyramids and their networks."""
+    if figures is not None:
+        check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
+    symbols = species.split(",") if types is not None and species is not None else species
+    atoms = read_model(model, symbols, types=types)
+    deltas = delta or [0.255]
+    analyses = [analyze(atoms.atoms, cutoff=cutoff, delta=deltas[0])]
+    local = analyses[0].order
+    if local is None:
+        raise AssertionError("analyze() computes the order unless told otherwise")
+    # The order does not depend on the distortion, so it is computed once.
+    analyses += [
+        analyze(atoms.atoms, cutoff=local.cutoff, delta=one, order=local) for one in deltas[1:]
+    ]
     facts: dict[str, Any] = {"atoms": len(atoms)}
     if bank is not None:
         facts |= {"bank": str(bank), "model": _deposit_file(bank, model, atoms, kind, analyses)}
+    if figures is not None:
+        written = _draw_order(local, figures, figure_format)
+        facts["figures"] = [str(path) for path in written]
+    summaries = [found.summary() for found in analyses]
     if as_json:
         print_json(facts | {"analyses": summaries})
         return
     report(False, f"aet analyze {model}", facts)
+    order = [summary.pop("short_range_order") for summary in summaries][-1]
     rows = [(key, *(summary[key] for summary in summaries)) for key in summaries[0]]
     print_rows(("", *(f"delta {found.delta:g}" for found in analyses)), rows)
+    report(False, "short-range order", order)
+
+
+def _draw_order(order: ShortRangeOrder, folder: Path, form: str) -> list[Path]:
+    from aet_port.order_figures import write_order_figures  # Matplotlib, slow to import
+
+    return write_order_figures(order, folder, form)
 
 
 def _deposit_file(
@@ -219,6 +253,41 @@ def _deposit_file(
         for found in analyses:
             stored = mdb.deposit(opened, atoms, kind=kind, analysis=found, provenance=source)
     return stored.id
+
+
+@app.command()
+def validate(
+    sample: Annotated[
+        list[str] | None, typer.Option(help="Only this sample; may be repeated.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the table as a page.")] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Also what takes a minute or more.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Published figures beside computed ones; exit code 1 if one is no longer reproduced."""
+    if html is not None:
+        check_target(html, (".html",))
+    published = read_published()
+    samples = check_samples(published, sample)
+    computed = published_rows(
+        locate_reference, golden_path, samples, exact=exact, progress=not as_json
+    )
+    rows = build_report(published, computed, samples)
+    lost = [row.id for row in rows if row.status == "differs" and row.id in read_reproduced()]
+    if html is not None:
+        page = html_page(rows, "Published and computed figures")
+        write_whole(html, lambda partial: partial.write_text(page, encoding="utf-8"))
+    if as_json:
+        print_json({"rows": [row.plain() for row in rows], **counts(rows), "lost": lost})
+    else:
+        shown = [row for row in rows if row.status != "not attempted"]
+        print_rows(BRIEF, [row.brief() for row in shown], "aet validate")
+        print(", ".join(f"{number} {status}" for status, number in counts(rows).items()))
+    if lost:
+        print(f"aet: no longer reproduced: {', '.join(lost)}", file=sys.stderr)
+        raise typer.Exit(CHECK_FAILED)
 
 
 @reference_app.command("locate")

@@ -20,6 +20,7 @@ from aet_port.io.files import sha256
 from aet_port.structure import StructureResult
 from mdb.bank import Bank, utc_now
 from mdb.ids import canonical_json, digest, model_hash, next_id, prefix
+from mdb.order_tables import order_tables
 
 KINDS = ("experiment", "md_snapshot", "synthetic")
 
@@ -256,6 +257,10 @@ def _belongs(analysis: StructureResult, model: AtomicModel) -> None:
         model.positions[found.vertices], found.corners
     ):
         raise InputError("analysis", "tetrahedra at other positions", "an analysis of this model")
+    if analysis.order is not None and len(analysis.order.groups) != len(model):
+        raise InputError(
+            "analysis", f"the order of {len(analysis.order.groups)} atoms", f"of all {len(model)}"
+        )
 
 
 def _atom_table(model: AtomicModel, types: NDArray[np.int16] | None) -> pa.Table:
@@ -297,12 +302,14 @@ def _analysis(
     """Number of the analysis, and whether it was stored now."""
     parameters = canonical_json(found.parameters)
     # Whole numbers only: reals may differ in the last digit between machines.
-    results = [
+    results: list[NDArray[Any]] = [
         found.tetrahedra.vertices,
         found.motifs.tetrahedra,
         *(networks.label for networks in found.networks.values()),
         found.pdf.counts,
     ]
+    if found.order is not None:
+        results += [found.order.voronoi.indices, found.order.nuclei.label, found.order.surface]
     own = digest([content.encode(), parameters.encode(), *results])
     known = _one(connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", own)
     if known is not None:
@@ -324,7 +331,10 @@ def _analysis(
             utc_now(),
         ],
     )
-    for name, rows in _analysis_tables(found).items():
+    tables = _analysis_tables(found)
+    if found.order is not None:
+        tables |= order_tables(found.order)
+    for name, rows in tables.items():
         _insert(connection, name, {"analysis_id": number}, rows)
     return number, True
 

@@ -1,4 +1,4 @@
-"""The structure chain in one call: first valley, tetrahedra, motifs, networks."""
+"""The structure chain in one call: first valley, short-range order, motifs, networks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.errors import InputError
 from aet_port.structure.bipyramids import Motifs, find_motifs
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.networks import Networks, find_networks
 from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
+from aet_port.structure.short_range_order import ShortRangeOrder, short_range_order
 from aet_port.structure.tetrahedra import ALPHA, Tetrahedra, face_pairs, find_tetrahedra
 
 NETWORK_FOLDS = (4, 5, 6)
@@ -37,6 +39,8 @@ class StructureResult:
         Triplets and bipyramids.
     networks
         Networks by the fold of their motifs (4, 5, 6).
+    order
+        Short-range order; None if it was not asked for.
     """
 
     parameters: dict[str, Any]
@@ -45,6 +49,7 @@ class StructureResult:
     face_pairs: NDArray[np.int64]
     motifs: Motifs
     networks: dict[int, Networks]
+    order: ShortRangeOrder | None = None
 
     @property
     def cutoff(self) -> float:
@@ -75,6 +80,7 @@ class StructureResult:
                 str(fold): float(found.length.max(initial=0.0))
                 for fold, found in self.networks.items()
             },
+            **({} if self.order is None else {"short_range_order": self.order.summary()}),
         }
 
 
@@ -84,21 +90,25 @@ def analyze(
     cutoff: float | None = None,
     delta: float = 0.255,
     alpha: float | None = None,
+    order: bool | ShortRangeOrder = True,
 ) -> StructureResult:
-    """Pair distribution, tetrahedra, motifs of 3 to 8 tetrahedra and their networks.
+    """Pair distribution, short-range order, tetrahedra, motifs of 3 to 8 tetrahedra, networks.
 
     Parameters
     ----------
     atoms
         A particle or film, or a simulation box: the cell counts along its periodic directions.
     cutoff
-        Longest edge of a tetrahedron, angstrom; the first valley of the pair distribution of all
-        atoms unless given.
+        Longest bond and edge of a tetrahedron, angstrom; the first valley of the pair
+        distribution of all atoms unless given.
     delta
         Largest distortion, ``e_max / e_avg - 1``.
     alpha
         Largest empty circumsphere, angstrom (see
         :func:`aet_port.structure.tetrahedra.find_tetrahedra`).
+    order
+        Whether to compute the short-range order as well, or that of the same atoms and cut-off
+        from an earlier call (it does not depend on delta).
 
     Raises
     ------
@@ -120,4 +130,14 @@ def analyze(
     motifs = find_motifs(found.vertices, pairs)
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
-    return StructureResult(parameters, distribution, found, pairs, motifs, networks)
+    if isinstance(order, bool):
+        local = short_range_order(atoms, used) if order else None
+    elif len(order.groups) == len(atoms) and order.cutoff == used:
+        local = order
+    else:
+        raise InputError(
+            "order",
+            f"{len(order.groups)} atoms, cut-off {order.cutoff:g}",
+            f"that of these {len(atoms)} atoms and cut-off {used:g}",
+        )
+    return StructureResult(parameters, distribution, found, pairs, motifs, networks, local)

@@ -43,6 +43,22 @@ BROKEN = {
         GROUP BY analysis_id, network, size HAVING count(motif) <> size""",
     "an analysis without pair distribution": """
         SELECT analysis_id FROM analysis ANTI JOIN pdf USING (analysis_id)""",
+    "an order without all atoms": """
+        SELECT analysis_id FROM analysis JOIN model USING (model_id)
+        LEFT JOIN atom_order USING (analysis_id) GROUP BY analysis_id, n_atoms
+        HAVING count(atom) NOT IN (0, n_atoms)""",
+    "a Voronoi tessellation without all atoms": """
+        SELECT analysis_id FROM analysis JOIN model USING (model_id)
+        LEFT JOIN voronoi USING (analysis_id) GROUP BY analysis_id, n_atoms
+        HAVING count(atom) NOT IN (0, n_atoms)""",
+    "an order without the rest of it": """
+        SELECT analysis_id FROM (SELECT DISTINCT analysis_id FROM atom_order)
+        WHERE analysis_id NOT IN (SELECT analysis_id FROM voronoi)
+        OR analysis_id NOT IN (SELECT analysis_id FROM partial_pdf)
+        OR analysis_id NOT IN (SELECT analysis_id FROM bond_angle)
+        OR analysis_id NOT IN (SELECT analysis_id FROM measure)""",
+    "an order of no analysis": "SELECT * FROM atom_order ANTI JOIN analysis USING (analysis_id)",
+    "measures of no analysis": "SELECT * FROM measure ANTI JOIN analysis USING (analysis_id)",
     "atoms of no model": "SELECT * FROM atom ANTI JOIN model USING (model_id)",
     "tetrahedra of no analysis": "SELECT * FROM tetrahedron ANTI JOIN analysis USING (analysis_id)",
     "motifs of no analysis": "SELECT * FROM motif ANTI JOIN analysis USING (analysis_id)",

@@ -55,11 +55,12 @@ def test_every_table_and_column_is_explained(bank_path: Path) -> None:
     assert {t["table_name"] for t in tables} >= {
         *("sample", "tilt_series", "reconstruction", "model", "atom", "analysis", "tetrahedron"),
         *("motif", "motif_tetrahedron", "network", "network_member", "pdf", "provenance"),
+        *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
     }
     assert not [t for t in tables if not t["comment"]]
     assert not [c for c in columns if not c["comment"]]
     # Real numbers have a unit, or are said to have none.
-    units = ("angstrom", "degrees", "dimensionless")
+    units = ("angstrom", "degree", "dimensionless", "gram per cubic", "in the unit beside it")
     bare = [
         c
         for c in columns

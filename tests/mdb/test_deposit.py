@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import ase
@@ -14,7 +15,7 @@ from aet_port.structure import analyze
 from mdb import Bank, Deposit, Provenance, Reconstruction, deposit
 from mdb.ids import next_id, prefix
 from tests.mdb.samples import alloy, assert_whole, particle
-from tests.structure.samples import icosahedron, shaken_box
+from tests.structure.samples import close_packed, icosahedron, shaken_box
 
 
 def count(bank: Bank, table: str) -> int:
@@ -215,7 +216,52 @@ def test_a_spanning_network_has_no_length(bank: Bank) -> None:
     assert rows == [{"length": None, "spanning": True}]
 
 
-@pytest.mark.parametrize("table", ["atom", "tetrahedron", "motif_tetrahedron", "network_member"])
+def test_the_short_range_order_comes_back(bank: Bank) -> None:
+    atoms = close_packed(2, radius=9.0)
+    atoms.set_array("type", np.arange(len(atoms)) % 2 + 1)
+    found = analyze(atoms, cutoff=4.0)
+    order = found.order
+    assert order is not None
+    deposit(bank, AtomicModel(atoms, name="two types"), analysis=found)
+    assert_whole(bank)
+    rows = bank.query("SELECT * FROM atom_order ORDER BY atom").to_pydict()
+    np.testing.assert_array_equal(rows["q6"], order.bonds.q6)
+    assert rows["crystalline"] == order.nuclei.crystalline.tolist()
+    rows = bank.query("SELECT * FROM voronoi ORDER BY atom").to_pydict()
+    open_cells = ~order.voronoi.closed
+    assert open_cells.any()
+    assert not open_cells.all()
+    for column, values in (("cn", order.voronoi.coordination), ("n5", order.voronoi.indices[:, 2])):
+        expected = [None if gap else n for n, gap in zip(values.tolist(), open_cells, strict=True)]
+        assert rows[column] == expected
+    assert rows["surface"] == order.surface.tolist()
+    rows = bank.query(
+        "SELECT group_1, group_2, sum(pairs) AS pairs FROM partial_pdf GROUP BY ALL ORDER BY ALL"
+    ).to_pylist()
+    assert [(r["group_1"], r["group_2"]) for r in rows] == [
+        ("*", "*"), ("1", "1"), ("1", "2"), ("2", "2")
+    ]  # fmt: skip
+    # Ordered pairs: those of unlike types are listed once but counted from either side.
+    one, two, three, four = (r["pairs"] for r in rows)
+    assert one == two + 2 * three + four
+    (row,) = bank.query("SELECT value, unit FROM measure WHERE name = 'peak_1'").to_pylist()
+    assert row == {"value": float(order.peaks.peaks[0]), "unit": "angstrom"}
+    assert count(bank, "coordination") == (4 if order.inner.any() else 0)
+
+
+def test_an_order_is_no_must(bank: Bank) -> None:
+    model, analysis = particle()
+    bare = deposit(bank, model, analysis=replace(analysis, order=None))
+    assert count(bank, "atom_order") == count(bank, "measure") == 0
+    whole = deposit(bank, model, analysis=analysis)
+    assert whole.new_analysis
+    assert whole.analysis != bare.analysis
+    assert_whole(bank)
+
+
+@pytest.mark.parametrize(
+    "table", ["atom", "tetrahedron", "motif_tetrahedron", "network_member", "voronoi", "measure"]
+)
 def test_a_failure_half_way_stores_nothing(
     bank: Bank, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
@@ -232,7 +278,7 @@ def test_a_failure_half_way_stores_nothing(
         patch.setattr(module, "_insert", failing)
         with pytest.raises(OSError, match="disk full"):
             deposit(bank, model, analysis=analysis)
-    for name in ("sample", "model", "atom", "analysis", "tetrahedron", "motif"):
+    for name in ("sample", "model", "atom", "analysis", "tetrahedron", "motif", "atom_order"):
         assert count(bank, name) == 0
     assert deposit(bank, model, analysis=analysis) == Deposit("TaXX00001", True, 1, True)
 

@@ -1,0 +1,110 @@
+"""``aet analyze`` with its figures, and ``aet validate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aet_port.io import matlab
+from aet_port.validation.report import Computed
+from matlab_reference.published import read_published, read_reproduced
+from tests.cli.samples import Aet, Refused, Sample
+
+
+def test_analyze_prints_and_draws_the_short_range_order(sample: Sample, aet: Aet) -> None:
+    folder = sample.folder / "figures"
+    done = aet("analyze", sample.folder / "truth.xyz", "--cutoff", 4, "--figures", folder)
+    assert done.code == 0, done.err
+    for words in ("tetrahedra", "short-range order", "first_minimum", "coordination_number"):
+        assert words in done.out
+    assert {"boo_map.png", "pdf.png", "bond_angles.png"} <= {p.name for p in folder.iterdir()}
+    more = ("--figures", folder, "--figure-format", "svg", "--json")
+    facts = json.loads(aet("analyze", sample.folder / "truth.xyz", "--cutoff", 4, *more).out)
+    assert all(Path(name).read_text().startswith("<?xml") for name in facts["figures"])
+    (analysis,) = facts["analyses"]
+    assert analysis["short_range_order"]["inner_atoms"] > 0
+
+
+def test_the_order_can_be_asked_for_in_sql(sample: Sample, aet: Aet) -> None:
+    bank = sample.folder / "bank.duckdb"
+    options = ("--cutoff", 4, "--bank", bank, "--kind", "synthetic", "--json")
+    facts = json.loads(aet("analyze", sample.folder / "truth.xyz", *options).out)
+    sql = "SELECT count(*) AS n, avg(cn) AS cn FROM voronoi WHERE NOT surface AND cn IS NOT NULL"
+    (row,) = json.loads(aet("mdb", "query", sql, "--bank", bank, "--json").out)
+    order = facts["analyses"][0]["short_range_order"]
+    if order["crystalline_atoms"] == 0:
+        assert row["n"] == order["inner_atoms"]
+        assert row["cn"] == pytest.approx(order["coordination_number"], abs=1e-6)
+    sql = "SELECT value FROM measure WHERE name = 'coordination_number'"
+    (row,) = json.loads(aet("mdb", "query", sql, "--bank", bank, "--json").out)
+    assert row["value"] == pytest.approx(order["coordination_number"], abs=1e-6)
+
+
+def test_types_of_a_mat_file_become_species(sample: Sample, aet: Aet, refused: Refused) -> None:
+    model, types = sample.folder / "model.mat", sample.folder / "types.mat"
+    matlab.write_positions(model, sample.model.positions)
+    kinds = 1 + np.arange(len(sample.model)) % 2
+    matlab.write_mat(types, {"types": kinds[None].astype(float)})
+    options = ("--types", types, "--cutoff", 4)
+    done = aet("analyze", model, "--species", "Ni,Pt", *options, "--json")
+    assert done.code == 0, done.err
+    (analysis,) = json.loads(done.out)["analyses"]
+    assert set(analysis["short_range_order"]["warren_cowley"]) == {
+        *("Ni-Ni", "Ni-Pt", "Pt-Ni", "Pt-Pt")
+    }
+    refused("analyze", model, "--species", "Ni", *options, parts=(types, "type 2", "1 to 1"))
+    refused("analyze", sample.folder / "truth.xyz", *options, parts=("types", "not .mat"))
+
+
+def test_figures_that_cannot_be_written(sample: Sample, refused: Refused) -> None:
+    truth, file = sample.folder / "truth.xyz", sample.folder / "angles.txt"
+    refused("analyze", truth, "--figures", file, parts=(file, "no folder"))
+    options = ("--figures", sample.folder / "f", "--figure-format", "gif")
+    refused("analyze", truth, *options, parts=(".gif", ".png, .svg"))
+    assert not (sample.folder / "f").exists()
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Computed]:
+    """What the command takes for computed, in place of half a minute's work."""
+    rows: dict[str, Computed] = {}
+    monkeypatch.setattr(sys.modules["aet_port.cli"], "published_rows", lambda *_, **__: rows)
+    return rows
+
+
+def test_validate_says_what_is_reproduced(
+    aet: Aet, computed: dict[str, Computed], tmp_path: Path
+) -> None:
+    computed["mg.n_atoms"] = Computed((18356,), 0, "count")
+    page = tmp_path / "report.html"
+    done = aet("validate", "--html", page)
+    assert done.code == 0, done.err
+    assert "mg.n_atoms" in done.out
+    total = len(read_published()) - 1
+    assert f"1 reproduced, 0 differs, {total} not attempted" in done.out
+    assert "mg.n_atoms" in page.read_text()
+    listed = json.loads(aet("validate", "--sample", "MG_particle", "--json").out)
+    assert {row["sample"] for row in listed["rows"]} == {"MG_particle"}
+    assert (listed["reproduced"], listed["lost"]) == (1, [])
+
+
+def test_a_figure_that_is_lost_fails_the_check(aet: Aet, computed: dict[str, Computed]) -> None:
+    assert "mg.n_atoms" in read_reproduced()
+    computed["mg.n_atoms"] = Computed((18355,), 0, "count")
+    computed["mg.interface_width"] = Computed((3.3,), None, "open recipe")
+    done = aet("validate")
+    assert done.code == 1
+    assert done.err.strip() == "aet: no longer reproduced: mg.n_atoms"
+
+
+def test_what_validate_cannot_use(refused: Refused, tmp_path: Path) -> None:
+    refused("validate", "--sample", "brass", parts=("'brass'", "Ta_film"))
+    refused("validate", "--html", tmp_path / "a.pdf", parts=("a.pdf", ".html"))
+
+
+def test_every_reproduced_figure_is_a_published_one() -> None:
+    assert read_reproduced() <= set(read_published())

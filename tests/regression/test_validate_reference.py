@@ -1,0 +1,67 @@
+"""``aet validate`` on the published data: every figure that was reproduced still is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aet_port.errors import InputError
+from aet_port.validation.published_models import published_model, published_order
+from aet_port.validation.published_order import published_rows
+from aet_port.validation.report import Row, build_report, check_samples
+from matlab_reference import golden_path
+from matlab_reference.published import read_published, read_reproduced
+
+pytestmark = pytest.mark.reference
+Find = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def rows(reference: Find) -> dict[str, Row]:
+    published = read_published()
+    samples = check_samples(published, None)
+    computed = published_rows(reference, golden_path, samples)
+    return {row.id: row for row in build_report(published, computed)}
+
+
+def test_what_was_reproduced_still_is(rows: dict[str, Row]) -> None:
+    # The exact shells take minutes: test_pdf_reference.py has them as a slow test.
+    expected = read_reproduced() - {"mg.shell_bins"}
+    assert {name for name, row in rows.items() if row.status == "reproduced"} == expected
+
+
+def test_what_differs_says_by_how_much_and_why(rows: dict[str, Row]) -> None:
+    differing = {name: row for name, row in rows.items() if row.status == "differs"}
+    assert all(row.why and row.difference is not None for row in differing.values())
+    # Measured; the papers leave the recipe open, so only sign and range can be right.
+    measured = {
+        "mg.interface_width": 3.346,
+        "ta.interface_width": 3.123,
+        "pd1.interface_width": 4.057,
+        "ta.density_gain": 2.675,
+        "pd1.density_gain": 1.957,
+    }
+    for name, value in measured.items():
+        assert rows[name].computed == pytest.approx((value,), abs=2e-3), name
+    assert set(differing) == {*measured, "mg.voronoi_rows_today"}
+    today, correct = rows["mg.voronoi_rows_today"].computed
+    assert today >= 87
+    assert correct == pytest.approx(74.99, abs=0.01)
+
+
+def test_no_row_is_missing(rows: dict[str, Row]) -> None:
+    assert list(rows) == list(read_published())
+    assert all(row.why for row in rows.values() if row.status == "not attempted")
+
+
+def test_one_sample_alone(reference: Find) -> None:
+    found = published_rows(reference, golden_path, ["Ta_film"])
+    assert {name.split(".")[0] for name in found} == {"ta"}
+
+
+def test_other_samples_have_no_public_model(reference: Find) -> None:
+    for read in (published_model, published_order):
+        with pytest.raises(InputError, match="'Pd2'; expected MG_particle or one of"):
+            read(reference, "Pd2")
