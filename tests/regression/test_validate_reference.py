@@ -65,3 +65,9 @@ def test_other_samples_have_no_public_model(reference: Find) -> None:
     for read in (published_model, published_order):
         with pytest.raises(InputError, match="'Pd2'; expected MG_particle or one of"):
             read(reference, "Pd2")
+
+
+@pytest.mark.slow
+def test_exact_shells_are_a_row_if_asked_for(reference: Find) -> None:
+    found = published_rows(reference, golden_path, ["MG_particle"], exact=True)
+    assert found["mg.shell_bins"].values == (0, 0)

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from aet_port.errors import InputError
 from aet_port.structure import density
-from aet_port.structure.density import GRAMS_PER_CC, DensityMap, atom_density, density_map
+from aet_port.structure.density import (
+    GRAMS_PER_CC,
+    DensityMap,
+    atom_density,
+    density_gain,
+    density_map,
+)
 from aet_port.structure.voronoi import voronoi_analysis
 from tests.structure.samples import close_packed, icosahedron, shaken_box
 
@@ -149,3 +155,20 @@ VOLUMES = np.full(13, 15.0)
 def test_bad_input_is_named(volumes: np.ndarray, options: dict[str, float], named: str) -> None:
     with pytest.raises(InputError, match=named):
         density_map(icosahedron(), volumes, **options)
+
+
+def test_the_gain_of_some_atoms_over_all() -> None:
+    atoms = ase.Atoms("Ta4Pd2", positions=np.arange(18.0).reshape(6, 3))
+    volumes = np.array([16.0, 20.0, 18.0, np.nan, 15.0, 15.0])
+    among = np.array([True, True, True, True, True, False])
+    packed = np.array([True, False, False, True, True, True])
+    ta, pd = atoms.get_masses()[[0, 4]]
+    # Of the packed, atom 3 has no volume and atom 5 is not counted.
+    expected = (ta + pd) / (16 + 15) / ((3 * ta + pd) / (16 + 20 + 18 + 15)) - 1
+    assert density_gain(atoms, volumes, packed, among) == pytest.approx(expected, rel=1e-12)
+    assert density_gain(atoms, volumes, among, among) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(density_gain(atoms, volumes, ~among, among))
+    with pytest.raises(InputError, match="packed: found int64"):
+        density_gain(atoms, volumes, packed.astype(np.int64), among)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"among: found bool of shape \(5,\)"):
+        density_gain(atoms, volumes, packed, among[:5])
