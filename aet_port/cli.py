@@ -24,6 +24,7 @@ from aet_port.stage_commands import (
     compare_models,
     reconstruct,
     trace,
+    view,
 )
 from aet_port.structure import ShortRangeOrder, StructureResult, analyze
 from aet_port.validation.published_order import published_rows
@@ -300,6 +301,7 @@ def reference_locate() -> None:
 
 app.command(context_settings={"allow_extra_args": True})(reconstruct)
 app.command()(trace)
+app.command()(view)
 app.command("analyze")(analyze_command)
 app.command("compare-models")(compare_models)
 app.add_typer(mdb_app, name="mdb")

@@ -20,6 +20,7 @@ from aet_port.stages import (
     write_peaks,
     write_r_factors,
 )
+from aet_port.structure import analyze
 from aet_port.validation import match_models
 
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores unless given.")]
@@ -146,3 +147,27 @@ def compare_models(
         "shift": [round(float(s), 4) for s in matching.shift],
     }
     report(as_json, "aet compare-models", rows)
+
+
+def view(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Picture: .png.")],
+    species: Species = None,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Angstrom; first valley unless given.")
+    ] = None,
+    delta: Annotated[float, typer.Option(help="Largest distortion.")] = 0.255,
+    fold: Annotated[int, typer.Option(help="Fold of the bipyramids: 4, 5 or 6.")] = 5,
+    networks: Annotated[int, typer.Option(help="How many to colour.")] = 5,
+    pixels: Annotated[int, typer.Option(help="Along each side.")] = 1600,
+    as_json: Json = False,
+) -> None:
+    """A picture of the largest networks of bipyramids."""
+    from aet_port.network_view import draw_networks  # Matplotlib, slow to import
+
+    check_target(output, (".png",))
+    atoms = read_model(model, species).atoms
+    found = analyze(atoms, cutoff=cutoff, delta=delta, order=False)
+    draw_networks(output, atoms, found, fold=fold, number=networks, pixels=pixels)
+    sizes = found.networks[fold].size[:networks].tolist()
+    report(as_json, "aet view", {"picture": str(output), "cutoff": found.cutoff, "sizes": sizes})

@@ -108,3 +108,15 @@ def test_what_validate_cannot_use(refused: Refused, tmp_path: Path) -> None:
 
 def test_every_reproduced_figure_is_a_published_one() -> None:
     assert read_reproduced() <= set(read_published())
+
+
+def test_view_draws_the_largest_networks(sample: Sample, aet: Aet, refused: Refused) -> None:
+    truth, picture = sample.folder / "truth.xyz", sample.folder / "networks.png"
+    options = ("--cutoff", 4, "--pixels", 300, "--networks", 2, "--json")
+    done = aet("view", truth, "-o", picture, *options)
+    assert done.code == 0, done.err
+    facts = json.loads(done.out)
+    assert len(facts["sizes"]) == 2
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    refused("view", truth, "-o", sample.folder / "a.gif", parts=("a.gif", ".png"))
+    refused("view", truth, "-o", picture, "--fold", 7, parts=("fold", "4, 5, 6"))
