@@ -26,8 +26,9 @@ from aet_port.stage_commands import (
     trace,
     view,
 )
-from aet_port.structure import ShortRangeOrder, StructureResult, analyze
+from aet_port.structure import StructureResult, analyze
 from aet_port.validation.published_order import published_rows
+from aet_port.validation.published_packing import packing_rows
 from aet_port.validation.report import BRIEF, build_report, check_samples, counts, html_page
 from matlab_reference import golden_path, locate_reference
 from matlab_reference.locate import candidates
@@ -214,19 +215,16 @@ def analyze_command(
     symbols = species.split(",") if types is not None and species is not None else species
     atoms = read_model(model, symbols, types=types)
     deltas = delta or [0.255]
-    analyses = [analyze(atoms.atoms, cutoff=cutoff, delta=deltas[0])]
-    local = analyses[0].order
-    if local is None:
-        raise AssertionError("analyze() computes the order unless told otherwise")
-    # The order does not depend on the distortion, so it is computed once.
-    analyses += [
-        analyze(atoms.atoms, cutoff=local.cutoff, delta=one, order=local) for one in deltas[1:]
+    first = analyze(atoms.atoms, cutoff=cutoff, delta=deltas[0])
+    # What delta does not change is computed once.
+    analyses = [first] + [
+        analyze(atoms.atoms, cutoff=first.cutoff, delta=one, earlier=first) for one in deltas[1:]
     ]
     facts: dict[str, Any] = {"atoms": len(atoms)}
     if bank is not None:
         facts |= {"bank": str(bank), "model": _deposit_file(bank, model, atoms, kind, analyses)}
     if figures is not None:
-        written = _draw_order(local, figures, figure_format)
+        written = _draw(first, figures, figure_format)
         facts["figures"] = [str(path) for path in written]
     summaries = [found.summary() for found in analyses]
     if as_json:
@@ -234,15 +232,23 @@ def analyze_command(
         return
     report(False, f"aet analyze {model}", facts)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
-    rows = [(key, *(summary[key] for summary in summaries)) for key in summaries[0]]
+    flat = [summary | summary.pop("packing") for summary in summaries]
+    rows = [(key, *(summary[key] for summary in flat)) for key in flat[0]]
     print_rows(("", *(f"delta {found.delta:g}" for found in analyses)), rows)
     report(False, "short-range order", order)
 
 
-def _draw_order(order: ShortRangeOrder, folder: Path, form: str) -> list[Path]:
-    from aet_port.order_figures import write_order_figures  # Matplotlib, slow to import
+def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
+    # Matplotlib, slow to import
+    from aet_port.order_figures import write_order_figures
+    from aet_port.packing_figures import write_packing_figures
 
-    return write_order_figures(order, folder, form)
+    if found.order is None:
+        raise AssertionError("analyze() computes the order unless told otherwise")
+    return [
+        *write_order_figures(found.order, folder, form),
+        *write_packing_figures(found, folder, form),
+    ]
 
 
 def _deposit_file(
@@ -275,6 +281,7 @@ def validate(
     computed = published_rows(
         locate_reference, golden_path, samples, exact=exact, progress=not as_json
     )
+    computed |= packing_rows(locate_reference, samples)
     rows = build_report(published, computed, samples)
     lost = [row.id for row in rows if row.status == "differs" and row.id in read_reproduced()]
     if html is not None:

@@ -192,3 +192,58 @@ def interface(
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set(xlabel="distance to a nucleus (angstrom)", ylabel="normalised order")
     axes.legend(frameon=False)
+
+
+def curves(
+    axes: Axes, x: ArrayLike, values: Mapping[str, ArrayLike], xlabel: str, ylabel: str
+) -> None:
+    """Several curves over one another, with their points. Fig. 2b, 2c of the film paper.
+
+    Parameters
+    ----------
+    x
+        Shape (n,).
+    values
+        By name, each of shape (n,).
+    """
+    for name, curve in values.items():
+        axes.plot(np.asarray(x), np.asarray(curve), "o-", markersize=3, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def histograms(
+    axes: Axes, values: Mapping[str, ArrayLike], width: float, xlabel: str, ylabel: str
+) -> None:
+    """Distributions as step lines, each with its mean. Fig. 4b to 4d, 5c of the film paper.
+
+    Parameters
+    ----------
+    values
+        By name, each of shape (n,), n above zero.
+    width
+        Of a bin, in the unit of the values.
+    """
+    for name, given in values.items():
+        numbers = np.asarray(given, dtype=np.float64)
+        first, last = np.floor(numbers.min() / width), np.floor(numbers.max() / width) + 1
+        edges = np.arange(first, last + 1) * width
+        share = np.histogram(numbers, edges)[0] / (len(numbers) * width)
+        axes.stairs(share, edges, label=f"{name}, mean {numbers.mean():.4g}")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def sizes(axes: Axes, values: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
+    """How many there are of each size, on logarithmic axes. Fig. 5g of the film paper.
+
+    Parameters
+    ----------
+    values
+        By name, the sizes, whole numbers above zero, shape (n,).
+    """
+    for name, given in values.items():
+        size, number = np.unique(np.asarray(given), return_counts=True)
+        axes.plot(size, number, "o", markersize=4, label=name)
+    axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    axes.legend(frameon=False, fontsize=8)

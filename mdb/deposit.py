@@ -20,7 +20,8 @@ from aet_port.io.files import sha256
 from aet_port.structure import StructureResult
 from mdb.bank import Bank, utc_now
 from mdb.ids import canonical_json, digest, model_hash, next_id, prefix
-from mdb.order_tables import order_tables
+from mdb.order_tables import measure_table, order_tables
+from mdb.packing_tables import packing_tables
 
 KINDS = ("experiment", "md_snapshot", "synthetic")
 
@@ -332,8 +333,15 @@ def _analysis(
         ],
     )
     tables = _analysis_tables(found)
+    measures: dict[str, tuple[float, str]] = {}
     if found.order is not None:
         tables |= order_tables(found.order)
+        measures |= found.order.measures()
+    if found.packing is not None:
+        tables |= packing_tables(found.packing)
+        measures |= found.packing.measures()
+    if measures:
+        tables["measure"] = measure_table(measures)
     for name, rows in tables.items():
         _insert(connection, name, {"analysis_id": number}, rows)
     return number, True

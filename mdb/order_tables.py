@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from aet_port.structure.short_range_order import ShortRangeOrder
 
 
 def order_tables(order: ShortRangeOrder) -> dict[str, pa.Table]:
-    """Rows of every table of short-range order, without the number of their analysis."""
+    """Rows of the tables of short-range order but ``measure``, without their analysis."""
     nuclei, cells, angles = order.nuclei, order.voronoi, order.angles
     n = len(order.groups)
     atom = np.arange(n, dtype=np.int32)
@@ -26,7 +28,6 @@ def order_tables(order: ShortRangeOrder) -> dict[str, pa.Table]:
         pdf.counts.sum(axis=(0, 1)) if pair == ALL else pdf.counts[label[pair[0]], label[pair[1]]]
         for pair in pdf.g
     ]
-    measures = order.measures()
     tables = {
         "atom_order": {
             "atom": atom,
@@ -53,11 +54,6 @@ def order_tables(order: ShortRangeOrder) -> dict[str, pa.Table]:
             "pairs": np.concatenate(pairs),
         },
         "bond_angle": {"angle": angles.angle, "density": _defined(angles.density)},
-        "measure": {
-            "name": list(measures),
-            "value": _defined(np.array([value for value, _ in measures.values()])),
-            "unit": [unit for _, unit in measures.values()],
-        },
     }
     if chemistry is not None:
         names = list(chemistry.names)
@@ -68,6 +64,17 @@ def order_tables(order: ShortRangeOrder) -> dict[str, pa.Table]:
             "warren_cowley": _defined(chemistry.warren_cowley.ravel()),
         }
     return {name: pa.table(columns) for name, columns in tables.items()}
+
+
+def measure_table(measures: Mapping[str, tuple[float, str]]) -> pa.Table:
+    """Rows of ``measure`` for values and units by name."""
+    return pa.table(
+        {
+            "name": list(measures),
+            "value": _defined(np.array([value for value, _ in measures.values()])),
+            "unit": [unit for _, unit in measures.values()],
+        }
+    )
 
 
 def _defined(values: NDArray[np.float64]) -> pa.Array:

@@ -6,6 +6,7 @@ Functions named as their module are imported from there, for example
 
 from aet_port.structure.alpha_shape import AlphaShape
 from aet_port.structure.analysis import StructureResult, analyze
+from aet_port.structure.bipyramid_geometry import BipyramidGeometry, ideal_bipyramid
 from aet_port.structure.bipyramids import Motifs, find_motifs
 from aet_port.structure.bond_angles import BondAngles
 from aet_port.structure.bond_order import BondOrder, lattice_order
@@ -22,9 +23,12 @@ from aet_port.structure.nuclei import (
     interface_width,
     surface_distance,
 )
+from aet_port.structure.packing import PackingCurve, packing_by_distortion
 from aet_port.structure.partial_pdf import PartialPdf, partial_pair_distribution
 from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
 from aet_port.structure.pdf_peaks import PdfPeaks, bond_length
+from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder
+from aet_port.structure.sharing import Sharing, find_sharing, icosahedral_filling
 from aet_port.structure.short_range_order import ShortRangeOrder
 from aet_port.structure.structure_factor import StructureFactor, debye_structure_factor
 from aet_port.structure.tetrahedra import Tetrahedra, delaunay, face_pairs, find_tetrahedra
@@ -32,6 +36,7 @@ from aet_port.structure.voronoi import Voronoi, voronoi_analysis
 
 __all__ = [
     "AlphaShape",
+    "BipyramidGeometry",
     "BondAngles",
     "BondOrder",
     "ChemicalOrder",
@@ -42,9 +47,12 @@ __all__ = [
     "Neighbours",
     "Networks",
     "Nuclei",
+    "PackingCurve",
     "PairDistribution",
     "PartialPdf",
     "PdfPeaks",
+    "PolytetrahedralOrder",
+    "Sharing",
     "ShortRangeOrder",
     "StructureFactor",
     "StructureResult",
@@ -63,10 +71,14 @@ __all__ = [
     "find_neighbours",
     "find_networks",
     "find_nuclei",
+    "find_sharing",
     "find_tetrahedra",
     "first_valley",
+    "icosahedral_filling",
+    "ideal_bipyramid",
     "interface_width",
     "lattice_order",
+    "packing_by_distortion",
     "pair_distribution",
     "partial_pair_distribution",
     "pdf_from_diffraction",

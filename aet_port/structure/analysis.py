@@ -14,6 +14,7 @@ from aet_port.structure.bipyramids import Motifs, find_motifs
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.networks import Networks, find_networks
 from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
+from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.short_range_order import ShortRangeOrder, short_range_order
 from aet_port.structure.tetrahedra import ALPHA, Tetrahedra, face_pairs, find_tetrahedra
 
@@ -41,6 +42,8 @@ class StructureResult:
         Networks by the fold of their motifs (4, 5, 6).
     order
         Short-range order; None if it was not asked for.
+    packing
+        Shape, joints and density of the bipyramids; None without the order.
     """
 
     parameters: dict[str, Any]
@@ -50,6 +53,7 @@ class StructureResult:
     motifs: Motifs
     networks: dict[int, Networks]
     order: ShortRangeOrder | None = None
+    packing: PolytetrahedralOrder | None = None
 
     @property
     def cutoff(self) -> float:
@@ -80,6 +84,7 @@ class StructureResult:
                 str(fold): float(found.length.max(initial=0.0))
                 for fold, found in self.networks.items()
             },
+            **({} if self.packing is None else {"packing": self.packing.summary()}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
         }
 
@@ -90,7 +95,8 @@ def analyze(
     cutoff: float | None = None,
     delta: float = 0.255,
     alpha: float | None = None,
-    order: bool | ShortRangeOrder = True,
+    order: bool = True,
+    earlier: StructureResult | None = None,
 ) -> StructureResult:
     """Pair distribution, short-range order, tetrahedra, motifs of 3 to 8 tetrahedra, networks.
 
@@ -107,8 +113,10 @@ def analyze(
         Largest empty circumsphere, angstrom (see
         :func:`aet_port.structure.tetrahedra.find_tetrahedra`).
     order
-        Whether to compute the short-range order as well, or that of the same atoms and cut-off
-        from an earlier call (it does not depend on delta).
+        Whether to compute the short-range order and the shape and joints of the bipyramids as well.
+    earlier
+        Result for the same atoms and cut-off with another delta: what delta does not change is
+        taken from there.
 
     Raises
     ------
@@ -130,14 +138,29 @@ def analyze(
     motifs = find_motifs(found.vertices, pairs)
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
-    if isinstance(order, bool):
-        local = short_range_order(atoms, used) if order else None
-    elif len(order.groups) == len(atoms) and order.cutoff == used:
-        local = order
-    else:
-        raise InputError(
-            "order",
-            f"{len(order.groups)} atoms, cut-off {order.cutoff:g}",
-            f"that of these {len(atoms)} atoms and cut-off {used:g}",
+    local = packing = None
+    if order:
+        local = _order(atoms, used, earlier)
+        packing = polytetrahedral_order(
+            atoms,
+            found,
+            motifs,
+            local,
+            alpha=alpha,
+            delta=delta,
+            curve=None if earlier is None or earlier.packing is None else earlier.packing.curve,
         )
-    return StructureResult(parameters, distribution, found, pairs, motifs, networks, local)
+    return StructureResult(parameters, distribution, found, pairs, motifs, networks, local, packing)
+
+
+def _order(atoms: ase.Atoms, cutoff: float, earlier: StructureResult | None) -> ShortRangeOrder:
+    if earlier is None or earlier.order is None:
+        return short_range_order(atoms, cutoff)
+    known = earlier.order
+    if len(known.groups) != len(atoms) or known.cutoff != cutoff:
+        raise InputError(
+            "earlier",
+            f"{len(known.groups)} atoms, cut-off {known.cutoff:g}",
+            f"a result of these {len(atoms)} atoms and cut-off {cutoff:g}",
+        )
+    return known

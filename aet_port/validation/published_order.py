@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from aet_port.io.matlab import read_array, read_per_atom
 from aet_port.progress import progress as show_progress
 from aet_port.structure.alpha_shape import alpha_shape
-from aet_port.structure.bipyramids import find_motifs
 from aet_port.structure.bond_order import BondOrder, bond_order
 from aet_port.structure.chemical_order import chemical_order
-from aet_port.structure.density import density_gain
 from aet_port.structure.nuclei import crystalline_atoms, interface_width, surface_distance
 from aet_port.structure.pair_counting import group_pair_counts, reference_frame
 from aet_port.structure.partial_pdf import ALL, partial_pair_distribution
 from aet_port.structure.pdf_peaks import bond_length, pdf_peaks
 from aet_port.structure.shell_volume import shell_counts, sphere_directions
 from aet_port.structure.short_range_order import surface_atoms
-from aet_port.structure.tetrahedra import ALPHA, face_pairs, find_tetrahedra
 from aet_port.structure.voronoi import Voronoi, voronoi_analysis
 from aet_port.validation.published_models import (
     CUTOFFS,
@@ -39,7 +36,6 @@ ROUNDING = "rounding of the arithmetic"
 PRINTED = "printed digits"
 FAST, EXACT = 162, 10_242  # directions
 SHELL_STEPS = {"rdf_all_atoms.mat": 0.1, "rdf_amorphous_region.mat": 0.05}
-DELTA = 0.255
 
 
 def published_rows(
@@ -232,14 +228,6 @@ def _film(find: Find, name: str, pooled: list[tuple[Voronoi, NDArray[np.bool_]]]
         f"{key}.mean_cn",
         Computed((number,), 0.05, f"{PRINTED}; with correct areas {mean:.2f}", True),
     )
-    found = find_tetrahedra(atoms, cutoff, DELTA, ALPHA * cutoff)
-    motifs = find_motifs(found.vertices, face_pairs(found.vertices))
-    members = motifs.tetrahedra[motifs.fold >= 4]
-    packed = np.zeros(len(atoms), dtype=bool)
-    packed[found.vertices[members[members >= 0]]] = True
-    gain = density_gain(atoms, own.volume, packed, inner & own.closed)
-    why = "atoms in bipyramids over the mean of the disordered; the paper gives no recipe"
-    yield f"{key}.density_gain", Computed((100 * gain,), None, why)
 
 
 def _interface(

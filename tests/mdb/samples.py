@@ -57,6 +57,12 @@ BROKEN = {
         OR analysis_id NOT IN (SELECT analysis_id FROM partial_pdf)
         OR analysis_id NOT IN (SELECT analysis_id FROM bond_angle)
         OR analysis_id NOT IN (SELECT analysis_id FROM measure)""",
+    "a packing without its bipyramids": """
+        SELECT analysis_id FROM (SELECT DISTINCT analysis_id FROM packing) AS packing
+        WHERE (SELECT count(*) FROM motif
+               WHERE motif.analysis_id = packing.analysis_id AND fold = 5)
+           <> (SELECT count(*) FROM bipyramid WHERE bipyramid.analysis_id = packing.analysis_id)""",
+    "bipyramids of no analysis": "SELECT * FROM bipyramid ANTI JOIN analysis USING (analysis_id)",
     "an order of no analysis": "SELECT * FROM atom_order ANTI JOIN analysis USING (analysis_id)",
     "measures of no analysis": "SELECT * FROM measure ANTI JOIN analysis USING (analysis_id)",
     "atoms of no model": "SELECT * FROM atom ANTI JOIN model USING (model_id)",

@@ -249,9 +249,34 @@ def test_the_short_range_order_comes_back(bank: Bank) -> None:
     assert count(bank, "coordination") == (4 if order.inner.any() else 0)
 
 
+def test_bipyramids_and_their_packing_come_back(bank: Bank) -> None:
+    atoms = close_packed(0, radius=10)
+    found = analyze(atoms, cutoff=4.0)
+    packing = found.packing
+    assert packing is not None
+    deposit(bank, AtomicModel(atoms, name="ball"), analysis=found)
+    assert_whole(bank)
+    rows = bank.query("SELECT * FROM bipyramid ORDER BY motif").to_pydict()
+    assert rows["motif"] == packing.geometry.motif.tolist()
+    assert len(rows["motif"]) == found.counts[5] > 5
+    np.testing.assert_array_equal(rows["theta"], packing.geometry.theta)
+    np.testing.assert_allclose(rows["beta"], packing.geometry.beta.mean(axis=1), rtol=1e-15)
+    rows = bank.query("SELECT * FROM shared_edge").to_pydict()
+    pairs = packing.sharing.motif[packing.sharing.edge_pairs]
+    assert len(pairs) > 0
+    np.testing.assert_array_equal(np.stack([rows["motif_1"], rows["motif_2"]], axis=1), pairs)
+    (row,) = bank.query("SELECT sum(sites) AS n FROM partial_icosahedron").to_pylist()
+    amorphous = packing.amorphous & (found.motifs.fold == 5)
+    assert int(row["n"]) == 2 * int(amorphous.sum())  # each bipyramid has two caps
+    sql = "SELECT fold, motifs FROM packing WHERE delta = 0.255 ORDER BY fold"
+    assert {r["fold"]: r["motifs"] for r in bank.query(sql).to_pylist()} == found.counts
+    (row,) = bank.query("SELECT value FROM measure WHERE name = 'theta'").to_pylist()
+    assert row["value"] == packing.geometry.mean_theta
+
+
 def test_an_order_is_no_must(bank: Bank) -> None:
     model, analysis = particle()
-    bare = deposit(bank, model, analysis=replace(analysis, order=None))
+    bare = deposit(bank, model, analysis=replace(analysis, order=None, packing=None))
     assert count(bank, "atom_order") == count(bank, "measure") == 0
     whole = deposit(bank, model, analysis=analysis)
     assert whole.new_analysis

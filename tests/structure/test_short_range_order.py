@@ -131,12 +131,16 @@ def test_the_order_is_part_of_an_analysis() -> None:
     assert bare.order is None
     assert "short_range_order" not in bare.summary()
     assert bare.counts == whole.counts
-    again = analyze(atoms, cutoff=4.0, delta=0.2, order=whole.order)
+    again = analyze(atoms, cutoff=4.0, delta=0.2, earlier=whole)
     assert again.order is whole.order
-    with pytest.raises(InputError, match=r"order: found .* cut-off 4; expected"):
-        analyze(atoms, cutoff=4.1, order=whole.order)
-    with pytest.raises(InputError, match="order: found"):
-        analyze(close_packed(2, radius=6), cutoff=4.0, order=whole.order)
+    assert again.packing is not None
+    assert whole.packing is not None
+    assert again.packing.curve is whole.packing.curve
+    assert again.counts == analyze(atoms, cutoff=4.0, delta=0.2).counts
+    with pytest.raises(InputError, match=r"earlier: found .* cut-off 4; expected"):
+        analyze(atoms, cutoff=4.1, earlier=whole)
+    with pytest.raises(InputError, match="earlier: found"):
+        analyze(close_packed(2, radius=6), cutoff=4.0, earlier=whole)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""The film paper's figures of polytetrahedral packing, drawn for any model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from aet_port import structure_figures as draw
+from aet_port.errors import InputError
+from aet_port.structure.analysis import StructureResult
+from aet_port.structure.bipyramids import FOLDS
+from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder
+
+SIZE = (6.4, 4.0)  # inches
+NAMES = {
+    3: "triplets",
+    4: "quadrilateral",
+    5: "pentagonal",
+    6: "hexagonal",
+    7: "heptagonal",
+    8: "octagonal",
+}
+BOND_BIN, THETA_BIN, DIHEDRAL_BIN = 0.05, 1.0, 2.0  # angstrom, degrees
+
+
+def write_packing_figures(
+    found: StructureResult, folder: str | Path, form: str = "png"
+) -> list[Path]:
+    """Write every figure that the model has something to show in.
+
+    ``packing`` (motifs against distortion), ``bipyramid_bonds`` and ``theta`` (pentagonal
+    bipyramids), ``dihedral`` (pairs of them), ``partial_icosahedra``, ``network_sizes``.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    form
+        ``"png"`` or ``"svg"``.
+
+    Returns
+    -------
+    The files written.
+
+    Raises
+    ------
+    InputError
+        For another format, or a result without ``packing``.
+    OutputError
+        If a file can't be written.
+
+    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
+    Main_4_motifs_connection_and_network_Ta_film.m (the plots)
+    """
+    if form not in draw.FORMATS:
+        raise InputError("figure format", repr(form), f"one of {', '.join(draw.FORMATS)}")
+    if found.packing is None:
+        raise InputError("found", "a result without packing", "one of analyze() with order")
+    target = Path(folder)
+    return [
+        draw.save_figure(target / f"{name}.{form}", figure, SIZE)
+        for name, figure in _figures(found, found.packing).items()
+    ]
+
+
+def _figures(
+    found: StructureResult, packing: PolytetrahedralOrder
+) -> dict[str, Callable[[Axes], None]]:
+    curve, shape, filling = packing.curve, packing.geometry, packing.filling
+    populations = {
+        NAMES[fold]: 100 * curve.populations[:, k] for k, fold in enumerate(FOLDS) if fold <= 6
+    }
+    result: dict[str, Callable[[Axes], None]] = {
+        "packing": partial(
+            draw.curves,
+            x=curve.delta,
+            values={**populations, "atoms in tetrahedra": 100 * curve.atoms},
+            xlabel="largest distortion of a tetrahedron",
+            ylabel="tetrahedra in motifs, atoms (%)",
+        )
+    }
+    if len(shape):
+        bonds = {
+            "alpha (cap to cap)": shape.alpha,
+            "beta (cap to ring)": shape.beta.ravel(),
+            "gamma (ring)": shape.gamma.ravel(),
+        }
+        result["bipyramid_bonds"] = partial(
+            draw.histograms,
+            values=bonds,
+            width=BOND_BIN,
+            xlabel="bond (angstrom)",
+            ylabel="probability density (1/angstrom)",
+        )
+        result["theta"] = partial(
+            draw.histograms,
+            values={"theta": shape.theta},
+            width=THETA_BIN,
+            xlabel="tilt of the capping bond (degrees)",
+            ylabel="probability density (1/degree)",
+        )
+    if len(packing.sharing.dihedral):
+        result["dihedral"] = partial(
+            draw.histograms,
+            values={"dihedral angle": packing.sharing.dihedral},
+            width=DIHEDRAL_BIN,
+            xlabel="angle of edge-sharing bipyramids (degrees)",
+            ylabel="probability density (1/degree)",
+        )
+    if filling.counts.sum():
+        shares = {str(n): 100 * float(f) for n, f in enumerate(filling.fractions, start=1)}
+        result["partial_icosahedra"] = partial(
+            draw.bars, fractions=shares, ylabel="sites (%), by bipyramids of the icosahedron"
+        )
+    networks = {NAMES[fold]: n.size for fold, n in found.networks.items() if len(n)}
+    if networks:
+        result["network_sizes"] = partial(
+            draw.sizes, values=networks, xlabel="bipyramids in a network", ylabel="networks"
+        )
+    return result

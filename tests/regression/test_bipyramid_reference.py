@@ -1,0 +1,201 @@
+"""Shape, joints and packing of the bipyramids in the published models of the film paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import ase
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from aet_port.structure.alpha_shape import alpha_shape
+from aet_port.structure.bipyramid_geometry import average_bipyramid, bipyramid_geometry
+from aet_port.structure.bipyramids import Motifs, find_motifs
+from aet_port.structure.networks import find_networks
+from aet_port.structure.nuclei import crystalline_atoms
+from aet_port.structure.packing import (
+    DELTAS,
+    icosahedron_distortions,
+    packed_atoms,
+    packed_density,
+    packing_by_distortion,
+)
+from aet_port.structure.sharing import amorphous_motifs, find_sharing, icosahedral_filling
+from aet_port.structure.tetrahedra import Tetrahedra, face_pairs, find_tetrahedra
+from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.validation.published_models import CUTOFFS, published_model, published_order
+
+pytestmark = pytest.mark.reference
+Find = Callable[..., Path]
+SAMPLES = ("Ta_film", "Pd1")  # the third one, Pd2, is not in the public data at hand
+
+
+class Sample(NamedTuple):
+    atoms: ase.Atoms
+    amorphous: NDArray[np.bool_]
+    motifs: Motifs
+    tetrahedra: Tetrahedra
+
+
+@pytest.fixture(scope="module")
+def samples(reference: Find) -> dict[str, Sample]:
+    result = {}
+    for name in SAMPLES:
+        atoms = published_model(reference, name)
+        amorphous = ~crystalline_atoms(atoms, published_order(reference, name))
+        tetrahedra = find_tetrahedra(atoms, CUTOFFS[name])
+        motifs = find_motifs(tetrahedra.vertices, face_pairs(tetrahedra.vertices))
+        result[name] = Sample(atoms, amorphous, motifs, tetrahedra)
+    return result
+
+
+@pytest.fixture(scope="module")
+def numbers(reference: Find, samples: dict[str, Sample]) -> NDArray[np.int64]:
+    """What the deposited workspace of the Ta film numbers each of its tetrahedra."""
+    path = reference(
+        "AET-AmorphousMaterials", "7_Data_analysis", "Input", "Ta_film",
+        "Polytetrahedral_motifs_delta_0.255.mat",
+    )  # fmt: skip
+    stored = loadmat(path, variable_names=["ConnectivityList", "model"])
+    ta = samples["Ta_film"]
+    atom = {tuple(p): k for k, p in enumerate(ta.atoms.positions.astype(np.float32).tolist())}
+    order = np.array([atom[tuple(p)] for p in stored["model"].T.astype(np.float32).tolist()])
+    rows = np.sort(order[stored["ConnectivityList"].astype(int) - 1], axis=1)
+    place = {tuple(row): k for k, row in enumerate(rows.tolist(), start=1)}
+    return np.array([place[tuple(row)] for row in ta.tetrahedra.vertices.tolist()])
+
+
+def counts(sample: Sample, mask: NDArray[np.bool_]) -> list[int]:
+    return [int((mask & (sample.motifs.fold == fold)).sum()) for fold in (4, 5, 6)]
+
+
+def test_amorphous_motifs_of_the_ta_film(
+    samples: dict[str, Sample], numbers: NDArray[np.int64]
+) -> None:
+    ta = samples["Ta_film"]
+    arguments = (ta.motifs, ta.tetrahedra, ta.amorphous)
+    literal = amorphous_motifs(*arguments, reference_quirks=True, numbers=numbers)
+    assert counts(ta, literal) == [1606, 1979, 1063]
+    # In our own order other tetrahedra are the first and second.
+    assert counts(ta, amorphous_motifs(*arguments, reference_quirks=True)) == [1606, 1979, 1064]
+    half = amorphous_motifs(*arguments)
+    assert counts(ta, half) == [1509, 1921, 1020]
+    for mask in (literal, half):
+        found = find_networks(ta.motifs, ta.tetrahedra, 5, mask)
+        # The paper prints 135, 35, 34, 28, 24; 165 atoms.
+        assert found.size[:5].tolist() == [135, 38, 35, 28, 24]
+        assert found.atoms[0] == 165
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "amorphous"), [("Ta_film", 10.0, "10.14"), ("Pd1", 10.7, "10.67")]
+)
+def test_tilt_of_the_capping_bond(
+    samples: dict[str, Sample], name: str, published: float, amorphous: str
+) -> None:
+    """The published figures are those of all pentagonal bipyramids, crystalline ones included."""
+    sample = samples[name]
+    found = bipyramid_geometry(sample.motifs, sample.tetrahedra)
+    assert found.mean_theta == pytest.approx(published, abs=0.1)
+    mask = amorphous_motifs(sample.motifs, sample.tetrahedra, sample.amorphous)
+    some = bipyramid_geometry(sample.motifs, sample.tetrahedra, 5, mask)
+    assert f"{some.mean_theta:.2f}" == amorphous
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_bond_ratios(samples: dict[str, Sample], name: str) -> None:
+    """Mean of each bipyramid's ratio; the paper does not say whether it means another mean."""
+    found = bipyramid_geometry(samples[name].motifs, samples[name].tetrahedra)
+    assert found.alpha_over_gamma == pytest.approx(1.025, abs=0.002)
+    # The paper prints 0.987 for three samples, one of which is not at hand. Measured are 0.983 and
+    # 0.984, or 0.982 as a ratio of means: reported, not matched.
+    assert found.beta_over_gamma == pytest.approx(0.987, abs=0.005)
+    assert f"{found.beta_over_gamma:.4f}" == {"Ta_film": "0.9827", "Pd1": "0.9836"}[name]
+
+
+def test_average_bipyramid_of_the_ta_film(samples: dict[str, Sample]) -> None:
+    ta = samples["Ta_film"]
+    average = average_bipyramid(ta.motifs, ta.tetrahedra)
+    assert average.number == 2053
+    # Superposition shrinks what is averaged; close to the ideal bipyramid, whose ratio is 1.0515.
+    assert average.alpha / average.gamma == pytest.approx(1.0599, abs=5e-5)
+    assert average.beta / average.gamma == pytest.approx(1.0022, abs=5e-5)
+
+
+def test_dihedral_angle_of_edge_sharing_bipyramids(samples: dict[str, Sample]) -> None:
+    """Published: a peak at 120.7 for three samples. It hangs on what plane a skeleton is given."""
+    angles = [find_sharing(s.motifs, s.tetrahedra).dihedral for s in samples.values()]
+    assert [len(a) for a in angles] == [1837, 7085]
+    assert np.concatenate(angles).mean() == pytest.approx(120.7, abs=0.1)
+    assert [f"{a.mean():.2f}" for a in angles] == ["120.71", "120.81"]
+
+
+def test_sharing_over_the_samples_at_hand(samples: dict[str, Sample]) -> None:
+    """Published for three samples: 63.5 % share no vertex, 72.5 % have an edge neighbour.
+
+    Pd2, more than half of all bipyramids, is missing, and the samples differ by up to 14 %: those
+    at hand are asked for the pooled figures within 1.5 and 1 %.
+    """
+    found = [
+        find_sharing(
+            s.motifs,
+            s.tetrahedra,
+            5,
+            amorphous_motifs(s.motifs, s.tetrahedra, s.amorphous, reference_quirks=True),
+        )
+        for s in samples.values()
+    ]
+    printed = [
+        (f"{s.without_vertex_neighbour * 100:.1f}", f"{s.with_edge_neighbour * 100:.1f}")
+        for s in found
+    ]
+    assert printed == [("50.8", "79.5"), ("64.3", "71.9")]
+    alone = np.concatenate([s.vertex_neighbours == 0 for s in found]).mean() * 100
+    joined = np.concatenate([s.edge_neighbours > 0 for s in found]).mean() * 100
+    assert alone == pytest.approx(63.5, abs=1.5)
+    assert joined == pytest.approx(72.5, abs=1.0)
+
+
+def test_partial_icosahedra(samples: dict[str, Sample]) -> None:
+    filling = [icosahedral_filling(s.motifs).counts.tolist() for s in samples.values()]
+    assert filling[0] == [1135, 592, 225, 106, 47, 19, 5, 3, 1, 1, 0, 0]
+    assert filling[1] == [7106, 3041, 1023, 333, 124, 53, 6, 4, 1, 0, 0, 0]
+
+
+def test_packing_by_distortion(samples: dict[str, Sample]) -> None:
+    ta, pd1 = samples["Ta_film"], samples["Pd1"]
+    found = packing_by_distortion(ta.atoms, 4.12, DELTAS, amorphous=ta.amorphous)
+    row = DELTAS.index(0.255)
+    assert found.motifs[row].tolist() == [1336, 1800, 2053, 1180, 95, 5]
+    # Fig. 2: triplets come first, bipyramids take over.
+    assert found.populations[DELTAS.index(0.15), :4].argmax() == 0
+    assert found.populations[row, :4].argmax() == 2
+    at = packing_by_distortion(pd1.atoms, 3.9, [0.2], amorphous=pd1.amorphous).atoms[0]
+    covered = found.atoms[DELTAS.index(0.2)]
+    # More than 96.8 % in the paper's three samples together.
+    assert [f"{share * 100:.1f}" for share in (covered, at)] == ["95.1", "97.1"]
+    weights = [ta.amorphous.sum(), pd1.amorphous.sum()]
+    assert np.average([covered, at], weights=weights) == pytest.approx(0.968, abs=0.002)
+
+
+def test_icosahedra_and_density(samples: dict[str, Sample]) -> None:
+    """Published: 17 distorted icosahedra up to 0.255 in three samples; two of them have five.
+
+    And a density gain of 3 % (Ta) and 6.7 % (Pd1) without a recipe: here that of the atoms of 4-,
+    5- and 6-fold bipyramids among the disordered ones below the surface.
+    """
+    icosahedra, gains = [], []
+    for sample in samples.values():
+        cells = voronoi_analysis(sample.atoms, reference_quirks=True)
+        _, worst = icosahedron_distortions(cells)
+        icosahedra.append(int((worst <= 0.255).sum()))
+        inner = sample.amorphous.copy()
+        inner[alpha_shape(sample.atoms, 5.0).surface_atoms] = False
+        packed = packed_atoms(sample.motifs, sample.tetrahedra, len(inner), (4, 5, 6))
+        gains.append(packed_density(sample.atoms, cells.volume, packed, inner).gain)
+    assert icosahedra == [3, 2]
+    assert [f"{gain * 100:.1f}" for gain in gains] == ["2.7", "2.0"]
