@@ -75,13 +75,13 @@ def find_motifs(vertices: NDArray[np.int64], pairs: NDArray[np.int64]) -> Motifs
     fold, caps, members, ring = _bipyramids(vertices)
     adjacency, degree = _adjacency(len(vertices), pairs)
     triplets = _triplets(adjacency, degree)
-    fans = [_fan(vertices[row]) for row in triplets]
+    ends, fans = _fans(vertices, triplets)
     fold = np.concatenate([np.full(len(triplets), 3), fold])
-    caps = np.concatenate([np.array([fan[0] for fan in fans], dtype=np.int64).reshape(-1, 2), caps])
+    caps = np.concatenate([ends, caps])
     padding = np.full((len(triplets), LARGEST), -1)
     three, four = padding.copy(), padding.copy()
     three[:, :3] = triplets
-    four[:, :4] = np.array([fan[1] for fan in fans], dtype=np.int64).reshape(-1, 4)
+    four[:, :4] = fans
     members, ring = np.concatenate([three, members]), np.concatenate([four, ring])
     order = np.lexsort((*members.T[::-1], caps[:, 1], caps[:, 0], fold))
     return Motifs(fold[order], caps[order], members[order], ring[order])
@@ -205,9 +205,24 @@ def _triplets(adjacency, degree):  # type: ignore[no-untyped-def]
     return rows[:found]
 
 
-def _fan(three: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+@njit(cache=True)
+def _fans(vertices, triplets):  # type: ignore[no-untyped-def]
     """Shared pair, and the four other atoms in order, of three tetrahedra in a chain."""
-    outer, middle, end = (set(row.tolist()) for row in three)
-    caps = outer & middle & end
-    between = (outer & middle) - caps, (middle & end) - caps
-    return sorted(caps), [*(outer - middle), *between[0], *between[1], *(end - middle)]
+    caps = np.empty((len(triplets), 2), dtype=np.int64)
+    ring = np.empty((len(triplets), 4), dtype=np.int64)
+    for n in range(len(triplets)):
+        outer, middle, end = triplets[n]
+        shared = 0
+        for k in range(4):
+            atom = vertices[middle, k]
+            before, after = (vertices[outer] == atom).any(), (vertices[end] == atom).any()
+            if before and after:
+                caps[n, shared] = atom
+                shared += 1
+            else:
+                ring[n, 1 if before else 2] = atom
+            if not (vertices[middle] == vertices[outer, k]).any():
+                ring[n, 0] = vertices[outer, k]
+            if not (vertices[middle] == vertices[end, k]).any():
+                ring[n, 3] = vertices[end, k]
+    return caps, ring
