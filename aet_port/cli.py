@@ -27,8 +27,7 @@ from aet_port.stage_commands import (
     view,
 )
 from aet_port.structure import StructureResult, analyze
-from aet_port.validation.published_order import published_rows
-from aet_port.validation.published_packing import packing_rows
+from aet_port.validation.published_figures import published_figures
 from aet_port.validation.report import BRIEF, build_report, check_samples, counts, html_page
 from matlab_reference import golden_path, locate_reference
 from matlab_reference.locate import candidates
@@ -203,6 +202,9 @@ def analyze_command(
         Path | None,
         typer.Option(help=".mat of types 1, 2, ...; --species then lists a symbol for each: Ni,Pd"),
     ] = None,
+    solute: Annotated[
+        str | None, typer.Option(help="Species whose medium-range order is searched (minutes).")
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="Folder for the papers' figures of this model.")
     ] = None,
@@ -215,10 +217,11 @@ def analyze_command(
     symbols = species.split(",") if types is not None and species is not None else species
     atoms = read_model(model, symbols, types=types)
     deltas = delta or [0.255]
-    first = analyze(atoms.atoms, cutoff=cutoff, delta=deltas[0])
+    first = analyze(atoms.atoms, cutoff=cutoff, delta=deltas[0], solute=solute)
     # What delta does not change is computed once.
     analyses = [first] + [
-        analyze(atoms.atoms, cutoff=first.cutoff, delta=one, earlier=first) for one in deltas[1:]
+        analyze(atoms.atoms, cutoff=first.cutoff, delta=one, solute=solute, earlier=first)
+        for one in deltas[1:]
     ]
     facts: dict[str, Any] = {"atoms": len(atoms)}
     if bank is not None:
@@ -232,10 +235,13 @@ def analyze_command(
         return
     report(False, f"aet analyze {model}", facts)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
+    solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
     flat = [summary | summary.pop("packing") for summary in summaries]
     rows = [(key, *(summary[key] for summary in flat)) for key in flat[0]]
     print_rows(("", *(f"delta {found.delta:g}" for found in analyses)), rows)
     report(False, "short-range order", order)
+    if solutes is not None:
+        report(False, "medium-range order", solutes)
 
 
 def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
@@ -278,10 +284,9 @@ def validate(
         check_target(html, (".html",))
     published = read_published()
     samples = check_samples(published, sample)
-    computed = published_rows(
+    computed = published_figures(
         locate_reference, golden_path, samples, exact=exact, progress=not as_json
     )
-    computed |= packing_rows(locate_reference, samples)
     rows = build_report(published, computed, samples)
     lost = [row.id for row in rows if row.status == "differs" and row.id in read_reproduced()]
     if html is not None:

@@ -13,6 +13,7 @@ from aet_port.errors import InputError
 from aet_port.structure.analysis import StructureResult
 from aet_port.structure.bipyramids import FOLDS
 from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder
+from aet_port.structure.solute_order import SoluteOrder
 
 SIZE = (6.4, 4.0)  # inches
 NAMES = {
@@ -32,7 +33,8 @@ def write_packing_figures(
     """Write every figure that the model has something to show in.
 
     ``packing`` (motifs against distortion), ``bipyramid_bonds`` and ``theta`` (pentagonal
-    bipyramids), ``dihedral`` (pairs of them), ``partial_icosahedra``, ``network_sizes``.
+    bipyramids), ``dihedral`` (pairs of them), ``partial_icosahedra``, ``network_sizes``; with
+    a solute ``shared_atoms``, ``mro_sizes`` and ``mro_pdf``.
 
     Parameters
     ----------
@@ -119,5 +121,41 @@ def _figures(
     if networks:
         result["network_sizes"] = partial(
             draw.sizes, values=networks, xlabel="bipyramids in a network", ylabel="networks"
+        )
+    if found.solutes is not None:
+        result |= _solutes(found.solutes)
+    return result
+
+
+def _solutes(solutes: SoluteOrder) -> dict[str, Callable[[Axes], None]]:
+    """Fig. 3e, 3g and 4c of the glass paper."""
+    shared = solutes.shared.counts()
+    total = max(sum(shared.values()), 1)
+    sizes = {
+        name: solutes.found.size[solutes.found.lattice == name] for name in solutes.found.types
+    }
+    curves = {
+        name: curve.density for name, curve in solutes.distributions.items() if curve.density.any()
+    }
+    result: dict[str, Callable[[Axes], None]] = {
+        "shared_atoms": partial(
+            draw.bars,
+            fractions={str(k): 100 * n / total for k, n in shared.items()},
+            ylabel="pairs of clusters (%), by atoms shared",
+        ),
+        "mro_sizes": partial(
+            draw.sizes,
+            values={name: size for name, size in sizes.items() if len(size)},
+            xlabel="solute centres in a network",
+            ylabel="networks",
+        ),
+    }
+    if curves:
+        result["mro_pdf"] = partial(
+            draw.curves,
+            x=next(iter(solutes.distributions.values())).r,
+            values=curves,
+            xlabel="distance of centres (angstrom)",
+            ylabel="centres per cubic angstrom",
         )
     return result

@@ -20,6 +20,7 @@ from aet_port.io.files import sha256
 from aet_port.structure import StructureResult
 from mdb.bank import Bank, utc_now
 from mdb.ids import canonical_json, digest, model_hash, next_id, prefix
+from mdb.mro_tables import mro_tables
 from mdb.order_tables import measure_table, order_tables
 from mdb.packing_tables import packing_tables
 
@@ -311,6 +312,8 @@ def _analysis(
     ]
     if found.order is not None:
         results += [found.order.voronoi.indices, found.order.nuclei.label, found.order.surface]
+    if found.solutes is not None:
+        results += [found.solutes.centres, found.solutes.found.label()]
     own = digest([content.encode(), parameters.encode(), *results])
     known = _one(connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", own)
     if known is not None:
@@ -340,6 +343,8 @@ def _analysis(
     if found.packing is not None:
         tables |= packing_tables(found.packing)
         measures |= found.packing.measures()
+    if found.solutes is not None:
+        tables |= mro_tables(found.solutes)
     if measures:
         tables["measure"] = measure_table(measures)
     for name, rows in tables.items():

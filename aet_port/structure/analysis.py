@@ -16,6 +16,7 @@ from aet_port.structure.networks import Networks, find_networks
 from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
 from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.short_range_order import ShortRangeOrder, short_range_order
+from aet_port.structure.solute_order import SoluteOrder, solute_order
 from aet_port.structure.tetrahedra import ALPHA, Tetrahedra, face_pairs, find_tetrahedra
 
 NETWORK_FOLDS = (4, 5, 6)
@@ -29,7 +30,7 @@ class StructureResult:
     ----------
     parameters
         What was asked for and used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"),
-        ``delta``, ``alpha``; lengths in angstrom.
+        ``delta``, ``alpha``, and ``solute`` if one was named; lengths in angstrom.
     pdf
         Pair distribution of all atoms.
     tetrahedra
@@ -44,6 +45,8 @@ class StructureResult:
         Short-range order; None if it was not asked for.
     packing
         Shape, joints and density of the bipyramids; None without the order.
+    solutes
+        Medium-range order; None unless a solute was named.
     """
 
     parameters: dict[str, Any]
@@ -54,6 +57,7 @@ class StructureResult:
     networks: dict[int, Networks]
     order: ShortRangeOrder | None = None
     packing: PolytetrahedralOrder | None = None
+    solutes: SoluteOrder | None = None
 
     @property
     def cutoff(self) -> float:
@@ -85,6 +89,7 @@ class StructureResult:
                 for fold, found in self.networks.items()
             },
             **({} if self.packing is None else {"packing": self.packing.summary()}),
+            **({} if self.solutes is None else {"medium_range_order": self.solutes.summary()}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
         }
 
@@ -96,6 +101,7 @@ def analyze(
     delta: float = 0.255,
     alpha: float | None = None,
     order: bool = True,
+    solute: str | None = None,
     earlier: StructureResult | None = None,
 ) -> StructureResult:
     """Pair distribution, short-range order, tetrahedra, motifs of 3 to 8 tetrahedra, networks.
@@ -114,6 +120,9 @@ def analyze(
         :func:`aet_port.structure.tetrahedra.find_tetrahedra`).
     order
         Whether to compute the short-range order and the shape and joints of the bipyramids as well.
+    solute
+        Group (symbol, or type where the atoms have types) whose medium-range order is searched as
+        well, which can take minutes.
     earlier
         Result for the same atoms and cut-off with another delta: what delta does not change is
         taken from there.
@@ -138,7 +147,9 @@ def analyze(
     motifs = find_motifs(found.vertices, pairs)
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
-    local = packing = None
+    local = packing = solutes = None
+    if solute is not None and not order:
+        raise InputError("solute", repr(solute), "None without the short-range order")
     if order:
         local = _order(atoms, used, earlier)
         packing = polytetrahedral_order(
@@ -150,7 +161,14 @@ def analyze(
             delta=delta,
             curve=None if earlier is None or earlier.packing is None else earlier.packing.curve,
         )
-    return StructureResult(parameters, distribution, found, pairs, motifs, networks, local, packing)
+        if solute is not None:
+            known = None if earlier is None else earlier.solutes
+            same = known is not None and known.solute == solute
+            solutes = known if same else solute_order(atoms, local, solute)
+            parameters["solute"] = solute
+    return StructureResult(
+        parameters, distribution, found, pairs, motifs, networks, local, packing, solutes
+    )
 
 
 def _order(atoms: ase.Atoms, cutoff: float, earlier: StructureResult | None) -> ShortRangeOrder:

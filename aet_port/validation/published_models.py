@@ -13,6 +13,7 @@ from aet_port.errors import InputError
 from aet_port.io.matlab import read_per_atom, read_positions
 
 Find = Callable[..., Path]
+SAMPLE_GLASS = "MG_particle"
 GLASS, FILM = "AET-MetallicGlass", "AET-AmorphousMaterials"
 SRO = (GLASS, "7_Data_analysis_sro")
 # One element of each type of the glass; the model tells no more than the type.

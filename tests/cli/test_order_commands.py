@@ -47,7 +47,7 @@ def test_the_order_can_be_asked_for_in_sql(sample: Sample, aet: Aet) -> None:
 def test_types_of_a_mat_file_become_species(sample: Sample, aet: Aet, refused: Refused) -> None:
     model, types = sample.folder / "model.mat", sample.folder / "types.mat"
     matlab.write_positions(model, sample.model.positions)
-    kinds = 1 + np.arange(len(sample.model)) % 2
+    kinds = 1 + (np.arange(len(sample.model)) % 6 == 0)
     matlab.write_mat(types, {"types": kinds[None].astype(float)})
     options = ("--types", types, "--cutoff", 4)
     done = aet("analyze", model, "--species", "Ni,Pt", *options, "--json")
@@ -56,6 +56,12 @@ def test_types_of_a_mat_file_become_species(sample: Sample, aet: Aet, refused: R
     assert set(analysis["short_range_order"]["warren_cowley"]) == {
         *("Ni-Ni", "Ni-Pt", "Pt-Ni", "Pt-Pt")
     }
+    figures = sample.folder / "figures"
+    more = ("--solute", "Pt", "--figures", figures)
+    done = aet("analyze", model, "--species", "Ni,Pt", *options, *more)
+    assert done.code == 0, done.err
+    assert "medium-range order" in done.out
+    assert (figures / "shared_atoms.png").exists()
     refused("analyze", model, "--species", "Ni", *options, parts=(types, "type 2", "1 to 1"))
     refused("analyze", sample.folder / "truth.xyz", *options, parts=("types", "not .mat"))
 
@@ -72,7 +78,7 @@ def test_figures_that_cannot_be_written(sample: Sample, refused: Refused) -> Non
 def computed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Computed]:
     """What the command takes for computed, in place of half a minute's work."""
     rows: dict[str, Computed] = {}
-    monkeypatch.setattr(sys.modules["aet_port.cli"], "published_rows", lambda *_, **__: rows)
+    monkeypatch.setattr(sys.modules["aet_port.cli"], "published_figures", lambda *_, **__: rows)
     return rows
 
 

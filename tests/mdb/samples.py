@@ -62,6 +62,10 @@ BROKEN = {
         WHERE (SELECT count(*) FROM motif
                WHERE motif.analysis_id = packing.analysis_id AND fold = 5)
            <> (SELECT count(*) FROM bipyramid WHERE bipyramid.analysis_id = packing.analysis_id)""",
+    "a network of solutes without all its centres": """
+        SELECT analysis_id, mro FROM mro LEFT JOIN mro_member USING (analysis_id, mro)
+        GROUP BY analysis_id, mro, size HAVING count(atom) <> size""",
+    "centres of no network": "SELECT * FROM mro_member ANTI JOIN mro USING (analysis_id, mro)",
     "bipyramids of no analysis": "SELECT * FROM bipyramid ANTI JOIN analysis USING (analysis_id)",
     "an order of no analysis": "SELECT * FROM atom_order ANTI JOIN analysis USING (analysis_id)",
     "measures of no analysis": "SELECT * FROM measure ANTI JOIN analysis USING (analysis_id)",

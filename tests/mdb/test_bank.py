@@ -57,6 +57,7 @@ def test_every_table_and_column_is_explained(bank_path: Path) -> None:
         *("motif", "motif_tetrahedron", "network", "network_member", "pdf", "provenance"),
         *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
         *("bipyramid", "shared_edge", "partial_icosahedron", "packing"),
+        *("mro", "mro_member", "shared_atom"),
     }
     assert not [t for t in tables if not t["comment"]]
     assert not [c for c in columns if not c["comment"]]

@@ -274,6 +274,30 @@ def test_bipyramids_and_their_packing_come_back(bank: Bank) -> None:
     assert row["value"] == packing.geometry.mean_theta
 
 
+def test_networks_of_solutes_come_back(bank: Bank) -> None:
+    atoms = close_packed(0, radius=11)
+    atoms.numbers[np.random.default_rng(0).random(len(atoms)) < 0.25] = 29
+    found = analyze(atoms, cutoff=4.0, solute="Cu")
+    solutes = found.solutes
+    assert solutes is not None
+    deposit(bank, AtomicModel(atoms, name="alloy"), analysis=found)
+    assert_whole(bank)
+    rows = bank.query("SELECT * FROM mro ORDER BY mro").to_pydict()
+    networks = solutes.found.networks
+    assert len(networks) > 3
+    assert rows["size"] == [len(network) for network in networks]
+    assert rows["lattice"] == [network.lattice for network in networks]
+    np.testing.assert_array_equal(rows["length"], solutes.length)
+    matrix = np.reshape(rows["orientation"][0], (3, 3))
+    np.testing.assert_array_equal(matrix, networks[0].orientation)
+    members = bank.query("SELECT atom FROM mro_member WHERE mro = 0").to_pydict()["atom"]
+    assert members == solutes.centres[networks[0].atoms].tolist()
+    assert count(bank, "shared_atom") == len(solutes.shared.pairs)
+    again = deposit(bank, AtomicModel(atoms), analysis=analyze(atoms, cutoff=4.0))
+    assert again.new_analysis  # one without the search is another analysis
+    assert_whole(bank)
+
+
 def test_an_order_is_no_must(bank: Bank) -> None:
     model, analysis = particle()
     bare = deposit(bank, model, analysis=replace(analysis, order=None, packing=None))
