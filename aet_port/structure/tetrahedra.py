@@ -14,6 +14,7 @@ from aet_port.structure.neighbours import check_atoms, check_cutoff, periodic_im
 
 EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
+BLOCK = 65_536  # tetrahedra whose edges are taken at a time
 ALPHA = 1.1  # largest empty sphere inside the sample, in cut-offs
 
 
@@ -45,8 +46,12 @@ class Tetrahedra:
 
 def edge_lengths(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Six edges, shape (n, 6), of tetrahedra with ``corners`` (n, 4, 3), same unit."""
-    edges = corners[:, EDGES[:, 1]] - corners[:, EDGES[:, 0]]
-    return np.sqrt((edges**2).sum(axis=2))
+    result = np.empty((len(corners), len(EDGES)))
+    for start in range(0, len(corners), BLOCK):  # the vectors of all edges would be large
+        part = corners[start : start + BLOCK]
+        edges = part[:, EDGES[:, 1]] - part[:, EDGES[:, 0]]
+        result[start : start + BLOCK] = np.sqrt((edges**2).sum(axis=2))
+    return result
 
 
 def distortion(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -193,17 +198,17 @@ def find_tetrahedra(
     longest, mean = edges.max(axis=1), edges.mean(axis=1)
     # Written as the reference does, so that no tetrahedron on the limit flips.
     accepted = (longest <= mean * (delta + 1)) & (longest <= cutoff)
-    accepted[accepted] = circumradii(corners[accepted]) <= alpha
-    if not accepted.any():
+    vertices, corners = vertices[accepted], corners[accepted]
+    worst = longest[accepted] / mean[accepted] - 1
+    inside = circumradii(corners) <= alpha
+    if not inside.any():
         raise InputError(
             "atoms",
             f"no tetrahedron with edges up to {cutoff:g} angstrom and a distortion up to {delta:g}",
             "a larger cut-off or delta, or denser atoms",
         )
-    corners = corners[accepted]
-    return Tetrahedra(
-        vertices[accepted], corners, longest[accepted] / mean[accepted] - 1, volumes(corners)
-    )
+    corners = corners[inside]
+    return Tetrahedra(vertices[inside], corners, worst[inside], volumes(corners))
 
 
 def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
