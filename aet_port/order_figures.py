@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from aet_port import structure_figures as draw
-from aet_port.errors import InputError
 from aet_port.structure.bond_order import SHELLS, lattice_order
 from aet_port.structure.nuclei import REACH
 from aet_port.structure.partial_pdf import ALL
@@ -48,13 +47,7 @@ def write_order_figures(
     OutputError
         If a file can't be written.
     """
-    if form not in draw.FORMATS:
-        raise InputError("figure format", repr(form), f"one of {', '.join(draw.FORMATS)}")
-    target = Path(folder)
-    return [
-        draw.save_figure(target / f"{name}.{form}", figure, size)
-        for name, (figure, size) in _figures(order).items()
-    ]
+    return draw.save_figures(_figures(order), folder, form)
 
 
 Figure = tuple[Callable[[Axes], None], tuple[float, float]]

@@ -57,15 +57,10 @@ def write_packing_figures(
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
     Main_4_motifs_connection_and_network_Ta_film.m (the plots)
     """
-    if form not in draw.FORMATS:
-        raise InputError("figure format", repr(form), f"one of {', '.join(draw.FORMATS)}")
     if found.packing is None:
         raise InputError("found", "a result without packing", "one of analyze() with order")
-    target = Path(folder)
-    return [
-        draw.save_figure(target / f"{name}.{form}", figure, SIZE)
-        for name, figure in _figures(found, found.packing).items()
-    ]
+    figures = {name: (figure, SIZE) for name, figure in _figures(found, found.packing).items()}
+    return draw.save_figures(figures, folder, form)
 
 
 def _figures(

@@ -56,6 +56,37 @@ def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[floa
         )
 
 
+def save_figures(
+    figures: Mapping[str, tuple[Callable[[Axes], None], tuple[float, float]]],
+    folder: str | Path,
+    form: str,
+) -> list[Path]:
+    """Write several figures into a folder, each named by its key; the files in that order.
+
+    Parameters
+    ----------
+    figures
+        By name: what to draw, and its size in inches.
+    folder
+        Made if it is not there.
+    form
+        ``"png"`` or ``"svg"``.
+
+    Raises
+    ------
+    InputError
+        For another format.
+    OutputError
+        If a file can't be written.
+    """
+    if form not in FORMATS:
+        raise InputError("figure format", repr(form), f"one of {', '.join(FORMATS)}")
+    return [
+        save_figure(Path(folder) / f"{name}.{form}", draw, size)
+        for name, (draw, size) in figures.items()
+    ]
+
+
 def bond_order_map(
     axes: Axes,
     q4: ArrayLike,

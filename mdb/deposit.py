@@ -21,6 +21,7 @@ from aet_port.structure import StructureResult
 from mdb.bank import Bank, utc_now
 from mdb.ids import canonical_json, digest, model_hash, next_id, prefix
 from mdb.mro_tables import mro_tables
+from mdb.network_tables import network_tables
 from mdb.order_tables import measure_table, order_tables
 from mdb.packing_tables import packing_tables
 
@@ -335,7 +336,7 @@ def _analysis(
             utc_now(),
         ],
     )
-    tables = _analysis_tables(found)
+    tables = network_tables(found)
     measures: dict[str, tuple[float, str]] = {}
     if found.order is not None:
         tables |= order_tables(found.order)
@@ -350,59 +351,3 @@ def _analysis(
     for name, rows in tables.items():
         _insert(connection, name, {"analysis_id": number}, rows)
     return number, True
-
-
-def _analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
-    """Rows of every table of an analysis, without its number."""
-    tetrahedra, motifs, pdf = found.tetrahedra, found.motifs, found.pdf
-    tables = {
-        "tetrahedron": {
-            "tetrahedron": _index(len(tetrahedra)),
-            **{f"atom_{k + 1}": tetrahedra.vertices[:, k].astype(np.int32) for k in range(4)},
-            "distortion": tetrahedra.distortion,
-            "volume": tetrahedra.volume,
-        },
-        "motif": {
-            "motif": _index(len(motifs)),
-            "fold": motifs.fold.astype(np.int8),
-            "cap_1": motifs.caps[:, 0].astype(np.int32),
-            "cap_2": motifs.caps[:, 1].astype(np.int32),
-            "ring": _lists(motifs.ring),
-        },
-        "pdf": {"r": pdf.r, "g": pdf.g, "pairs": pdf.counts},
-    }
-    member, place = np.nonzero(motifs.tetrahedra >= 0)
-    tables["motif_tetrahedron"] = {
-        "motif": member.astype(np.int32),
-        "place": place.astype(np.int8),
-        "tetrahedron": motifs.tetrahedra[member, place].astype(np.int32),
-    }
-    every = list(found.networks.values())
-    start = np.cumsum([0, *(len(networks) for networks in every)])
-    length = np.concatenate([networks.length for networks in every])
-    spanning = np.concatenate([networks.spanning for networks in every])
-    tables["network"] = {
-        "network": _index(start[-1]),
-        "fold": np.concatenate([np.full(len(n), n.fold, dtype=np.int8) for n in every]),
-        "size": np.concatenate([networks.size for networks in every]).astype(np.int32),
-        "atoms": np.concatenate([networks.atoms for networks in every]).astype(np.int32),
-        "length": pa.array(length, mask=spanning),
-        "spanning": spanning,
-    }
-    labels = [n.label + first for n, first in zip(every, start[:-1], strict=True)]
-    tables["network_member"] = {
-        "network": np.concatenate(labels).astype(np.int32),
-        "motif": np.concatenate([networks.motif for networks in every]).astype(np.int32),
-    }
-    return {name: pa.table(columns) for name, columns in tables.items()}
-
-
-def _index(n: int) -> NDArray[np.int32]:
-    return np.arange(n, dtype=np.int32)
-
-
-def _lists(padded: NDArray[np.int64]) -> pa.ListArray:
-    """Rows padded with -1 as lists of 32-bit integers."""
-    real = padded >= 0
-    offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(padded[real].astype(np.int32)))

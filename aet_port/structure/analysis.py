@@ -137,6 +137,8 @@ def analyze(
     ones included.
     """
     check_atoms(atoms, solid=True)
+    if solute is not None and not order:
+        raise InputError("solute", repr(solute), "None without the short-range order")
     distribution = pair_distribution(atoms)
     used, source = (
         (first_valley(distribution), "first valley") if cutoff is None else (float(cutoff), "given")
@@ -148,8 +150,6 @@ def analyze(
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
     local = packing = solutes = None
-    if solute is not None and not order:
-        raise InputError("solute", repr(solute), "None without the short-range order")
     if order:
         local = _order(atoms, used, earlier)
         packing = polytetrahedral_order(

@@ -68,15 +68,36 @@ def edge_sharing_pairs(members: NDArray[np.int64]) -> NDArray[np.int64]:
 
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m
     """
+    return common_pairs(members)[1]
+
+
+def common_pairs(members: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of motifs with exactly one and with exactly two tetrahedra in common.
+
+    Parameters
+    ----------
+    members
+        Shape (m, fold): tetrahedra of each motif.
+
+    Returns
+    -------
+    Shapes (p, 2) and (q, 2): vertex- and edge-sharing pairs, first < second, lexicographic order.
+
+    MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m
+    """
     if len(members) == 0:
-        return np.empty((0, 2), dtype=np.int64)
+        nothing = np.empty((0, 2), dtype=np.int64)
+        return nothing, nothing
     rows = np.repeat(np.arange(len(members)), members.shape[1])
     incidence = csr_array((np.ones(members.size, dtype=np.int64), (rows, members.ravel())))
     shared = coo_array(incidence @ incidence.T)
-    first, second = shared.coords
-    edge = (shared.data == 2) & (first < second)
-    pairs = np.stack([first[edge], second[edge]], axis=1).astype(np.int64)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    first, second = (np.asarray(c, dtype=np.int64) for c in shared.coords)
+    found = []
+    for number in (1, 2):
+        chosen = (shared.data == number) & (first < second)
+        pairs = np.stack([first[chosen], second[chosen]], axis=1)
+        found.append(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+    return found[0], found[1]
 
 
 def find_networks(

@@ -32,7 +32,7 @@ from aet_port.structure.sharing import (
     find_sharing,
     icosahedral_filling,
 )
-from aet_port.structure.short_range_order import ShortRangeOrder
+from aet_port.structure.short_range_order import ShortRangeOrder, plain
 from aet_port.structure.tetrahedra import Tetrahedra
 
 PENTAGONAL = 5
@@ -91,10 +91,7 @@ class PolytetrahedralOrder:
         """Figures for a table or JSON: plain numbers and lists, None for what is undefined."""
         return {
             "amorphous_motifs": int(self.amorphous.sum()),
-            **{
-                name: round(value, 6) if np.isfinite(value) else None
-                for name, (value, _) in self.measures().items()
-            },
+            **{name: plain(value) for name, (value, _) in self.measures().items()},
             "icosahedral_sites_filled": self.filling.counts.tolist(),
             "distorted_icosahedra": len(self.icosahedra),
             "packed_atoms_by_delta": {

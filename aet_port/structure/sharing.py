@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array, csr_array
 
 from aet_port.errors import InputError
 from aet_port.structure.bipyramid_geometry import choose_motifs, joined_shifts
 from aet_port.structure.bipyramids import Motifs
+from aet_port.structure.networks import common_pairs
 from aet_port.structure.tetrahedra import Tetrahedra, incentres
 
 SITES = 12  # pentagonal bipyramids of a whole icosahedron
@@ -162,7 +162,7 @@ def find_sharing(
     """
     motif = choose_motifs(motifs, fold, mask)
     members = motifs.tetrahedra[motif, :fold]
-    vertex_pairs, edge_pairs = _shared(members)
+    vertex_pairs, edge_pairs = common_pairs(members)
     dihedral = _dihedral(skeletons(motifs, tetrahedra, fold, mask), members, edge_pairs)
     return Sharing(fold, motif, vertex_pairs, edge_pairs, dihedral)
 
@@ -282,23 +282,6 @@ def amorphous_motifs(
 
 def _fraction(mask: NDArray[np.bool_]) -> float:
     return float(mask.mean()) if len(mask) else float("nan")
-
-
-def _shared(members: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of motifs with one and with two tetrahedra in common, in lexicographic order."""
-    if len(members) == 0:
-        nothing = np.empty((0, 2), dtype=np.int64)
-        return nothing, nothing
-    rows = np.repeat(np.arange(len(members)), members.shape[1])
-    incidence = csr_array((np.ones(members.size, dtype=np.int64), (rows, members.ravel())))
-    common = coo_array(incidence @ incidence.T)
-    first, second = (np.asarray(c, dtype=np.int64) for c in common.coords)
-    found = []
-    for number in (1, 2):
-        chosen = (common.data == number) & (first < second)
-        pairs = np.stack([first[chosen], second[chosen]], axis=1)
-        found.append(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
-    return found[0], found[1]
 
 
 def _dihedral(

@@ -136,13 +136,13 @@ class ShortRangeOrder:
             "crystalline_atoms": int(self.nuclei.crystalline.sum()),
             "largest_nuclei": self.nuclei.size[:5].tolist(),
             "pdf_of": self.pdf_of,
-            **{name: _plain(value) for name, (value, _) in self.measures().items()},
+            **{name: plain(value) for name, (value, _) in self.measures().items()},
             "voronoi_top": {
                 "<" + ",".join(map(str, index)) + ">": round(share, 6)
                 for index, _, share in ranking
             },
             "warren_cowley": {
-                f"{a}-{b}": _plain(float(order[i, j]))
+                f"{a}-{b}": plain(float(order[i, j]))
                 for i, a in enumerate(names)
                 for j, b in enumerate(names)
                 if order is not None
@@ -166,7 +166,9 @@ def short_range_order(atoms: ase.Atoms, cutoff: float) -> ShortRangeOrder:
     InputError
         For unusable atoms or cut-off.
 
-    MATLAB: 7_Data_analysis_sro/Main_1 to Main_3 and 7_Data_analysis/Main_1 and Main_2
+    MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m,
+    Main_2_pdf_calculation_amorphous_region.m, Main_3_voronoi_calculation_amorphous_region.m and
+    7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m
     """
     check_atoms(atoms, solid=True)
     groups = atom_groups(atoms)
@@ -234,5 +236,6 @@ def inner_atoms(nuclei: Nuclei, surface: NDArray[np.bool_], cells: Voronoi) -> N
     return ~nuclei.crystalline & ~surface & cells.closed
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
+    """A number for JSON, rounded to six digits; None if it is not finite."""
     return round(value, 6) if np.isfinite(value) else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aet_port.errors import InputError
 from aet_port.structure.mro import MediumRangeOrder, find_mro
 from aet_port.structure.mro_search import CUTOFF, SHELL, TYPES
-from aet_port.structure.short_range_order import ShortRangeOrder
+from aet_port.structure.short_range_order import ShortRangeOrder, plain
 from aet_port.structure.solute_clusters import (
     CentreDistribution,
     SharedAtoms,
@@ -63,10 +63,7 @@ class SoluteOrder:
             "largest_mros": {
                 name: sizes[self.found.lattice == name][:5].tolist() for name in self.found.types
             },
-            "mro_peak": {
-                name: round(found.peak, 4) if np.isfinite(found.peak) else None
-                for name, found in self.distributions.items()
-            },
+            "mro_peak": {name: plain(found.peak) for name, found in self.distributions.items()},
             "shared_atoms": {str(k): n for k, n in self.shared.counts().items()},
         }
 

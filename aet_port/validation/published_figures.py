@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aet_port.validation.published_models import SAMPLE_GLASS, Find
 from aet_port.validation.published_mro import mro_rows
-from aet_port.validation.published_order import published_rows
+from aet_port.validation.published_order import order_rows
 from aet_port.validation.published_packing import packing_rows
 from aet_port.validation.report import Computed
 
@@ -40,7 +40,7 @@ def published_figures(
     DataFileError
         If the public data are missing or hold something else.
     """
-    result = published_rows(find, golden, samples, exact=exact, progress=progress)
+    result = order_rows(find, golden, samples, exact=exact, progress=progress)
     result |= packing_rows(find, samples)
     if exact and SAMPLE_GLASS in samples:
         result |= mro_rows(find, progress=progress)

@@ -23,6 +23,7 @@ from aet_port.structure.short_range_order import surface_atoms
 from aet_port.structure.voronoi import Voronoi, voronoi_analysis
 from aet_port.validation.published_models import (
     CUTOFFS,
+    SAMPLE_GLASS,
     SRO,
     Find,
     published_model,
@@ -38,7 +39,7 @@ FAST, EXACT = 162, 10_242  # directions
 SHELL_STEPS = {"rdf_all_atoms.mat": 0.1, "rdf_amorphous_region.mat": 0.05}
 
 
-def published_rows(
+def order_rows(
     find: Find,
     golden: Callable[[str], Path],
     samples: Sequence[str],
@@ -70,30 +71,27 @@ def published_rows(
     pooled = "all three" in samples
     result: dict[str, Computed] = {}
     cells: list[tuple[Voronoi, NDArray[np.bool_]]] = []
-    wanted = [name for name in ("MG_particle", *FILM_SAMPLES) if name in samples]
-    steps = list(dict.fromkeys([*wanted, *(FILM_SAMPLES if pooled else ())]))
-    with show_progress("published figures", len(steps), progress) as reporter:
-        for name in steps:
-            if name == "MG_particle":
-                result |= dict(_glass(find, golden, exact))
-            else:
-                found = _film(find, name, cells)
-                if name in samples:
-                    result |= dict(found)
-                else:
-                    for _ in found:
-                        pass
+    glass = [SAMPLE_GLASS] if SAMPLE_GLASS in samples else []
+    film = [name for name in FILM_SAMPLES if name in samples or pooled]
+    with show_progress("published figures", len(glass) + len(film), progress) as reporter:
+        for name in glass:
+            result |= dict(_glass(find, golden, exact))
+            reporter.advance(note=name)
+        for name in film:
+            found = dict(_film(find, name, cells))
+            if name in samples:
+                result |= found
             reporter.advance(note=name)
     return result | (dict(_pooled(cells)) if pooled else {})
 
 
 def _glass(find: Find, golden: Callable[[str], Path], exact: bool) -> Named:
-    atoms = published_model(find, "MG_particle")
+    atoms = published_model(find, SAMPLE_GLASS)
     types = atoms.arrays["type"]
     yield "mg.n_atoms", Computed((len(atoms),), 0, "count")
     for k in (1, 2, 3):
         yield f"mg.n_type{k}", Computed((int((types == k).sum()),), 0, "count")
-    order = bond_order(atoms, CUTOFFS["MG_particle"], reference_quirks=True)
+    order = bond_order(atoms, CUTOFFS[SAMPLE_GLASS], reference_quirks=True)
     deposited = {
         name: read_per_atom(
             find(*SRO, "output", "boo_q4q6_amorphous_region.mat"), f"boo_{name}_full"
@@ -103,7 +101,7 @@ def _glass(find: Find, golden: Callable[[str], Path], exact: bool) -> Named:
     gaps = (
         np.abs(order.q4 - deposited["Q4"]).max(),
         np.abs(order.q6 - deposited["Q6"]).max(),
-        np.abs(order.normalised - published_order(find, "MG_particle")).max(),
+        np.abs(order.normalised - published_order(find, SAMPLE_GLASS)).max(),
     )
     yield "mg.boo_arrays", Computed(tuple(map(float, gaps)), 1e-12, ROUNDING, True)
     crystalline = crystalline_atoms(atoms, order.normalised, scattered=False)
@@ -111,7 +109,7 @@ def _glass(find: Find, golden: Callable[[str], Path], exact: bool) -> Named:
     share = 100 * float(disordered.mean())
     yield "mg.disordered", Computed((share,), 0.005, PRINTED)
     yield "mg.nuclei", Computed((100 - share,), 0.005, PRINTED)
-    yield from _interface("mg", atoms, order, crystalline, CUTOFFS["MG_particle"])
+    yield from _interface("mg", atoms, order, crystalline, CUTOFFS[SAMPLE_GLASS])
     yield from _glass_pdf(find, atoms, disordered, exact)
     yield from _glass_voronoi(find, golden, atoms, disordered)
 

@@ -19,6 +19,7 @@ def assert_alike(one: PolytetrahedralOrder, two: PolytetrahedralOrder) -> None:
     assert one.amorphous.sum() == two.amorphous.sum()
     np.testing.assert_array_equal(one.curve.motifs, two.curve.motifs)
     np.testing.assert_array_equal(one.filling.counts, two.filling.counts)
+    # The best plane of a nearly round ring is less well determined than its atoms.
     np.testing.assert_allclose(
         np.sort(one.geometry.theta), np.sort(two.geometry.theta), rtol=1e-7, atol=1e-7
     )
