@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test regression lint format bench clean
+.PHONY: help demo test regression soak lint format bench clean
 help:
 	@echo "make demo        synthetic tilt series through the whole chain: table, picture, SQL bank"
 	@echo "make test        all tests but the minutes-long ones"
 	@echo "make regression  the minutes-long ones: published reconstructions from published projections"
+	@echo "make soak        200 deposits ended by SIGKILL at random moments"
 	@echo "make lint        style and types"
 	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
 
@@ -18,7 +19,7 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 # OVITO checks our Voronoi cells; where it has no wheel that one test is skipped and says so.
-$(VENV)/installed-test: $(VENV)/installed-test
+$(VENV)/installed-test: $(VENV)/installed
 	-$(PIP) --editable '.[ovito]'
 	@touch $@
 
@@ -35,6 +36,9 @@ test: $(VENV)/installed-test
 
 regression: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests
+
+soak: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m slow tests/mdb/test_killed_deposits.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
