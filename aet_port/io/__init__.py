@@ -1,6 +1,7 @@
 """Readers and writers of the formats users have."""
 
 from aet_port.io.atoms import read_model, write_model
+from aet_port.io.model_files import read_models
 from aet_port.io.tilt_series import (
     read_angles,
     read_images,
@@ -14,6 +15,7 @@ __all__ = [
     "read_angles",
     "read_images",
     "read_model",
+    "read_models",
     "read_tilt_series",
     "read_volume",
     "write_angles",

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
-import ase
-import ase.io
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from ase.io.extxyz import key_val_dict_to_str
-from ase.io.lammpsdata import read_lammps_data
 from numpy.typing import NDArray
 
 from aet_port.data import AtomicModel
 from aet_port.errors import DataFileError, InputError
 from aet_port.geometry import centre
 from aet_port.io import matlab
-from aet_port.io.arrays import existing_file, reading, reason
+from aet_port.io.arrays import existing_file, reason
+from aet_port.io.cif_blocks import read_cif_blocks
 from aet_port.io.files import write_whole
+from aet_port.io.lammps_data import LAMMPS_SUFFIXES, read_data_file
+from aet_port.io.xyz_frames import XYZ_SUFFIXES, read_xyz_frames
 
 MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif or .mat"
-LAMMPS_SUFFIXES = (".lammps", ".data", ".lmp")
 MARGIN = 10.0  # angstrom between a free particle and the box of its LAMMPS file
-_BOUNDARY = re.compile(r"aet-port, units metal, boundary ([pf]) ([pf]) ([pf])")
 _EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
 
 
@@ -82,19 +77,22 @@ def read_model(
         symbols = _mat_species(file, len(positions), species, types, types_variable)
         return AtomicModel.from_positions(positions, symbols, name=str(file))
     if suffix in LAMMPS_SUFFIXES:
-        return AtomicModel(_read_lammps(file, species), name=str(file))
+        return AtomicModel(read_data_file(file, species, MODEL_FILE), name=str(file))
     if species is not None:
         raise InputError(f"species for {file}", repr(species), "none: the file names its own")
-    if suffix == ".xyz":
-        with reading(file, MODEL_FILE):
-            lines = file.read_text(encoding="utf-8").splitlines()
-        if not any(mark in "".join(lines[1:2]) for mark in ("Properties=", "Lattice=")):
-            return _read_mdb(file, lines)
-    if suffix in (".xyz", ".extxyz"):
-        return AtomicModel(_read_single(file, "extxyz"), name=str(file))
+    if suffix in XYZ_SUFFIXES:
+        return _only(file, read_xyz_frames(file))
     if suffix == ".cif":
-        return AtomicModel(_read_single(file, "cif"), name=str(file))
+        return _only(file, read_cif_blocks(file))
     raise DataFileError(file, f"a file of type {suffix or 'unknown'}", MODEL_FILE)
+
+
+def _only(file: Path, models: Iterator[AtomicModel]) -> AtomicModel:
+    """The model of a file that holds one."""
+    model = next(models)
+    if next(models, None) is not None:
+        raise DataFileError(file, "at least 2 models", "one model")
+    return model
 
 
 def _mat_positions(
@@ -130,73 +128,6 @@ def _mat_species(
     if wrong.size:
         raise DataFileError(types, f"type {wrong[0]}", f"1 to {len(symbols)}, a symbol for each")
     return [symbols[int(kind) - 1] for kind in kinds]
-
-
-def _read_mdb(file: Path, lines: list[str]) -> AtomicModel:
-    wanted = "the number of atoms, a comment, then a line 'symbol x y z' for each atom"
-    first = lines[0].split() if lines else []
-    if len(first) != 1 or not first[0].isdigit():
-        raise DataFileError(file, f"{lines[0].strip()!r} in line 1" if lines else "nothing", wanted)
-    rows = lines[2:]
-    while rows and not rows[-1].strip():
-        rows.pop()
-    if len(rows) != int(first[0]):
-        raise DataFileError(file, f"{len(rows)} lines for {first[0]} atoms", wanted)
-    symbols: list[str] = []
-    positions = np.empty((len(rows), 3))
-    for index, row in enumerate(rows):
-        words = row.split()
-        try:
-            if len(words) != 4 or words[0] not in atomic_numbers:
-                raise ValueError
-            positions[index] = [float(word) for word in words[1:]]
-        except ValueError as error:
-            raise DataFileError(file, f"{row.strip()!r} in line {index + 3}", wanted) from error
-        symbols.append(words[0])
-    model = AtomicModel.from_positions(positions, symbols, name=str(file))
-    comment = lines[1].strip() if len(lines) > 1 else ""
-    return AtomicModel(model.atoms, name=str(file), metadata={"comment": comment})
-
-
-def _read_single(file: Path, form: str) -> ase.Atoms:
-    with reading(file, MODEL_FILE):
-        frames = ase.io.read(file, index=":", format=form)
-    if len(frames) != 1:
-        raise DataFileError(file, f"{len(frames)} models", "one model")
-    atoms = cast(ase.Atoms, frames[0])
-    if atoms.calc is not None:  # ase takes arrays with names such as 'charges' for results
-        for key, value in atoms.calc.results.items():
-            if np.shape(value)[:1] == (len(atoms),):
-                atoms.set_array(key, np.asarray(value))
-        atoms.calc = None
-    return atoms
-
-
-def _read_lammps(file: Path, species: str | Sequence[str] | None) -> ase.Atoms:
-    symbols = [species] if isinstance(species, str) else species
-    unknown = sorted(set(symbols or ()) - set(atomic_numbers))
-    if unknown:
-        raise InputError(f"species for {file}", repr(unknown[0]), "a chemical symbol such as 'Ta'")
-    numbers = None
-    if symbols is not None:
-        numbers = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
-    with reading(file, f"LAMMPS data with {len(numbers)} atom types" if numbers else MODEL_FILE):
-        with open(file, encoding="utf-8") as handle:
-            text = handle.read()
-        # Image flags only move atoms by whole periods, and would cost the last digits.
-        atoms: ase.Atoms = read_lammps_data(
-            io.StringIO(text), Z_of_type=numbers, read_image_flags=False
-        )
-    if numbers is None and "Masses" not in text and "Atom Type Labels" not in text:
-        expected = "masses in the file, or species: a symbol per atom type"
-        raise DataFileError(file, "atom types without masses", expected)
-    title = _BOUNDARY.match(text)
-    if title:
-        atoms.set_pbc([letter == "p" for letter in title.groups()])
-        if not atoms.pbc.any():
-            atoms.set_cell(None)
-            atoms.set_celldisp(np.zeros(3))
-    return atoms
 
 
 def write_model(path: str | Path, model: AtomicModel, comment: str = "") -> Path:

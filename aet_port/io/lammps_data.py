@@ -1,0 +1,123 @@
+"""LAMMPS data files, read by ASE and checked for what it lets pass."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import ase
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+from ase.io.lammpsdata import read_lammps_data
+
+from aet_port.errors import DataFileError, InputError
+from aet_port.io.arrays import reading
+from aet_port.io.text_lines import check_text
+
+LAMMPS_SUFFIXES = (".lammps", ".data", ".lmp")
+BOUNDARY = re.compile(r"aet-port, units metal, boundary ([pf]) ([pf]) ([pf])")
+_HEADING = re.compile(r"[A-Za-z]")
+_ANNOUNCED = re.compile(r"\s*(\d+)\s+atoms\b")
+_SAME_MASS = 0.6  # atomic mass units; isotopes and rounded masses stay well below
+
+
+def read_data_file(file: Path, species: str | Sequence[str] | None, expected: str) -> ase.Atoms:
+    """Atoms of a LAMMPS data file in units metal, in the order of their ids.
+
+    Parameters
+    ----------
+    file
+        The file.
+    species
+        A symbol per atom type, or one alone; needed without masses and type labels.
+    expected
+        What errors say was wanted.
+
+    Raises
+    ------
+    DataFileError
+        If it is missing, cut off, no text, has an atom id twice, more or fewer atoms than it
+        announces, or types that no element is known of.
+    InputError
+        For unknown species.
+    """
+    symbols = [species] if isinstance(species, str) else species
+    unknown = sorted(set(symbols or ()) - set(atomic_numbers))
+    if unknown:
+        raise InputError(f"species for {file}", repr(unknown[0]), "a chemical symbol such as 'Ta'")
+    numbers = None
+    if symbols is not None:
+        numbers = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
+        expected = f"LAMMPS data with {len(numbers)} atom types"
+    check_text(file, expected)
+    with reading(file, expected):
+        text = file.read_text(encoding="utf-8")
+        sections = _sections(text)
+        _check_counts(file, sections, expected)
+        try:
+            # Image flags only move atoms by whole periods, and would cost the last digits.
+            atoms: ase.Atoms = read_lammps_data(
+                io.StringIO(text), Z_of_type=numbers, read_image_flags=False
+            )
+        except KeyError as error:
+            found = f"unreadable contents (nothing known of atom type or id {error.args[0]})"
+            raise DataFileError(file, found, expected) from error
+        ids, times = np.unique(atoms.arrays["id"], return_counts=True)
+    wrong = np.flatnonzero((times > 1) | (ids < 1))
+    if wrong.size:
+        found = f"atom id {ids[wrong[0]]}, {times[wrong[0]]} times"
+        raise DataFileError(file, found, "another id for every atom, from 1")
+    if numbers is None:
+        _check_elements(file, sections, atoms)
+    title = BOUNDARY.match(text)
+    if title:
+        atoms.set_pbc([letter == "p" for letter in title.groups()])
+        if not atoms.pbc.any():
+            atoms.set_cell(None)
+            atoms.set_celldisp(np.zeros(3))
+    return atoms
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    """Lines of each section under its heading, those of the head under an empty one."""
+    found: dict[str, list[str]] = {"": []}
+    heading = ""
+    for line in text.splitlines()[1:]:
+        plain = line.partition("#")[0].strip()
+        if _HEADING.match(plain):
+            heading = plain
+            found[heading] = []
+        elif plain:
+            found[heading].append(plain)
+    return found
+
+
+def _check_counts(file: Path, sections: dict[str, list[str]], expected: str) -> None:
+    """Refuse another number of atoms than announced, before ASE makes room for that many."""
+    announced = [match[1] for line in sections[""] if (match := _ANNOUNCED.match(line))]
+    if len(announced) != 1:
+        raise DataFileError(
+            file, f"unreadable contents ({len(announced)} lines 'N atoms')", expected
+        )
+    for heading in ("Atoms", "Velocities"):
+        listed = len(sections.get(heading, ()))
+        if (heading == "Atoms" or heading in sections) and listed != int(announced[0]):
+            found = f"{listed} lines of {heading} for {announced[0]} atoms"
+            raise DataFileError(file, f"unreadable contents ({found})", expected)
+
+
+def _check_elements(file: Path, sections: dict[str, list[str]], atoms: ase.Atoms) -> None:
+    """Refuse elements that ASE only guessed: of types alone, or of masses that no element has."""
+    labels = [line.split()[-1] for line in sections.get("Atom Type Labels", ())]
+    if labels and all(label in atomic_numbers for label in labels):
+        return
+    if "Masses" not in sections:
+        advice = "masses in the file, or species: a symbol per atom type"
+        raise DataFileError(file, "atom types without masses", advice)
+    gaps = np.abs(atoms.get_masses() - atomic_masses[atoms.numbers])
+    if (gaps > _SAME_MASS).any():
+        mass = float(atoms.get_masses()[np.argmax(gaps)])
+        found = f"a mass of {mass:g} that no element has"
+        raise DataFileError(file, found, "masses of elements, or species: a symbol per atom type")

@@ -1,0 +1,303 @@
+"""Frames of LAMMPS text dumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ase
+import ase.units
+import numpy as np
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+from aet_port.data import AtomicModel
+from aet_port.errors import DataFileError, InputError
+from aet_port.io.arrays import reading
+from aet_port.io.text_lines import Lines, quoted, text_lines
+
+DUMP_SUFFIXES = (".dump", ".lammpstrj")
+WANTED = "a LAMMPS dump: ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS and ATOMS in every frame"
+# Each set that LAMMPS writes positions in, and whether they are shares of the box.
+_COORDINATES = {
+    ("x", "y", "z"): False,
+    ("xu", "yu", "zu"): False,
+    ("xs", "ys", "zs"): True,
+    ("xsu", "ysu", "zsu"): True,
+}
+_VELOCITIES = ("vx", "vy", "vz")
+_WHOLE = ("id", "type", "mol", "proc", "ix", "iy", "iz")
+_RESERVED = ("numbers", "positions", "momenta", "masses", "initial_charges")
+# Of one unit of time, in femtoseconds; both styles count in angstrom.
+_TIME_UNITS = {"metal": 1000.0, "real": 1.0}
+
+
+@dataclass
+class _Frame:
+    """What precedes the atoms of a frame; ``units`` holds on for those that follow."""
+
+    number: int
+    units: str
+    step: int | None = None
+    time: float | None = None
+    n_atoms: int | None = None
+    cell: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, 3)))
+    origin: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    periodic: list[bool] | None = None
+    columns: list[str] = field(default_factory=list)
+
+
+def read_dump_frames(
+    file: Path, species: str | Sequence[str] | None = None
+) -> Iterator[AtomicModel]:
+    """Models of a LAMMPS text dump, one in memory at a time, their atoms in the order of the ids.
+
+    Positions are those of the columns ``x y z``, else ``xu yu zu``, ``xs ys zs`` or
+    ``xsu ysu zsu``. Velocities become momenta, ``mass`` and ``q`` masses and charges as ASE has
+    them; every other column becomes an array of its name. Ids are kept only if they are not
+    1, 2, ... The corner of the box is ``atoms.get_celldisp()``; metadata hold ``timestep`` and,
+    if the dump has it, ``time_ps``.
+
+    Parameters
+    ----------
+    file
+        The dump, in units metal or real.
+    species
+        A symbol per atom type, for a dump without the column ``element``.
+
+    Raises
+    ------
+    DataFileError
+        For frames that are cut off or not as announced, ids that occur twice, types without a
+        symbol, unknown elements, numbers that are none, lines of more than 65,536 bytes, or what
+        is no text.
+    InputError
+        For species that are unknown, missing, or given beside a column ``element``; for NaN
+        positions.
+    """
+    symbols = [species] if isinstance(species, str) else species
+    for symbol in symbols or ():
+        if symbol not in atomic_numbers or symbol == "X":
+            raise InputError(f"species for {file}", repr(symbol), "a chemical symbol such as 'Ta'")
+    with text_lines(file, WANTED) as lines:
+        frame, more = _Frame(0, "metal"), True
+        while more:
+            with reading(file, WANTED):
+                frame = _head(file, lines, _Frame(frame.number + 1, frame.units))
+                atoms = _atoms(file, lines, frame, symbols)
+                more = not lines.at_end()
+                if more and not lines.peek().startswith("ITEM:"):
+                    found = f"more than {frame.n_atoms} atoms in frame {frame.number}"
+                    raise DataFileError(file, f"{found}: line {lines.number + 1}", WANTED)
+            metadata: dict[str, Any] = {"timestep": frame.step}
+            if frame.time is not None:
+                metadata["time_ps"] = frame.time * _TIME_UNITS[frame.units] / 1000
+            name = str(file)
+            if frame.number > 1 or more:
+                name, metadata["frame"] = f"{file}, frame {frame.number}", frame.number
+            yield AtomicModel(atoms, name, metadata)
+
+
+def _head(file: Path, lines: Lines, frame: _Frame) -> _Frame:
+    """Read up to the atoms of a frame."""
+    while True:
+        line = lines.next()
+        if line is None:
+            raise DataFileError(
+                file, f"frame {frame.number} cut off after line {lines.number}", WANTED
+            )
+        words = line.split()
+        if words[:1] != ["ITEM:"]:
+            raise DataFileError(file, f"{quoted(line)} in line {lines.number}", WANTED)
+        item = " ".join(words[1:])
+        if words[1:2] == ["ATOMS"]:
+            frame.columns = words[2:]
+            break
+        if words[1:3] == ["BOX", "BOUNDS"]:
+            _box(file, lines, frame, words[3:])
+        elif item in ("UNITS", "TIME", "TIMESTEP", "NUMBER OF ATOMS"):
+            _value(file, lines, frame, item)
+        else:
+            raise DataFileError(file, f"{quoted(line)} in line {lines.number}", WANTED)
+    missing = {
+        "TIMESTEP": frame.step,
+        "NUMBER OF ATOMS": frame.n_atoms,
+        "BOX BOUNDS": frame.periodic,
+    }
+    for item, value in missing.items():
+        if value is None:
+            found = f"frame {frame.number} without ITEM: {item} before line {lines.number}"
+            raise DataFileError(file, found, WANTED)
+    return frame
+
+
+def _value(file: Path, lines: Lines, frame: _Frame, item: str) -> None:
+    """Read the line after a heading of one value."""
+    line = lines.next()
+    if line is None:
+        found = f"frame {frame.number} cut off after line {lines.number}"
+        raise DataFileError(file, found, WANTED)
+    text = line.strip()
+    try:
+        if item == "UNITS":
+            frame.units = text
+            if text not in _TIME_UNITS:
+                raise ValueError
+        elif item == "TIME":
+            frame.time = float(text)
+        elif item == "TIMESTEP":
+            frame.step = int(text)
+        else:
+            frame.n_atoms = int(text)
+            if frame.n_atoms < 0:
+                raise ValueError
+    except ValueError as error:
+        expected = f"one of {', '.join(_TIME_UNITS)}" if item == "UNITS" else "a number"
+        found = f"{quoted(text)} in line {lines.number}"
+        raise DataFileError(file, found, f"{expected} after ITEM: {item}") from error
+
+
+def _box(file: Path, lines: Lines, frame: _Frame, words: list[str]) -> None:
+    """Read the three lines of a box: orthogonal, tilted, or of any three vectors (``abc``)."""
+    where = f"box of frame {frame.number}, line {lines.number}"
+    flags = words[-3:]
+    if len(flags) != 3 or any(set(flag) - set("pfsm") or len(flag) != 2 for flag in flags):
+        raise DataFileError(file, f"{quoted(' '.join(words))} in the {where}", "flags: pp or ff")
+    width = 4 if words[:2] == ["abc", "origin"] else 3 if words[:1] == ["xy"] else 2
+    try:
+        table = np.array([[float(word) for word in row.split()] for row in lines.block(3)])
+        if table.shape != (3, width) or not np.isfinite(table).all():
+            raise ValueError
+    except ValueError as error:
+        expected = f"three lines of {width} finite numbers after it"
+        raise DataFileError(file, f"other lines after the {where}", expected) from error
+    frame.periodic = [flag == "pp" for flag in flags]
+    if width == 4:
+        frame.cell, frame.origin = table[:, :3], table[:, 3]
+    else:
+        xy, xz, yz = table[:, 2] if width == 3 else np.zeros(3)
+        # A dump states the bounds of the tilted box, not its own corner and lengths.
+        low = table[:, 0] - [min(0, xy, xz, xy + xz), min(0, yz), 0]
+        high = table[:, 1] - [max(0, xy, xz, xy + xz), max(0, yz), 0]
+        frame.cell = np.diag(high - low)
+        frame.cell[1, 0], frame.cell[2, 0], frame.cell[2, 1] = xy, xz, yz
+        frame.origin = low
+    if not np.linalg.det(frame.cell) > 0:
+        raise DataFileError(
+            file, f"vectors {frame.cell.tolist()} in the {where}", "a box of some volume"
+        )
+
+
+def _atoms(file: Path, lines: Lines, frame: _Frame, symbols: Sequence[str] | None) -> ase.Atoms:
+    """Read the atoms of a frame."""
+    where = f"frame {frame.number}, line {lines.number}"
+    places = next((names for names in _COORDINATES if set(names) <= set(frame.columns)), None)
+    if "id" not in frame.columns or places is None or len(set(frame.columns)) < len(frame.columns):
+        found = f"columns {quoted(' '.join(frame.columns))} in {where}"
+        raise DataFileError(file, found, "different ones, id and x y z (or xu, xs, xsu) among them")
+    n, start = int(frame.n_atoms or 0), lines.number + 1
+    rows = lines.block(n)
+    here = next((k for k, row in enumerate(rows) if not row.strip() or row.startswith("ITEM:")), n)
+    here = min(here, len(rows))
+    if here < n:
+        found = f"{here} atoms of {n} announced in frame {frame.number}"
+        raise DataFileError(file, f"{found}, which ends in line {start + here - 1}", WANTED)
+    if not lines.ended:  # its last number may have lost digits
+        raise DataFileError(file, f"frame {frame.number} cut off in line {lines.number}", WANTED)
+    if n == 0:
+        raise InputError(f"{file}, frame {frame.number}", "no atoms", "at least one atom")
+    table = _table(file, rows, frame.columns, start)
+    order = np.argsort(table["id"], kind="stable")
+    ids = table["id"][order]
+    if ids[0] < 1 or (np.diff(ids) == 0).any():
+        wrong = 0 if ids[0] < 1 else int(np.flatnonzero(np.diff(ids) == 0)[0]) + 1
+        what = "below 1" if ids[0] < 1 else "a second time"
+        raise DataFileError(
+            file,
+            f"atom id {ids[wrong]} {what} in frame {frame.number}, line {start + order[wrong]}",
+            "another id for every atom, from 1",
+        )
+    numbers = _numbers(file, frame, table, symbols, start)[order]
+    table = table[order]
+    positions = np.stack([table[name] for name in places], axis=1)
+    if _COORDINATES[places]:
+        positions = positions @ frame.cell + frame.origin
+    atoms = ase.Atoms(
+        numbers, positions, cell=frame.cell, pbc=frame.periodic, celldisp=frame.origin
+    )
+    _columns(file, atoms, table, frame, places)
+    if not np.array_equal(ids, np.arange(1, n + 1)):
+        atoms.set_array("id", ids)
+    return atoms
+
+
+def _table(file: Path, rows: list[str], columns: list[str], start: int) -> NDArray[Any]:
+    """The atoms as a structured array."""
+    texts = {"element": "U16"}
+    kinds = [
+        (name, texts.get(name, np.int64 if name in _WHOLE or name[:2] == "i_" else np.float64))
+        for name in columns
+    ]
+    try:
+        return np.loadtxt(rows, dtype=kinds, ndmin=1, comments=None)
+    except ValueError as error:
+        for index, row in enumerate(rows, start=start):
+            try:
+                np.loadtxt([row], dtype=kinds, ndmin=1, comments=None)
+            except ValueError:
+                found = f"{quoted(row)} in line {index}"
+                raise DataFileError(file, found, f"values of {' '.join(columns)}") from error
+        raise
+
+
+def _numbers(
+    file: Path,
+    frame: _Frame,
+    table: NDArray[Any],
+    symbols: Sequence[str] | None,
+    start: int,
+) -> NDArray[np.int64]:
+    """Atomic number of each row."""
+    if "element" in frame.columns:
+        if symbols is not None:
+            raise InputError(f"species for {file}", repr(symbols), "none: the file names its own")
+        kinds, inverse = np.unique(table["element"], return_inverse=True)
+        for k, symbol in enumerate(kinds.tolist()):
+            if symbol not in atomic_numbers or symbol == "X":
+                line = start + int(np.argmax(inverse == k))
+                found = f"element {quoted(symbol)} in frame {frame.number}, line {line}"
+                raise DataFileError(file, found, "a chemical symbol such as 'Ta'")
+        return np.array([atomic_numbers[symbol] for symbol in kinds.tolist()], np.int64)[inverse]
+    if "type" not in frame.columns:
+        found = f"neither element nor type in frame {frame.number}"
+        raise DataFileError(file, found, "one of these columns")
+    if symbols is None:
+        raise InputError(f"species of {file}", "none", "a symbol for each atom type: it names none")
+    types = table["type"]
+    wrong = np.flatnonzero((types < 1) | (types > len(symbols)))
+    if wrong.size:
+        found = f"type {types[wrong[0]]} in frame {frame.number}, line {start + int(wrong[0])}"
+        raise DataFileError(file, found, f"1 to {len(symbols)}, a symbol for each")
+    return np.array([atomic_numbers[symbol] for symbol in symbols], np.int64)[types - 1]
+
+
+def _columns(
+    file: Path, atoms: ase.Atoms, table: NDArray[Any], frame: _Frame, places: Sequence[str]
+) -> None:
+    """Keep the columns beside id, element and positions."""
+    moving = set(_VELOCITIES) <= set(frame.columns)
+    used = {"id", "element", *places, *(_VELOCITIES if moving else ())}
+    for name in frame.columns:
+        if name in used:
+            continue
+        if name in _RESERVED:
+            raise DataFileError(file, f"a column {name!r} in frame {frame.number}", "another name")
+        if name == "mass":
+            atoms.set_masses(table[name])
+        else:
+            atoms.set_array("initial_charges" if name == "q" else name, table[name])
+    if moving:  # after the masses, because momenta are stored
+        fs = _TIME_UNITS[frame.units] * ase.units.fs
+        atoms.set_velocities(np.stack([table[name] for name in _VELOCITIES], axis=1) / fs)
