@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,8 @@ from matlab_reference import golden_path, locate_reference
 from matlab_reference.locate import candidates
 from matlab_reference.published import read_published, read_reproduced
 from mdb.commands import app as mdb_app
+from mdb.import_commands import published_command
+from mdb.schema import utc_now
 
 app = typer.Typer(
     help="Atomic electron tomography: tilt series to atoms, structure and a SQL bank.",
@@ -130,7 +133,11 @@ def _deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
         kind=config.sample.kind,
         sample=config.sample.name,
         reconstruction=mdb.Reconstruction(
-            "RESIRE", asdict(config.reconstruct), run.r_mean, read_series(config, first)
+            "RESIRE",
+            asdict(config.reconstruct),
+            run.r_mean,
+            read_series(config, first),
+            r_factors=run.projection_r[first],
         ),
         analysis=run.structure,
         provenance=[mdb.Provenance.of(role, path) for role, path in config.inputs().items()],
@@ -217,17 +224,22 @@ def analyze_command(
     symbols = species.split(",") if types is not None and species is not None else species
     atoms = read_model(model, symbols, types=types)
     deltas = delta or [0.255]
-    first = analyze(atoms.atoms, cutoff=cutoff, delta=deltas[0], solute=solute)
-    # What delta does not change is computed once.
-    analyses = [first] + [
-        analyze(atoms.atoms, cutoff=first.cutoff, delta=one, solute=solute, earlier=first)
-        for one in deltas[1:]
-    ]
+    analyses: list[StructureResult] = []
+    times = [utc_now()]
+    for one in deltas:
+        # What delta does not change is computed once.
+        first = analyses[0] if analyses else None
+        used = cutoff if first is None else first.cutoff
+        analyses.append(analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first))
+        times.append(utc_now())
     facts: dict[str, Any] = {"atoms": len(atoms)}
     if bank is not None:
-        facts |= {"bank": str(bank), "model": _deposit_file(bank, model, atoms, kind, analyses)}
+        facts |= {
+            "bank": str(bank),
+            "model": _deposit_file(bank, model, atoms, kind, analyses, times),
+        }
     if figures is not None:
-        written = _draw(first, figures, figure_format)
+        written = _draw(analyses[0], figures, figure_format)
         facts["figures"] = [str(path) for path in written]
     summaries = [found.summary() for found in analyses]
     if as_json:
@@ -258,13 +270,26 @@ def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
 
 
 def _deposit_file(
-    bank: Path, file: Path, atoms: AtomicModel, kind: str, analyses: list[StructureResult]
+    bank: Path,
+    file: Path,
+    atoms: AtomicModel,
+    kind: str,
+    analyses: list[StructureResult],
+    times: list[datetime],
 ) -> str:
-    """Store a model from a file with its analyses; its id in the bank."""
+    """Store a model from a file with its analyses, all or nothing; its id in the bank."""
     source = [mdb.Provenance.of("model", file)]
-    with mdb.Bank(bank) as opened:
-        for found in analyses:
-            stored = mdb.deposit(opened, atoms, kind=kind, analysis=found, provenance=source)
+    with mdb.Bank(bank) as opened, opened.transaction():
+        for found, started, finished in zip(analyses, times[:-1], times[1:], strict=True):
+            stored = mdb.deposit(
+                opened,
+                atoms,
+                kind=kind,
+                analysis=found,
+                started=started,
+                finished=finished,
+                provenance=source,
+            )
     return stored.id
 
 
@@ -316,6 +341,9 @@ app.command()(trace)
 app.command()(view)
 app.command("analyze")(analyze_command)
 app.command("compare-models")(compare_models)
+mdb_app.command("import-published")(
+    published_command(locate_reference, golden_path, read_published)
+)
 app.add_typer(mdb_app, name="mdb")
 app.add_typer(reference_app, name="reference")
 

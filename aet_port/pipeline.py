@@ -36,15 +36,24 @@ WHOLE = 0  # stands for "the one volume" where there are no sub-areas
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: where it lies and what came out."""
+    """A finished run: where it lies and what came out.
+
+    ``projection_r`` holds R1 of the last iteration for every projection, by sub-area (0 if there
+    are none).
+    """
 
     folder: Path
     config: RunConfig
-    r_factors: dict[int, float]
+    projection_r: dict[int, NDArray[np.float64]]
     n_peaks: int
     model: AtomicModel
     structure: StructureResult
     stages: list[dict[str, Any]]
+
+    @property
+    def r_factors(self) -> dict[int, float]:
+        """R1 of the last iteration by sub-area, mean over its projections."""
+        return {area: float(r1.mean()) for area, r1 in self.projection_r.items()}
 
     @property
     def r_mean(self) -> float:
@@ -102,8 +111,8 @@ def run(
     areas = config.input.areas or (WHOLE,)
     tasks = [_Task(config, folder, a, threads, checkpoint_interval, progress) for a in areas]
     with timings.stage("reconstruct") as entry:
-        r_factors = dict(zip(areas, map_tasks(_reconstruct_area, tasks, scheduler), strict=True))
-        entry["r_mean"] = float(np.mean(list(r_factors.values())))
+        made = dict(zip(areas, map_tasks(_reconstruct_area, tasks, scheduler), strict=True))
+        entry["r_mean"] = float(np.mean([r1.mean() for r1 in made.values()]))
     with timings.stage("trace") as entry:
         entry["peaks"] = sum(map_tasks(_trace_area, tasks, scheduler))
     with timings.stage("select") as entry:
@@ -114,7 +123,7 @@ def run(
         structure = analyze(model.atoms, cutoff=config.analyze.cutoff, delta=config.analyze.delta)
         _write_json(folder / "structure.json", structure.summary())
         entry["motifs"] = structure.summary()["motifs"]
-    return Run(folder, config, r_factors, len(peaks), model, structure, timings.stages)
+    return Run(folder, config, made, len(peaks), model, structure, timings.stages)
 
 
 @dataclass(frozen=True)
@@ -216,8 +225,8 @@ def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
     )
 
 
-def _reconstruct_area(task: _Task) -> float:
-    """Make the volume of an area unless it is there; R1 of its last iteration."""
+def _reconstruct_area(task: _Task) -> NDArray[np.float64]:
+    """Make the volume of an area unless it is there; R1 of its last iteration by projection."""
     config, checkpoint = task.config, task.path("volumes", ".checkpoint.npz")
     target, history = task.path("volumes", ".npy"), task.path("volumes", "_r.npz")
     if not target.exists():
@@ -235,7 +244,7 @@ def _reconstruct_area(task: _Task) -> float:
     checkpoint.unlink(missing_ok=True)
     try:
         with open(history, "rb") as handle, np.load(handle) as stored:
-            return float(stored["r1"][-1].mean())
+            return np.asarray(stored["r1"][-1], dtype=np.float64)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataFileError(
             history, f"no readable R factors ({error})", f"those of {target}; delete both"

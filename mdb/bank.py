@@ -1,57 +1,34 @@
-"""The bank: one DuckDB file, its schema built by numbered migrations, and safe queries."""
+"""The bank: one DuckDB file, opened safely, asked safely, changed in whole transactions."""
 
 from __future__ import annotations
 
-import os
-import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import resources
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Literal
 
+import ase
 import duckdb
 import pyarrow as pa
 
+from mdb.atoms import assemble
+from mdb.database import connect, create, make_folder, one_line
 from mdb.errors import BankError
+from mdb.schema import migrate, newest_version, schema_version
+from mdb.turn import readers_turn, writers_turn
 
-# No SQL, whoever wrote it, may reach files, networks or extensions through a bank.
-_SEALED: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "lock_configuration": "true",
-}
-_RETRY = 0.05  # seconds between attempts at a locked bank
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One numbered step of the schema."""
-
-    version: int
-    name: str
-    sql: str
-
-
-def migrations() -> list[Migration]:
-    """The packaged migrations, ``migrations/0001_name.sql`` and on, in order."""
-    found = []
-    for entry in resources.files("mdb").joinpath("migrations").iterdir():
-        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name)
-        if match:
-            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
-    return sorted(found, key=lambda step: step.version)
+WAIT = 10.0  # seconds
 
 
 class Bank:
     """A bank of atomic models and their structure.
 
-    Use as a context manager; the file is open, and locked against writers (or, when writing,
-    against everyone else), only inside.
+    Use as a context manager. One process writes at a time, for as long as it is inside; any number
+    read beside each other. A reader opens the file for each query only, so that writers get in
+    between: every query sees all entries that were whole when it began, and no others.
+    Within the process that writes, other threads may call :meth:`sql` on the same bank.
 
     Parameters
     ----------
@@ -59,31 +36,41 @@ class Bank:
         File of the bank. Unless ``read_only``, a missing one is made and an older one brought up
         to date, each in one step that is done whole or not at all.
     read_only
-        Open for queries only.
+        For queries only.
     wait
-        Seconds to wait for another process that has the bank open.
+        Longest time in seconds to wait for another process that has the bank open; 10 unless given.
 
     Raises
     ------
     BankError
         If the file is missing (``read_only``), is no bank, was made by a newer version, or is in
-        use by another process.
+        use by another process for longer than ``wait``.
     """
 
-    def __init__(self, path: str | Path, read_only: bool = False, wait: float = 0.0) -> None:
+    def __init__(
+        self, path: str | Path, read_only: bool = False, wait: float | None = None
+    ) -> None:
         self.path = Path(path)
         self.read_only = read_only
-        self.wait = wait
+        self.wait = WAIT if wait is None else wait
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._inside = False
+        self._depth = 0
+        self._failed = False
+        self._leave = ExitStack()
 
     def __enter__(self) -> Bank:
-        if not self.path.exists():
-            if self.read_only:
-                raise BankError(self.path, "no such file", "deposit a model to make a bank")
-            _create(self.path)
-        self._connection = _connect(self.path, self.read_only, self.wait)
+        if self._inside:
+            raise BankError(self.path, "already open", "leave it first, or make another Bank")
+        self._inside = True
         try:
-            self._bring_up_to_date()
+            if self.read_only:
+                if not self.path.exists():
+                    raise BankError(self.path, "no such file", "deposit a model to make a bank")
+                with self.connected() as connection:
+                    self._check_version(connection)
+            else:
+                self._open_for_writing()
         except BaseException:
             self.close()
             raise
@@ -99,36 +86,90 @@ class Bank:
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
+        self._inside = False
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._leave.close()
 
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The open DuckDB connection.
+    @contextmanager
+    def held(self) -> Iterator[Bank]:
+        """Context in which the file stays open, so that all queries see the same entries.
+
+        Nobody can write meanwhile. For one thread: others have a :class:`Bank` of their own.
+        """
+        if self._connection is not None:
+            yield self
+            return
+        with self.connected() as connection:
+            self._connection = connection
+            try:
+                yield self
+            finally:
+                self._connection = None
+
+    @contextmanager
+    def connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Context with a connection of one's own, which sees no work of open transactions.
 
         Raises
         ------
         BankError
-            Outside the ``with`` block.
+            Outside the ``with`` block, or if the bank can't be opened.
         """
-        if self._connection is None:
+        if not self._inside:
             raise BankError(self.path, "not open", "use it as: with Bank(path) as bank")
-        return self._connection
+        if self._connection is not None:
+            cursor = self._connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+            return
+        deadline = time.monotonic() + self.wait
+        readers_turn(self.path, deadline)
+        connection = connect(self.path, True, deadline)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _open_for_writing(self) -> None:
+        deadline = time.monotonic() + self.wait
+        # Before the turn, which is a file in the same folder.
+        make_folder(self.path)
+        alone = self._leave.enter_context(writers_turn(self.path, deadline))
+        if not self.path.exists():
+            if alone:  # so whoever began one of these was killed
+                for leftover in self.path.parent.glob(f".{self.path.name}.partial-*"):
+                    leftover.unlink()
+            create(self.path)
+        self._connection = connect(self.path, False, deadline)
+        version = self._check_version(self._connection)
+        if version < newest_version():
+            with self.transaction() as connection:
+                migrate(connection, version)
 
     @property
     def version(self) -> int:
         """Version of the schema: the number of its last migration."""
-        # All rows are fetched, because a result left unfinished blocks the connection.
-        return int(
-            self.connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0]
-        )
+        with self.connected() as connection:
+            return schema_version(connection)
 
-    def query(self, sql: str) -> pa.Table:
+    def sql(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Result of one SELECT (or DESCRIBE, SHOW; read-only also EXPLAIN) as an Arrow table.
 
         The statement can neither write nor attach nor read files: the connection is sealed against
         files and changes of settings, and any other kind of statement is refused.
+
+        Parameters
+        ----------
+        parameters
+            Values for ``$name`` in the statement.
+
+        Returns
+        -------
+        An Arrow table; its ``to_pandas()`` makes it a data frame where pandas is installed.
 
         Raises
         ------
@@ -136,20 +177,44 @@ class Bank:
             For SQL that is wrong, not a single reading statement, or fails when run.
         """
         try:
-            statements = self.connection.extract_statements(sql)
-            allowed = [duckdb.StatementType.SELECT]
-            if self.read_only:  # EXPLAIN ANALYZE runs what it explains, a DELETE too
-                allowed.append(duckdb.StatementType.EXPLAIN)
-            if len(statements) != 1 or statements[0].type not in allowed:
-                kinds = ", ".join(s.type.name for s in statements) or "nothing"
-                raise BankError(self.path, f"a query that is {kinds}", "only one SELECT is run")
-            return self.connection.sql(sql).to_arrow_table()
+            with self.connected() as connection:
+                statements = connection.extract_statements(sql)
+                allowed = [duckdb.StatementType.SELECT]
+                if self.read_only:  # EXPLAIN ANALYZE runs what it explains, a DELETE too
+                    allowed.append(duckdb.StatementType.EXPLAIN)
+                if len(statements) != 1 or statements[0].type not in allowed:
+                    kinds = ", ".join(s.type.name for s in statements) or "nothing"
+                    raise BankError(self.path, f"a query that is {kinds}", "only one SELECT is run")
+                return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
         except duckdb.Error as error:
-            raise BankError(self.path, _line(error), "correct the query") from error
+            raise BankError(self.path, one_line(error), "correct the query") from error
+
+    def atoms(
+        self, model_id: str, analysis: int | Literal["newest"] | None = "newest"
+    ) -> ase.Atoms:
+        """A model, bit by bit as it was deposited, with what is known of each atom.
+
+        Parameters
+        ----------
+        model_id
+            Such as ``"TaXX00001"``.
+        analysis
+            Number of the analysis whose results the arrays hold (:func:`mdb.atoms.assemble`); the
+            newest that passed unless given; None for the arrays that were deposited alone.
+
+        Raises
+        ------
+        BankError
+            If the bank has no such model, or the model no such analysis.
+        """
+        with self.connected() as connection:
+            return assemble(connection, self.path, model_id, analysis)
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Context whose changes are kept together at its end, or, on any error, not at all.
+
+        Contexts within it belong to it: an error in one of them undoes all.
 
         Raises
         ------
@@ -158,49 +223,63 @@ class Bank:
         """
         if self.read_only:
             raise BankError(self.path, "open for reading only", "open it for writing")
-        connection = self.connection
+        connection = self._connection
+        if connection is None:
+            raise BankError(self.path, "not open", "use it as: with Bank(path) as bank")
+        self._depth += 1
         try:
-            connection.begin()
-            try:
+            if self._depth > 1:
                 yield connection
-                connection.commit()
-            except BaseException:
-                # A failed commit has already ended the transaction.
-                with _ended():
-                    connection.rollback()
-                raise
-        except duckdb.Error as error:
-            raise BankError(self.path, _line(error), "nothing was stored") from error
+            else:
+                self._failed = False
+                yield from self._outermost(connection)
+        except BaseException as error:
+            self._failed = True
+            if isinstance(error, duckdb.Error):
+                raise BankError(self.path, one_line(error), "nothing was stored") from error
+            raise
+        finally:
+            self._depth -= 1
 
-    def _bring_up_to_date(self) -> None:
-        known = migrations()
+    def _outermost(
+        self, connection: duckdb.DuckDBPyConnection
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection.begin()
         try:
-            version = self.version
+            yield connection
+            if self._failed:
+                raise BankError(
+                    self.path, "a deposit of this transaction failed", "nothing was stored"
+                )
+            connection.commit()
+        except BaseException:
+            # A failed commit has already ended the transaction.
+            with _ended():
+                connection.rollback()
+            raise
+
+    def _check_version(self, connection: duckdb.DuckDBPyConnection) -> int:
+        """Version of the schema, if it is one that can be used."""
+        try:
+            version = schema_version(connection)
         except duckdb.CatalogException as error:
             raise BankError(
                 self.path, "a DuckDB file without the tables of a bank", "give another path"
             ) from error
-        newest = known[-1].version
+        newest = newest_version()
         if version > newest:
             raise BankError(
                 self.path,
                 f"made by a newer version (schema {version}, this one knows {newest})",
                 "update aet-port",
             )
-        if version < newest:
-            if self.read_only:
-                raise BankError(
-                    self.path,
-                    f"schema {version}, this version reads {newest}",
-                    "open it once for writing to bring it up to date",
-                )
-            with self.transaction() as connection:
-                _migrate(connection, version)
-
-
-def utc_now() -> datetime:
-    """The time in UTC without a time zone attached, as the bank stores it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+        if version < newest and self.read_only:
+            raise BankError(
+                self.path,
+                f"schema {version}, this version reads {newest}",
+                "open it once for writing to bring it up to date",
+            )
+        return version
 
 
 @contextmanager
@@ -211,70 +290,3 @@ def _ended() -> Iterator[None]:
     except duckdb.TransactionException as error:
         if "no transaction is active" not in str(error):
             raise
-
-
-def _migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
-    """Run every migration after ``version``, inside the caller's transaction."""
-    for step in migrations():
-        if step.version > version:
-            connection.execute(step.sql)
-            connection.execute(
-                "INSERT INTO schema_version VALUES (?, ?, ?)", [step.version, step.name, utc_now()]
-            )
-
-
-def _create(path: Path) -> None:
-    """Make an empty bank beside ``path`` and move it there, unless one appeared meanwhile."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BankError(path, f"can't be made ({error})", "choose another place") from error
-    try:
-        partial.unlink(missing_ok=True)
-        with duckdb.connect(str(partial), config=_SEALED) as connection:
-            connection.execute(
-                "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, "
-                "name VARCHAR NOT NULL, applied TIMESTAMP NOT NULL);"
-                "COMMENT ON TABLE schema_version IS 'Migrations of the schema that were applied';"
-                "COMMENT ON COLUMN schema_version.version IS 'Number of the migration';"
-                "COMMENT ON COLUMN schema_version.name IS 'Name of the migration';"
-                "COMMENT ON COLUMN schema_version.applied IS 'When it was applied, UTC'"
-            )
-            _migrate(connection, 0)
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without hard links
-            os.replace(partial, path)
-    except (OSError, duckdb.Error) as error:
-        raise BankError(path, f"can't be made ({_line(error)})", "choose another place") from error
-    finally:
-        partial.unlink(missing_ok=True)
-        partial.with_name(f"{partial.name}.wal").unlink(missing_ok=True)
-
-
-def _connect(path: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
-    """Open a bank, waiting for others to close it; say in one line why it can't be opened."""
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            return duckdb.connect(str(path), read_only=read_only, config=_SEALED)
-        except duckdb.Error as error:
-            text = _line(error)
-            if "lock" in text.lower() and isinstance(error, duckdb.IOException):
-                if time.monotonic() < deadline:
-                    time.sleep(_RETRY)
-                    continue
-                holder = re.search(r"PID (\d+)", text)
-                who = f"process {holder[1]}" if holder else "another process"
-                raise BankError(path, f"in use by {who}", "wait until it is done") from error
-            if "not a valid duckdb" in text.lower() or path.is_dir():
-                raise BankError(path, "not a DuckDB file", "give the path of a bank") from error
-            raise BankError(path, text, "give the path of a readable bank") from error
-
-
-def _line(error: Exception) -> str:
-    """First paragraph of an error's message on one line."""
-    return " ".join(str(error).split("\n\n")[0].split())

@@ -12,22 +12,32 @@ import mdb
 from aet_port.console import Json, print_json, print_rows, report
 from aet_port.errors import InputError
 from aet_port.io import read_model
+from mdb.check_command import check
+from mdb.import_commands import import_command
+from mdb.options import BankFile, Doi, Licence, ModelId, Species, Temperature
+from mdb.parquet import bank_hash, export_bank
+from mdb.query_commands import queries, query
 
 app = typer.Typer(help="The materials data bank (DuckDB).", no_args_is_help=True)
 
-BankFile = Annotated[Path, typer.Option("--bank", help="DuckDB file of the bank.")]
-Model = Annotated[Path, typer.Argument(help=".xyz, .extxyz, .cif, LAMMPS data or .mat.")]
-Species = Annotated[str | None, typer.Option(help="Symbol, where the file has none.")]
-
 LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
-FROM model LEFT JOIN analysis USING (model_id) GROUP BY ALL ORDER BY model_id
+FROM current_model LEFT JOIN analysis USING (model_id) GROUP BY ALL ORDER BY model_id
 """
-KNOWN = "SELECT 1 FROM model WHERE model_id = '{}'"
-SHOW = """
-SELECT analysis_id, cutoff, delta, fold, count(*) AS motifs
-FROM analysis JOIN motif USING (analysis_id)
-WHERE model_id = '{}' GROUP BY ALL ORDER BY analysis_id, fold
+FACTS = """
+SELECT model.* EXCLUDE (sample_id, reconstruction_id, cell) RENAME (name AS source),
+       sample.name AS sample, algorithm, r_mean AS r_reconstruction, run.name AS md_run, step,
+       (SELECT count(*) FROM atom_edit AS e WHERE e.model_id = model.model_id) AS manual_edits,
+       (SELECT list(role || ' ' || file_name ORDER BY role) FROM provenance AS p
+        WHERE p.model_id = model.model_id) AS made_from
+FROM model JOIN sample USING (sample_id) LEFT JOIN reconstruction USING (reconstruction_id)
+LEFT JOIN md_snapshot USING (model_id) LEFT JOIN md_run AS run USING (md_run_id)
+WHERE model_id = $model
+"""
+ANALYSES = """
+SELECT analysis_id, status, cutoff, delta, fold, count(motif) AS motifs
+FROM analysis LEFT JOIN motif USING (analysis_id)
+WHERE model_id = $model GROUP BY ALL ORDER BY analysis_id, fold
 """
 
 
@@ -40,50 +50,82 @@ def init(bank: BankFile) -> None:
 
 @app.command()
 def deposit(
-    model: Model,
+    model: Annotated[Path, typer.Argument(help=".xyz, .extxyz, .cif, LAMMPS data or .mat.")],
     bank: BankFile,
     species: Species = None,
     kind: Annotated[str, typer.Option(help="experiment, md_snapshot or synthetic.")] = "experiment",
+    sample: Annotated[str | None, typer.Option(help="Name; that of the file unless given.")] = None,
+    temperature: Temperature = None,
+    r1_mean: Annotated[float | None, typer.Option("--r1", help="R factor of the model.")] = None,
+    optimization_type: Annotated[
+        str | None, typer.Option("--optimization", help="Of OPTIMADE: experimental, local, ...")
+    ] = None,
+    doi: Doi = None,
+    licence: Licence = None,
+    corrects: Annotated[
+        str | None, typer.Option(help="Id of the entry that this is the next version of.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Store a model; the same model twice is recognised."""
+    """Store a model; the same model twice is recognised, a correction is a new version."""
     atoms = read_model(model, species)
+    details = mdb.Details(
+        temperature=temperature,
+        r1_mean=r1_mean,
+        optimization_type=optimization_type,
+        doi=doi,
+        licence=licence,
+    )
     with mdb.Bank(bank) as opened:
         source = [mdb.Provenance.of("model", model)]
-        stored = mdb.deposit(opened, atoms, kind=kind, provenance=source)
+        stored = mdb.deposit(
+            opened,
+            atoms,
+            kind=kind,
+            sample=sample,
+            provenance=source,
+            details=details,
+            corrects=corrects,
+        )
     report(as_json, "aet mdb deposit", {"model": stored.id, "new": stored.new})
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help="A SELECT.")], bank: BankFile, as_json: Json = False
-) -> None:
-    """Answer SQL; it cannot write, attach or read files."""
-    _print(_ask(bank, sql), as_json)
 
 
 @app.command("list")
 def list_models(bank: BankFile, as_json: Json = False) -> None:
-    """The models of a bank."""
-    _print(_ask(bank, LIST), as_json)
+    """The models of a bank, the newest version of each."""
+    with mdb.Bank(bank, read_only=True) as opened:
+        _print(opened.sql(LIST), as_json)
 
 
 @app.command()
-def show(
-    model: Annotated[str, typer.Argument(help="Model id, such as TaXX00001.")],
+def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
+    """What is known of a model, and its analyses with their motifs."""
+    with mdb.Bank(bank, read_only=True) as opened:
+        facts = opened.sql(FACTS, {"model": model}).to_pylist()
+        if not facts:
+            expected = "an id that `aet mdb list` shows"
+            raise InputError(f"model of bank {bank}", repr(model), expected)
+        analyses = opened.sql(ANALYSES, {"model": model})
+    known = {name: value for name, value in facts[0].items() if value is not None}
+    if as_json:
+        print_json(known | {"analyses": analyses.to_pylist()})
+        return
+    print_rows(("", ""), list(known.items()), f"aet mdb show {model}")
+    if analyses.num_rows:
+        _print(analyses, as_json)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     bank: BankFile,
     as_json: Json = False,
 ) -> None:
-    """The motifs of a model, by analysis."""
-    # The bank takes no parameters beside SQL, so the id is checked before it goes in.
-    if not model.isalnum() or not _ask(bank, KNOWN.format(model)).num_rows:
-        raise InputError(f"model of bank {bank}", repr(model), "an id that `aet mdb list` shows")
-    _print(_ask(bank, SHOW.format(model)), as_json)
-
-
-def _ask(bank: Path, sql: str) -> pa.Table:
+    """Write every table as Parquet, partitioned by model and analysis."""
     with mdb.Bank(bank, read_only=True) as opened:
-        return opened.query(sql)
+        made = export_bank(opened, folder, show_progress=not as_json)
+        facts = {"folder": str(made), "bank_hash": bank_hash(opened)}
+    report(as_json, "aet mdb export", facts)
 
 
 def _print(result: pa.Table, as_json: bool) -> None:
@@ -92,3 +134,9 @@ def _print(result: pa.Table, as_json: bool) -> None:
         print_json(rows)
     else:
         print_rows(result.column_names, [list(row.values()) for row in rows])
+
+
+app.command()(query)
+app.command()(queries)
+app.command()(check)
+app.command("import")(import_command)

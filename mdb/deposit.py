@@ -1,89 +1,39 @@
-"""Depositing a model with its analysis: in one transaction, once."""
+"""Depositing a model with its analysis: in one transaction, once; a correction is a new version."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from ase.data import chemical_symbols
-from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel, TiltSeries
+from aet_port.data import AtomicModel
 from aet_port.errors import InputError
-from aet_port.io.files import sha256
 from aet_port.structure import StructureResult
-from mdb.bank import Bank, utc_now
-from mdb.ids import canonical_json, digest, model_hash, next_id, prefix
-from mdb.mro_tables import mro_tables
-from mdb.network_tables import network_tables
-from mdb.order_tables import measure_table, order_tables
-from mdb.packing_tables import packing_tables
-
-KINDS = ("experiment", "md_snapshot", "synthetic")
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """A file that a model was made from: its role, its name, the SHA-256 of its bytes."""
-
-    role: str
-    file_name: str
-    sha256: str
-
-    @classmethod
-    def of(cls, role: str, path: str | Path) -> Provenance:
-        """Provenance of a file on disk."""
-        return cls(role, Path(path).name, sha256(path))
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """How the volume that a model was traced in was made.
-
-    Parameters
-    ----------
-    algorithm
-        Such as ``"RESIRE"``.
-    parameters
-        Anything with a JSON form.
-    r_mean
-        R factor, mean over projections.
-    tilt_series
-        The projections; only their number, geometry and name are stored.
-    """
-
-    algorithm: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    r_mean: float | None = None
-    tilt_series: TiltSeries | None = None
-
-
-@dataclass(frozen=True)
-class Deposit:
-    """What a deposit came to.
-
-    Attributes
-    ----------
-    id
-        Model id, such as ``TaXX00001``.
-    new
-        False if the same model was there already; then nothing of it was stored again.
-    analysis
-        Number of the analysis, if one was given.
-    new_analysis
-        False if the same analysis was there already, or none was given.
-    """
-
-    id: str
-    new: bool
-    analysis: int | None = None
-    new_analysis: bool = False
+from mdb.analysis_tables import analysis_hash, analysis_tables, check_belongs
+from mdb.bank import Bank
+from mdb.entries import next_number, one, read_entry, write_entry, write_model
+from mdb.hashing import canonical_json, digest, model_hash, table_digest
+from mdb.ids import prefix
+from mdb.model_tables import (
+    array_tables,
+    atom_columns,
+    atom_table,
+    detail_tables,
+    further_arrays,
+    origin_tables,
+    remarks,
+    row,
+    short,
+)
+from mdb.records import KINDS, Deposit, Details, Edit, Provenance, Reconstruction, Snapshot
+from mdb.schema import utc_now
+from mdb.versions import new_entry, next_version, stored_model
 
 
 def deposit(
@@ -94,260 +44,252 @@ def deposit(
     sample: str | None = None,
     reconstruction: Reconstruction | None = None,
     analysis: StructureResult | None = None,
+    started: datetime | None = None,
+    finished: datetime | None = None,
     provenance: Sequence[Provenance] = (),
-    r1_mean: float | None = None,
+    details: Details | None = None,
+    edits: Sequence[Edit] = (),
+    snapshot: Snapshot | None = None,
+    corrects: str | None = None,
 ) -> Deposit:
     """Store a model, and its analysis if given, whole or not at all.
 
-    The same model (kind, species, positions, cell, periodicity, types) is recognised by its content
-    hash and keeps its first names, reconstruction and provenance; a further analysis of it is
-    added beside those it has. Nothing is updated in place.
+    The same model (kind, cell, periodicity, and all that is stored per atom) is recognised by its
+    content hash and keeps its first names, reconstruction and provenance; a further analysis of it
+    is added beside those it has. Nothing is updated in place: to change what is known of a model,
+    or its atoms, deposit it once more as the next version of its entry (``corrects``).
 
     Parameters
     ----------
     model
-        Its atoms may carry an integer array ``type``; other per-atom arrays are not stored.
+        Arrays ``type`` (integer), ``confidence``, ``b_factor`` (angstrom^2) and ``flag`` (text) of
+        its atoms have columns of their own; all others are stored beside them.
     kind
         ``"experiment"``, ``"md_snapshot"`` or ``"synthetic"``.
     sample
         Name of the sample, the model's name unless given.
-    r1_mean
-        R factor of the refined model.
+    started, finished
+        When the analysis was computed, UTC.
+    edits
+        Manual changes of atoms that led to this model, in order.
+    snapshot
+        Where in a run that is in the bank the model was taken.
+    corrects
+        Id of any version of the entry that this is the next version of.
 
     Raises
     ------
     InputError
-        For another kind, NaN, dummy species, an analysis that belongs to other atoms, or parameters
-        without a JSON form.
+        For another kind, NaN, dummy species, arrays that can't be stored, an analysis of other
+        atoms, parameters without a JSON form; for a model that is in the bank with other details,
+        or that corrects none.
     BankError
         If the bank cannot be written.
     """
     if kind not in KINDS:
         raise InputError("kind", f"{kind!r}", f"one of {', '.join(KINDS)}")
-    letters = prefix(chemical_symbols[number] for number in np.unique(model.atoms.numbers))
-    if not np.isfinite(model.positions).all():
-        raise InputError(
-            f"{model.name}: positions", "NaN or infinite values", "finite numbers only"
-        )
-    types = _types(model)
-    content = model_hash(model, kind, types)
+    if snapshot is not None and kind != "md_snapshot":
+        raise InputError("kind", f"{kind!r} of a snapshot", "'md_snapshot'")
+    details = details or Details()
+    letters = prefix(_symbol(number) for number in np.unique(model.atoms.numbers))
+    places = {"cell": model.atoms.cell.array, "origin": model.atoms.get_celldisp()}
+    for what, values in {"positions": model.positions, **places}.items():
+        if not np.isfinite(values).all():
+            found = "NaN or infinite values"
+            raise InputError(f"{model.name}: {what}", found, "finite numbers only")
     if analysis is not None:
-        _belongs(analysis, model)
+        check_belongs(analysis, model)
+    columns, arrays = atom_columns(model), further_arrays(model)
+    try:
+        content = model_hash(model, kind, {**columns, **arrays})
+        tables = {
+            "sample": row({"name": short("sample", sample or model.name)}),
+            "model": row(_head(model, kind, content, details)),
+            "atom": atom_table(model, columns),
+            **array_tables(arrays),
+            **origin_tables(reconstruction),
+            **detail_tables(details, provenance, edits),
+        }
+    except UnicodeEncodeError as error:
+        found = f"a text that UTF-8 can't write ({error.object[:80]!r})"
+        raise InputError(f"model {model.name!r}"[:100], found, "letters only") from error
     with bank.transaction() as connection:
-        known = _one(connection, "SELECT model_id FROM model WHERE content_hash = ?", content)
-        if known is None:
-            last = _one(
-                connection,
-                "SELECT max(model_id) FROM model WHERE starts_with(model_id, ?)",
-                letters,
-            )
-            model_id = next_id(letters, last)
-            sample_id = _sample(connection, sample or model.name)
-            reconstruction_id = _reconstruction(connection, reconstruction, sample_id)
-            connection.execute(
-                "INSERT INTO model VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    model_id,
-                    sample_id,
-                    reconstruction_id,
-                    kind,
-                    model.name,
-                    content,
-                    len(model),
-                    np.asarray(model.atoms.cell).ravel().tolist(),
-                    model.atoms.pbc.tolist(),
-                    r1_mean,
-                    _code_version(),
-                    utc_now(),
-                ],
-            )
-            _insert(connection, "atom", {"model_id": model_id}, _atom_table(model, types))
-            for entry in provenance:
-                connection.execute(
-                    "INSERT INTO provenance VALUES (?, ?, ?, ?)",
-                    [model_id, entry.role, entry.file_name, entry.sha256],
-                )
+        if snapshot is not None:
+            tables["md_snapshot"] = _snapshot(connection, snapshot)
+        known = stored_model(connection, content) if corrects is None else None
+        if known is not None:
+            model_id, number = known
+            _agrees(connection, model_id, details, tables)
         else:
-            model_id = str(known)
-        number, added = None, False
+            if corrects is None:
+                model_id = entry = new_entry(connection, letters)
+                number = 1
+            else:
+                model_id, entry, number = next_version(connection, corrects, content)
+            (head,) = tables["model"].to_pylist()
+            tables["model"] = row({**head, "version": number, "deposited": utc_now()})
+            run = None if snapshot is None else snapshot.run
+            write_model(connection, model_id, entry, tables, run)
+        key, added = None, False
         if analysis is not None:
-            number, added = _analysis(connection, model_id, content, analysis)
-    return Deposit(model_id, known is None, number, added)
+            own = content if number == 1 else digest([content.encode(), b"%d" % number])
+            key, added = _analysis(connection, model_id, own, analysis, started, finished)
+    return Deposit(model_id, known is None, key, added)
 
 
-def _code_version() -> str:
+def deposit_failure(
+    bank: Bank,
+    model_id: str,
+    parameters: Mapping[str, Any],
+    reason: str,
+    *,
+    status: str = "failed",
+    started: datetime | None = None,
+    finished: datetime | None = None,
+) -> int:
+    """Store that an analysis of a model failed or was not attempted; its number.
+
+    The same failure twice is stored once.
+
+    Parameters
+    ----------
+    status
+        ``"failed"`` or ``"not attempted"``.
+    reason
+        Why.
+
+    Raises
+    ------
+    InputError
+        For a model that is not in the bank, or another status.
+    """
+    if status not in ("failed", "not attempted"):
+        raise InputError("status", repr(status), "'failed' or 'not attempted'")
+    text = canonical_json(parameters)
+    with bank.transaction() as connection:
+        content = one(connection, "SELECT content_hash FROM model WHERE model_id = ?", model_id)
+        if content is None:
+            raise InputError("model", repr(model_id), f"a model of bank {bank.path}")
+        own = digest([str(part).encode() for part in (content, model_id, text, status, reason)])
+        return _write_analysis(
+            connection,
+            model_id,
+            {
+                "content_hash": own,
+                "parameters": text,
+                "status": status,
+                "reason": short("reason", reason),
+                "inputs": canonical_json({"model": content}),
+                "started": started,
+                "finished": finished,
+            },
+            {},
+        )[0]
+
+
+def _symbol(number: int) -> str:
+    if not 0 <= number < len(chemical_symbols):
+        raise InputError("species", f"atomic number {number}", "1 to 118")
+    return chemical_symbols[number]
+
+
+def code_version() -> str:
+    """Version of aet-port that is running."""
     try:
         return version("aet-port")
     except PackageNotFoundError:  # run from a checkout that was not installed
         return "not installed"
 
 
-def _one(connection: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> Any:
-    """First column of the first row, or None."""
-    # All rows are fetched, because a result left unfinished blocks the connection.
-    rows = connection.execute(sql, list(values)).fetchall()
-    return rows[0][0] if rows else None
+def _head(model: AtomicModel, kind: str, content: str, details: Details) -> dict[str, Any]:
+    """The model's own row, but for its version and time."""
+    origin = np.asarray(model.atoms.get_celldisp(), dtype=np.float64).ravel()
+    return {
+        "kind": kind,
+        "name": short("model name", model.name),
+        "content_hash": content,
+        "n_atoms": len(model),
+        "cell": np.asarray(model.atoms.cell).ravel().tolist(),
+        "pbc": model.atoms.pbc.tolist(),
+        "origin": origin.tolist() if origin.any() else None,
+        "info": remarks(model, details),
+        "code_version": code_version(),
+        **details.facts(),
+    }
 
 
-def _next(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """Number after the highest in the key of ``table``."""
-    return int(_one(connection, f"SELECT coalesce(max({table}_id), 0) + 1 FROM {table}"))
+def _agrees(
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    details: Details,
+    tables: Mapping[str, pa.Table],
+) -> None:
+    """Refuse details that differ from those stored: they would be lost."""
+    stored = read_entry(connection, "model", model_id)
+    (facts,) = stored["model"].to_pylist()
+    advice = f"deposit it with corrects={model_id!r} for a new version"
+    for name, value in details.facts().items():
+        if facts[name] != value:
+            raise InputError(name, f"{value!r}, {model_id} is stored with {facts[name]!r}", advice)
+    for name in ("species_fit", "atom_edit", "md_snapshot"):
+        given = tables.get(name)
+        if given is not None and table_digest({name: given}) != table_digest({name: stored[name]}):
+            raise InputError(name, f"other rows than {model_id} is stored with", advice)
 
 
-def _sample(connection: duckdb.DuckDBPyConnection, name: str) -> int:
-    known = _one(connection, "SELECT sample_id FROM sample WHERE name = ?", name)
-    if known is not None:
-        return int(known)
-    number = _next(connection, "sample")
-    connection.execute("INSERT INTO sample VALUES (?, ?)", [number, name])
-    return number
-
-
-def _reconstruction(
-    connection: duckdb.DuckDBPyConnection, given: Reconstruction | None, sample_id: int
-) -> int | None:
-    if given is None:
-        return None
-    series_id = None
-    series = given.tilt_series
-    if series is not None:
-        series_id = _next(connection, "tilt_series")
-        tilts = series.angles[:, 1]
-        connection.execute(
-            "INSERT INTO tilt_series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                series_id,
-                sample_id,
-                series.name,
-                len(series),
-                series.pixel_size,
-                *series.detector,
-                float(tilts.min()),
-                float(tilts.max()),
-            ],
-        )
-    number = _next(connection, "reconstruction")
-    connection.execute(
-        "INSERT INTO reconstruction VALUES (?, ?, ?, ?, ?)",
-        [number, series_id, given.algorithm, canonical_json(given.parameters), given.r_mean],
-    )
-    return number
-
-
-def _types(model: AtomicModel) -> NDArray[np.int16] | None:
-    """Array ``type`` of the atoms, if they have one."""
-    given = model.atoms.arrays.get("type")
-    if given is None:
-        return None
-    types = np.asarray(given)
-    if types.shape != (len(model),) or not np.array_equal(types, types.astype(np.int16)):
-        raise InputError(
-            f"{model.name}: type",
-            f"{types.dtype} of shape {types.shape}",
-            "a small integer per atom",
-        )
-    return types.astype(np.int16)
-
-
-def _belongs(analysis: StructureResult, model: AtomicModel) -> None:
-    """Refuse an analysis whose tetrahedra are not at the model's atoms."""
-    found = analysis.tetrahedra
-    highest = int(found.vertices.max(initial=-1))
-    if highest >= len(model):
-        raise InputError("analysis", f"atom {highest} of a model of {len(model)}", "its own model")
-    # Corners of a periodic box are wrapped: there only the distances between them compare.
-    if not model.atoms.pbc.any() and not np.array_equal(
-        model.positions[found.vertices], found.corners
-    ):
-        raise InputError("analysis", "tetrahedra at other positions", "an analysis of this model")
-    if analysis.order is not None and len(analysis.order.groups) != len(model):
-        raise InputError(
-            "analysis", f"the order of {len(analysis.order.groups)} atoms", f"of all {len(model)}"
-        )
-
-
-def _atom_table(model: AtomicModel, types: NDArray[np.int16] | None) -> pa.Table:
-    n = len(model)
-    numbers, kinds = np.unique(model.atoms.numbers, return_inverse=True)
-    x, y, z = (np.ascontiguousarray(column) for column in model.positions.T)
-    return pa.table(
+def _snapshot(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> pa.Table:
+    run = one(connection, "SELECT content_hash FROM md_run WHERE md_run_id = ?", snapshot.run)
+    if run is None:
+        raise InputError("snapshot: run", repr(snapshot.run), "the number of a run in the bank")
+    return row(
         {
-            "atom": np.arange(n, dtype=np.int32),
-            "species": pa.DictionaryArray.from_arrays(
-                pa.array(kinds.astype(np.int8)), [chemical_symbols[number] for number in numbers]
-            ),
-            "x": x,
-            "y": y,
-            "z": z,
-            "type": pa.nulls(n, pa.int16()) if types is None else pa.array(types),
+            "step": snapshot.step,
+            "time": snapshot.time,
+            "temperature": float(snapshot.temperature),
+            "run": run,
         }
     )
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection, table: str, key: dict[str, Any], rows: pa.Table
-) -> None:
-    """Append Arrow rows to a table, the key of their model or analysis before each."""
-    ((name, value),) = key.items()
-    columns = ", ".join(f'"{column}"' for column in rows.column_names)
-    connection.register("incoming", rows)
-    try:
-        connection.execute(
-            f"INSERT INTO {table} ({name}, {columns}) SELECT ?, {columns} FROM incoming", [value]
-        )
-    finally:
-        connection.unregister("incoming")
-
-
 def _analysis(
-    connection: duckdb.DuckDBPyConnection, model_id: str, content: str, found: StructureResult
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    content: str,
+    found: StructureResult,
+    started: datetime | None,
+    finished: datetime | None,
 ) -> tuple[int, bool]:
     """Number of the analysis, and whether it was stored now."""
-    parameters = canonical_json(found.parameters)
-    # Whole numbers only: reals may differ in the last digit between machines.
-    results: list[NDArray[Any]] = [
-        found.tetrahedra.vertices,
-        found.motifs.tetrahedra,
-        *(networks.label for networks in found.networks.values()),
-        found.pdf.counts,
-    ]
-    if found.order is not None:
-        results += [found.order.voronoi.indices, found.order.nuclei.label, found.order.surface]
-    if found.solutes is not None:
-        results += [found.solutes.centres, found.solutes.found.label()]
-    own = digest([content.encode(), parameters.encode(), *results])
-    known = _one(connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", own)
+    head = {
+        "content_hash": analysis_hash(found, content),
+        "parameters": canonical_json(found.parameters),
+        "cutoff": found.cutoff,
+        "delta": found.delta,
+        "inputs": canonical_json({"model": content}),
+        "started": started,
+        "finished": finished,
+        "status": "passed",
+        "n_tetrahedra": len(found.tetrahedra),
+        "n_face_pairs": len(found.face_pairs),
+        "n_motifs": len(found.motifs),
+    }
+    return _write_analysis(connection, model_id, head, found)
+
+
+def _write_analysis(
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    head: dict[str, Any],
+    found: StructureResult | Mapping[str, pa.Table],
+) -> tuple[int, bool]:
+    known = one(
+        connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", head["content_hash"]
+    )
     if known is not None:
         return int(known), False
-    number = _next(connection, "analysis")
-    connection.execute(
-        "INSERT INTO analysis VALUES (?, ?, ?, ?, ?, ?, ?, 'passed', ?, ?, ?, ?)",
-        [
-            number,
-            model_id,
-            own,
-            parameters,
-            found.cutoff,
-            found.delta,
-            _code_version(),
-            len(found.tetrahedra),
-            len(found.face_pairs),
-            len(found.motifs),
-            utc_now(),
-        ],
-    )
-    tables = network_tables(found)
-    measures: dict[str, tuple[float, str]] = {}
-    if found.order is not None:
-        tables |= order_tables(found.order)
-        measures |= found.order.measures()
-    if found.packing is not None:
-        tables |= packing_tables(found.packing)
-        measures |= found.packing.measures()
-    if found.solutes is not None:
-        tables |= mro_tables(found.solutes)
-    if measures:
-        tables["measure"] = measure_table(measures)
-    for name, rows in tables.items():
-        _insert(connection, name, {"analysis_id": number}, rows)
+    number = next_number(connection, "analysis")
+    tables = dict(analysis_tables(found) if isinstance(found, StructureResult) else found)
+    tables["analysis"] = row({**head, "code_version": code_version(), "deposited": utc_now()})
+    heads = {"analysis": {"analysis_id": number, "model_id": model_id}}
+    write_entry(connection, "analysis", number, tables, heads)
     return number, True

@@ -12,7 +12,10 @@ from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder
 def packing_tables(packing: PolytetrahedralOrder) -> dict[str, pa.Table]:
     """Rows of every table of polytetrahedral order, without the number of their analysis."""
     shape, joints, curve = packing.geometry, packing.sharing, packing.curve
-    first, second = joints.motif[joints.edge_pairs].reshape(-1, 2).astype(np.int32).T
+    pairs = np.concatenate([joints.vertex_pairs, joints.edge_pairs])
+    first, second = joints.motif[pairs].reshape(-1, 2).astype(np.int32).T
+    at_vertex, at_edge = len(joints.vertex_pairs), len(joints.edge_pairs)
+    dihedral = np.concatenate([np.zeros(at_vertex), joints.dihedral])
     share = curve.populations.ravel()
     tables = {
         "bipyramid": {
@@ -23,10 +26,14 @@ def packing_tables(packing: PolytetrahedralOrder) -> dict[str, pa.Table]:
             "theta": shape.theta,
             "amorphous": packing.amorphous[shape.motif],
         },
-        "shared_edge": {
+        "motif_contact": {
             "motif_1": np.ascontiguousarray(first),
             "motif_2": np.ascontiguousarray(second),
-            "dihedral": joints.dihedral,
+            "contact": pa.DictionaryArray.from_arrays(
+                np.repeat(np.array([0, 1], dtype=np.int8), [at_vertex, at_edge]),
+                ["vertex", "edge"],
+            ),
+            "dihedral": pa.array(dihedral, mask=np.arange(len(pairs)) < at_vertex),
         },
         "partial_icosahedron": {
             "atom": packing.filling.atom.astype(np.int32),

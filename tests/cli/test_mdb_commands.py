@@ -77,6 +77,7 @@ def test_a_bank_in_use(bank: Path, refused: Refused, monkeypatch: object) -> Non
         raise duckdb.IOException("Could not set lock on file: held in python (PID 17)")
 
     monkeypatch.setattr(duckdb, "connect", locked)
+    monkeypatch.setattr("mdb.bank.WAIT", 0.1)
     refused("mdb", "list", "--bank", bank, parts=(bank, "in use by process 17", "wait"))
 
 

@@ -202,7 +202,7 @@ def test_analyze_into_a_bank(sample: Sample, asked: Callable[..., Any]) -> None:
     assert listed["model_id"] == stored["model"] == "TaXX00001"
     assert (listed["kind"], listed["n_atoms"], listed["analyses"]) == ("synthetic", 200, 2)
     shown = asked("mdb", "show", "TaXX00001", "--bank", bank)
-    by_fold = {row["fold"]: row["motifs"] for row in shown if row["delta"] == 0.255}
+    by_fold = {row["fold"]: row["motifs"] for row in shown["analyses"] if row["delta"] == 0.255}
     assert by_fold == {int(k): n for k, n in wide["motifs"].items() if n}
     (counted,) = asked("mdb", "query", "SELECT count(*) AS atoms FROM atom", "--bank", bank)
     assert counted == {"atoms": 200}
@@ -216,7 +216,19 @@ def test_bank_commands(sample: Sample, aet: Aet, asked: Callable[..., Any]) -> N
     assert asked("mdb", "deposit", truth, *options) == {"model": "TaXX00001", "new": True}
     assert asked("mdb", "deposit", truth, *options) == {"model": "TaXX00001", "new": False}
     assert len(asked("mdb", "list", "--bank", bank)) == 1
-    assert asked("mdb", "show", "TaXX00001", "--bank", bank) == []
+    shown = asked("mdb", "show", "TaXX00001", "--bank", bank)
+    assert (shown["kind"], shown["n_atoms"], shown["analyses"]) == ("synthetic", 200, [])
+    assert shown["made_from"] == ["model truth.xyz"]
+    corrected = asked("mdb", "deposit", truth, *options, "--corrects", "TaXX00001", "--doi", "10.1")
+    assert corrected == {"model": "TaXX00001v2", "new": True}
+    assert [row["model_id"] for row in asked("mdb", "list", "--bank", bank)] == ["TaXX00001v2"]
+    exported = asked("mdb", "export", sample.folder / "parquet", "--bank", bank)
+    again = asked("mdb", "import", sample.folder / "parquet", "--bank", sample.folder / "b.duckdb")
+    assert again["models"] == {"TaXX00001": "TaXX00001", "TaXX00001v2": "TaXX00001v2"}
+    repeated = asked("mdb", "export", sample.folder / "more", "--bank", sample.folder / "b.duckdb")
+    assert exported["bank_hash"] == repeated["bank_hash"]
+    checked = asked("mdb", "check", "--bank", sample.folder / "b.duckdb")
+    assert (checked["failed"], checked["passed"] > 50) == (0, True)
     matlab.write_positions(sample.folder / "truth.mat", sample.model.positions)
     options = ("--species", "Pd", "--bank", bank)
     assert asked("mdb", "deposit", sample.folder / "truth.mat", *options)["model"] == "PdXX00001"

@@ -1,14 +1,20 @@
-"""Models to deposit, and what a whole bank looks like."""
+"""Models to deposit, and a bank with something in every table."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ase
 import numpy as np
+import pyarrow as pa
 
-from aet_port.data import AtomicModel
+import mdb
+from aet_port.data import AtomicModel, TiltSeries
 from aet_port.structure import StructureResult, analyze
+from aet_port.validation.report import Row
 from mdb import Bank
-from tests.structure.samples import close_packed
+from mdb.check import check, failed
+from tests.structure.samples import close_packed, shaken_box
 
 
 def particle(seed: int = 0, radius: float = 6.0) -> tuple[AtomicModel, StructureResult]:
@@ -24,62 +30,95 @@ def alloy(symbols: str, scale: float = 3.0) -> AtomicModel:
     return AtomicModel(atoms, name=symbols)
 
 
-BROKEN = {
-    "a model without all its atoms": """
-        SELECT model_id FROM model LEFT JOIN atom USING (model_id)
-        GROUP BY model_id, n_atoms HAVING count(atom) <> n_atoms""",
-    "an analysis without all its tetrahedra": """
-        SELECT analysis_id FROM analysis LEFT JOIN tetrahedron USING (analysis_id)
-        GROUP BY analysis_id, n_tetrahedra HAVING count(tetrahedron) <> n_tetrahedra""",
-    "an analysis without all its motifs": """
-        SELECT analysis_id FROM analysis LEFT JOIN motif USING (analysis_id)
-        GROUP BY analysis_id, n_motifs HAVING count(motif) <> n_motifs""",
-    "a motif without all its tetrahedra": """
-        SELECT analysis_id, motif FROM motif LEFT JOIN motif_tetrahedron USING (analysis_id, motif)
-        GROUP BY analysis_id, motif, fold HAVING count(place) <> fold""",
-    "a network without all its motifs": """
-        SELECT analysis_id, network FROM network
-        LEFT JOIN network_member USING (analysis_id, network)
-        GROUP BY analysis_id, network, size HAVING count(motif) <> size""",
-    "an analysis without pair distribution": """
-        SELECT analysis_id FROM analysis ANTI JOIN pdf USING (analysis_id)""",
-    "an order without all atoms": """
-        SELECT analysis_id FROM analysis JOIN model USING (model_id)
-        LEFT JOIN atom_order USING (analysis_id) GROUP BY analysis_id, n_atoms
-        HAVING count(atom) NOT IN (0, n_atoms)""",
-    "a Voronoi tessellation without all atoms": """
-        SELECT analysis_id FROM analysis JOIN model USING (model_id)
-        LEFT JOIN voronoi USING (analysis_id) GROUP BY analysis_id, n_atoms
-        HAVING count(atom) NOT IN (0, n_atoms)""",
-    "an order without the rest of it": """
-        SELECT analysis_id FROM (SELECT DISTINCT analysis_id FROM atom_order)
-        WHERE analysis_id NOT IN (SELECT analysis_id FROM voronoi)
-        OR analysis_id NOT IN (SELECT analysis_id FROM partial_pdf)
-        OR analysis_id NOT IN (SELECT analysis_id FROM bond_angle)
-        OR analysis_id NOT IN (SELECT analysis_id FROM measure)""",
-    "a packing without its bipyramids": """
-        SELECT analysis_id FROM (SELECT DISTINCT analysis_id FROM packing) AS packing
-        WHERE (SELECT count(*) FROM motif
-               WHERE motif.analysis_id = packing.analysis_id AND fold = 5)
-           <> (SELECT count(*) FROM bipyramid WHERE bipyramid.analysis_id = packing.analysis_id)""",
-    "a network of solutes without all its centres": """
-        SELECT analysis_id, mro FROM mro LEFT JOIN mro_member USING (analysis_id, mro)
-        GROUP BY analysis_id, mro, size HAVING count(atom) <> size""",
-    "centres of no network": "SELECT * FROM mro_member ANTI JOIN mro USING (analysis_id, mro)",
-    "bipyramids of no analysis": "SELECT * FROM bipyramid ANTI JOIN analysis USING (analysis_id)",
-    "an order of no analysis": "SELECT * FROM atom_order ANTI JOIN analysis USING (analysis_id)",
-    "measures of no analysis": "SELECT * FROM measure ANTI JOIN analysis USING (analysis_id)",
-    "atoms of no model": "SELECT * FROM atom ANTI JOIN model USING (model_id)",
-    "tetrahedra of no analysis": "SELECT * FROM tetrahedron ANTI JOIN analysis USING (analysis_id)",
-    "motifs of no analysis": "SELECT * FROM motif ANTI JOIN analysis USING (analysis_id)",
-    "members of no network": """
-        SELECT * FROM network_member ANTI JOIN network USING (analysis_id, network)""",
-    "pair distributions of no analysis": "SELECT * FROM pdf ANTI JOIN analysis USING (analysis_id)",
-}
+def shifted(
+    model: AtomicModel, analysis: StructureResult, by: float
+) -> tuple[AtomicModel, StructureResult]:
+    """The model moved along x, another model to the bank, and its analysis."""
+    atoms = model.atoms.copy()
+    atoms.positions[:, 0] += by
+    corners = atoms.positions[analysis.tetrahedra.vertices]
+    tetrahedra = replace(analysis.tetrahedra, corners=corners)
+    return AtomicModel(atoms, name=model.name), replace(analysis, tetrahedra=tetrahedra)
 
 
-def assert_whole(bank: Bank) -> None:
+def deposit_everything(bank: Bank) -> None:
+    """Rows in every table.
+
+    TaXX00001 is a snapshot with analysis 1; CuTa00001 has everything that a model can have,
+    analysis 2 with solutes and analysis 3, which failed; CuTa00001v2 corrects it; FeXX00001 has
+    nothing but its atoms.
+    """
+    thermo = pa.table({"step": [0, 10], "time": [0.0, 0.02], "temperature": [300.0, 290.0]})
+    run = mdb.MdRun("quench", "Ta melt", "LAMMPS 1", "EAM", {"ensemble": "npt"}, 256, thermo)
+    number = mdb.deposit_run(bank, replace(run, cooling_rate=1e13, time_step=2.0))
+    box = shaken_box(1, repeat=3)
+    mdb.deposit(
+        bank,
+        AtomicModel(box, name="box"),
+        kind="md_snapshot",
+        analysis=analyze(box, cutoff=4.0),
+        snapshot=mdb.Snapshot(number, 10, 300.0, 0.02),
+    )
+    rng = np.random.default_rng(0)
+    atoms = close_packed(0, radius=10)
+    atoms.numbers[rng.random(len(atoms)) < 0.25] = 29
+    found = analyze(atoms, cutoff=4.0, solute="Cu")
+    n = len(atoms)
+    atoms.set_array("type", np.arange(n) % 2 + 1)
+    atoms.set_array("confidence", rng.uniform(0.5, 1, n))
+    atoms.set_array("b_factor", rng.uniform(0, 1, n))
+    atoms.set_array("flag", np.array(["", "by hand"])[np.arange(n) % 2])
+    atoms.set_array("momenta", rng.normal(size=(n, 3)))
+    atoms.set_array("label", np.array([f"a{k}" for k in range(n)]))
+    model = AtomicModel(atoms, name="alloy")
+    series = TiltSeries(rng.uniform(1, 2, (3, 8, 6)), np.array([-60.0, 0, 55]), 0.36, name="tilts")
+    details = mdb.Details(
+        temperature=300.0,
+        r1_mean=0.1,
+        r1_global=0.09,
+        optimization_type="experimental",
+        licence="CC0",
+        doi="10.1/1",
+        species=[mdb.SpeciesFit("Ta", 1, 1.0, 4.0), mdb.SpeciesFit("Cu", 2, 0.8, 3.0)],
+        info={"microscope": "one"},
+    )
+    origin = mdb.Reconstruction(
+        "RESIRE",
+        {"iterations": 200},
+        0.11,
+        series,
+        r_global=0.12,
+        r_factors=np.array([0.1, 0.11, 0.12]),
+        shifts=rng.normal(size=(3, 2)),
+        scales=np.ones(3),
+    )
+    edits = [
+        mdb.Edit("add", None, "Ta", (1.0, 2.0, 3.0), "a hole", "somebody"),
+        mdb.Edit("remove", 7, "Cu"),
+    ]
+    source = [mdb.Provenance("projections", "projections.mat", "0" * 64)]
+    first = mdb.deposit(
+        bank,
+        model,
+        reconstruction=origin,
+        analysis=found,
+        provenance=source,
+        details=details,
+        edits=edits,
+    )
+    mdb.deposit_failure(bank, first.id, {"cutoff": 1.0}, "no tetrahedra")
+    mdb.deposit(bank, model, details=replace(details, doi="10.1/2"), corrects=first.id)
+    mdb.deposit(bank, alloy("Fe5"))
+    facts = ("ta.theta", "Ta film", "tilt", "degree")
+    mdb.deposit_validation(
+        bank,
+        [
+            Row(*facts, (3.0, 4.0), (3.1, 4.2), 0.2, 0.3, "reproduced", "reference quirks", "why"),
+            Row("ta.atoms", *facts[1:], (3.0,), (), None, None, "not attempted", "", "long"),
+        ],
+    )
+
+
+def assert_whole(bank: Bank, hashes: bool = False) -> None:
     """Every entry of the bank is there with all its rows, and no row without its entry."""
-    for what, sql in BROKEN.items():
-        rows = bank.query(sql).to_pylist()
-        assert not rows, f"{what}: {rows[:3]}"
+    assert failed(check(bank, hashes=hashes)) == []

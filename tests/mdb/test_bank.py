@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
-import mdb.bank
+import mdb.schema
 from mdb import Bank, BankError, deposit
-from mdb.bank import Migration, migrations
+from mdb.database import create, opened
+from mdb.hashing import model_hash
+from mdb.schema import Migration, migrations
 from tests.mdb.samples import alloy, particle
 
 
@@ -41,28 +44,33 @@ def test_a_new_bank_has_the_newest_schema_and_nothing_else_beside_it(tmp_path: P
     path = tmp_path / "deep" / "new.bank"
     with Bank(path) as bank:
         assert bank.version == migrations()[-1].version
-        assert bank.query("SELECT * FROM model").num_rows == 0
+        assert bank.sql("SELECT * FROM model").num_rows == 0
     assert [entry.name for entry in path.parent.iterdir()] == ["new.bank"]
 
 
 def test_every_table_and_column_is_explained(bank_path: Path) -> None:
     with Bank(bank_path, read_only=True) as bank:
-        tables = bank.query("SELECT table_name, comment FROM duckdb_tables()").to_pylist()
-        columns = bank.query(
+        tables = bank.sql("SELECT table_name, comment FROM duckdb_tables()").to_pylist()
+        columns = bank.sql(
             "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() "
-            "WHERE NOT internal"
+            "SEMI JOIN duckdb_tables() USING (table_oid) WHERE NOT internal"
         ).to_pylist()
     assert {t["table_name"] for t in tables} >= {
         *("sample", "tilt_series", "reconstruction", "model", "atom", "analysis", "tetrahedron"),
         *("motif", "motif_tetrahedron", "network", "network_member", "pdf", "provenance"),
         *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
-        *("bipyramid", "shared_edge", "partial_icosahedron", "packing"),
-        *("mro", "mro_member", "shared_atom"),
+        *("bipyramid", "motif_contact", "partial_icosahedron", "packing"),
+        *("mro", "mro_member", "shared_atom", "projection", "species_fit", "atom_array"),
+        *("atom_value", "atom_edit", "md_run", "md_thermo", "md_snapshot", "validation"),
+        *("validation_row", "checksum", "schema_version"),
     }
     assert not [t for t in tables if not t["comment"]]
     assert not [c for c in columns if not c["comment"]]
     # Real numbers have a unit, or are said to have none.
-    units = ("angstrom", "degree", "dimensionless", "gram per cubic", "in the unit beside it")
+    units = (
+        *("angstrom", "degree", "dimensionless", "gram per cubic", "in the unit beside it"),
+        *("kelvin", "picosecond", "femtosecond", "bar", "electronvolt"),
+    )
     bare = [
         c
         for c in columns
@@ -73,15 +81,15 @@ def test_every_table_and_column_is_explained(bank_path: Path) -> None:
 
 def test_a_query_is_an_arrow_table(bank_path: Path) -> None:
     with Bank(bank_path, read_only=True) as bank:
-        found = bank.query("SELECT model_id, n_atoms FROM model")
+        found = bank.sql("SELECT model_id, n_atoms FROM model")
         assert found.column_names == ["model_id", "n_atoms"]
         assert found["model_id"].to_pylist() == ["TaXX00001"]
         # Two queries one after the other, an unread one in between.
-        bank.query("FROM atom")
-        assert bank.query("DESCRIBE model").num_rows > 5
-        assert bank.query("EXPLAIN SELECT 1").num_rows == 1
+        bank.sql("FROM atom")
+        assert bank.sql("DESCRIBE model").num_rows > 5
+        assert bank.sql("EXPLAIN SELECT 1").num_rows == 1
     with Bank(bank_path) as bank, pytest.raises(BankError, match="only one SELECT"):
-        bank.query("EXPLAIN SELECT 1")
+        bank.sql("EXPLAIN SELECT 1")
 
 
 @pytest.mark.parametrize("read_only", [True, False])
@@ -135,12 +143,12 @@ def test_a_query_can_neither_write_nor_reach_files(
     secret, out = tmp_path / "secret.csv", tmp_path / "out"
     secret.write_text("a,b\n1,2\n")
     with Bank(bank_path, read_only=read_only) as bank:
-        before = bank.query("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
+        before = bank.sql("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
         with pytest.raises(BankError) as caught:
-            bank.query(sql.format(secret=secret, out=out, folder=tmp_path))
+            bank.sql(sql.format(secret=secret, out=out, folder=tmp_path))
         assert str(bank_path) in str(caught.value)
         assert "\n" not in str(caught.value)
-        after = bank.query("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
+        after = bank.sql("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
         assert after.equals(before)
     assert secret_table.num_rows == 1
     assert not out.exists()
@@ -189,13 +197,48 @@ def test_an_older_bank_is_brought_up_to_date(
     bank_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer = [*migrations(), Migration(len(migrations()) + 1, "more", "CREATE TABLE more (a INT)")]
-    monkeypatch.setattr(mdb.bank, "migrations", lambda: newer)
+    monkeypatch.setattr(mdb.schema, "migrations", lambda: newer)
     with pytest.raises(BankError, match="open it once for writing"), Bank(bank_path, True):
         pass
     with Bank(bank_path) as bank:
         assert bank.version == newer[-1].version
-        assert bank.query("FROM more").num_rows == 0
-        assert bank.query("FROM model").num_rows == 1
+        assert bank.sql("FROM more").num_rows == 0
+        assert bank.sql("FROM model").num_rows == 1
+
+
+def test_a_bank_of_the_fourth_schema_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "old.bank"
+    model = alloy("Fe5")
+    create(path, upto=4)
+    content = model_hash(model, "experiment", {})
+    values = ["FeXX00001", 1, "experiment", "Fe5", content, 5, [0.0] * 9, [False] * 3]
+    with opened(path) as connection:
+        connection.execute("INSERT INTO sample VALUES (1, 'iron')")
+        connection.execute(
+            "INSERT INTO model VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, 0.1, '0.1', '2026-01-01')",
+            values,
+        )
+        for k, (x, y, z) in enumerate(model.positions.tolist()):
+            row = ["FeXX00001", k, "Fe", x, y, z]
+            connection.execute("INSERT INTO atom VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+        connection.execute(
+            "INSERT INTO analysis VALUES "
+            "(1, 'FeXX00001', 'h', '{}', 4.0, 0.255, '0.1', 'passed', 0, 0, 0, '2026-01-01');"
+            "INSERT INTO provenance VALUES ('FeXX00001', 'model', 'fe.xyz', 'abc');"
+            "INSERT INTO shared_edge VALUES (1, 3, 4, 120.0)"
+        )
+    with Bank(path) as bank:
+        assert bank.version == migrations()[-1].version
+        (head,) = bank.sql("SELECT entry_id, version, r1_mean FROM current_model").to_pylist()
+        assert head == {"entry_id": "FeXX00001", "version": 1, "r1_mean": 0.1}
+        (contact,) = bank.sql("FROM motif_contact").to_pylist()
+        assert (contact["contact"], contact["dihedral"]) == ("edge", 120.0)
+        assert bank.sql("FROM provenance").to_pylist()[0]["file_name"] == "fe.xyz"
+        assert bank.sql("SELECT cutoff, status FROM analysis").to_pylist() == [
+            {"cutoff": 4.0, "status": "passed"}
+        ]
+        assert not deposit(bank, model).new
+        np.testing.assert_array_equal(bank.atoms("FeXX00001").positions, model.positions)
 
 
 def test_a_failing_migration_leaves_the_bank_as_it_was(
@@ -203,13 +246,13 @@ def test_a_failing_migration_leaves_the_bank_as_it_was(
 ) -> None:
     broken = Migration(len(migrations()) + 1, "more", "CREATE TABLE more (a INT); SELECT nonsense")
     with monkeypatch.context() as patch:
-        patch.setattr(mdb.bank, "migrations", lambda: [*migrations(), broken])
+        patch.setattr(mdb.schema, "migrations", lambda: [*migrations(), broken])
         with pytest.raises(BankError, match="nonsense"), Bank(bank_path):
             pass
     with Bank(bank_path) as bank:
         assert bank.version == migrations()[-1].version
         with pytest.raises(BankError, match="more does not exist"):
-            bank.query("FROM more")
+            bank.sql("FROM more")
 
 
 def test_an_error_in_a_transaction_undoes_it(bank_path: Path) -> None:
@@ -223,12 +266,12 @@ def test_an_error_in_a_transaction_undoes_it(bank_path: Path) -> None:
     with Bank(bank_path) as bank:
         with pytest.raises(ZeroDivisionError):
             add(bank, 1, ZeroDivisionError)
-        assert bank.query("FROM sample WHERE sample_id = 50").num_rows == 0
+        assert bank.sql("FROM sample WHERE sample_id = 50").num_rows == 0
         with pytest.raises(BankError, match="nothing was stored"):
             add(bank, 2)
-        assert bank.query("FROM sample WHERE sample_id = 50").num_rows == 0
+        assert bank.sql("FROM sample WHERE sample_id = 50").num_rows == 0
         add(bank, 1)
-        assert bank.query("FROM sample WHERE sample_id = 50").num_rows == 1
+        assert bank.sql("FROM sample WHERE sample_id = 50").num_rows == 1
 
 
 def test_a_bank_open_for_reading_takes_no_deposit(bank_path: Path) -> None:
@@ -241,7 +284,7 @@ def test_a_bank_open_for_reading_takes_no_deposit(bank_path: Path) -> None:
 
 def test_a_closed_bank_says_so(bank_path: Path) -> None:
     with pytest.raises(BankError, match="with Bank"):
-        Bank(bank_path).query("SELECT 1")
+        Bank(bank_path).sql("SELECT 1")
 
 
 def test_an_unwritable_place(tmp_path: Path) -> None:
@@ -276,7 +319,7 @@ def test_a_bank_in_use_says_by_whom(bank_path: Path, read_only: bool) -> None:
     with (
         held_open(bank_path, 60) as holder,
         pytest.raises(BankError, match=f"in use by process {holder.pid}"),
-        Bank(bank_path, read_only),
+        Bank(bank_path, read_only, wait=0),
     ):
         pass
 
@@ -285,5 +328,5 @@ def test_waiting_for_a_bank_in_use(bank_path: Path) -> None:
     with held_open(bank_path, 0.5):
         started = time.monotonic()
         with Bank(bank_path, wait=30) as bank:
-            assert bank.query("FROM model").num_rows == 1
+            assert bank.sql("FROM model").num_rows == 1
         assert time.monotonic() - started < 30

@@ -12,14 +12,14 @@ import pytest
 from aet_port.data import AtomicModel, TiltSeries
 from aet_port.errors import InputError
 from aet_port.structure import analyze
-from mdb import Bank, Deposit, Provenance, Reconstruction, deposit
+from mdb import Bank, Deposit, Details, Provenance, Reconstruction, deposit
 from mdb.ids import next_id, prefix
 from tests.mdb.samples import alloy, assert_whole, particle
 from tests.structure.samples import close_packed, icosahedron, shaken_box
 
 
 def count(bank: Bank, table: str) -> int:
-    return int(bank.query(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
+    return int(bank.sql(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def test_a_model_with_everything(bank: Bank, tmp_path: Path) -> None:
         reconstruction=Reconstruction("RESIRE", {"iterations": 200, "step": 1.5}, 0.11, series),
         analysis=analysis,
         provenance=[Provenance.of("projections", source)],
-        r1_mean=0.09,
+        details=Details(r1_mean=0.09),
     )
     assert done == Deposit("TaXX00001", True, 1, True)
     assert_whole(bank)
-    (row,) = bank.query(
+    (row,) = bank.sql(
         "SELECT model.* RENAME (name AS model), algorithm, r_mean, sample.name AS sample, "
         "tilt_series.* RENAME (name AS series) FROM model JOIN sample USING (sample_id) "
         "JOIN reconstruction USING (reconstruction_id) JOIN tilt_series USING (tilt_series_id)"
@@ -71,10 +71,10 @@ def test_a_model_with_everything(bank: Bank, tmp_path: Path) -> None:
     }
     assert {key: row[key] for key in expected} == expected
     assert (
-        bank.query("SELECT parameters->>'iterations' AS n FROM reconstruction")["n"][0].as_py()
+        bank.sql("SELECT parameters->>'iterations' AS n FROM reconstruction")["n"][0].as_py()
         == "200"
     )
-    assert bank.query("FROM provenance").to_pylist() == [
+    assert bank.sql("FROM provenance").to_pylist() == [
         {
             "model_id": "TaXX00001",
             "role": "projections",
@@ -89,7 +89,7 @@ def test_atoms_come_back_to_the_last_bit(bank: Bank) -> None:
     types = np.arange(len(model)) % 3 + 1
     model.atoms.set_array("type", types)
     deposit(bank, model)
-    rows = bank.query("SELECT atom, species, x, y, z, type FROM atom ORDER BY atom")
+    rows = bank.sql("SELECT atom, species, x, y, z, type FROM atom ORDER BY atom")
     np.testing.assert_array_equal(rows["atom"], np.arange(len(model)))
     np.testing.assert_array_equal(np.stack([rows[k] for k in "xyz"], axis=1), model.positions)
     assert rows["species"].to_pylist() == model.species
@@ -99,45 +99,45 @@ def test_atoms_come_back_to_the_last_bit(bank: Bank) -> None:
 def test_an_analysis_comes_back(bank: Bank) -> None:
     model, analysis = particle(2, radius=8)
     deposit(bank, model, analysis=analysis)
-    found = bank.query("SELECT fold, count(*)::INT AS n FROM motif GROUP BY fold")
+    found = bank.sql("SELECT fold, count(*)::INT AS n FROM motif GROUP BY fold")
     counts = dict(zip(found["fold"].to_pylist(), found["n"].to_pylist(), strict=True))
     assert counts == {fold: n for fold, n in analysis.counts.items() if n}
-    rows = bank.query("SELECT * FROM tetrahedron ORDER BY tetrahedron")
+    rows = bank.sql("SELECT * FROM tetrahedron ORDER BY tetrahedron")
     vertices = np.stack([rows[f"atom_{k}"] for k in range(1, 5)], axis=1)
     np.testing.assert_array_equal(vertices, analysis.tetrahedra.vertices)
     np.testing.assert_array_equal(rows["distortion"], analysis.tetrahedra.distortion)
-    motifs = bank.query("SELECT motif, cap_1, cap_2, ring FROM motif ORDER BY motif").to_pylist()
+    motifs = bank.sql("SELECT motif, cap_1, cap_2, ring FROM motif ORDER BY motif").to_pylist()
     for row, caps, ring in zip(motifs, analysis.motifs.caps, analysis.motifs.ring, strict=True):
         assert [row["cap_1"], row["cap_2"]] == caps.tolist()
         assert row["ring"] == ring[ring >= 0].tolist()
     # From a network to its atoms by joins alone, against the analysis.
-    (largest,) = bank.query(
+    (largest,) = bank.sql(
         "SELECT network, size, atoms, length FROM network WHERE fold = 5 "
         "ORDER BY size DESC, network LIMIT 1"
     ).to_pylist()
     pentagonal = analysis.networks[5]
     assert largest["size"] == pentagonal.size[0]
     assert largest["length"] == pentagonal.length[0]
-    atoms = bank.query(f"""
+    atoms = bank.sql(f"""
         SELECT DISTINCT unnest([atom_1, atom_2, atom_3, atom_4]) AS atom
         FROM network_member JOIN motif_tetrahedron USING (analysis_id, motif)
         JOIN tetrahedron USING (analysis_id, tetrahedron) WHERE network = {largest["network"]}
     """)
     assert atoms.num_rows == largest["atoms"] == pentagonal.atoms[0]
-    pdf = bank.query("SELECT r, g, pairs FROM pdf ORDER BY r")
+    pdf = bank.sql("SELECT r, g, pairs FROM pdf ORDER BY r")
     np.testing.assert_array_equal(pdf["g"], analysis.pdf.g)
     np.testing.assert_array_equal(pdf["pairs"], analysis.pdf.counts)
 
 
 def test_the_same_twice_is_recognised(bank: Bank) -> None:
     model, analysis = particle()
-    first = deposit(bank, model, analysis=analysis, r1_mean=0.1)
+    first = deposit(bank, model, analysis=analysis, details=Details(r1_mean=0.1))
     tables = ("sample", "model", "atom", "analysis", "tetrahedron", "motif", "network", "pdf")
     before = {table: count(bank, table) for table in tables}
     again = deposit(bank, AtomicModel(model.atoms.copy(), name="again"), analysis=analysis)
     assert again == Deposit(first.id, False, first.analysis, False)
     assert {table: count(bank, table) for table in tables} == before
-    assert bank.query("SELECT name FROM model")["name"].to_pylist() == ["particle 0"]
+    assert bank.sql("SELECT name FROM model")["name"].to_pylist() == ["particle 0"]
 
 
 def test_analyses_of_one_model_stand_side_by_side(bank: Bank) -> None:
@@ -148,7 +148,7 @@ def test_analyses_of_one_model_stand_side_by_side(bank: Bank) -> None:
     assert (one.new, one.analysis, one.new_analysis) == (False, 1, True)
     assert (two.new, two.analysis, two.new_analysis) == (False, 2, True)
     assert count(bank, "model") == 1
-    assert bank.query("SELECT delta FROM analysis ORDER BY 1")["delta"].to_pylist() == [0.2, 0.255]
+    assert bank.sql("SELECT delta FROM analysis ORDER BY 1")["delta"].to_pylist() == [0.2, 0.255]
     assert_whole(bank)
 
 
@@ -201,7 +201,7 @@ def test_a_periodic_snapshot_keeps_its_cell(bank: Bank) -> None:
     atoms = shaken_box(1, repeat=3)
     model = AtomicModel(atoms, name="box")
     deposit(bank, model, kind="md_snapshot", analysis=analyze(atoms, cutoff=4.0))
-    (row,) = bank.query("SELECT cell, pbc FROM model").to_pylist()
+    (row,) = bank.sql("SELECT cell, pbc FROM model").to_pylist()
     assert row["pbc"] == [True] * 3
     np.testing.assert_array_equal(np.reshape(row["cell"], (3, 3)), np.asarray(atoms.cell))
     assert_whole(bank)
@@ -212,7 +212,7 @@ def test_a_spanning_network_has_no_length(bank: Bank) -> None:
     found = analyze(atoms, cutoff=3.2)
     found.networks[5].length[0] = np.inf
     deposit(bank, AtomicModel(atoms), analysis=found)
-    rows = bank.query("SELECT length, spanning FROM network").to_pylist()
+    rows = bank.sql("SELECT length, spanning FROM network").to_pylist()
     assert rows == [{"length": None, "spanning": True}]
 
 
@@ -224,10 +224,10 @@ def test_the_short_range_order_comes_back(bank: Bank) -> None:
     assert order is not None
     deposit(bank, AtomicModel(atoms, name="two types"), analysis=found)
     assert_whole(bank)
-    rows = bank.query("SELECT * FROM atom_order ORDER BY atom").to_pydict()
+    rows = bank.sql("SELECT * FROM atom_order ORDER BY atom").to_pydict()
     np.testing.assert_array_equal(rows["q6"], order.bonds.q6)
     assert rows["crystalline"] == order.nuclei.crystalline.tolist()
-    rows = bank.query("SELECT * FROM voronoi ORDER BY atom").to_pydict()
+    rows = bank.sql("SELECT * FROM voronoi ORDER BY atom").to_pydict()
     open_cells = ~order.voronoi.closed
     assert open_cells.any()
     assert not open_cells.all()
@@ -235,7 +235,7 @@ def test_the_short_range_order_comes_back(bank: Bank) -> None:
         expected = [None if gap else n for n, gap in zip(values.tolist(), open_cells, strict=True)]
         assert rows[column] == expected
     assert rows["surface"] == order.surface.tolist()
-    rows = bank.query(
+    rows = bank.sql(
         "SELECT group_1, group_2, sum(pairs) AS pairs FROM partial_pdf GROUP BY ALL ORDER BY ALL"
     ).to_pylist()
     assert [(r["group_1"], r["group_2"]) for r in rows] == [
@@ -244,7 +244,7 @@ def test_the_short_range_order_comes_back(bank: Bank) -> None:
     # Ordered pairs: those of unlike types are listed once but counted from either side.
     one, two, three, four = (r["pairs"] for r in rows)
     assert one == two + 2 * three + four
-    (row,) = bank.query("SELECT value, unit FROM measure WHERE name = 'peak_1'").to_pylist()
+    (row,) = bank.sql("SELECT value, unit FROM measure WHERE name = 'peak_1'").to_pylist()
     assert row == {"value": float(order.peaks.peaks[0]), "unit": "angstrom"}
     assert count(bank, "coordination") == (4 if order.inner.any() else 0)
 
@@ -256,21 +256,21 @@ def test_bipyramids_and_their_packing_come_back(bank: Bank) -> None:
     assert packing is not None
     deposit(bank, AtomicModel(atoms, name="ball"), analysis=found)
     assert_whole(bank)
-    rows = bank.query("SELECT * FROM bipyramid ORDER BY motif").to_pydict()
+    rows = bank.sql("SELECT * FROM bipyramid ORDER BY motif").to_pydict()
     assert rows["motif"] == packing.geometry.motif.tolist()
     assert len(rows["motif"]) == found.counts[5] > 5
     np.testing.assert_array_equal(rows["theta"], packing.geometry.theta)
     np.testing.assert_allclose(rows["beta"], packing.geometry.beta.mean(axis=1), rtol=1e-15)
-    rows = bank.query("SELECT * FROM shared_edge").to_pydict()
+    rows = bank.sql("FROM motif_contact WHERE contact = 'edge'").to_pydict()
     pairs = packing.sharing.motif[packing.sharing.edge_pairs]
     assert len(pairs) > 0
     np.testing.assert_array_equal(np.stack([rows["motif_1"], rows["motif_2"]], axis=1), pairs)
-    (row,) = bank.query("SELECT sum(sites) AS n FROM partial_icosahedron").to_pylist()
+    (row,) = bank.sql("SELECT sum(sites) AS n FROM partial_icosahedron").to_pylist()
     amorphous = packing.amorphous & (found.motifs.fold == 5)
     assert int(row["n"]) == 2 * int(amorphous.sum())  # each bipyramid has two caps
     sql = "SELECT fold, motifs FROM packing WHERE delta = 0.255 ORDER BY fold"
-    assert {r["fold"]: r["motifs"] for r in bank.query(sql).to_pylist()} == found.counts
-    (row,) = bank.query("SELECT value FROM measure WHERE name = 'theta'").to_pylist()
+    assert {r["fold"]: r["motifs"] for r in bank.sql(sql).to_pylist()} == found.counts
+    (row,) = bank.sql("SELECT value FROM measure WHERE name = 'theta'").to_pylist()
     assert row["value"] == packing.geometry.mean_theta
 
 
@@ -282,7 +282,7 @@ def test_networks_of_solutes_come_back(bank: Bank) -> None:
     assert solutes is not None
     deposit(bank, AtomicModel(atoms, name="alloy"), analysis=found)
     assert_whole(bank)
-    rows = bank.query("SELECT * FROM mro ORDER BY mro").to_pydict()
+    rows = bank.sql("SELECT * FROM mro ORDER BY mro").to_pydict()
     networks = solutes.found.networks
     assert len(networks) > 3
     assert rows["size"] == [len(network) for network in networks]
@@ -290,7 +290,7 @@ def test_networks_of_solutes_come_back(bank: Bank) -> None:
     np.testing.assert_array_equal(rows["length"], solutes.length)
     matrix = np.reshape(rows["orientation"][0], (3, 3))
     np.testing.assert_array_equal(matrix, networks[0].orientation)
-    members = bank.query("SELECT atom FROM mro_member WHERE mro = 0").to_pydict()["atom"]
+    members = bank.sql("SELECT atom FROM mro_member WHERE mro = 0").to_pydict()["atom"]
     assert members == solutes.centres[networks[0].atoms].tolist()
     assert count(bank, "shared_atom") == len(solutes.shared.pairs)
     again = deposit(bank, AtomicModel(atoms), analysis=analyze(atoms, cutoff=4.0))
@@ -315,16 +315,16 @@ def test_a_failure_half_way_stores_nothing(
     bank: Bank, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     model, analysis = particle()
-    module = sys.modules["mdb.deposit"]  # the package's attribute is the function
-    insert = module._insert
+    module = sys.modules["mdb.entries"]
+    insert = module.write_rows
 
-    def failing(connection, name, key, rows):  # type: ignore[no-untyped-def]
+    def failing(connection, name, keys, rows):  # type: ignore[no-untyped-def]
         if name == table:
             raise OSError("disk full")
-        insert(connection, name, key, rows)
+        insert(connection, name, keys, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_insert", failing)
+        patch.setattr(module, "write_rows", failing)
         with pytest.raises(OSError, match="disk full"):
             deposit(bank, model, analysis=analysis)
     for name in ("sample", "model", "atom", "analysis", "tetrahedron", "motif", "atom_order"):
@@ -336,8 +336,8 @@ def test_a_failure_half_way_stores_nothing(
 def test_hostile_names_are_only_names(bank: Bank, name: str) -> None:
     model = AtomicModel(alloy("Fe5").atoms, name=name)
     deposit(bank, model, sample=name + "s", reconstruction=Reconstruction(name, {name: name}))
-    assert bank.query("SELECT name FROM model")["name"].to_pylist() == [name]
-    assert bank.query("SELECT name FROM sample")["name"].to_pylist() == [name + "s"]
+    assert bank.sql("SELECT name FROM model")["name"].to_pylist() == [name]
+    assert bank.sql("SELECT name FROM sample")["name"].to_pylist() == [name + "s"]
     assert count(bank, "atom") == 5
 
 

@@ -1,103 +1,174 @@
-"""Deposits ended by SIGKILL at random moments: every entry is whole or absent."""
+"""Deposits ended by SIGKILL at random moments: every entry is whole or absent, none is lost."""
 
 from __future__ import annotations
 
-import os
-import pickle
+import shutil
 import signal
-import subprocess
-import sys
 import time
-from dataclasses import replace
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
-from aet_port.data import AtomicModel
-from aet_port.structure import StructureResult
 from mdb import Bank
-from tests.mdb.samples import assert_whole, particle
+from mdb.check import check
+from mdb.database import create
+from mdb.hashing import model_hash
+from mdb.schema import newest_version, schema_version
+from tests.mdb.samples import alloy, particle
+from tests.mdb.workers import Sample, deposit_until_killed, forks, started
 
-WORKER = """
-import pickle, sys
-from aet_port.data import AtomicModel
-from mdb import Bank, Reconstruction, deposit
-
-with open(sys.argv[2], "rb") as handle:
-    models = pickle.load(handle)
-print("ready", flush=True)
-with Bank(sys.argv[1]) as bank:
-    print("open", flush=True)
-    for model, analysis in models:
-        deposit(bank, model, analysis=analysis, reconstruction=Reconstruction("RESIRE"))
-        print("done", flush=True)
-"""
+# After which word of the child, and how many seconds later at most, it is killed.
+MOMENTS = (
+    ("start", 0.25),  # opening, creating or migrating
+    ("open", 0.08),
+    ("done", 0.08),
+    ("commit", 0.015),
+    ("close", 0.04),
+)
 
 
-def killed_run(bank: Path, models: Path, after: str, delay: float) -> int:
-    """Start depositing, kill ``delay`` seconds after a line; number of deposits that were done."""
-    root = Path(__file__).resolve().parents[2]
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(bank), str(models)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=root,
-    )
-    try:
-        assert worker.stdout is not None
-        while worker.stdout.readline().strip() != after:
-            assert worker.poll() is None, "the worker ended by itself"
+@pytest.fixture(scope="module")
+def context() -> ForkServerContext:
+    return forks()
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return particle(0, radius=8)
+
+
+def killed_run(
+    context: ForkServerContext,
+    bank: Path,
+    sample: Sample,
+    names: list[str],
+    after: str,
+    delay: float,
+) -> list[str]:
+    """Kill one that deposits, some seconds after a word of it; what it had reported as done."""
+    heard = []
+    with started(context, deposit_until_killed, bank, sample, names) as (process, talk):
+        while not heard or heard[-1][0] != after:
+            assert talk.poll(60), "it has stopped"
+            heard.append(talk.recv())
         time.sleep(delay)
-    finally:
-        os.kill(worker.pid, signal.SIGKILL)
-        rest, _ = worker.communicate()
-    return (after == "done") + rest.count("done")
+        process.kill()
+        process.join()
+        try:
+            while True:
+                heard.append(talk.recv())
+        except (EOFError, ConnectionResetError):
+            pass
+    assert process.exitcode == -signal.SIGKILL
+    return [name for word, name in heard if word == "done"]
 
 
-def shifted(
-    model: AtomicModel, analysis: StructureResult, by: float
-) -> tuple[AtomicModel, StructureResult]:
-    """The model moved along x, another model to the bank, and its analysis."""
-    atoms = model.atoms.copy()
-    atoms.positions[:, 0] += by
-    corners = atoms.positions[analysis.tetrahedra.vertices]
-    tetrahedra = replace(analysis.tetrahedra, corners=corners)
-    return AtomicModel(atoms, name=model.name), replace(analysis, tetrahedra=tetrahedra)
+@pytest.fixture(scope="module")
+def old_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank of the schema before versions and checksums, with one model and one analysis."""
+    path = tmp_path_factory.mktemp("old") / "old.bank"
+    create(path, 4)
+    model = alloy("Fe5")
+    own, other = model_hash(model, "experiment", {}), "0" * 64
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("INSERT INTO sample VALUES (1, 'old')")
+        connection.execute(
+            "INSERT INTO model SELECT 'FeXX00001', 1, NULL, 'experiment', 'old', ?, 5, "
+            "[0, 0, 0, 0, 0, 0, 0, 0, 0], [false, false, false], NULL, '0', '2020-01-01'",
+            [own],
+        )
+        connection.execute(
+            "INSERT INTO atom SELECT 'FeXX00001', k, 'Fe', 3.0 * k, 0, 0, NULL FROM range(5) r (k)"
+        )
+        connection.execute(
+            "INSERT INTO analysis VALUES (1, 'FeXX00001', ?, '{}', 4, 0.2, '0', 'passed', 0, 0, 0, "
+            "'2020-01-01')",
+            [other],
+        )
+        connection.execute("INSERT INTO pdf VALUES (1, 1.0, 0.0, 0)")
+        connection.execute(
+            "INSERT INTO provenance VALUES ('FeXX00001', 'model', 'a.xyz', ?)", [own]
+        )
+    return path
 
 
-def kill_often(tmp_path: Path, kills: int, seed: int) -> None:
+def entries(bank: Bank) -> set[str]:
+    """Names of the models of a bank that a check found to be whole."""
+    found = check(bank)
+    old = {"hashes: checksums of model", "hashes: checksums of analysis"}
+    wrong = [one for one in found if one.status != "passed"]
+    assert {one.status for one in wrong} <= {"not attempted"}, wrong
+    assert {one.name for one in wrong} in (set(), old)
+    rows = bank.sql(
+        "SELECT model.name, algorithm, count(analysis_id) AS analyses FROM model "
+        "LEFT JOIN reconstruction USING (reconstruction_id) LEFT JOIN analysis USING (model_id) "
+        "GROUP BY ALL"
+    ).to_pylist()
+    # What was deposited in one transaction is there together.
+    assert all(row["analyses"] == 1 for row in rows)
+    assert all(row["algorithm"] == row["name"] for row in rows if row["name"] != "old")
+    return {row["name"] for row in rows}
+
+
+def kill_often(
+    context: ForkServerContext, sample: Sample, folder: Path, old_bank: Path, kills: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
-    bank_path, models_path = tmp_path / "some.bank", tmp_path / "models.pickle"
-    moments = [("ready", 0.3), ("open", 0.05), ("done", 0.1)]
-    seen = 0
+    path = folder / "some.bank"
+    whole: set[str] = set()
+    finished = 0
     for run in range(kills):
-        # Other models in each run; a run is longer than any delay.
-        model, analysis = particle(run, radius=10)
-        models = [shifted(model, analysis, k) for k in range(60)]
-        models_path.write_bytes(pickle.dumps(models))
-        after, longest = moments[run % len(moments)]
-        done = killed_run(bank_path, models_path, after, float(rng.uniform(0, longest)))
-        if not bank_path.exists():
-            assert done == 0
+        after, longest = MOMENTS[run % len(MOMENTS)]
+        if run % len(MOMENTS) == 0:  # a new bank is made, or an older one brought up to date
+            for left in folder.iterdir():
+                left.unlink()
+            whole = set()
+            if rng.random() < 0.5:
+                shutil.copy(old_bank, path)
+                whole = {"old"}
+        names = [f"{run}.{place}" for place in (1, 2)]
+        delay = float(rng.uniform(0, longest))
+        done = killed_run(context, path, sample, names, after, delay)
+        if not path.exists():
+            assert not done
             continue
-        with Bank(bank_path) as bank:
-            assert_whole(bank)
-            stored = bank.query("FROM model").num_rows
-            assert bank.query("FROM analysis").num_rows == stored
-            assert bank.query("FROM reconstruction").num_rows == stored
+        # A reader may come first, or the next writer. Neither is kept waiting by what was left.
+        if whole != {"old"} and rng.random() < 0.5:
+            with Bank(path, read_only=True, wait=0) as bank:
+                found = entries(bank)
+        else:
+            with Bank(path, wait=0) as bank:
+                assert bank.version == newest_version()
+                found = entries(bank)
         # One more than was reported may be in: killed between the commit and the report.
-        assert stored - seen - done in (0, 1)
-        seen = stored
-    assert seen > 0
-    leftovers = {entry.name for entry in tmp_path.iterdir()} - {bank_path.name, models_path.name}
-    assert all(name.startswith(".some.bank.partial-") for name in leftovers)
+        assert found >= whole | {*done}
+        assert found - whole in ({*names[:k]} for k in range(len(done), len(names) + 1))
+        assert len(found - whole) <= len(done) + 1
+        finished += len(done)
+        whole = found
+        left = {entry.name for entry in folder.iterdir()} - {path.name, f"{path.name}.wal"}
+        assert all(name.startswith((".some.bank.partial-", ".some.bank.turn")) for name in left)
+    assert finished > 0
 
 
-def test_five_kills(tmp_path: Path) -> None:
-    kill_often(tmp_path, kills=5, seed=0)
+def test_twenty_kills(
+    context: ForkServerContext, sample: Sample, tmp_path: Path, old_bank: Path
+) -> None:
+    kill_often(context, sample, tmp_path, old_bank, kills=20, seed=0)
 
 
 @pytest.mark.slow
-def test_fifty_kills(tmp_path: Path) -> None:
-    kill_often(tmp_path, kills=50, seed=1)
+def test_two_hundred_kills(
+    context: ForkServerContext, sample: Sample, tmp_path: Path, old_bank: Path
+) -> None:
+    kill_often(context, sample, tmp_path, old_bank, kills=200, seed=1)
+
+
+def test_the_old_bank_is_one(old_bank: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(old_bank), read_only=True) as connection:
+        assert schema_version(connection) == 4
+    with Bank(shutil.copy(old_bank, tmp_path / "old.bank")) as bank:
+        assert entries(bank) == {"old"}

@@ -1,0 +1,157 @@
+"""A model of the bank as ``ase.Atoms``, with what is known of each atom as arrays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import ase
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mdb.errors import BankError
+
+# Results of an analysis, as arrays of the atoms.
+_ORDER = """
+SELECT q4, q6, boo, crystalline, nucleus, signed_distance, n3, n4, n5, n6, cn,
+       volume AS voronoi_volume, density, surface
+FROM atom_order JOIN voronoi USING (analysis_id, atom) WHERE analysis_id = $id ORDER BY atom
+"""
+_CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
+_CORNERS = """
+SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
+"""
+
+
+def assemble(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    model_id: str,
+    analysis: int | Literal["newest"] | None,
+) -> ase.Atoms:
+    """A model and the results of one analysis of it.
+
+    The arrays ``type``, ``confidence``, ``b_factor`` and ``flag`` and all further ones are there if
+    they were deposited. An analysis adds ``q4``, ``q6``, ``boo``, ``crystalline``, ``nucleus``,
+    ``signed_distance``, ``n3`` to ``n6``, ``cn``, ``voronoi_volume``, ``density``, ``surface``,
+    ``sites`` (bipyramids that the atom caps) and ``folds`` (bits: 2^fold for each kind of motif
+    that the atom is a corner of). What is undefined is NaN, or -1 where whole numbers stand.
+
+    Parameters
+    ----------
+    path
+        Of the bank, for errors.
+    analysis
+        Number, ``"newest"`` or None.
+
+    Raises
+    ------
+    BankError
+        If there is no such model, or no such analysis of it.
+    """
+    heads = _ask(connection, "SELECT * FROM model WHERE model_id = $id", model_id).to_pylist()
+    if not heads:
+        raise BankError(path, f"no model {model_id!r}", "give an id that `aet mdb list` shows")
+    head = heads[0]
+    rows = _ask(connection, "SELECT * FROM atom WHERE model_id = $id ORDER BY atom", model_id)
+    positions = np.stack([rows[axis].to_numpy() for axis in "xyz"], axis=1)
+    atoms = ase.Atoms(
+        rows["species"].to_pylist(),
+        positions=positions,
+        cell=np.reshape(head["cell"], (3, 3)),
+        pbc=head["pbc"],
+        info={} if head["info"] is None else json.loads(head["info"]),
+    )
+    if head["origin"] is not None:
+        atoms.set_celldisp(head["origin"])
+    for name in ("type", "confidence", "b_factor", "flag"):
+        if rows[name].null_count < len(rows):
+            atoms.set_array(name, _column(rows[name]))
+    for name, array in _further(connection, model_id, len(rows)).items():
+        atoms.set_array(name, array)
+    number = _number(connection, path, model_id, analysis)
+    if number is not None:
+        for name, array in _results(connection, number, len(rows)).items():
+            if name not in atoms.arrays:
+                atoms.set_array(name, array)
+    return atoms
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, sql: str, key: str | int) -> pa.Table:
+    return connection.sql(sql, params={"id": key}).to_arrow_table()
+
+
+def _column(values: pa.ChunkedArray) -> NDArray[Any]:
+    """A column without NULL: NaN, -1 or no text in its place."""
+    if pa.types.is_floating(values.type):
+        return values.to_numpy()
+    if pa.types.is_boolean(values.type):
+        return values.to_numpy().astype(bool)
+    if pa.types.is_integer(values.type):
+        return pc.fill_null(values.cast(pa.int64()), -1).to_numpy()
+    return np.array(pc.fill_null(values, "").to_pylist(), dtype=str)
+
+
+def _further(
+    connection: duckdb.DuckDBPyConnection, model_id: str, n_atoms: int
+) -> dict[str, NDArray[Any]]:
+    found = {}
+    heads = _ask(connection, "SELECT * FROM atom_array WHERE model_id = $id", model_id)
+    for head in heads.to_pylist():
+        values = connection.sql(
+            "SELECT value, text FROM atom_value WHERE model_id = $id AND name = $name "
+            "ORDER BY atom, component",
+            params={"id": model_id, "name": head["name"]},
+        ).to_arrow_table()
+        dtype = np.dtype(head["dtype"])
+        flat = (
+            np.array(values["text"].to_pylist(), dtype=dtype)
+            if dtype.kind == "U"
+            else values["value"].to_numpy().astype(dtype)
+        )
+        found[head["name"]] = flat.reshape(n_atoms, *head["shape"])
+    return found
+
+
+def _number(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    model_id: str,
+    analysis: int | Literal["newest"] | None,
+) -> int | None:
+    if analysis is None:
+        return None
+    known = _ask(
+        connection,
+        "SELECT analysis_id FROM analysis WHERE model_id = $id AND status = 'passed' ORDER BY 1",
+        model_id,
+    )["analysis_id"].to_pylist()
+    if analysis == "newest":
+        return known[-1] if known else None
+    if analysis not in known:
+        raise BankError(
+            path,
+            f"no analysis {analysis} of {model_id} that passed",
+            f"one of {', '.join(map(str, known))}" if known else "analyse it first",
+        )
+    return analysis
+
+
+def _results(
+    connection: duckdb.DuckDBPyConnection, number: int, n_atoms: int
+) -> dict[str, NDArray[Any]]:
+    order = _ask(connection, _ORDER, number)
+    found = {name: _column(order[name]) for name in order.column_names} if order.num_rows else {}
+    corners = _ask(connection, _CORNERS, number)
+    folds = np.zeros(n_atoms, dtype=np.int64)
+    bits = np.left_shift(1, corners["fold"].to_numpy().astype(np.int64))
+    np.bitwise_or.at(folds, corners["atom"].to_numpy(), bits)
+    found["folds"] = folds
+    caps = _ask(connection, _CAPS, number)
+    found["sites"] = np.zeros(n_atoms, dtype=np.int64)
+    found["sites"][caps["atom"].to_numpy()] = caps["sites"].to_numpy()
+    return found

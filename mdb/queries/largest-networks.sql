@@ -1,0 +1,21 @@
+-- The largest networks of each analysis: motifs, atoms, length in angstrom (NULL if spanning).
+-- $fold INTEGER 4..6 = 5: tetrahedra of a motif; 5 for pentagonal bipyramids
+-- $n INTEGER 1.. = 5: how many of each analysis
+-- $model VARCHAR: only this model (newest versions of all unless given)
+-- $analysis INTEGER: only this analysis
+WITH chosen AS (
+    SELECT analysis_id, model_id, cutoff, delta
+    FROM analysis JOIN model USING (model_id)
+    WHERE status = 'passed'
+    AND coalesce(analysis_id = $analysis::INTEGER, true)
+    AND coalesce(model_id = $model::VARCHAR, true)
+    AND (coalesce($model::VARCHAR, $analysis::VARCHAR) IS NOT NULL
+        OR model_id IN (SELECT model_id FROM current_model))
+)
+SELECT model_id, analysis_id, cutoff, delta,
+    row_number() OVER (PARTITION BY analysis_id ORDER BY size DESC, network) AS place,
+    network, size, atoms, length, spanning
+FROM chosen JOIN network USING (analysis_id)
+WHERE fold = $fold
+QUALIFY place <= $n
+ORDER BY model_id, analysis_id, place
