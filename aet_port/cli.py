@@ -33,6 +33,7 @@ from aet_port.validation.report import BRIEF, build_report, check_samples, count
 from matlab_reference import golden_path, locate_reference
 from matlab_reference.locate import candidates
 from matlab_reference.published import read_published, read_reproduced
+from md_sim.commands import app as md_app
 from mdb.commands import app as mdb_app
 from mdb.import_commands import published_command
 from mdb.schema import utc_now
@@ -345,6 +346,7 @@ mdb_app.command("import-published")(
     published_command(locate_reference, golden_path, read_published)
 )
 app.add_typer(mdb_app, name="mdb")
+app.add_typer(md_app, name="md")
 app.add_typer(reference_app, name="reference")
 
 if __name__ == "__main__":

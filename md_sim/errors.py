@@ -1,0 +1,25 @@
+"""The errors of simulations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aet_port.errors import AetError
+
+
+class SimulationError(AetError):
+    """A simulation that could not go on; what it computed so far stays.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    found
+        What happened, with LAMMPS' own words if it said anything.
+    expected
+        What to do about it.
+    """
+
+    def __init__(self, run: str | Path, found: str, expected: str) -> None:
+        self.run = Path(run)
+        super().__init__(f"run {run}: {found}; {expected}")

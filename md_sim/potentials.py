@@ -1,0 +1,102 @@
+"""The potentials that need no download: each is made from its published parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aet_port.errors import InputError
+from md_sim.eam_forms import EamForm, ravelo_tantalum, zhou
+from md_sim.setfl import PotentialFile, read_potential, write_setfl
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A potential of the registry.
+
+    Attributes
+    ----------
+    name, element, doi
+        Its name here, its element, its publication.
+    source, licence
+        Where the tables come from, and under what terms.
+    make
+        The analytic functions.
+    slowest_glass
+        Slowest cooling, K/s, at which it is known to form a glass; None if that was not seen.
+    """
+
+    name: str
+    element: str
+    doi: str
+    source: str
+    licence: str
+    make: Callable[[], EamForm]
+    slowest_glass: float | None = None
+
+
+_MADE = "made here from the published parameters"
+_OWN = "BSD-3-Clause, as this package; parameters are facts of the publication"
+POTENTIALS = {
+    potential.name: potential
+    for potential in (
+        Potential(
+            "ta-ravelo-2013",
+            "Ta",
+            "10.1103/PhysRevB.88.134101",
+            f"model 1, {_MADE}",
+            _OWN,
+            ravelo_tantalum,
+            1e13,
+        ),
+        *(
+            Potential(
+                f"{element.lower()}-zhou-2004",
+                element,
+                "10.1103/PhysRevB.69.144113",
+                _MADE,
+                _OWN,
+                lambda element=element: zhou(element),  # type: ignore[misc]
+                rate,
+            )
+            for element, rate in (("Ta", 5e13), ("Pd", 1e13), ("Cu", None))
+        ),
+    )
+}
+DEFAULTS = {"Ta": "ta-ravelo-2013", "Pd": "pd-zhou-2004", "Cu": "cu-zhou-2004"}
+
+
+def find_potential(
+    element: str, choice: str | None, folder: str | Path
+) -> tuple[PotentialFile, Potential | None]:
+    """The potential of a run: one of the registry, written to the run's folder, or a file.
+
+    Parameters
+    ----------
+    element
+        Symbol.
+    choice
+        A name of the registry, the path of a file, or None for the default of the element.
+    folder
+        Where a potential of the registry is written.
+
+    Raises
+    ------
+    InputError
+        For an element without a default, or a name of the registry of another element.
+    DataFileError
+        If a file is missing, unusable or lacks the element.
+    """
+    if choice is None and element not in DEFAULTS:
+        raise InputError(f"potential of {element}", "none", "a file: --potential FILE")
+    name = DEFAULTS[element] if choice is None else choice
+    if name not in POTENTIALS:
+        return read_potential(name, (element,)), None
+    known = POTENTIALS[name]
+    if known.element != element:
+        expected = ", ".join(p.name for p in POTENTIALS.values() if p.element == element)
+        raise InputError(f"potential of {element}", repr(name), expected or "a file")
+    path = Path(folder) / f"{name}.eam.alloy"
+    write_setfl(path, known.make(), f"{name}, doi {known.doi}")
+    return read_potential(path, (element,)), known

