@@ -228,7 +228,7 @@ def zhou(element: str) -> EamForm:
         )
 
     lattice = "bcc" if element in _BCC else "fcc"
-    a0 = p["re"] * (2 / np.sqrt(3) if lattice == "bcc" else np.sqrt(2))
+    a0 = float(p["re"] * (2 / np.sqrt(3) if lattice == "bcc" else np.sqrt(2)))
     return EamForm(element, pair, density, embedding, ZHOU_CUTOFF, lattice, a0, 4.0 * p["rhoe"])
 
 

@@ -13,7 +13,7 @@ from aet_port.errors import DataFileError, InputError
 from aet_port.io.files import write_whole
 from md_sim.eam_forms import EamForm
 
-POINTS = 10_000  # of each table
+POINTS = 30_000  # of each table: Zhou's embedding energies have kinks that fewer would blur
 STYLES = {".alloy": "eam/alloy", ".fs": "eam/fs", ".eam": "eam"}
 WANTED = "a setfl (.eam.alloy), Finnis-Sinclair (.eam.fs) or funcfl (.eam) file of LAMMPS"
 

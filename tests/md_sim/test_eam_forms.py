@@ -93,6 +93,7 @@ def test_tables_give_the_functions_back(tmp_path: Path) -> None:
     assert (lines[0], lines[3]) == ("a comment", "1 Pd")
     n, d_rho, points, d_r, cutoff = (float(word) for word in lines[4].split())
     assert (n, points, cutoff) == (101, 101, form.cutoff)
+    assert lines[5].split() == ["46", "106.42", repr(form.lattice_constant), "fcc"]
     values = np.array(lines[6:], dtype=np.float64).reshape(3, 101)
     r = np.arange(101) * d_r
     np.testing.assert_allclose(values[0], form.embedding(np.arange(101) * d_rho), rtol=1e-15)
