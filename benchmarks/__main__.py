@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("glass_sample", "full_size", "tracing", "structure", "networks", "bank")
+NAMES = ("glass_sample", "full_size", "tracing", "structure", "networks", "bank", "quench")
 
 
 def main(names: list[str]) -> None:

@@ -13,9 +13,9 @@ from aet_port.console import Json, print_json, print_rows, report
 from aet_port.errors import InputError
 from aet_port.io import read_model
 from mdb.check_command import check
+from mdb.export import bank_hash, export_bank
 from mdb.import_commands import import_command
 from mdb.options import BankFile, Doi, Licence, ModelId, Species, Temperature
-from mdb.parquet import bank_hash, export_bank
 from mdb.query_commands import queries, query
 
 app = typer.Typer(help="The materials data bank (DuckDB).", no_args_is_help=True)

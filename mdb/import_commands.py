@@ -13,9 +13,9 @@ from aet_port.console import Json, print_json, print_rows
 from aet_port.errors import InputError
 from aet_port.validation.published_models import Find
 from aet_port.validation.report import PublishedFigure
+from mdb.import_bank import import_bank
 from mdb.import_models import ImportedFile, import_models
 from mdb.options import BankFile, Doi, Licence, Temperature
-from mdb.parquet import import_bank
 from mdb.published import Published, PublishedDeposit, import_published
 from mdb.records import Details
 

@@ -15,7 +15,8 @@ import pytest
 from aet_port.errors import DataFileError, OutputError
 from aet_port.io.files import sha256
 from mdb import Bank, BankError, Details, deposit
-from mdb.parquet import MANIFEST, bank_hash, export_bank, import_bank
+from mdb.export import MANIFEST, bank_hash, export_bank
+from mdb.import_bank import import_bank
 from tests.mdb.samples import alloy, assert_whole, deposit_everything, particle
 
 
