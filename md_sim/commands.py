@@ -9,10 +9,11 @@ import typer
 
 from aet_port.console import Json, report
 from aet_port.errors import InputError
-from md_sim.glass_transition import GlassTransition, glass_transition
+from md_sim.comparison_commands import compare_command
 from md_sim.potentials import POTENTIALS
 from md_sim.protocol import PRESETS, Protocol, preset
 from md_sim.quench import Quench, read_settings, run_quench
+from md_sim.study_commands import analyze, error_study_command
 
 app = typer.Typer(help="Melt-quenches with LAMMPS, beside experiment.", no_args_is_help=True)
 
@@ -86,7 +87,7 @@ def _facts(done: Quench) -> dict[str, Any]:
     if slowest is not None and protocol.cooling_rate < slowest:
         facts["warning"] = f"this potential is known to form a glass at {slowest:g} K/s or faster"
     try:
-        found = cooling_transition(done)
+        found = done.glass_transition()
     except InputError as error:
         facts["glass_transition"] = str(error)
     else:
@@ -99,13 +100,6 @@ def _facts(done: Quench) -> dict[str, Any]:
     return facts
 
 
-def cooling_transition(done: Quench) -> GlassTransition:
-    """Glass transition from the volume while a quench cooled.
-
-    Raises
-    ------
-    InputError
-        If its lines don't cross.
-    """
-    cooling = done.thermo["step"] > done.protocol.melt_steps
-    return glass_transition(done.thermo["temperature"][cooling], done.thermo["volume"][cooling])
+app.command()(analyze)
+app.command("compare")(compare_command)
+app.command("error-study")(error_study_command)

@@ -22,6 +22,7 @@ from md_sim.runtime import lammps
 
 COLUMNS = ("step", "time", "temperature", "pressure", "potential_energy", "volume")
 RESTART, THERMO, SNAPSHOTS, LOG = "restart.bin", "thermo.csv", "snapshots", "log.lammps"
+FAILED = "failed: "  # begins the line in which a rank says why
 SKIN = 0.5  # angstrom around the cut-off, so that neighbours need not be found at every step
 SAVE_EVERY = 2_000  # steps between two restart files; by steps, because all ranks must agree
 _DAMPING = (0.1, 1.0)  # picoseconds: thermostat, barostat
@@ -215,7 +216,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         drive(Path(folder), shown == "shown")
     except AetError as error:
-        print(f"aet: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{FAILED}{' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from aet_port.errors import DataFileError, InputError, OutputError
 from aet_port.io.files import sha256, write_whole
-from md_sim.drive import COLUMNS, SKIN, SNAPSHOTS, THERMO, drive
+from md_sim.drive import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
 from md_sim.eam_forms import EamForm
 from md_sim.errors import SimulationError
+from md_sim.glass_transition import GlassTransition, glass_transition
 from md_sim.potentials import Potential, find_potential
 from md_sim.protocol import Protocol
 from md_sim.runtime import lammps_version, mpiexec
@@ -84,9 +86,20 @@ class Quench:
                 )
                 atoms.set_array("velocities", stored["velocities"])
                 temperature = float(stored["temperature"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataFileError(path, str(error), "a snapshot of the run") from error
         return Snapshot(step, step * self.protocol.time_step, temperature, atoms)
+
+    def glass_transition(self) -> GlassTransition:
+        """Where the volume per atom bends while the quench cools.
+
+        Raises
+        ------
+        InputError
+            If its lines don't cross, or there are too few points yet.
+        """
+        cooling = self.thermo["step"] > self.protocol.melt_steps
+        return glass_transition(self.thermo["temperature"][cooling], self.thermo["volume"][cooling])
 
 
 def run_quench(
@@ -157,24 +170,32 @@ def run_quench(
     return read_quench(home)
 
 
-def read_quench(folder: str | Path) -> Quench:
-    """A finished run of :func:`run_quench`.
+def read_quench(folder: str | Path, finished: bool = True) -> Quench:
+    """A run of :func:`run_quench`.
+
+    Parameters
+    ----------
+    finished
+        Whether a run that was stopped, or is still running, is refused; else it is read as far as
+        it has got.
 
     Raises
     ------
     DataFileError
-        If it is none, or not finished.
+        If it is none, can't be read, or is not finished.
     """
     home = Path(folder)
     settings = read_settings(home)
     protocol = Protocol.from_plain(settings["protocol"])
     path = home / THERMO
     try:
-        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+        lines = path.read_text(encoding="utf-8").split("\n")[1:-1]  # all but a cut last one
+        rows = [[float(word) for word in line.split(",")] for line in lines]
+        table = np.array(rows).reshape(len(rows), len(COLUMNS))
     except (OSError, ValueError) as error:
         raise DataFileError(path, str(error), "the table of a run") from error
-    if not len(table) or table[-1, 0] != protocol.steps:
-        last = int(table[-1, 0]) if len(table) else 0
+    last = int(table[-1, 0]) if len(table) else 0
+    if finished and last != protocol.steps:
         raise DataFileError(path, f"steps up to {last}", f"{protocol.steps}: take the run up")
     return Quench(home, protocol, settings, dict(zip(COLUMNS, table.T, strict=True)))
 
@@ -254,6 +275,7 @@ def _same_potential(home: Path, settings: dict[str, Any]) -> None:
 
 
 def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:
+    """Run the loop on several ranks, passing on what they report."""
     words = [
         sys.executable,
         "-m",
@@ -261,9 +283,17 @@ def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:
         str(home),
         "shown" if show_progress else "hidden",
     ]
-    done = subprocess.run([*mpiexec(ranks), *words], stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        told = " ".join(done.stderr.split())[-500:]
-        raise SimulationError(
-            home, f"{ranks} ranks ended with {done.returncode}: {told}", "see log"
-        )
+    told: list[str] = []
+    with subprocess.Popen([*mpiexec(ranks), *words], stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if line.startswith(FAILED):
+                told.append(line.removeprefix(FAILED).strip())
+            else:
+                last = line.strip()
+                if show_progress:
+                    print(line, end="", file=sys.stderr, flush=True)
+    if running.returncode:
+        words = sorted(set(told)) or [last]
+        found = f"{ranks} ranks ended with {running.returncode}: {'; '.join(words)}"
+        raise SimulationError(home, found, f"see {home / LOG}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,5 +84,18 @@ def refused(aet: Aet) -> Refused:
         for part in parts:
             assert str(part) in outcome.err, outcome.err
         return outcome.err
+
+    return call
+
+
+@pytest.fixture
+def asked(aet: Aet) -> Callable[..., Any]:
+    """Call ``aet ... --json`` and return what it printed."""
+
+    def call(*words: object) -> Any:
+        outcome = aet(*words, "--json")
+        assert outcome.code == 0, outcome.err
+        assert outcome.err == ""
+        return json.loads(outcome.out)
 
     return call

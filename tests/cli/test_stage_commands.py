@@ -29,19 +29,6 @@ SETTINGS = ("--iterations", 20, "--oversampling", 2)
 
 
 @pytest.fixture
-def asked(aet: Aet) -> Callable[..., Any]:
-    """Call ``aet ... --json`` and return what it printed."""
-
-    def call(*words: object) -> Any:
-        outcome = aet(*words, "--json")
-        assert outcome.code == 0, outcome.err
-        assert outcome.err == ""
-        return json.loads(outcome.out)
-
-    return call
-
-
-@pytest.fixture
 def volume(sample: Sample, asked: Callable[..., Any]) -> Path:
     path = sample.folder / "volume.npy"
     files = (sample.folder / "projections.mat", sample.folder / "angles.mat")

