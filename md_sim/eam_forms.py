@@ -9,6 +9,7 @@ from importlib import resources
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
 
 from aet_port.errors import InputError
 
@@ -139,13 +140,17 @@ def _embedding_of(
 ) -> Curve:
     """Embedding energy of any density, by finding the lattice constant that has it."""
 
+    # The density falls as the crystal widens: a curve through many crystals says nearly which one
+    # has a density, and Newton's steps with its slope say it to the last digit.
+    widths = np.linspace(0.2 * widest, 0.99 * widest, 4000)[::-1]
+    nearly = PchipInterpolator(crystal(widths)[0], widths)
+    slope_of = nearly.derivative()
+
     def exact(rho: NDArray[np.float64]) -> NDArray[np.float64]:
-        low, high = np.full(rho.shape, 0.2 * widest), np.full(rho.shape, widest)
-        for _ in range(60):  # the density falls as the crystal widens: halve to the last digit
-            middle = (low + high) / 2
-            denser = crystal(middle)[0] > rho
-            low, high = np.where(denser, middle, low), np.where(denser, high, middle)
-        return crystal((low + high) / 2)[1]
+        a = nearly(rho)
+        for _ in range(4):
+            a = a - (crystal(a)[0] - rho) * slope_of(rho)
+        return crystal(a)[1]
 
     step = 1e-4 * smallest
     below, at, above = exact(smallest + step * np.array([-1.0, 0.0, 1.0]))
