@@ -17,8 +17,8 @@ from aet_port.errors import DataFileError, InputError
 from aet_port.io import read_models, write_model
 from mdb import Bank, Details
 from mdb.commands import app
-from mdb.import_models import import_models
 from mdb.export import bank_hash, export_bank
+from mdb.import_models import import_models
 from tests.mdb.samples import alloy, assert_whole
 from tests.structure.samples import close_packed
 
