@@ -1,4 +1,4 @@
-"""The quick quench of tantalum, whole: bipyramid networks grow as it cools, and it stays a glass."""
+"""The quick quench of tantalum: bipyramid networks grow as it cools, and it stays a glass."""
 
 from __future__ import annotations
 
