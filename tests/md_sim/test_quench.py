@@ -120,7 +120,7 @@ def test_two_ranks_agree_with_one(done: Quench, tmp_path: Path) -> None:
 @needs_lammps
 def test_a_killed_run_is_taken_up(done: Quench, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    longer = replace(SMALL, cooling_rate=2.45e14, thermo_every=100)  # 10,100 steps
+    longer = replace(SMALL, cooling_rate=4.9e14, thermo_every=100)  # 5,100 steps
     code = (
         "import sys, json; from md_sim.protocol import Protocol; "
         "from md_sim.quench import run_quench; "
