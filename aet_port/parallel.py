@@ -1,13 +1,17 @@
-"""Coarse pieces of work on threads or on a cluster, with the same result for any number."""
+"""Coarse pieces of work on threads, processes or a cluster, with the same result for any number."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing import get_context
 from typing import TypeVar
+
+import numba
 
 from aet_port.errors import InputError, MissingDependencyError
 
@@ -93,6 +97,48 @@ def map_tasks(
     with client:
         pieces = client.map(partial(_alone, function), list(items), pure=False)
         return list(client.gather(pieces))
+
+
+def map_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[Result]:
+    """Results of ``function`` in the order of the items, as they come, from several processes here.
+
+    The processes share the cores among their threads. They are not forked from this one, where
+    Numba and others may have threads; a script that calls this guards its main part with
+    ``if __name__ == "__main__"``.
+
+    Parameters
+    ----------
+    function
+        A function of a module, so that workers can import it.
+    items
+        One argument for each piece.
+    workers
+        Processes; with one, or for one piece, the work is done in this process.
+
+    Raises
+    ------
+    InputError
+        For less than one worker, or if one was killed.
+    AetError
+        Whatever a piece cannot use.
+    """
+    if workers < 1:
+        raise InputError("workers", str(workers), "1 or more")
+    number = min(workers, len(items))
+    if number < 2:
+        yield from map(function, items)
+        return
+    threads = min(max(1, available_threads() // number), numba.get_num_threads())
+    try:
+        with ProcessPoolExecutor(
+            number, get_context("forkserver"), numba.set_num_threads, (threads,)
+        ) as pool:
+            yield from pool.map(function, items)
+    except BrokenProcessPool as error:
+        found = f"{number}, one of which was killed"
+        raise InputError("workers", found, "fewer of them if memory ran out") from error
 
 
 def _alone(function: Callable[[Item], Result], item: Item) -> Result:

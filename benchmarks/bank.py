@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 from aet_port.data import AtomicModel
 from aet_port.measure import peak_memory, reset_peak
 from aet_port.structure import StructureResult, analyze
-from aet_port.structure.neighbours import find_neighbours
 from benchmarks.networks import ball
 from benchmarks.structure import liquid
 from benchmarks.timing import Row, least_seconds
@@ -35,25 +34,14 @@ from mdb.queries import run as ask
 ATOMS = 2_000_000
 SIDE = 25  # cells of the glass along each axis
 PARTICLE = 4000  # atoms of the experimental model
-LOOSE, ROUNDS, APART = (
-    12,
-    200,
-    2.9,
-)  # deposits without motifs; steps that push atoms apart, angstrom
+LOOSE = 12  # deposits without motifs
+ROUNDS, APART = 250, 2.9  # steps that push atoms of the glass apart, and how far, angstrom
 PER_ATOM = ("atom", "atom_order", "voronoi")
 
 
 def glass(side: int = SIDE) -> ase.Atoms:
     """A periodic liquid pushed on until it holds about as many motifs as a metallic glass."""
-    atoms = liquid((side, side, side))
-    for _ in range(ROUNDS):
-        close = find_neighbours(atoms, APART)
-        push = (0.25 * (APART - close.distances) / close.distances)[:, None] * close.vectors
-        for c in range(3):
-            atoms.positions[:, c] -= np.bincount(close.first, push[:, c], len(atoms))
-            atoms.positions[:, c] += np.bincount(close.second, push[:, c], len(atoms))
-    atoms.wrap()
-    return atoms
+    return liquid((side, side, side), touch=APART, rounds=ROUNDS)
 
 
 def copies(atoms: ase.Atoms, number: int, seed: int) -> Iterator[AtomicModel]:

@@ -30,15 +30,20 @@ NEIGHBOURS, ORDER, PAIRS = "neighbours, 4.1 angstrom", "averaged Q4, Q6", "pairs
 PLAIN, REGULATED = "Voronoi indices", "Voronoi indices, cells cut again without small faces"
 
 
-def liquid(repeat: tuple[int, int, int] = (34, 33, 34), seed: int = 0) -> ase.Atoms:
-    """Shaken bcc whose atoms are pushed apart until hardly any are closer than 2.75 angstrom."""
+def liquid(
+    repeat: tuple[int, int, int] = (34, 33, 34),
+    seed: int = 0,
+    touch: float = TOUCH,
+    rounds: int = ROUNDS,
+) -> ase.Atoms:
+    """Shaken bcc whose atoms are pushed apart until hardly any are closer than ``touch``."""
     rng = np.random.default_rng(seed)
     atoms = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(repeat)
     atoms.positions += rng.normal(0, 0.9, (len(atoms), 3))
     atoms.wrap()
-    for _ in range(ROUNDS):
-        close = find_neighbours(atoms, TOUCH)
-        push = (0.25 * (TOUCH - close.distances) / close.distances)[:, None] * close.vectors
+    for _ in range(rounds):
+        close = find_neighbours(atoms, touch)
+        push = (0.25 * (touch - close.distances) / close.distances)[:, None] * close.vectors
         for c in range(3):
             atoms.positions[:, c] -= np.bincount(close.first, push[:, c], len(atoms))
             atoms.positions[:, c] += np.bincount(close.second, push[:, c], len(atoms))

@@ -17,8 +17,8 @@ from aet_port.errors import DataFileError, InputError
 from aet_port.io import read_model, write_model
 from aet_port.io.files import sha256, write_whole
 from aet_port.progress import progress
-from md_sim.drive import SKIN
-from md_sim.protocol import PICOSECOND
+from md_sim.drive import DAMPING, SKIN
+from md_sim.protocol import PICOSECOND, check_cooling, check_positive, check_whole, steps_of
 from md_sim.runtime import lammps, lammps_version, potentials_folder
 from md_sim.setfl import PotentialFile, read_potential
 
@@ -26,7 +26,6 @@ GLASS, RECORD = "glass.extxyz", "alloy.json"
 CUZR = "CuZr_mm.eam.fs"  # Mendelev et al., Philos. Mag. 89, 967 (2009); comes with LAMMPS
 _SITES = 4  # of a cell of the fcc lattice
 _PIECE = 500  # steps between two reports
-_DAMPING = (0.1, 1.0)  # picoseconds: thermostat, barostat
 
 
 @dataclass(frozen=True)
@@ -72,20 +71,10 @@ class AlloyProtocol:
             raise InputError("alloy: species", repr(self.species), "two different symbols")
         if not 0 < self.share < 1:
             raise InputError("alloy: share", repr(self.share), "a fraction between 0 and 1")
-        for name, least in {"cells": 2, "seed": 1}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise InputError(
-                    f"alloy: {name}", repr(value), f"a whole number of {least} or more"
-                )
+        check_whole("alloy", {"cells": (self.cells, 2), "seed": (self.seed, 1)})
         names = ("lattice_constant", "melt_time", "cooling_rate", "time_step", "final_temperature")
-        for name in names:
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"alloy: {name}", repr(value), "a number above zero")
-        if not self.melt_temperature > self.final_temperature:
-            found = f"{self.melt_temperature:g} K, final temperature {self.final_temperature:g} K"
-            raise InputError("alloy: melt_temperature", found, "more than the final temperature")
+        check_positive("alloy", {name: getattr(self, name) for name in names})
+        check_cooling("alloy", self.melt_temperature, self.final_temperature)
 
     @property
     def n_atoms(self) -> int:
@@ -95,13 +84,13 @@ class AlloyProtocol:
     @property
     def melt_steps(self) -> int:
         """Steps at the melt temperature."""
-        return max(1, round(self.melt_time / self.time_step))
+        return steps_of(self.melt_time, self.time_step)
 
     @property
     def cooling_steps(self) -> int:
         """Steps of cooling."""
         span = self.melt_temperature - self.final_temperature
-        return max(1, round(span / (self.cooling_rate * PICOSECOND) / self.time_step))
+        return steps_of(span / (self.cooling_rate * PICOSECOND), self.time_step)
 
 
 def quench_alloy(
@@ -180,7 +169,7 @@ def _cool(
     n, first, last = protocol.cells, protocol.melt_temperature, protocol.final_temperature
     one, two = protocol.species
     others = protocol.n_atoms - round(protocol.share * protocol.n_atoms)
-    heat, push = _DAMPING
+    heat, push = DAMPING
     for line in (
         "units metal",
         "atom_style atomic",

@@ -25,7 +25,7 @@ RESTART, THERMO, SNAPSHOTS, LOG = "restart.bin", "thermo.csv", "snapshots", "log
 FAILED = "failed: "  # begins the line in which a rank says why
 SKIN = 0.5  # angstrom around the cut-off, so that neighbours need not be found at every step
 SAVE_EVERY = 2_000  # steps between two restart files; by steps, because all ranks must agree
-_DAMPING = (0.1, 1.0)  # picoseconds: thermostat, barostat
+DAMPING = (0.1, 1.0)  # picoseconds: thermostat, barostat
 _RUNAWAY = 3.0  # times the melt temperature that only an unstable run reaches
 
 
@@ -117,7 +117,7 @@ class _Quench:
         """Run one ramp from ``step`` on, in pieces that end where something is kept."""
         protocol, engine = self.protocol, self.engine
         first = protocol.melt_temperature
-        heat, push = _DAMPING
+        heat, push = DAMPING
         self._commands(
             f"fix ramp all npt temp {first!r} {target!r} {heat} "
             f"iso {protocol.pressure!r} {protocol.pressure!r} {push}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aet_port.errors import InputError
@@ -57,7 +58,7 @@ POTENTIALS = {
                 "10.1103/PhysRevB.69.144113",
                 _MADE,
                 _OWN,
-                lambda element=element: zhou(element),  # type: ignore[misc]
+                partial(zhou, element),
                 rate,
             )
             for element, rate in (("Ta", 5e13), ("Pd", 1e13), ("Cu", None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -12,6 +13,56 @@ from aet_port.errors import InputError
 
 PICOSECOND = 1e-12  # seconds
 _LATTICE_ATOMS = {"bcc": 2, "fcc": 4}
+
+
+def check_whole(subject: str, values: Mapping[str, tuple[Any, int]]) -> None:
+    """Refuse what is no whole number, or less than the least that may be.
+
+    Parameters
+    ----------
+    values
+        Value and least value by name.
+
+    Raises
+    ------
+    InputError
+        That names the subject and the value.
+    """
+    for name, (value, least) in values.items():
+        if not isinstance(value, int) or value < least:
+            expected = f"a whole number of {least} or more"
+            raise InputError(f"{subject}: {name}", repr(value), expected)
+
+
+def check_positive(subject: str, values: Mapping[str, float]) -> None:
+    """Refuse what is no finite number above zero.
+
+    Raises
+    ------
+    InputError
+        That names the subject and the value.
+    """
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{subject}: {name}", repr(value), "a number above zero")
+
+
+def check_cooling(subject: str, melt_temperature: float, final_temperature: float) -> None:
+    """Refuse a quench that does not cool; temperatures in kelvin.
+
+    Raises
+    ------
+    InputError
+        That names the subject and both temperatures.
+    """
+    if not melt_temperature > final_temperature:
+        found = f"{melt_temperature:g} K, final temperature {final_temperature:g} K"
+        raise InputError(f"{subject}: melt_temperature", found, "more than the final temperature")
+
+
+def steps_of(time: float, time_step: float) -> int:
+    """Whole steps nearest to a time, at least one; both in picoseconds."""
+    return max(1, round(time / time_step))
 
 
 @dataclass(frozen=True)
@@ -56,25 +107,13 @@ class Protocol:
     thermo_every: int = 100
 
     def __post_init__(self) -> None:
-        wanted = {
-            "cells": "a whole number of 2 or more",
-            "snapshots": "a whole number of 2 or more",
-            "thermo_every": "a whole number of 1 or more",
-            "seed": "a whole number of 1 or more",
-        }
-        for name, expected in wanted.items():
-            value, least = getattr(self, name), int(expected.split()[-3])
-            if not isinstance(value, int) or value < least:
-                raise InputError(f"protocol: {name}", repr(value), expected)
+        whole = {"cells": 2, "snapshots": 2, "thermo_every": 1, "seed": 1}
+        check_whole("protocol", {name: (getattr(self, name), n) for name, n in whole.items()})
         if self.element not in atomic_numbers or self.element == "X":
             raise InputError("protocol: element", repr(self.element), "a symbol such as 'Ta'")
-        for name in ("melt_time", "cooling_rate", "time_step", "final_temperature"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"protocol: {name}", repr(value), "a number above zero")
-        if not self.melt_temperature > self.final_temperature:
-            found = f"{self.melt_temperature:g} K, final temperature {self.final_temperature:g} K"
-            raise InputError("protocol: melt_temperature", found, "more than the final temperature")
+        positive = ("melt_time", "cooling_rate", "time_step", "final_temperature")
+        check_positive("protocol", {name: getattr(self, name) for name in positive})
+        check_cooling("protocol", self.melt_temperature, self.final_temperature)
         if self.cooling_steps < self.snapshots:
             found = f"{self.cooling_rate:g} K/s: {self.cooling_steps} steps of cooling"
             raise InputError("protocol: cooling_rate", found, "slower cooling")
@@ -82,13 +121,13 @@ class Protocol:
     @property
     def melt_steps(self) -> int:
         """Steps at the melt temperature."""
-        return max(1, round(self.melt_time / self.time_step))
+        return steps_of(self.melt_time, self.time_step)
 
     @property
     def cooling_steps(self) -> int:
         """Steps of cooling."""
         span = self.melt_temperature - self.final_temperature
-        return round(span / (self.cooling_rate * PICOSECOND) / self.time_step)
+        return steps_of(span / (self.cooling_rate * PICOSECOND), self.time_step)
 
     @property
     def steps(self) -> int:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numba
+import ase
 import numpy as np
 import pyarrow as pa
 
 import mdb
 from aet_port.errors import DataFileError, InputError
-from aet_port.parallel import available_threads, map_tasks
+from aet_port.parallel import map_processes, map_tasks
 from aet_port.progress import progress
 from md_sim.crystallisation import Crystallisation, crystal_warning, crystallisation
 from md_sim.drive import SNAPSHOTS
@@ -231,17 +228,19 @@ def study(
             else:
                 analyses[task.step] = number
             reporter.advance(note=f"{quench.protocol.temperature(task.step):.0f} K")
-    rows = []
     with mdb.Bank(bank_path, read_only=True) as bank, bank.held():
-        for step in steps:
-            found = _found(bank, quench, step, analyses[step]) if step in analyses else None
-            temperature = quench.protocol.temperature(step)
-            name = f"{temperature:.0f} K"
-            remark = crystal_warning(found.crystal, name) if found else f"{name}: {reasons[step]}"
-            remarks += [remark] if remark else []
-            time = step * quench.protocol.time_step
-            why = reasons.get(step)
-            rows.append(StudyRow(step, time, temperature, models.get(step), found, why))
+        facts = {step: _facts(bank, number) for step, number in analyses.items()}
+    rows = []
+    for step in steps:
+        found = None
+        if step in analyses:
+            found = _found(quench.snapshot(step).atoms, analyses[step], facts[step])
+        temperature = quench.protocol.temperature(step)
+        name = f"{temperature:.0f} K"
+        remark = crystal_warning(found.crystal, name) if found else f"{name}: {reasons[step]}"
+        remarks += [remark] if remark else []
+        time, why = step * quench.protocol.time_step, reasons.get(step)
+        rows.append(StudyRow(step, time, temperature, models.get(step), found, why))
     return Study(bank_path, run, sample, transition, tuple(rows), tuple(remarks))
 
 
@@ -289,27 +288,18 @@ def _each(
     """Results of the tasks in their order, as they come."""
     if scheduler is not None:
         yield from map_tasks(analyse_snapshot, tasks, scheduler)
-        return
-    workers = min(workers, len(tasks))
-    if workers < 2:
-        yield from map(analyse_snapshot, tasks)
-        return
-    # Not forked from here, where Numba and OVITO may have threads.
-    threads = min(max(1, available_threads() // workers), numba.get_num_threads())
-    try:
-        with ProcessPoolExecutor(
-            workers, get_context("forkserver"), numba.set_num_threads, (threads,)
-        ) as pool:
-            yield from pool.map(analyse_snapshot, tasks)
-    except BrokenProcessPool as error:
-        expected = "fewer workers if memory ran out; what was analysed stays, call again to go on"
-        raise InputError("workers", f"{workers}, one of which was killed", expected) from error
+    else:
+        yield from map_processes(analyse_snapshot, tasks, workers)
 
 
-def _found(bank: mdb.Bank, quench: Quench, step: int, analysis: int) -> Found:
-    """Figures of an analysis, all from the bank."""
+def _facts(bank: mdb.Bank, analysis: int) -> dict[str, Any]:
+    """Figures of an analysis, from the bank."""
     (facts,) = bank.sql(_FOUND, {"analysis": analysis}).to_pylist()
-    atoms = quench.snapshot(step).atoms
+    return dict(facts)
+
+
+def _found(atoms: ase.Atoms, analysis: int, facts: dict[str, Any]) -> Found:
+    """The figures of an analysis, and whether its atoms are a crystal."""
     counts = dict.fromkeys(range(3, 9), 0) | {fold: n for fold, n in facts["motifs"] or ()}
     sizes = facts["sizes"] or []
     sites = np.bincount(np.array(facts["sites"] or [], dtype=np.int64), minlength=13)[1:13]

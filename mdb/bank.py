@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -141,7 +142,8 @@ class Bank:
         alone = self._leave.enter_context(writers_turn(self.path, deadline))
         if not self.path.exists():
             if alone:  # so whoever began one of these was killed
-                for leftover in self.path.parent.glob(f".{self.path.name}.partial-*"):
+                pattern = f".{escape(self.path.name)}.partial-*"
+                for leftover in self.path.parent.glob(pattern):
                     leftover.unlink()
             create(self.path)
         self._connection = connect(self.path, False, deadline)

@@ -225,13 +225,14 @@ def _agrees(
     tables: Mapping[str, pa.Table],
 ) -> None:
     """Refuse details that differ from those stored: they would be lost."""
-    stored = read_entry(connection, "model", model_id)
+    compared = ("species_fit", "atom_edit", "md_snapshot")
+    stored = read_entry(connection, "model", model_id, only=("model", *compared))
     (facts,) = stored["model"].to_pylist()
     advice = f"deposit it with corrects={model_id!r} for a new version"
     for name, value in details.facts().items():
         if facts[name] != value:
             raise InputError(name, f"{value!r}, {model_id} is stored with {facts[name]!r}", advice)
-    for name in ("species_fit", "atom_edit", "md_snapshot"):
+    for name in compared:
         given = tables.get(name)
         if given is not None and table_digest({name: given}) != table_digest({name: stored[name]}):
             raise InputError(name, f"other rows than {model_id} is stored with", advice)

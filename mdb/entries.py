@@ -6,7 +6,7 @@ its checksum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import duckdb
@@ -51,7 +51,10 @@ _HEADS = {
 
 
 def read_entry(
-    connection: duckdb.DuckDBPyConnection, kind: str, key: str | int
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    key: str | int,
+    only: Collection[str] | None = None,
 ) -> dict[str, pa.Table]:
     """All rows of one entry, in the order they were stored, without the numbers of this bank.
 
@@ -61,17 +64,19 @@ def read_entry(
         ``"model"``, ``"analysis"``, ``"md_run"`` or ``"validation"``.
     key
         Its id in this bank.
+    only
+        Tables to read; all unless given.
     """
-    found = {
-        table: connection.sql(text, params={"id": key}).to_arrow_table()
-        for table, text in _HEADS[kind].items()
+    # Without an order the rows come as they were inserted (preserve_insertion_order).
+    parts = {
+        table: f"SELECT * EXCLUDE ({kind}_id) FROM {table} WHERE {kind}_id = $id"
+        for table in KINDS[kind]
     }
-    for table in KINDS[kind]:
-        # Without an order the rows come as they were inserted (preserve_insertion_order).
-        found[table] = connection.sql(
-            f"SELECT * EXCLUDE ({kind}_id) FROM {table} WHERE {kind}_id = $id", params={"id": key}
-        ).to_arrow_table()
-    return found
+    return {
+        table: connection.sql(text, params={"id": key}).to_arrow_table()
+        for table, text in {**_HEADS[kind], **parts}.items()
+        if only is None or table in only
+    }
 
 
 def write_rows(

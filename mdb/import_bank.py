@@ -16,7 +16,7 @@ from aet_port.errors import DataFileError
 from aet_port.io.files import sha256
 from aet_port.progress import progress
 from mdb.bank import Bank
-from mdb.database import create, opened
+from mdb.database import create, make_folder, opened
 from mdb.entries import (
     next_number,
     one,
@@ -34,6 +34,7 @@ from mdb.invariants import KINDS
 from mdb.schema import newest_version
 from mdb.versions import new_entry
 
+FIRST_EXPORTED = 5  # schema of the first version that wrote such folders
 WANTED = f"a folder that `aet mdb export` wrote, with its {MANIFEST}"
 
 
@@ -80,7 +81,7 @@ def import_bank(path: str | Path, folder: str | Path, show_progress: bool = Fals
     source = Path(folder)
     manifest = _read_manifest(source)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.import-", dir=target.parent) as room:
         staged = Path(room) / "bank.duckdb"
         create(staged, manifest["schema"])
@@ -104,8 +105,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise DataFileError(file, f"format {form!r}"[:200], repr(FORMAT))
     newest = newest_version()
     schema = manifest.get("schema")
-    if not isinstance(schema, int) or schema < 5:
-        raise DataFileError(file, f"schema {schema!r}", f"5 to {newest}")
+    if not isinstance(schema, int) or schema < FIRST_EXPORTED:
+        raise DataFileError(file, f"schema {schema!r}", f"{FIRST_EXPORTED} to {newest}")
+    if not isinstance(manifest.get("files"), list):
+        raise DataFileError(file, "no list of files", WANTED)
     if schema > newest:
         raise BankError(
             folder,
@@ -117,7 +120,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 def _fill(staged: Path, folder: Path, manifest: dict[str, Any], show_progress: bool) -> None:
     """Put the files of an export into an empty bank of the same schema."""
-    files = manifest.get("files", [])
+    files = manifest["files"]
     with progress("read", len(files), show_progress) as reporter, opened(staged) as connection:
         columns = connection.execute(
             "SELECT table_name, list(column_name) FROM duckdb_columns() GROUP BY ALL"

@@ -17,39 +17,43 @@ from mdb.records import Details, Edit, Provenance, Reconstruction
 
 LONGEST_TEXT = 1_000_000  # characters of a name or of the remarks of a model
 _EXACT = 2**53  # up to here a double holds every integer
-_OWN = ("numbers", "positions", "type", "confidence", "b_factor", "flag")
+# Arrays with a column of their own: what it takes, and kinds of NumPy types that hold that.
+_COLUMNS = {
+    "type": ("a small integer per atom", "iuf"),
+    "confidence": ("a number per atom", "iuf"),
+    "b_factor": ("a number per atom", "iuf"),
+    "flag": ("a text per atom", "U"),
+}
+_OWN = ("numbers", "positions", *_COLUMNS)
 
 
 def atom_columns(model: AtomicModel) -> dict[str, NDArray[Any] | None]:
     """What the columns of table ``atom`` take from the arrays ``type`` to ``flag`` of a model.
+
+    Each of shape (n_atoms,); None where there is no such array, or nothing in it.
 
     Raises
     ------
     InputError
         For an array that its column can't hold.
     """
-    arrays, n = model.atoms.arrays, len(model)
-    columns: dict[str, NDArray[Any] | None] = dict.fromkeys(_OWN[2:])
-    for name in columns:
-        if name not in arrays:
-            continue
-        given = np.asarray(arrays[name])
-        wanted = {"type": "a small integer per atom", "flag": "a text per atom"}
-        if given.shape == (n,):
-            if name == "flag" and given.dtype.kind == "U":
-                columns[name] = given if (given != "").any() else None
-                continue
-            if name == "type" and given.dtype.kind in "iuf":
-                if np.isfinite(given).all() and np.array_equal(given, given.astype(np.int16)):
-                    columns[name] = given.astype(np.int16)
-                    continue
-            elif name != "flag" and given.dtype.kind in "iuf":
-                known = not np.isnan(given).all()
-                columns[name] = given.astype(np.float64) if known else None
-                continue
-        expected = wanted.get(name, "a number per atom")
-        raise InputError(f"{model.name}: {name}", f"{given.dtype} of shape {given.shape}", expected)
-    return columns
+    arrays = model.atoms.arrays
+    return {
+        name: _atom_column(model, name, np.asarray(arrays[name])) if name in arrays else None
+        for name in _COLUMNS
+    }
+
+
+def _atom_column(model: AtomicModel, name: str, given: NDArray[Any]) -> NDArray[Any] | None:
+    expected, kinds = _COLUMNS[name]
+    if given.shape == (len(model),) and given.dtype.kind in kinds:
+        if name == "flag":
+            return given if (given != "").any() else None
+        if name != "type":
+            return None if np.isnan(given).all() else given.astype(np.float64)
+        if np.isfinite(given).all() and np.array_equal(given, given.astype(np.int16)):
+            return given.astype(np.int16)
+    raise InputError(f"{model.name}: {name}", f"{given.dtype} of shape {given.shape}", expected)
 
 
 def further_arrays(model: AtomicModel) -> dict[str, NDArray[Any]]:

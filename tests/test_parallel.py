@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from aet_port import parallel
 from aet_port.errors import InputError, MissingDependencyError
-from aet_port.parallel import available_threads, check_threads, chunks, map_tasks, map_threads
+from aet_port.parallel import (
+    available_threads,
+    check_threads,
+    chunks,
+    map_processes,
+    map_tasks,
+    map_threads,
+)
 
 active = 0
 
@@ -112,3 +119,14 @@ def test_errors_of_workers_arrive(scheduler: str) -> None:
     with pytest.raises(InputError, match=r"piece 7: found nothing; expected something") as caught:
         map_tasks(refuse, [7], scheduler)
     assert caught.value.expected == "something"
+
+
+def test_processes_keep_the_order_and_pass_errors_on() -> None:
+    assert list(map_processes(square, range(5), 2)) == [0, 1, 4, 9, 16]
+    assert list(map_processes(square, [], 2)) == []
+    here = threading.get_ident()
+    assert list(map_processes(lambda n: threading.get_ident(), [1, 2], 1)) == [here] * 2
+    with pytest.raises(InputError, match="piece 7: found nothing"):
+        list(map_processes(refuse, [7, 8], 2))
+    with pytest.raises(InputError, match="workers: found 0"):
+        list(map_processes(square, [1], 0))

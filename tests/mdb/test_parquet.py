@@ -198,6 +198,7 @@ ATOMS = "atom/model_id=FeXX00001/part-0.parquet"
         (edit_manifest(lambda m: m.update(schema=99)), BankError, "newer version"),
         (edit_manifest(lambda m: m.update(schema="5")), DataFileError, "schema '5'"),
         (edit_manifest(lambda m: m.update(bank_hash="0")), DataFileError, "bank_hash"),
+        (edit_manifest(lambda m: m.update(files=7)), DataFileError, "no list of files"),
         (edit_manifest(lambda m: m["files"].append(7)), DataFileError, "entry 7"),
         (
             edit_manifest(lambda m: entry_of(m, "atom").update(table="atom; DROP TABLE model")),
