@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.console import Json, report
+from aet_port.console import Json, print_json, print_rows, report
 from aet_port.errors import InputError
 from md_sim.comparison_commands import compare_command
-from md_sim.potentials import POTENTIALS
+from md_sim.crystal_properties import elastic_constants
+from md_sim.eam_forms import crystal_energy
+from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
 from md_sim.protocol import PRESETS, Protocol, preset
 from md_sim.quench import Quench, read_settings, run_quench
 from md_sim.study_commands import analyze, error_study_command
@@ -98,6 +100,49 @@ def _facts(done: Quench) -> dict[str, Any]:
         facts["glass_transition_error"] = round(found.uncertainty)
         facts["fitted_between"] = windows
     return facts
+
+
+@app.command()
+def potentials(as_json: Json = False) -> None:
+    """The potentials that need no file, and what they say of the perfect crystal."""
+    rows = [_of_crystal(potential) for potential in POTENTIALS.values()]
+    if as_json:
+        print_json(rows)
+        return
+    headings = {
+        "name": "potential",
+        "crystal": "crystal",
+        "lattice_constant": "a, A",
+        "cohesive_energy": "Ec, eV",
+        "elastic_constants": "C11 C12 C44, GPa",
+        "slowest_glass": "glass, K/s",
+    }
+    print_rows(list(headings.values()), [[_cell(row[key]) for key in headings] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(f"{number:.0f}" for number in value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else value
+
+
+def _of_crystal(potential: Potential) -> dict[str, Any]:
+    form = potential.make()
+    elastic = elastic_constants(form)
+    return {
+        "name": potential.name,
+        "element": potential.element,
+        "default": DEFAULTS[potential.element] == potential.name,
+        "crystal": form.lattice,
+        "lattice_constant": round(form.lattice_constant, 4),
+        "cohesive_energy": round(-float(crystal_energy(form, form.lattice_constant)[0]), 4),
+        "elastic_constants": [round(c, 2) for c in (elastic.c11, elastic.c12, elastic.c44)],
+        "slowest_glass": potential.slowest_glass,
+        "cutoff": form.cutoff,
+        "doi": potential.doi,
+        "source": potential.source,
+        "licence": potential.licence,
+    }
 
 
 app.command()(analyze)

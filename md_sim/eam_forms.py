@@ -57,6 +57,27 @@ class EamForm:
     largest_density: float
 
 
+def lattice_vectors(lattice: str, reach: float) -> NDArray[np.float64]:
+    """Vectors to the neighbours of an atom of a perfect crystal.
+
+    Parameters
+    ----------
+    lattice
+        ``"bcc"`` or ``"fcc"``.
+    reach
+        Up to what distance, in lattice constants.
+
+    Returns
+    -------
+    Shape (k, 3), in lattice constants.
+    """
+    n = int(np.ceil(reach)) + 1
+    corners = np.stack(np.meshgrid(*[np.arange(-n, n + 1)] * 3, indexing="ij"), axis=-1)
+    vectors = (corners.reshape(-1, 1, 3) + _SITES[lattice]).reshape(-1, 3)
+    square = (vectors**2).sum(axis=1)
+    return vectors[(square > 0) & (square <= reach**2)]
+
+
 def lattice_shells(lattice: str, reach: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Distances of the neighbours of an atom of a perfect crystal, and how many there are of each.
 
@@ -71,13 +92,11 @@ def lattice_shells(lattice: str, reach: float) -> tuple[NDArray[np.float64], NDA
     -------
     Shapes (k,): distances in lattice constants, ascending, and numbers.
     """
-    n = int(np.ceil(reach)) + 1
-    corners = np.stack(np.meshgrid(*[np.arange(-n, n + 1)] * 3, indexing="ij"), axis=-1)
-    vectors = (corners.reshape(-1, 1, 3) + _SITES[lattice]).reshape(-1, 3)
     # All squares are multiples of a quarter, exact in binary.
-    square, number = np.unique((vectors**2).sum(axis=1), return_counts=True)
-    inside = (square > 0) & (square <= reach**2)
-    return np.sqrt(square[inside]), number[inside]
+    square, number = np.unique(
+        (lattice_vectors(lattice, reach) ** 2).sum(axis=1), return_counts=True
+    )
+    return np.sqrt(square), number
 
 
 def crystal_energy(form: EamForm, lattice_constant: ArrayLike) -> NDArray[np.float64]:

@@ -19,6 +19,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def test_the_potentials_are_listed(aet: Aet, asked: Callable[..., Any]) -> None:
+    rows = {row["name"]: row for row in asked("md", "potentials")}
+    assert rows["ta-ravelo-2013"]["default"] is True
+    assert rows["ta-zhou-2004"]["default"] is False
+    assert rows["ta-ravelo-2013"]["elastic_constants"] == pytest.approx(
+        [262.6, 160.7, 81.8], abs=0.1
+    )
+    printed = aet("md", "potentials").out
+    assert all(name in printed for name in rows)
+    assert "263 161 82" in printed
+
+
 def test_quench_analyze_compare(
     tmp_path: Path, aet: Aet, asked: Callable[..., Any], refused: Refused
 ) -> None:
