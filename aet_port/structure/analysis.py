@@ -13,11 +13,18 @@ from aet_port.errors import InputError
 from aet_port.structure.bipyramids import Motifs, find_motifs
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.networks import Networks, find_networks
+from aet_port.structure.packing import DELTAS
 from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
 from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.short_range_order import ShortRangeOrder, short_range_order
 from aet_port.structure.solute_order import SoluteOrder, solute_order
-from aet_port.structure.tetrahedra import ALPHA, Tetrahedra, face_pairs, find_tetrahedra
+from aet_port.structure.tetrahedra import (
+    ALPHA,
+    Tetrahedra,
+    face_pairs,
+    find_tetrahedra,
+    keep_regular,
+)
 
 NETWORK_FOLDS = (4, 5, 6)
 
@@ -144,7 +151,11 @@ def analyze(
         (first_valley(distribution), "first valley") if cutoff is None else (float(cutoff), "given")
     )
     alpha = ALPHA * used if alpha is None else float(alpha)
-    found = find_tetrahedra(atoms, used, delta, alpha)
+    curve = None if earlier is None or earlier.packing is None else earlier.packing.curve
+    # One triangulation serves the packing curve too.
+    widest = max(*DELTAS, delta) if order and curve is None else delta
+    candidates = find_tetrahedra(atoms, used, widest, alpha)
+    found = keep_regular(candidates, delta)
     pairs = face_pairs(found.vertices)
     motifs = find_motifs(found.vertices, pairs)
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
@@ -159,7 +170,8 @@ def analyze(
             local,
             alpha=alpha,
             delta=delta,
-            curve=None if earlier is None or earlier.packing is None else earlier.packing.curve,
+            widest=candidates,
+            curve=curve,
         )
         if solute is not None:
             known = None if earlier is None else earlier.solutes

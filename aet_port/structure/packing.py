@@ -19,6 +19,8 @@ from aet_port.structure.tetrahedra import (
     edge_lengths,
     face_pairs,
     find_tetrahedra,
+    keep_regular,
+    regular,
 )
 from aet_port.structure.voronoi import DISTORTED_ICOSAHEDRA, Voronoi
 
@@ -82,6 +84,7 @@ def packing_by_distortion(
     *,
     amorphous: ArrayLike | None = None,
     alpha: float | None = None,
+    tetrahedra: Tetrahedra | None = None,
 ) -> PackingCurve:
     """Tetrahedra, motifs and atoms in them for each of several distortion parameters.
 
@@ -99,6 +102,9 @@ def packing_by_distortion(
     alpha
         Largest empty circumsphere, angstrom (see
         :func:`aet_port.structure.tetrahedra.find_tetrahedra`).
+    tetrahedra
+        Those of these atoms, cut-off and alpha with the largest delta (or a larger one), if they
+        are known already.
 
     Raises
     ------
@@ -122,16 +128,17 @@ def packing_by_distortion(
             f"{chosen.dtype} of shape {chosen.shape}, {np.count_nonzero(chosen)} atoms chosen",
             f"{len(atoms)} booleans, one per atom, at least one of them true",
         )
-    widest = find_tetrahedra(atoms, cutoff, float(values[-1]), alpha)
-    edges = edge_lengths(widest.corners)
-    longest, mean = edges.max(axis=1), edges.mean(axis=1)
-    pairs = face_pairs(widest.vertices)
+    if tetrahedra is None:
+        widest = find_tetrahedra(atoms, cutoff, float(values[-1]), alpha)
+    else:
+        widest = keep_regular(tetrahedra, float(values[-1]))
+    edges, pairs = edge_lengths(widest.corners), face_pairs(widest.vertices)
     region = amorphous_tetrahedra(widest, chosen)
     k = len(values)
     number, count = np.zeros(k, dtype=np.int64), np.zeros((k, len(FOLDS)), dtype=np.int64)
     share, covered = np.full((k, len(FOLDS)), np.nan), np.zeros(k)
     for row, delta in enumerate(values):
-        kept = longest <= mean * (delta + 1)  # as in find_tetrahedra
+        kept = regular(edges, delta)
         place = np.cumsum(kept) - 1
         vertices = widest.vertices[kept]
         motifs = find_motifs(vertices, place[pairs[kept[pairs].all(axis=1)]])

@@ -109,6 +109,7 @@ def polytetrahedral_order(
     *,
     alpha: float,
     delta: float,
+    widest: Tetrahedra | None = None,
     curve: PackingCurve | None = None,
 ) -> PolytetrahedralOrder:
     """Shape, joints, icosahedra and density of the bipyramids of a model.
@@ -122,6 +123,8 @@ def polytetrahedral_order(
         all count.
     alpha, delta
         With which the tetrahedra were found.
+    widest
+        The tetrahedra with the largest delta of the packing curve, if they are known already.
     curve
         Packing curve from an earlier call for the same atoms and order, which ``delta`` does not
         change.
@@ -143,7 +146,9 @@ def polytetrahedral_order(
     if curve is None:
         # With the distortion asked for, the last point has tetrahedra.
         deltas = sorted({*DELTAS, float(delta)})
-        curve = packing_by_distortion(atoms, order.cutoff, deltas, amorphous=region, alpha=alpha)
+        curve = packing_by_distortion(
+            atoms, order.cutoff, deltas, amorphous=region, alpha=alpha, tetrahedra=widest
+        )
     return PolytetrahedralOrder(
         amorphous=amorphous,
         geometry=bipyramid_geometry(motifs, tetrahedra, PENTAGONAL),

@@ -308,7 +308,14 @@ def _inward(polygons: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[n
     edge = polygons[n, ends[:, 1]] - start
     edge /= np.linalg.norm(edge, axis=1)[:, None]
     arms = polygons - start[:, None]
-    arms -= (arms * edge[:, None]).sum(axis=2)[:, :, None] * edge[:, None]
-    direction = np.linalg.svd(arms, full_matrices=False)[2][:, 0]
+    # Coordinates of the corners across the edge; the widest direction of a plane figure has the
+    # angle of half of atan2(2 <uv>, <uu> - <vv>).
+    out = np.cross(edge, np.eye(3)[np.abs(edge).argmin(axis=1)])
+    out /= np.linalg.norm(out, axis=1)[:, None]
+    up = np.cross(edge, out)
+    u = (arms * out[:, None]).sum(axis=2)
+    v = (arms * up[:, None]).sum(axis=2)
+    angle = 0.5 * np.arctan2(2 * (u * v).sum(axis=1), (u**2 - v**2).sum(axis=1))[:, None]
+    direction = np.cos(angle) * out + np.sin(angle) * up
     inward = (direction * arms.sum(axis=1)).sum(axis=1) >= 0
     return np.where(inward[:, None], direction, -direction)

@@ -196,19 +196,49 @@ def find_tetrahedra(
     vertices, corners = delaunay(atoms, margin=2 * alpha)
     edges = edge_lengths(corners)
     longest, mean = edges.max(axis=1), edges.mean(axis=1)
-    # Written as the reference does, so that no tetrahedron on the limit flips.
-    accepted = (longest <= mean * (delta + 1)) & (longest <= cutoff)
+    accepted = regular(edges, delta) & (longest <= cutoff)
     vertices, corners = vertices[accepted], corners[accepted]
     worst = longest[accepted] / mean[accepted] - 1
     inside = circumradii(corners) <= alpha
     if not inside.any():
-        raise InputError(
-            "atoms",
-            f"no tetrahedron with edges up to {cutoff:g} angstrom and a distortion up to {delta:g}",
-            "a larger cut-off or delta, or denser atoms",
-        )
+        raise _none_found(delta, f"with edges up to {cutoff:g} angstrom")
     corners = corners[inside]
     return Tetrahedra(vertices[inside], corners, worst[inside], volumes(corners))
+
+
+def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
+    """Which tetrahedra with ``edges`` (n, 6) have a distortion of at most ``delta``, shape (n,)."""
+    # Written as the reference does, so that no tetrahedron on the limit flips.
+    return np.asarray(edges.max(axis=1) <= edges.mean(axis=1) * (delta + 1))
+
+
+def keep_regular(tetrahedra: Tetrahedra, delta: float) -> Tetrahedra:
+    """What :func:`find_tetrahedra` finds with ``delta``, from what it found with a larger one.
+
+    Raises
+    ------
+    InputError
+        If none is left.
+    """
+    kept = regular(edge_lengths(tetrahedra.corners), delta)
+    if kept.all():
+        return tetrahedra
+    if not kept.any():
+        raise _none_found(delta, f"among {len(kept)} more distorted ones")
+    return Tetrahedra(
+        tetrahedra.vertices[kept],
+        tetrahedra.corners[kept],
+        tetrahedra.distortion[kept],
+        tetrahedra.volume[kept],
+    )
+
+
+def _none_found(delta: float, where: str) -> InputError:
+    return InputError(
+        "atoms",
+        f"no tetrahedron {where} and a distortion up to {delta:g}",
+        "a larger cut-off or delta, or denser atoms",
+    )
 
 
 def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -96,6 +96,16 @@ def test_amorphous_atoms_only() -> None:
         assert found.populations[row, 2] == pytest.approx(len(pentagonal) / sum(inside))
 
 
+def test_tetrahedra_that_are_known_already() -> None:
+    atoms, deltas = close_packed(3), [0.1, 0.2, 0.3]
+    one = packing_by_distortion(atoms, 4.0, deltas)
+    two = packing_by_distortion(
+        atoms, 4.0, deltas, tetrahedra=find_tetrahedra(atoms, 4.0, delta=0.4)
+    )
+    for name in ("tetrahedra", "motifs", "populations", "atoms"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6))
 def test_nothing_depends_on_the_frame(seed: int) -> None:

@@ -11,7 +11,13 @@ from scipy.io import loadmat
 from aet_port.errors import InputError
 from aet_port.structure import delaunay, face_pairs, find_tetrahedra
 from aet_port.structure.neighbours import periodic_images
-from aet_port.structure.tetrahedra import circumradii, distortion, incentres, volumes
+from aet_port.structure.tetrahedra import (
+    circumradii,
+    distortion,
+    incentres,
+    keep_regular,
+    volumes,
+)
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, moved, shaken_box
 
@@ -132,3 +138,14 @@ def test_unusable_parameters_are_named(keywords: dict[str, float], words: str) -
 def test_a_box_too_small_is_refused() -> None:
     with pytest.raises(InputError, match="twice as high as the cut-off"):
         find_tetrahedra(shaken_box(0, repeat=2, shear=0), 4.5)
+
+
+def test_more_regular_ones_of_those_found() -> None:
+    atoms = close_packed(2)
+    wide, narrow = find_tetrahedra(atoms, 4.0, 0.4), find_tetrahedra(atoms, 4.0, 0.2)
+    kept = keep_regular(wide, 0.2)
+    assert 0 < len(narrow) < len(wide)
+    for name in ("vertices", "corners", "distortion", "volume"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(narrow, name))
+    with pytest.raises(InputError, match=r"no tetrahedron among .* distortion up to 1e-12"):
+        keep_regular(wide, 1e-12)
