@@ -34,7 +34,7 @@ demo: $(VENV)/installed
 	$(BIN)/aet demo --out demo
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow" tests
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile tests
 
 regression: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests

@@ -1,0 +1,431 @@
+"""The images of a tilt series as a function of atoms, as the published refinement makes them.
+
+An atom of height ``H`` and ``B'`` is a Gaussian ``H exp(-b (r - r_0)^2)`` with
+``b = (pi pixel_size)^2 / B'``, ``r`` in pixels, sampled in a cube of ``2 half_width + 1`` pixels
+about the pixel nearest to it in detector coordinates and summed along the beam. The images are
+multiplied with one mean scattering factor in Fourier space. Nothing is stored per atom and image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+from scipy import fft
+
+from aet_port.errors import InputError
+from aet_port.geometry import centred_range, euler_rotations
+from aet_port.parallel import check_threads, chunks, map_threads
+from aet_port.scattering import scattering_factor
+
+HALF_WIDTH = 4  # pixels; the window of the published refinements
+CHUNK = 8  # images whose gradients are added up by one thread; fixed, so that results are too
+Floats = NDArray[np.float64]
+
+
+def form_factor(
+    shape: tuple[int, ...], pixel_size: float, elements: Sequence[str | int]
+) -> NDArray[np.float64]:
+    """Mean electron scattering factor of some elements on a centred grid of frequencies.
+
+    Parameters
+    ----------
+    shape
+        Pixels along each axis, two or three of them; zero frequency stands at ``n // 2``.
+    pixel_size
+        Angstrom.
+    elements
+        Chemical symbols or atomic numbers, each with the same weight.
+
+    Returns
+    -------
+    Array of ``shape``, angstrom.
+
+    Raises
+    ------
+    InputError
+        For a pixel size not above zero, or no or unknown elements.
+
+    MATLAB: 5_Position_refinement/src/make_fixedfa_man.m (there a row), make_fixedfa_man3d.m
+    """
+    if not (np.isfinite(pixel_size) and pixel_size > 0):
+        raise InputError("pixel_size", f"{pixel_size!r}", "a length above zero, in angstrom")
+    if len(elements) == 0:
+        raise InputError("elements", "none", "at least one chemical symbol or atomic number")
+    axes = np.meshgrid(
+        *(centred_range(n) / (n * pixel_size) for n in shape), indexing="ij", sparse=True
+    )
+    q = np.sqrt(sum(axis**2 for axis in axes))
+    return np.mean([scattering_factor(q, element) for element in elements], axis=0)
+
+
+class AtomGradients(NamedTuple):
+    """Inner products of residual images with the derivatives of each atom's Gaussian.
+
+    ``heights`` (n,) with respect to ``H``; ``decays`` (n,) to ``b`` in 1/pixel^2; ``positions``
+    (n, 3) to the place in the object in pixels.
+    """
+
+    heights: Floats
+    decays: Floats
+    positions: Floats
+
+
+@dataclass(frozen=True)
+class Projector:
+    """The images of one tilt series, as a function of atoms; made by :func:`make_projector`.
+
+    Heights and ``B'`` (square angstrom; infinite is allowed) are one number for all atoms or one
+    for each; positions are (n_atoms, 3) in angstrom with the origin on the rotation centre.
+    """
+
+    rotations: Floats
+    pixel_size: float
+    shape: tuple[int, int]
+    spectrum: Floats | None
+    largest_factor: float
+    half_width: int
+    threads: int
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    def decays(self, b_factors: ArrayLike) -> Floats:
+        """``b = (pi pixel_size)^2 / B'`` in 1/pixel^2; the same formula leads back."""
+        with np.errstate(divide="ignore"):
+            return (np.pi * self.pixel_size) ** 2 / np.asarray(b_factors, dtype=np.float64)
+
+    def check_images(self, images: NDArray) -> None:
+        """Raise an InputError unless the images are finite and as many and as large as these."""
+        expected = (len(self), *self.shape)
+        if np.shape(images) != expected:
+            raise InputError("images", f"shape {np.shape(images)}", f"shape {expected}")
+        if not np.isfinite(images).all() or not np.any(images):
+            raise InputError("images", "NaN or nothing but zeros", "finite images with a signal")
+
+    def check_inside(self, positions: ArrayLike) -> None:
+        """Raise an InputError that names atoms whose window leaves an image."""
+        pixels, _, _ = self._atoms(positions, 1.0, 1.0)
+        for number in range(len(self)):
+            self._places(pixels, number)
+
+    def images(self, positions: ArrayLike, heights: ArrayLike, b_factors: ArrayLike) -> Floats:
+        """Projections of atoms.
+
+        Returns
+        -------
+        Shape (n_projections, nx, ny).
+
+        Raises
+        ------
+        InputError
+            If an atom's window leaves an image (it names the atoms), or a height or ``B'`` is not
+            usable.
+
+        MATLAB: 5_Position_refinement/src/{Cal_HBproj,calcLinearPjs,calcLinearPjs_fit}.m,
+        My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m. Theirs round rotated coordinates
+        and Gaussians to single precision, the last two excepted, which drop atoms outside the
+        volume.
+        """
+        pixels, height, decay = self._atoms(positions, heights, b_factors)
+        images = np.zeros((len(self), *self.shape))
+
+        def draw(number: int) -> None:
+            places = self._places(pixels, number)
+            _add_atoms(images[number], places, height, decay, self.half_width)
+            images[number] = self.filtered(images[number])
+
+        map_threads(draw, range(len(self)), self.threads)
+        return images
+
+    def gradients(
+        self,
+        residual: NDArray,
+        positions: ArrayLike,
+        heights: ArrayLike,
+        b_factors: ArrayLike,
+    ) -> AtomGradients:
+        """Inner products of ``residual`` (n_projections, nx, ny) with derivatives of the atoms.
+
+        The derivatives are those of the Gaussians before the filter; they are the gradient of half
+        the squared residual if that was filtered with the form factor once more, which the
+        published refinement does not do.
+
+        Raises
+        ------
+        InputError
+            As :meth:`images`.
+        """
+        pixels, height, decay = self._atoms(positions, heights, b_factors)
+
+        def collect(part: tuple[int, int]) -> Floats:
+            sums = np.zeros((len(pixels), 5))
+            for number in range(*part):
+                places, rotation = self._places(pixels, number), self.rotations[number]
+                _collect(residual[number], places, decay, rotation, self.half_width, sums)
+            return sums
+
+        # Added in the order of the images, whatever thread was first.
+        total = np.zeros((len(pixels), 5))
+        for sums in map_threads(collect, chunks(len(self), CHUNK), self.threads):
+            total += sums
+        by_place = (2 * decay * height)[:, None] * total[:, 2:]
+        return AtomGradients(total[:, 0], -height * total[:, 1], by_place)
+
+    def layers(self, positions: Floats, decay: float, number: int) -> Floats:
+        """Filtered image ``number`` of atoms of height 1, and its derivative by ``b``; (2, ...)."""
+        result = np.zeros((2, *self.shape))
+        places = self._places(positions / self.pixel_size, number)
+        _add_slopes(result[0], result[1], places, decay, self.half_width)
+        return self.filtered(result)
+
+    def filtered(self, images: NDArray) -> NDArray:
+        """Images (..., nx, ny) multiplied with the form factor in Fourier space; the real part."""
+        if self.spectrum is None:
+            return images
+        return fft.irfft2(fft.rfft2(images) * self.spectrum, s=self.shape, overwrite_x=True)
+
+    def _places(self, pixels: Floats, number: int) -> Floats:
+        """Detector coordinates relative to the centre, in pixels; all windows inside the image."""
+        places = pixels @ self.rotations[number].T
+        nearest = _round(places[:, :2])
+        size = np.array(self.shape)
+        low = self.half_width - size // 2
+        high = size - 1 - self.half_width - size // 2
+        outside = np.flatnonzero(((nearest < low) | (nearest > high)).any(axis=1))
+        if outside.size:
+            first = outside[0]
+            x, y = places[first, :2] + size // 2
+            raise InputError(
+                "positions",
+                f"{outside.size} of {len(pixels)} atoms (0-based {few(outside)}) at the edge of "
+                f"image {number} or outside, atom {first} at pixel ({x:.1f}, {y:.1f}) of "
+                f"{size[0]} x {size[1]}",
+                f"atoms {self.half_width} pixels inside every image; pad the images or leave "
+                "these atoms out",
+            )
+        return places
+
+    def _atoms(
+        self, positions: ArrayLike, heights: ArrayLike, b_factors: ArrayLike
+    ) -> tuple[Floats, Floats, Floats]:
+        table = np.asarray(positions, dtype=np.float64)
+        if table.ndim != 2 or table.shape[1] != 3 or len(table) == 0:
+            raise InputError("positions", f"shape {table.shape}", "shape (n_atoms, 3) in angstrom")
+        bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
+        if bad.size:
+            raise InputError("positions", f"NaN for atoms {few(bad)}", "finite numbers")
+        height = per_atom("heights", heights, len(table))
+        decay = self.decays(per_atom("b_factors", b_factors, len(table)))
+        for name, good in (
+            ("heights", np.isfinite(height)),
+            ("b_factors", np.isfinite(decay) & (decay >= 0)),
+        ):
+            if not good.all():
+                found = f"not usable for atoms {few(np.flatnonzero(~good))}"
+                raise InputError(name, found, "numbers above zero")
+        return table / self.pixel_size, height, decay
+
+
+def make_projector(
+    angles: ArrayLike,
+    pixel_size: float,
+    shape: tuple[int, int],
+    elements: Sequence[str | int] | NDArray | None,
+    half_width: int = HALF_WIDTH,
+    threads: int | None = None,
+) -> Projector:
+    """Projector of a series.
+
+    Parameters
+    ----------
+    angles
+        Shape (n, 3): phi, theta, psi in degrees.
+    pixel_size
+        Angstrom.
+    shape
+        Pixels (nx, ny) of an image.
+    elements
+        Symbols or atomic numbers of :func:`form_factor`, or such a factor itself, centred, of
+        ``shape``; None leaves it out.
+    half_width
+        Pixels on each side of an atom's nearest pixel where its Gaussian is evaluated.
+    threads
+        All cores unless given; the results do not depend on it.
+
+    Raises
+    ------
+    InputError
+        For arguments of other shapes, or images smaller than an atom's window.
+    """
+    if half_width < 1 or len(shape) != 2 or min(shape) < 2 * half_width + 1:
+        raise InputError(
+            "shape",
+            f"{shape!r} with a half width of {half_width!r} pixels",
+            "two numbers of pixels of at least 2 half_width + 1, and a half width of 1 or more",
+        )
+    if not (np.isfinite(pixel_size) and pixel_size > 0):
+        raise InputError("pixel_size", f"{pixel_size!r}", "a length above zero, in angstrom")
+    rotations = euler_rotations(angles).astype(np.float64)
+    factor, largest = None, 1.0
+    if elements is not None:
+        given = isinstance(elements, np.ndarray) and elements.ndim == 2
+        full = np.asarray(elements) if given else form_factor(shape, pixel_size, list(elements))
+        if full.shape != tuple(shape):
+            raise InputError("elements", f"a factor of shape {full.shape}", f"shape {shape}")
+        largest = float(np.abs(full).max())
+        factor = np.ascontiguousarray(fft.ifftshift(full)[:, : shape[1] // 2 + 1], np.float64)
+    size = (int(shape[0]), int(shape[1]))
+    return Projector(
+        rotations, float(pixel_size), size, factor, largest, half_width, check_threads(threads)
+    )
+
+
+def per_atom(name: str, values: ArrayLike, n: int) -> Floats:
+    """One number for all or one for each of ``n`` atoms, as an array; else an InputError."""
+    table = np.asarray(values, dtype=np.float64)
+    if table.shape not in ((), (n,)):
+        raise InputError(name, f"shape {table.shape}", f"one number, or one for each of {n} atoms")
+    return np.ascontiguousarray(np.broadcast_to(table, (n,)))
+
+
+def few(atoms: NDArray[np.integer]) -> str:
+    """The first of some indices of atoms, as text."""
+    return ", ".join(str(k) for k in atoms[:5]) + (", ..." if len(atoms) > 5 else "")
+
+
+def _round(places: Floats) -> Floats:
+    """Nearest whole number, halves away from zero as in MATLAB."""
+    return np.trunc(places + np.copysign(0.5, places))
+
+
+@njit(cache=True, nogil=True)
+def nearest_pixel(x):  # type: ignore[no-untyped-def]
+    """Nearest whole number, halves away from zero as in MATLAB."""
+    return int(x + 0.5) if x >= 0 else -int(0.5 - x)
+
+
+@njit(cache=True, nogil=True)
+def gaussian_profile(profile, decay, square, shift, half):  # type: ignore[no-untyped-def]
+    """``exp(-decay (i + shift)^2)`` for ``i = -half .. half``, ``square = exp(-2 decay)``.
+
+    The ratio of neighbours is itself a geometric series; no factor exceeds 1, |shift| <= 1/2.
+    """
+    peak = np.exp(-decay * shift * shift)
+    up, down = np.exp(-decay * (1 + 2 * shift)), np.exp(-decay * (1 - 2 * shift))
+    right = left = peak
+    profile[half] = peak
+    for i in range(1, half + 1):
+        right *= up
+        left *= down
+        up *= square
+        down *= square
+        profile[half + i] = right
+        profile[half - i] = left
+
+
+@njit(cache=True, nogil=True)
+def _depth(profile, shift, half):  # type: ignore[no-untyped-def]
+    """Sums of a profile times ``D^0``, ``D^1`` and ``D^2``, ``D = i + shift``."""
+    s0 = s1 = s2 = 0.0
+    for i in range(2 * half + 1):
+        distance = i - half + shift
+        s0 += profile[i]
+        s1 += distance * profile[i]
+        s2 += distance * distance * profile[i]
+    return s0, s1, s2
+
+
+@njit(cache=True, nogil=True)
+def _add_atoms(image, places, heights, decays, half):  # type: ignore[no-untyped-def]
+    """Add the Gaussians of atoms at ``places`` (n, 3), pixels from the centre, to one image."""
+    x0, y0, size = image.shape[0] // 2, image.shape[1] // 2, 2 * half + 1
+    across, along = np.empty(size), np.empty(size)
+    for k in range(places.shape[0]):
+        square = np.exp(-2 * decays[k])
+        column, row = nearest_pixel(places[k, 0]), nearest_pixel(places[k, 1])
+        shift = nearest_pixel(places[k, 2]) - places[k, 2]
+        gaussian_profile(across, decays[k], square, shift, half)
+        height = heights[k] * _depth(across, shift, half)[0]
+        gaussian_profile(across, decays[k], square, column - places[k, 0], half)
+        gaussian_profile(along, decays[k], square, row - places[k, 1], half)
+        for i in range(size):
+            line = image[x0 + column - half + i, y0 + row - half : y0 + row + half + 1]
+            factor = height * across[i]
+            for j in range(size):
+                line[j] += factor * along[j]
+
+
+@njit(cache=True, nogil=True)
+def _add_slopes(image, slope, places, decay, half):  # type: ignore[no-untyped-def]
+    """Add atoms of height 1 to ``image`` and their derivatives by ``decay`` to ``slope``."""
+    x0, y0, size = image.shape[0] // 2, image.shape[1] // 2, 2 * half + 1
+    across, along = np.empty(size), np.empty(size)
+    square = np.exp(-2 * decay)
+    for k in range(places.shape[0]):
+        column, row = nearest_pixel(places[k, 0]), nearest_pixel(places[k, 1])
+        shift = nearest_pixel(places[k, 2]) - places[k, 2]
+        gaussian_profile(across, decay, square, shift, half)
+        s0, _, s2 = _depth(across, shift, half)
+        x_shift, y_shift = column - places[k, 0], row - places[k, 1]
+        gaussian_profile(across, decay, square, x_shift, half)
+        gaussian_profile(along, decay, square, y_shift, half)
+        for i in range(size):
+            x = x0 + column - half + i
+            for j in range(size):
+                y = y0 + row - half + j
+                value = across[i] * along[j]
+                distance = (i - half + x_shift) ** 2 + (j - half + y_shift) ** 2
+                image[x, y] += value * s0
+                slope[x, y] -= value * (distance * s0 + s2)
+
+
+@njit(cache=True, nogil=True)
+def _collect(image, places, decays, rotation, half, sums):  # type: ignore[no-untyped-def]
+    """Add products of an image with Gaussians ``g`` of height 1 to ``sums`` (n, 5).
+
+    They are the products with ``g``, ``D^2 g`` and ``D g``, ``D`` the distance from the atom in
+    pixels along the axes of the object.
+    """
+    x0, y0, size = image.shape[0] // 2, image.shape[1] // 2, 2 * half + 1
+    across, along = np.empty(size), np.empty(size)
+    once, twice = np.empty(size), np.empty(size)
+    for k in range(places.shape[0]):
+        square = np.exp(-2 * decays[k])
+        column, row = nearest_pixel(places[k, 0]), nearest_pixel(places[k, 1])
+        shift = nearest_pixel(places[k, 2]) - places[k, 2]
+        gaussian_profile(across, decays[k], square, shift, half)
+        s0, s1, s2 = _depth(across, shift, half)
+        shift = row - places[k, 1]
+        gaussian_profile(along, decays[k], square, shift, half)
+        for j in range(size):
+            distance = j - half + shift
+            once[j] = along[j] * distance
+            twice[j] = once[j] * distance
+        shift = column - places[k, 0]
+        gaussian_profile(across, decays[k], square, shift, half)
+        flat = x = y = square_sum = 0.0
+        for i in range(size):
+            line = image[x0 + column - half + i, y0 + row - half : y0 + row + half + 1]
+            t0 = t1 = t2 = 0.0
+            for j in range(size):
+                value = line[j]
+                t0 += along[j] * value
+                t1 += once[j] * value
+                t2 += twice[j] * value
+            distance = i - half + shift
+            flat += across[i] * t0
+            x += across[i] * distance * t0
+            y += across[i] * t1
+            square_sum += across[i] * (distance * distance * t0 + t2)
+        x, y, z = x * s0, y * s0, flat * s1
+        sums[k, 0] += flat * s0
+        sums[k, 1] += square_sum * s0 + flat * s2
+        for axis in range(3):
+            sums[k, 2 + axis] += (
+                rotation[0, axis] * x + rotation[1, axis] * y + rotation[2, axis] * z
+            )
