@@ -1,0 +1,331 @@
+"""Species of traced atoms from the intensities of a reconstruction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike, NDArray
+
+from aet_port.data import AtomicModel, Volume
+from aet_port.errors import InputError
+from aet_port.tracing.boxes import box_values, fine_box_values, refuse_outside
+from aet_port.tracing.classes import (
+    ClassHistogram,
+    class_histogram,
+    classes_and_non_atoms,
+    lightest_split,
+    sphere_in_box,
+)
+from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
+from aet_port.tracing.kmeans import Start, kmeans
+from aet_port.tracing.local_classes import LocalClasses, reclassify_locally
+from aet_port.tracing.non_atoms import ATOM, two_classes
+from aet_port.tracing.upsampling import FACTOR, Method, fine_grid
+
+RADIUS = 10.0  # angstrom, of the local spheres in the glass paper
+NOT_ASSIGNED, NOT_AN_ATOM = 0, -1  # types; species count from 1
+UNKNOWN = chemical_symbols[0]
+FILM_CLASS_THIRDS, FILM_HISTOGRAM_THIRDS = 4, 7
+NonAtoms = Literal["kmeans", "split", "gaussians"]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Outcome of :func:`classify`.
+
+    Parameters
+    ----------
+    symbols
+        The species, lightest first.
+    types
+        Shape (n,): 1 for the first symbol and so on, 0 not assigned, -1 no atom.
+    intensities
+        Shape (n,): sum of the values in the sphere about each peak.
+    posteriors
+        Shape (n, k), see :func:`class_posteriors`; rows of peaks that are no atoms are zero.
+    centres, widths
+        Shape (k,): mean and standard deviation of the intensities of each species.
+    global_types
+        Shape (n,): types before the local rounds.
+    changes
+        Atoms that changed their species in each local round; empty without local rounds.
+    settled
+        Whether the local rounds ended because nothing changed any more.
+    """
+
+    symbols: tuple[str, ...]
+    types: NDArray[np.int64]
+    intensities: NDArray[np.float64]
+    posteriors: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    global_types: NDArray[np.int64]
+    changes: tuple[int, ...] = ()
+    settled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    @property
+    def is_atom(self) -> NDArray[np.bool_]:
+        """Which peaks are atoms, of known species or not."""
+        return self.types != NOT_AN_ATOM
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Posterior of the species that each atom has, or, if none, of its likeliest one."""
+        best = self.posteriors.argmax(axis=1)
+        chosen = np.where(self.types > 0, self.types - 1, best)
+        return self.posteriors[np.arange(len(self)), chosen]
+
+    @property
+    def species(self) -> list[str]:
+        """Symbol of each peak, X where it has no species."""
+        names = (UNKNOWN, *self.symbols)
+        return [names[max(int(t), 0)] for t in self.types]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of atoms of each species, of X if there are any."""
+        found = {s: int((self.types == t).sum()) for t, s in enumerate(self.symbols, start=1)}
+        unknown = int((self.types == NOT_ASSIGNED).sum())
+        return found | ({UNKNOWN: unknown} if unknown else {})
+
+    def histogram(self, bins: int = 100) -> ClassHistogram:
+        """Intensities of all peaks and of each species."""
+        return class_histogram(self.intensities, self.types, len(self.symbols), bins)
+
+    def retyped(self, species: Mapping[int, str]) -> Classification:
+        """The same with other species for some peaks, by their number; they become atoms.
+
+        Raises
+        ------
+        InputError
+            For a number or a symbol that is not there.
+        """
+        types = self.types.copy()
+        for number, symbol in species.items():
+            if not 0 <= number < len(self):
+                raise InputError("retype: atom", f"{number}", f"0 to {len(self) - 1}")
+            if symbol not in self.symbols:
+                found = f"{symbol} for atom {number}"
+                raise InputError("retype: species", found, f"one of {', '.join(self.symbols)}")
+            types[number] = self.symbols.index(symbol) + 1
+        return replace(self, types=types)
+
+    def model(self, positions: ArrayLike, name: str = "model") -> AtomicModel:
+        """The atoms with arrays ``intensity``, ``confidence`` and ``type``.
+
+        Parameters
+        ----------
+        positions
+            Shape (n, 3), angstrom: those that were classified.
+
+        Raises
+        ------
+        InputError
+            For another number of positions, or if no peak is an atom.
+        """
+        table = positions_table("positions", positions)
+        if len(table) != len(self):
+            raise InputError("positions", f"{len(table)}", f"the {len(self)} that were classified")
+        kept = self.is_atom
+        return AtomicModel.from_positions(
+            table[kept],
+            [s for s, k in zip(self.species, kept, strict=True) if k],
+            name=name,
+            intensity=self.intensities[kept],
+            confidence=self.confidence[kept],
+            type=self.types[kept],
+        )
+
+
+def classify(
+    volume: Volume,
+    positions: ArrayLike,
+    species: Sequence[str],
+    *,
+    upsampling: Method = "linear",
+    thirds: int = 3,
+    radius: float | None = RADIUS,
+    non_atoms: NonAtoms | None = None,
+    unassigned: float | None = None,
+    norm: int = 2,
+    start: Start = "optimal",
+    seed: int = 0,
+    reference_quirks: bool = False,
+) -> Classification:
+    """Species of atoms by the intensity of a reconstruction about them (Methods, glass paper).
+
+    The values in a small sphere about each atom, at thirds of a voxel, are summed (beyond the
+    volume they count as zero); k-means of the sums gives the species, the darkest first. Then each
+    atom goes to the species whose mean values within ``radius`` are nearest to its own, until
+    nothing changes (:func:`aet_port.tracing.local_classes.reclassify_locally`).
+
+    Parameters
+    ----------
+    volume
+        The reconstruction.
+    positions
+        Shape (n, 3), angstrom.
+    species
+        Symbols in the order of rising intensity (of rising atomic number).
+    upsampling
+        How values between voxels are found: ``"linear"``, or ``"spline"`` as published for the
+        glass (linear between thirds of a voxel, these from cubic splines).
+    thirds
+        Radius of the sphere in thirds of a voxel, less half a third; 3 in the glass paper.
+    radius
+        Of the local rounds, angstrom; None leaves them out.
+    non_atoms
+        How to leave out peaks that are no atoms. ``"kmeans"``: one class more and a second look
+        (:func:`aet_port.tracing.classes.classes_and_non_atoms`, glass paper). ``"split"``: the
+        darkest class is split in two (:func:`aet_port.tracing.classes.lightest_split`, its noisy
+        simulations, where the species then come from a second call with ``thirds=9``).
+        ``"gaussians"``:
+        two Gaussians of the histogram of intensities, then an atom is nearer to the mean atom than
+        to zero (:func:`aet_port.tracing.non_atoms.two_classes`, film paper). None: all are atoms.
+    unassigned
+        Atoms whose confidence is below this get no species (X, type 0).
+    norm, start, seed
+        As of :func:`aet_port.tracing.kmeans.kmeans`; ``norm`` also of the local rounds.
+    reference_quirks
+        As coded: see :func:`aet_port.tracing.classes.atom_or_not`, ``reclassify_locally`` and
+        :func:`aet_port.tracing.non_atoms.two_classes`.
+
+    Raises
+    ------
+    InputError
+        For species that are unknown or named twice; atoms outside the volume (their numbers are
+        given); fewer distinct intensities than species; a species that ends without atoms;
+        parameters out of range.
+
+    MATLAB: 4_Tracing_and_classification/Main_classification.m, with
+    src/initial_class_kmean_sub.m::initial_class_kmean_sub; the first classification of
+    Main_polynomial_tracing.m (``non_atoms="kmeans"``, ``radius=None``); TestC_MG_multislice.m and
+    LocalC_MG_multislice.m in 10_Multislice_AET_simulations/2_tracing. There k-means starts at
+    random and ends in a local minimum about once in three times; here it is exact unless ``start``
+    says else.
+    """
+    symbols = check_species(species)
+    if unassigned is not None and not 0 <= unassigned <= 1:
+        raise InputError("unassigned", f"{unassigned!r}", "a confidence from 0 to 1")
+    if radius is not None and not (np.isfinite(radius) and radius > 0):
+        raise InputError("radius", f"{radius!r}", "a length above zero in angstrom, or none")
+    if non_atoms not in (None, *get_args(NonAtoms)):
+        raise InputError("non_atoms", f"{non_atoms!r}", "'kmeans', 'split', 'gaussians' or none")
+    table = positions_table("positions", positions)
+    voxels = volume.to_voxels(table)
+    outside = np.any((voxels < 0) | (voxels > np.array(volume.shape) - 1), axis=1)
+    refuse_outside(volume.name, outside, f"atoms inside its {volume.shape} voxels")
+    if upsampling == "linear":
+        cubes = box_values(volume.array, voxels, thirds, FACTOR, sphere=False)
+        cubes[np.isnan(cubes)] = 0.0
+    else:
+        cubes = fine_box_values(fine_grid(volume.array, upsampling), voxels, thirds, sphere=False)
+    values = cubes[:, sphere_in_box(thirds)]
+    sums = values.sum(axis=1)
+    n_types = len(symbols)
+    is_atom = np.ones(len(sums), bool)
+    if non_atoms == "gaussians":
+        is_atom = _by_gaussians(volume, voxels, reference_quirks)
+    distinct = len(np.unique(sums[is_atom]))
+    needed = n_types + (non_atoms in ("kmeans", "split"))
+    if distinct < needed:
+        found = f"{distinct} distinct intensities of {is_atom.sum()} atoms"
+        what = "one for each species" + (" and one for non-atoms" if needed > n_types else "")
+        raise InputError(f"species {', '.join(symbols)}", found, f"at least {needed}, {what}")
+    if non_atoms == "kmeans":
+        types, is_atom = classes_and_non_atoms(cubes, n_types, norm, start, seed, reference_quirks)
+        types = types[is_atom]
+    else:
+        if non_atoms == "split":
+            is_atom = lightest_split(sums, n_types, norm, start, seed)
+        types = kmeans(sums[is_atom], n_types, norm, start, seed).labels + 1
+    local = LocalClasses(types, [], True)
+    if radius is not None and n_types > 1:
+        local = reclassify_locally(
+            table[is_atom], values[is_atom], types, radius, norm, reference_quirks=reference_quirks
+        )
+    empty = [s for t, s in enumerate(symbols, start=1) if not (local.types == t).any()]
+    if empty:
+        found = f"no atoms left after {len(local.changes)} local rounds"
+        raise InputError(f"species {', '.join(empty)}", found, "fewer species, or another radius")
+    chances, centres, widths = class_posteriors(sums[is_atom], local.types, n_types)
+    doubtful = chances[np.arange(len(chances)), local.types - 1] < (unassigned or 0)
+    final = np.full(len(sums), NOT_AN_ATOM)
+    final[is_atom] = np.where(doubtful, NOT_ASSIGNED, local.types)
+    before = np.full(len(sums), NOT_AN_ATOM)
+    before[is_atom] = types
+    posteriors = np.zeros((len(sums), n_types))
+    posteriors[is_atom] = chances
+    changes = tuple(local.changes)
+    return Classification(
+        symbols, final, sums, posteriors, centres, widths, before, changes, local.settled
+    )
+
+
+def class_posteriors(
+    intensities: ArrayLike, types: ArrayLike, n_types: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Probability of each species given an intensity, from a Gaussian fitted to each class.
+
+    ``p(k | x) = w_k N(x; m_k, s_k) / sum_j w_j N(x; m_j, s_j)``: ``m_k`` and ``s_k`` are mean and
+    standard deviation of the intensities of class k, ``w_k`` its share of the atoms. A class
+    without spread (a single atom, say) takes the spread within all classes together. It is a
+    measure of the overlap of the classes over the whole sample: an atom that is clear beside its
+    neighbours, but not over the whole sample, has a low posterior.
+
+    Parameters
+    ----------
+    intensities, types
+        Shape (n,); types 1 to ``n_types``, each with an atom.
+
+    Returns
+    -------
+    Posteriors (n, k), means (k,), standard deviations (k,).
+
+    MATLAB: none
+    """
+    x = np.asarray(intensities, dtype=np.float64)
+    kinds = np.asarray(types)
+    groups = [x[kinds == t] for t in range(1, n_types + 1)]
+    means = np.array([g.mean() for g in groups])
+    widths = np.array([g.std() for g in groups])
+    within = float(np.sqrt(((x - means[kinds - 1]) ** 2).mean()))
+    if within == 0:
+        return np.eye(n_types)[kinds - 1], means, widths
+    used = np.where(widths > 1e-9 * within, widths, within)
+    share = np.array([len(g) for g in groups]) / len(x)
+    log = np.log(share / used) - 0.5 * ((x[:, None] - means) / used) ** 2
+    weight = np.exp(log - log.max(axis=1, keepdims=True))
+    return weight / weight.sum(axis=1, keepdims=True), means, widths
+
+
+def check_species(species: Sequence[str]) -> tuple[str, ...]:
+    """The symbols, if each is a chemical element and stands there once.
+
+    Raises
+    ------
+    InputError
+        If not, or for none.
+    """
+    symbols = (species,) if isinstance(species, str) else tuple(species)
+    unknown = [s for s in symbols if s not in chemical_symbols[1:]]
+    if unknown or not symbols:
+        found = repr(unknown[0]) if unknown else "none"
+        raise InputError("species", found, "chemical symbols such as Co, Pd, Pt")
+    if len(set(symbols)) < len(symbols):
+        raise InputError("species", f"{', '.join(symbols)}", "each symbol once")
+    return symbols
+
+
+def _by_gaussians(volume: Volume, voxels: NDArray[np.float64], quirks: bool) -> NDArray[np.bool_]:
+    sums = sphere_values(volume.array, voxels, FILM_HISTOGRAM_THIRDS, "linear").sum(axis=1)
+    values = sphere_values(volume.array, voxels, FILM_CLASS_THIRDS, "cubic")
+    counts, centres = histogram(sums)
+    return two_classes(values, sums, two_gaussians(centres, counts), quirks)[0] == ATOM
