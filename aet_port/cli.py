@@ -11,23 +11,23 @@ from typing import Annotated, Any
 import typer
 
 import mdb
+from aet_port.angle_commands import refine_angles_command
 from aet_port.config import load_config
 from aet_port.console import Json, print_json, print_rows, print_stages, report
 from aet_port.data import AtomicModel
 from aet_port.errors import AetError
 from aet_port.io import read_model
 from aet_port.io.files import check_target, write_whole
-from aet_port.pipeline import Run, read_series, run
-from aet_port.stage_commands import (
-    Model,
-    Species,
-    Threads,
-    compare_models,
-    reconstruct,
-    trace,
-    view,
-)
+from aet_port.pipeline import Run, run
+from aet_port.precision_commands import compare_models
+from aet_port.refinement_commands import refine
+from aet_port.round_trip_commands import precision_command
+from aet_port.run_folder import read_series
+from aet_port.simulate_commands import simulate_command
+from aet_port.species_commands import classify_command
+from aet_port.stage_commands import Model, Species, Threads, reconstruct, trace, view
 from aet_port.structure import StructureResult, analyze
+from aet_port.tracing.edits import Edit
 from aet_port.validation.published_figures import published_figures
 from aet_port.validation.report import BRIEF, build_report, check_samples, counts, html_page
 from matlab_reference import golden_path, locate_reference
@@ -141,7 +141,33 @@ def _deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
             r_factors=run.projection_r[first],
         ),
         analysis=run.structure,
+        details=_details(run),
+        edits=[_logged(edit) for edit in run.edits],
         provenance=[mdb.Provenance.of(role, path) for role, path in config.inputs().items()],
+    )
+
+
+def _logged(edit: Edit) -> mdb.Edit:
+    """An edit as the bank keeps it, where an atom not yet classified has no symbol."""
+    facts = asdict(edit)
+    return mdb.Edit(**facts | {"species": None if edit.species == "X" else edit.species})
+
+
+def _details(run: Run) -> mdb.Details | None:
+    """What the refinement of a run found, as the bank keeps it."""
+    found = run.refinement
+    if found is None:
+        return None
+    fits = [
+        mdb.SpeciesFit(symbol, height=height, b_factor=found["b_factors"][symbol])
+        for symbol, height in found["heights"].items()
+    ]
+    kept = ("r_work", "r_free_start", "r_free", "evaluations", "converged", "warnings")
+    return mdb.Details(
+        r1_mean=found["r1"],
+        r1_global=found["r1_global"],
+        species=fits,
+        info={"refinement": {key: found[key] for key in kept if key in found}},
     )
 
 
@@ -183,6 +209,7 @@ def run_command(
         "r_factor": round(result.r_mean, 6),
         "peaks": result.n_peaks,
         "atoms": len(result.model),
+        **({} if result.refinement is None else {"refinement": result.refinement}),
         **result.structure.summary(),
         "bank": str(target),
         "model": stored.id,
@@ -338,7 +365,12 @@ def reference_locate() -> None:
 
 
 app.command(context_settings={"allow_extra_args": True})(reconstruct)
+app.command("refine-angles")(refine_angles_command)
 app.command()(trace)
+app.command("classify", context_settings={"allow_extra_args": True})(classify_command)
+app.command()(refine)
+app.command("simulate")(simulate_command)
+app.command("precision")(precision_command)
 app.command()(view)
 app.command("analyze")(analyze_command)
 app.command("compare-models")(compare_models)

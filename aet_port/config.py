@@ -11,92 +11,21 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ase.data import atomic_numbers
 
+from aet_port.config_sections import (
+    Analyze,
+    Classify,
+    Input,
+    Reconstruct,
+    Refine,
+    RefineAngles,
+    Sample,
+    Select,
+    Trace,
+)
 from aet_port.errors import DataFileError
-from aet_port.resire.reconstruction import Method, Precision
-from aet_port.tracing.non_atoms import Rule
-from aet_port.tracing.upsampling import Method as Upsampling
 
 Resolve = Callable[[str], Path]
-Kind = Literal["experiment", "md_snapshot", "synthetic"]
 REFERENCE = "reference:"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """``[sample]``: its name, its species, the pixel size in angstrom, where the data come from."""
-
-    name: str
-    species: str
-    pixel_size: float | None = None
-    kind: Kind = "experiment"
-
-
-@dataclass(frozen=True)
-class Input:
-    """``[input]``: files of projections and angles; sub-areas of a scanned film if any.
-
-    With ``areas`` the projections' path holds ``{area}``, ``placement`` names the table of
-    sub-area centres and half sizes (CropCen, CropHalf, 1-based pixels), and ``volume_shape`` is
-    that of the whole film in voxels.
-    """
-
-    projections: str
-    angles: str
-    projections_variable: str | None = None
-    angles_variable: str | None = None
-    areas: tuple[int, ...] = ()
-    placement: str | None = None
-    volume_shape: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reconstruct:
-    """``[reconstruct]``: see :func:`aet_port.resire.reconstruct`."""
-
-    iterations: int = 200
-    oversampling: float | tuple[float, ...] = 3.0
-    step: float = 2.0
-    extended: bool = False
-    thickness: int | None = None
-    positivity: bool = True
-    support: str | None = None
-    mask: str | None = None
-    initial: str | None = None
-    method: Method = "fourier-slice"
-    precision: Precision = "single"
-
-
-@dataclass(frozen=True)
-class Trace:
-    """``[trace]``: see :func:`aet_port.tracing.trace`."""
-
-    upsampling: Upsampling = "linear"
-    threshold: float = 0.0
-    minimum_distance: float = 2.0
-    max_peaks: int = 100_000
-
-
-@dataclass(frozen=True)
-class Select:
-    """``[select]``: which peaks are atoms; see :func:`aet_port.tracing.remove_non_atoms`.
-
-    ``support`` is a file, or ``"tight"`` for one made from the volume; ``rule`` is that of
-    :func:`aet_port.tracing.select_atoms`.
-    """
-
-    support: str | None = None
-    rule: Rule | None = None
-    merge_distance: float = 3.0
-    class_thirds: int = 4
-    histogram_thirds: int = 7
-
-
-@dataclass(frozen=True)
-class Analyze:
-    """``[analyze]``: see :func:`aet_port.structure.analyze`."""
-
-    cutoff: float | None = None
-    delta: float = 0.255
 
 
 @dataclass(frozen=True)
@@ -110,7 +39,10 @@ class RunConfig:
     reconstruct: Reconstruct = field(default_factory=Reconstruct)
     trace: Trace = field(default_factory=Trace)
     select: Select = field(default_factory=Select)
+    classify: Classify = field(default_factory=Classify)
     analyze: Analyze = field(default_factory=Analyze)
+    refine_angles: RefineAngles | None = None
+    refine: Refine | None = None
     resolve: Resolve = Path
 
     def file(self, name: str, **parts: object) -> Path:
@@ -120,6 +52,12 @@ class RunConfig:
         if name.startswith(REFERENCE):
             return self.resolve(name[len(REFERENCE) :])
         return (self.path.parent / Path(name).expanduser()).resolve()
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Symbols of the sample, lightest first."""
+        given = self.sample.species
+        return (given,) if isinstance(given, str) else given
 
     def inputs(self) -> dict[str, Path]:
         """Every file the run reads, by role."""
@@ -136,6 +74,8 @@ class RunConfig:
                 given[role] = self.file(name)
         if self.select.support not in (None, "tight"):
             given["atom support"] = self.file(str(self.select.support))
+        if self.select.edits is not None:
+            given["edits"] = self.file(self.select.edits)
         for role, path in given.items():
             if not path.is_file():
                 raise DataFileError(path, "no such file", f"the {role} named in {self.path}")
@@ -154,16 +94,27 @@ _LEAST = {
     "merge_distance": 0,
     "class_thirds": 1,
     "histogram_thirds": 1,
+    "thirds": 1,
+    "radius": 0,
+    "unassigned": 0,
+    "restraint": 0,
+    "evaluations": 1,
+    "rounds": 1,
+    "folds": 2,
 }
-_ABOVE_ZERO = ("pixel_size", "step", "cutoff", "delta")
+_ABOVE_ZERO = ("pixel_size", "step", "cutoff", "delta", "limit")
 _SECTIONS = {
     "sample": Sample,
     "input": Input,
+    "refine_angles": RefineAngles,
     "reconstruct": Reconstruct,
     "trace": Trace,
     "select": Select,
+    "classify": Classify,
+    "refine": Refine,
     "analyze": Analyze,
 }
+_ON_REQUEST = ("refine_angles", "refine")  # stages that are left out without their section
 
 
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
@@ -198,7 +149,9 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
             path, f"a section or key {unknown[0]!r}", f"sections {', '.join(_SECTIONS)}"
         )
     sections = {
-        name: _section(path, name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()
+        name: _section(path, name, kind, table.get(name, {}))
+        for name, kind in _SECTIONS.items()
+        if name in table or name not in _ON_REQUEST
     }
     config = RunConfig(path.resolve(), text, resolve=resolve, **sections)
     for found, expected in _contradictions(config):
@@ -245,8 +198,12 @@ def _expected(key: str, value: Any, hint: Any) -> str:
         return "each area once"
     if key == "name" and (not value.strip() or not value.isprintable()):
         return "words on one line"
-    if key == "species" and atomic_numbers.get(value, 0) == 0:
-        return "a chemical symbol such as 'Ta'"
+    if key == "species":
+        symbols = value if _is_list(value) else [value]
+        if not symbols or any(atomic_numbers.get(symbol, 0) == 0 for symbol in symbols):
+            return "a chemical symbol such as 'Ta', or a list of them"
+        if len(set(symbols)) < len(symbols):
+            return "each species once"
     return ""
 
 
@@ -293,5 +250,15 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             "{area} in projections, placement or volume_shape, but no areas",
             "areas = [numbers], or none of the three",
         )
+    refine = config.refine
+    for name in _ON_REQUEST:
+        if given.areas and getattr(config, name) is not None:
+            yield f"[{name}] with areas", f"projections of the whole sample, or no [{name}]"
+    if refine is not None and refine.method == "published" and refine.folds is not None:
+        yield "folds with method = 'published' in [refine]", "folds with method = 'lbfgs'"
+    if config.classify != Classify() and len(config.species) == 1:
+        yield "[classify] for one species", "several, such as species = ['Co', 'Pd', 'Pt']"
+    if len(config.species) > 1 and config.select.support is None:
+        yield "several species without a support", "support = 'tight' or a file in [select]"
     if config.select.rule not in (None, "labels") and config.select.support is None:
         yield f"rule = {config.select.rule!r} in [select] without a support", "support = ..."

@@ -18,7 +18,8 @@ from aet_port.io import read_volume, write_model, write_tilt_series
 from aet_port.io.files import write_whole
 from aet_port.measure import Timings
 from aet_port.parallel import check_threads
-from aet_port.pipeline import Run, read_series, run
+from aet_port.pipeline import Run, run
+from aet_port.run_folder import read_series
 from aet_port.structure import StructureResult, analyze
 from aet_port.validation import (
     Matching,

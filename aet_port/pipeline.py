@@ -1,17 +1,18 @@
 """The chain over a run folder: each stage reads files and writes files, so it can be resumed.
 
 A run folder holds ``config.toml``, ``run.json`` (what was read, by hash), ``volumes/``,
-``peaks/``, ``volume.npy``, ``model.xyz``, ``structure.json`` and ``timings.json``. A stage whose
+``peaks/``, ``volume.npy``, ``model.xyz``, ``structure.json`` and ``timings.json``; where these
+stages were asked for also ``aligned/`` (the projections with refined angles), ``classified.extxyz``
+(several species), ``refined.extxyz`` and ``refinement.json``. A stage whose
 output is there is not done again; an unfinished one goes on from its checkpoint. Everything but
 ``timings.json`` is a function of configuration and inputs alone, to the last byte.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.config import RunConfig
-from aet_port.data import AtomicModel, TiltSeries, Volume
-from aet_port.errors import DataFileError, InputError
-from aet_port.io import matlab, read_model, read_tilt_series, read_volume, write_model
+from aet_port.config_sections import RefineAngles
+from aet_port.data import AtomicModel, Volume
+from aet_port.errors import DataFileError
+from aet_port.io import matlab, read_volume, write_tilt_series
 from aet_port.io.arrays import write_npy
-from aet_port.io.files import sha256, write_whole
+from aet_port.io.files import write_whole
 from aet_port.measure import Timings
+from aet_port.model_stages import classify_atoms, refine_atoms, select_atoms
 from aet_port.parallel import check_threads, map_tasks
-from aet_port.stages import reconstruct_with, select_with, trace_with, write_r_factors
+from aet_port.run_folder import (
+    ALIGNED,
+    ALIGNED_ANGLES,
+    WHOLE,
+    claim,
+    read_json,
+    read_pixel_size,
+    read_series,
+    used_series,
+    write_json,
+)
+from aet_port.stages import reconstruct_with, refine_angles_with, trace_with, write_r_factors
 from aet_port.structure import StructureResult, analyze
 from aet_port.sub_areas import SubAreas, patch_volumes
 from aet_port.tracing import Peaks, patch_peaks
-
-WHOLE = 0  # stands for "the one volume" where there are no sub-areas
+from aet_port.tracing.edits import Edit
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,8 @@ class Run:
     """A finished run: where it lies and what came out.
 
     ``projection_r`` holds R1 of the last iteration for every projection, by sub-area (0 if there
-    are none).
+    are none); ``edits`` the manual edits, complete; ``refinement`` the figures of
+    :func:`aet_port.refinement.record.refinement_record`, if the model was refined.
     """
 
     folder: Path
@@ -49,6 +63,8 @@ class Run:
     model: AtomicModel
     structure: StructureResult
     stages: list[dict[str, Any]]
+    edits: tuple[Edit, ...] = ()
+    refinement: dict[str, Any] | None = None
 
     @property
     def r_factors(self) -> dict[int, float]:
@@ -76,7 +92,10 @@ def run(
     checkpoint_interval: float = 20.0,
     progress: bool = False,
 ) -> Run:
-    """Reconstruct, trace, select, analyse.
+    """Refine angles, reconstruct, trace, select, classify, refine, analyse.
+
+    Angles and model are refined if the configuration has the sections; species are told apart if
+    it names several.
 
     Parameters
     ----------
@@ -106,9 +125,12 @@ def run(
     folder = Path(out).absolute()
     check_threads(threads)
     placement = _placement(config)
-    _claim(config, folder, resume)
+    claim(config, folder, resume)
     timings = Timings.resumed(folder / "timings.json")
     areas = config.input.areas or (WHOLE,)
+    if config.refine_angles is not None:
+        with timings.stage("refine angles") as entry:
+            entry["r"] = _align(config, config.refine_angles, folder, threads, progress)
     tasks = [_Task(config, folder, a, threads, checkpoint_interval, progress) for a in areas]
     with timings.stage("reconstruct") as entry:
         made = dict(zip(areas, map_tasks(_reconstruct_area, tasks, scheduler), strict=True))
@@ -117,13 +139,21 @@ def run(
         entry["peaks"] = sum(map_tasks(_trace_area, tasks, scheduler))
     with timings.stage("select") as entry:
         volume, peaks = _assemble(config, folder, tasks, placement)
-        model = _select(config, folder, volume, peaks, threads)
+        model, edits = select_atoms(config, folder, volume, peaks, threads)
         entry |= {"peaks": len(peaks), "atoms": len(model)}
+    if len(config.species) > 1:
+        with timings.stage("classify"):
+            model = classify_atoms(config, folder, volume, model, edits, threads)
+    record = None
+    if config.refine is not None:
+        with timings.stage("refine") as entry:
+            model, record = refine_atoms(config, config.refine, folder, model, threads, progress)
+            entry["r1"] = record["r1"]
     with timings.stage("analyze") as entry:
         structure = analyze(model.atoms, cutoff=config.analyze.cutoff, delta=config.analyze.delta)
-        _write_json(folder / "structure.json", structure.summary())
+        write_json(folder / "structure.json", structure.summary())
         entry["motifs"] = structure.summary()["motifs"]
-    return Run(folder, config, made, len(peaks), model, structure, timings.stages)
+    return Run(folder, config, made, len(peaks), model, structure, timings.stages, edits, record)
 
 
 @dataclass(frozen=True)
@@ -164,65 +194,24 @@ def _placement(config: RunConfig) -> SubAreas | None:
     return placement
 
 
-def _claim(config: RunConfig, folder: Path, resume: bool) -> None:
-    """Write what this run is into its folder, or make sure that it is the same run."""
-    record = {
-        "config": config.text,
-        "inputs": {role: [str(path.name), sha256(path)] for role, path in config.inputs().items()},
-    }
-    manifest = folder / "run.json"
-    if manifest.exists():
-        if not resume:
-            raise InputError(
-                f"run folder {folder}", "a run", "--resume to take it up, or another --out"
-            )
-        before = _read_json(manifest)
-        if before != record:
-            same_config = isinstance(before, dict) and before.get("config") == config.text
-            changed = "other input files" if same_config else "another configuration"
-            raise InputError(
-                f"run folder {folder}", f"a run with {changed}", "the same; or another --out"
-            )
-    else:
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"run folder {folder}", "a file", "a new folder (--out)")
-        if folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith(".")):
-            raise InputError(
-                f"run folder {folder}", "other files", "an empty or a new folder (--out)"
-            )
-        for area in config.input.areas or (WHOLE,):
-            read_series(config, area)  # unusable data leave no folder behind
-        _write_json(manifest, record)
-    for leftover in folder.rglob(".*.partial-*"):  # of a process that was killed
-        leftover.unlink()
-    # After run.json, so that a folder is at any moment either empty or a run.
-    write_whole(folder / "config.toml", lambda partial: partial.write_text(config.text))
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataFileError(
-            path, f"no readable record ({error})", "the one this program wrote, or another --out"
-        ) from error
-
-
-def _write_json(path: Path, content: object) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text))
-
-
-def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
-    """The tilt series of a run, or that of one of its sub-areas."""
-    given = config.input
-    return read_tilt_series(
-        config.file(given.projections, area=area),
-        config.file(given.angles),
-        config.sample.pixel_size,
-        given.projections_variable,
-        given.angles_variable,
-    )
+def _align(
+    config: RunConfig, settings: RefineAngles, folder: Path, threads: int | None, progress: bool
+) -> float:
+    """Refine angles and shifts unless that was done; R1 that was reached."""
+    record = folder / "aligned" / "refinement.json"
+    if not record.exists():
+        result = refine_angles_with(
+            read_series(config),
+            settings,
+            config.reconstruct,
+            config.file,
+            threads=threads,
+            progress=progress,
+        )
+        write_tilt_series(folder / ALIGNED, folder / ALIGNED_ANGLES, result.series)
+        facts = {"shifts": result.shifts.tolist(), "turns": result.turns.tolist()}
+        write_json(record, result.summary() | facts)  # last: with it the stage is done
+    return float(read_json(record)["r_factor"])
 
 
 def _reconstruct_area(task: _Task) -> NDArray[np.float64]:
@@ -231,7 +220,7 @@ def _reconstruct_area(task: _Task) -> NDArray[np.float64]:
     target, history = task.path("volumes", ".npy"), task.path("volumes", "_r.npz")
     if not target.exists():
         result = reconstruct_with(
-            read_series(config, task.area),
+            used_series(config, task.folder, task.area),
             config.reconstruct,
             config.file,
             threads=task.threads,
@@ -249,13 +238,6 @@ def _reconstruct_area(task: _Task) -> NDArray[np.float64]:
         raise DataFileError(
             history, f"no readable R factors ({error})", f"those of {target}; delete both"
         ) from error
-
-
-def read_pixel_size(config: RunConfig) -> float:
-    """Pixel size in angstrom, from the configuration or the header of the projections."""
-    if config.sample.pixel_size is not None:
-        return config.sample.pixel_size
-    return read_series(config, config.input.areas[0] if config.input.areas else WHOLE).pixel_size
 
 
 def _trace_area(task: _Task) -> int:
@@ -293,28 +275,3 @@ def _assemble(
         nx, ny, nz = config.input.volume_shape
         write_npy(target, patch_volumes(placement, volume_of, (nx, ny, nz)))
     return read_volume(target, size), patch_peaks(placement, {a - 1: p for a, p in peaks.items()})
-
-
-def _select(
-    config: RunConfig,
-    folder: Path,
-    volume: Volume,
-    peaks: NDArray[np.float64],
-    threads: int | None,
-) -> AtomicModel:
-    """The peaks that are atoms, as a model, unless it is there."""
-    target = folder / "model.xyz"
-    if not target.exists():
-        selection = select_with(volume, peaks, config.select, config.file, threads)
-        if not selection.is_atom.any():
-            raise InputError(
-                f"{folder}: peaks",
-                f"{len(peaks)} peaks, none of them an atom",
-                "atoms; look at volume.npy and section [select]",
-            )
-        model = AtomicModel.from_positions(
-            volume.to_positions(selection.atoms), config.sample.species, name=config.sample.name
-        )
-        write_model(target, model, config.sample.name)
-    model = read_model(target)
-    return replace(model, name=config.sample.name)

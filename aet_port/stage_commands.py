@@ -21,7 +21,6 @@ from aet_port.stages import (
     write_r_factors,
 )
 from aet_port.structure import analyze
-from aet_port.validation import match_models
 
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores unless given.")]
 PixelSize = Annotated[float | None, typer.Option(help="Angstrom; needed unless the file says it.")]
@@ -124,29 +123,6 @@ def trace(
         checkpoint.unlink(missing_ok=True)
     rows = {"peaks": str(output), "accepted": len(peaks.accepted), "fitted": len(peaks)}
     report(as_json, "aet trace", rows)
-
-
-def compare_models(
-    first: Annotated[Path, typer.Argument(help="Model found.")],
-    second: Annotated[Path, typer.Argument(help="Model it is held against.")],
-    radius: Annotated[float, typer.Option(help="Largest distance of a pair, angstrom.")] = 1.5,
-    as_json: Json = False,
-) -> None:
-    """Pair the atoms of two models and print RMSD, missed and spurious atoms."""
-    # Only places count here, and a .mat file has no species of its own.
-    found, truth = (
-        read_model(file, "X" if file.suffix.lower() == ".mat" else None).positions
-        for file in (first, second)
-    )
-    matching = match_models(found, truth, radius)
-    rows = {
-        "matched": matching.matched,
-        "missed": len(matching.missed),
-        "spurious": len(matching.spurious),
-        "rmsd_pm": round(matching.rmsd_pm, 3),
-        "shift": [round(float(s), 4) for s in matching.shift],
-    }
-    report(as_json, "aet compare-models", rows)
 
 
 def view(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +12,25 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.config import Reconstruct, Select, Trace
+from aet_port.config_sections import (
+    Classify,
+    Reconstruct,
+    Refine,
+    RefineAngles,
+    Select,
+    Trace,
+)
 from aet_port.data import AtomicModel, TiltSeries, Volume
 from aet_port.io import matlab, read_images, read_volume, write_model
 from aet_port.io.files import check_target, write_whole
 from aet_port.parallel import check_threads
+from aet_port.refinement.agreement import IMAGE_FITS, cross_validate
+from aet_port.refinement.joint import Refinement, refine
+from aet_port.refinement.record import refinement_record
 from aet_port.resire import Reconstruction, reconstruct
+from aet_port.resire.angles import AngleRefinement, refine_angles
 from aet_port.tracing import AtomSelection, Peaks, remove_non_atoms, tight_support
+from aet_port.tracing.species import classify
 from aet_port.tracing.trace import trace
 
 PEAK_SUFFIXES = (".npz", ".mat", ".xyz")
@@ -102,9 +114,101 @@ def select_with(
         support = tight_support(volume.array)
     elif settings.support is not None:
         support = read_volume(file(settings.support), volume.voxel_size).array
-    plain = {k: v for k, v in asdict(settings).items() if k != "support"}
+    plain = {k: v for k, v in asdict(settings).items() if k not in ("support", "edits")}
     with _kernel_threads(threads):
         return remove_non_atoms(volume.array, peaks, support=support, **plain)
+
+
+def refine_angles_with(
+    series: TiltSeries,
+    settings: RefineAngles,
+    reconstruction: Reconstruct,
+    file: Callable[[str], Path] = Path,
+    **options: Any,
+) -> AngleRefinement:
+    """:func:`aet_port.resire.angles.refine_angles` with section ``[refine_angles]``.
+
+    Parameters
+    ----------
+    series
+        The projections.
+    settings, reconstruction
+        Sections ``[refine_angles]`` and ``[reconstruct]``, which has the other settings of RESIRE.
+    file
+        Turns the name of the support into a path.
+    options
+        ``threads``, ``progress`` of that function.
+    """
+    support = None
+    if reconstruction.support is not None:
+        support = read_volume(file(reconstruction.support), series.pixel_size).array
+    shared = ("oversampling", "step", "extended", "thickness")
+    plain = {name: getattr(reconstruction, name) for name in shared}
+    return refine_angles(series, support=support, **plain, **asdict(settings), **options)
+
+
+def classify_with(
+    volume: Volume,
+    model: AtomicModel,
+    species: Sequence[str],
+    settings: Classify,
+    retyped: Mapping[int, str],
+    threads: int | None = None,
+) -> AtomicModel:
+    """:func:`aet_port.tracing.species.classify` with section ``[classify]``, as a model.
+
+    Parameters
+    ----------
+    volume
+        The reconstruction.
+    model
+        The atoms, of any species.
+    species
+        Symbols, lightest first.
+    settings
+        Section ``[classify]``.
+    retyped
+        Species given by hand, by number of the atom.
+    threads
+        All cores unless given.
+    """
+    none = None if settings.non_atoms == "none" else settings.non_atoms
+    plain = asdict(settings) | {"radius": settings.radius or None, "non_atoms": none}
+    with _kernel_threads(threads):
+        found = classify(volume, model.positions, species, **plain)
+    return found.retyped(retyped).model(model.positions, name=model.name)
+
+
+def refine_with(
+    series: TiltSeries, model: AtomicModel, settings: Refine, **options: Any
+) -> tuple[Refinement, dict[str, Any]]:
+    """:func:`aet_port.refinement.joint.refine` with section ``[refine]``, and its R factors.
+
+    Parameters
+    ----------
+    series
+        The projections.
+    model
+        The atoms.
+    settings
+        Section ``[refine]``.
+    options
+        ``threads``, ``checkpoint``, ``progress`` of that function.
+
+    Returns
+    -------
+    The refinement, and what is to be told of it: see
+    :func:`aet_port.refinement.record.refinement_record`.
+    """
+    plain = asdict(settings) | {"restraint": settings.restraint or None}
+    folds = plain.pop("folds")
+    done = refine(series, model, **plain, **options)
+    crossed = None
+    if folds is not None:
+        own = [name for name in IMAGE_FITS if plain[name]]
+        shared = {k: v for k, v in (plain | options).items() if k not in ("method", "checkpoint")}
+        crossed = cross_validate(series, model, folds, own, **shared)
+    return done, refinement_record(series, done, crossed)
 
 
 @contextmanager

@@ -10,7 +10,16 @@ from typing import get_args
 import pytest
 
 from aet_port import config as configuration
-from aet_port.config import Kind, Reconstruct, RunConfig, Select, Trace, load_config
+from aet_port.config import RunConfig, load_config
+from aet_port.config_sections import (
+    Classify,
+    Kind,
+    Reconstruct,
+    Refine,
+    RefineAngles,
+    Select,
+    Trace,
+)
 from aet_port.errors import DataFileError
 from mdb.deposit import KINDS
 
@@ -53,6 +62,39 @@ def test_every_section_has_defaults(tmp_path: Path) -> None:
     assert config.input.areas == ()
 
 
+def test_stages_on_request(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL)
+    assert (config.refine, config.refine_angles, config.species) == (None, None, ("Ta",))
+    added = "\n[refine]\nfolds = 5\n[refine_angles]\nrounds = 3\n[classify]\nradius = 0\n"
+    several = MINIMAL.replace('"Ta"', '["Co", "Pd"]') + "[select]\nsupport = 'tight'\n"
+    config = load(tmp_path, several + added)
+    assert config.refine == Refine(folds=5)
+    assert config.refine_angles == RefineAngles(rounds=3)
+    assert config.classify == Classify(radius=0)
+    assert config.species == ("Co", "Pd")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (AREAS + "[refine]\n", "[refine] with areas"),
+        (AREAS + "[refine_angles]\n", "[refine_angles] with areas"),
+        (MINIMAL + "[classify]\nthirds = 4\n", "[classify] for one species"),
+        (MINIMAL + "[refine]\nmethod = 'published'\nfolds = 5\n", "folds with method"),
+        (MINIMAL + "[refine]\nfolds = 1\n", "at least 2"),
+        (MINIMAL + "[refine]\nmethod = 'newton'\n", "'lbfgs' or 'published'"),
+        (MINIMAL.replace('"Ta"', '["Co", "Pd"]'), "several species without a support"),
+        (MINIMAL.replace('"Ta"', '["Co", "Co"]'), "each species once"),
+        (MINIMAL.replace('"Ta"', "[]"), "a list of them"),
+        (MINIMAL.replace('"Ta"', '["Co", "Qq"]'), "a list of them"),
+    ],
+)
+def test_stages_that_cannot_be(tmp_path: Path, text: str, part: str) -> None:
+    with pytest.raises(DataFileError) as caught:
+        load(tmp_path, text)
+    assert part in str(caught.value)
+
+
 def test_values_are_taken(tmp_path: Path) -> None:
     added = """
 [reconstruct]
@@ -83,7 +125,7 @@ def test_kinds_are_those_of_the_bank() -> None:
 
 
 def test_every_limit_is_on_a_key() -> None:
-    kinds = [getattr(configuration, name.title()) for name in configuration._SECTIONS]
+    kinds = list(configuration._SECTIONS.values())
     keys = {field.name for kind in kinds for field in fields(kind)}
     assert {*configuration._LEAST, *configuration._ABOVE_ZERO} <= keys
 
@@ -92,7 +134,7 @@ def test_every_limit_is_on_a_key() -> None:
     ("text", "parts"),
     [
         ("[sample\n", ("no TOML", "line 1", "see examples/ta_film.toml")),
-        (MINIMAL + "[refine]\n", ("'refine'", "sections sample, input, reconstruct")),
+        (MINIMAL + "[refined]\n", ("'refined'", "sections sample, input, refine_angles")),
         ("stray = 1\n" + MINIMAL, ("'stray'", "sections sample")),
         (MINIMAL + "[trace]\nheight = 2\n", ("'height' in [trace]", "keys upsampling, threshold")),
         (MINIMAL.replace('species = "Ta"\n', ""), ("no 'species' in [sample]", "species = ...")),

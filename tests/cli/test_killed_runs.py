@@ -128,9 +128,14 @@ def test_ctrl_c_leaves_a_run_that_goes_on(
     def stop(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    for stage in ("reconstruct_with", "trace_with", "select_with", "analyze"):
+    for stage in (
+        "pipeline.reconstruct_with",
+        "pipeline.trace_with",
+        "model_stages.select_with",
+        "pipeline.analyze",
+    ):
         with monkeypatch.context() as patched:
-            patched.setattr(f"aet_port.pipeline.{stage}", stop)
+            patched.setattr(f"aet_port.{stage}", stop)
             outcome = aet("run", sample.config, "--out", out, *COMMAND)
         assert outcome.code == 130
         assert outcome.err == "aet: stopped; --resume takes it up\n"

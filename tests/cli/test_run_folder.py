@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port import pipeline
+from aet_port import model_stages, pipeline
 from aet_port.config import load_config
 from aet_port.errors import DataFileError
 from aet_port.pipeline import run
@@ -118,14 +118,15 @@ def test_only_what_is_missing_is_made(
 ) -> None:
     before = contents(finished)
     stages: list[str] = []
-    for name in ("reconstruct_with", "trace_with", "select_with"):
-        function = getattr(pipeline, name)
+    places = {"reconstruct_with": pipeline, "trace_with": pipeline, "select_with": model_stages}
+    for name, place in places.items():
+        function = getattr(place, name)
 
         def noted(*args: object, _name: str = name, _function: Callable = function, **kw: object):
             stages.append(_name)
             return _function(*args, **kw)
 
-        monkeypatch.setattr(pipeline, name, noted)
+        monkeypatch.setattr(place, name, noted)
     for name in missing:
         (finished / name).unlink()
     # A process that was killed leaves such files.

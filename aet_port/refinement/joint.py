@@ -1,0 +1,400 @@
+"""Joint refinement of positions, heights, B factors and image shifts by a quasi-Newton method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import AtomicModel, TiltSeries
+from aet_port.errors import InputError
+from aet_port.progress import progress as show_progress
+from aet_port.refinement.forward import Fitted, Forward, Precision
+from aet_port.refinement.parameters import Misfit, Parameters
+from aet_port.refinement.published import prepare_series, refine_published
+from aet_port.refinement.quasi_newton import State, Vector, take_step
+from aet_port.refinement.start_values import start_values
+from aet_port.refinement.variables import Metric, Variables
+from aet_port.resire.checkpoint import Checkpoint, fingerprint
+
+RESTRAINT = 1.0  # angstrom that an atom may move, as in the papers
+POOR_R1 = 0.5  # above it the user is warned
+LARGEST_B = 50.0  # square angstrom
+QUIET = 3  # steps in a row below the tolerance that end the work
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A refined model and how it came about.
+
+    Attributes
+    ----------
+    model
+        The model with its refined positions; all else as given.
+    kinds
+        Species in the order of ``parameters.heights`` and ``b_factors``.
+    parameters
+        Positions, heights, B factors, and the shift, scale and offset of each image.
+    r1
+        Shape (n_images,): R1 of each image, of ``parameters``.
+    history
+        Shape (steps + 1, 3): evaluations of the gradient so far, squared residual over that of
+        the images alone, and mean R1, from the start on; of the published method only the steps
+        of the atoms, first and last row.
+    converged
+        Whether the atoms came to rest before the evaluations ran out.
+    warnings
+        What the user should know: species at a bound, atoms at the restraint or hardly seen.
+    """
+
+    model: AtomicModel
+    kinds: list[str]
+    parameters: Parameters
+    r1: NDArray[np.float64]
+    history: NDArray[np.float64]
+    converged: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def heights(self) -> dict[str, float]:
+        """``H`` by symbol."""
+        return dict(zip(self.kinds, self.parameters.heights.tolist(), strict=True))
+
+    @property
+    def b_factors(self) -> dict[str, float]:
+        """``B'`` by symbol, square angstrom."""
+        return dict(zip(self.kinds, self.parameters.b_factors.tolist(), strict=True))
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the gradient."""
+        return int(self.history[-1, 0])
+
+
+def refine(
+    series: TiltSeries,
+    model: AtomicModel,
+    method: Literal["lbfgs", "published"] = "lbfgs",
+    *,
+    heights: Mapping[str, float] | None = None,
+    b_factors: float | Mapping[str, float] | None = None,
+    shifts: bool = False,
+    scales: bool = False,
+    offsets: bool = False,
+    movable: NDArray[np.bool_] | None = None,
+    restraint: float | None = RESTRAINT,
+    b_bounds: tuple[float, float] | None = None,
+    evaluations: int = 100,
+    tolerance: float = 1e-3,
+    precision: Precision = "single",
+    schedule: str | None = None,
+    rounds: int | None = None,
+    threads: int | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_interval: float = 20.0,
+    progress: bool = False,
+) -> Refinement:
+    """Positions, heights and B factors of the species, and image shifts, that fit a tilt series.
+
+    Minimises ``E = 1/2 sum (calculated - measured)^2`` over all pixels of all images, the
+    calculated ones of :class:`aet_port.refinement.forward.Forward`, jointly over all unknowns by
+    L-BFGS with exact gradients; steps are measured by the diagonal blocks of the Gauss-Newton
+    matrix (3 x 3 of each atom, one of all heights and B factors, 2 x 2 of each image's shift).
+
+    Parameters
+    ----------
+    series
+        Measured images, their angles and pixel size.
+    model
+        Species and start positions, origin on the rotation centre.
+    method
+        ``"lbfgs"``, or ``"published"``: :func:`aet_port.refinement.published.refine_published`,
+        which takes ``schedule``, ``rounds``, ``threads`` and ``progress`` alone.
+    heights, b_factors
+        Where H and B' start, see :func:`start_values`.
+    shifts
+        Whether each image may shift along x and y. What a displacement of the whole model would
+        do as well is left to the model.
+    scales, offsets
+        Whether each image has a factor and a constant of its own, set to their least-squares
+        values in every evaluation.
+    movable
+        Shape (n_atoms,): atoms that are refined, all unless given; the others stay and only add
+        to the images.
+    restraint
+        Largest distance in angstrom of an atom from where it started; None for no limit.
+    b_bounds
+        Least and largest B' in square angstrom; unless given, what the pixel size can sample and
+        50.
+    evaluations
+        Of the gradient, at most.
+    tolerance
+        Angstrom: the work ends after three steps in a row with a smaller rms movement.
+    precision
+        Of the images, ``"single"`` or ``"double"``.
+    schedule, rounds
+        Of the published method; unless given ``"ta-film"`` for one species, else ``"glass"``.
+    threads
+        All cores unless given; results do not depend on it.
+    checkpoint
+        File (.npz) from which an interrupted run goes on, exactly; it holds the model after the
+        last whole step.
+    checkpoint_interval
+        Least seconds between two saves.
+    progress
+        Whether to report progress on standard error.
+
+    Raises
+    ------
+    InputError
+        For atoms that no image shows, species without height, options out of range, or a
+        misfit that is not finite.
+    CheckpointError
+        If the checkpoint belongs to other data or options.
+
+    MATLAB: none; the published schedule is method="published"
+    """
+    if method == "published":
+        return _published(series, model, schedule, rounds, precision, threads, progress)
+    if method != "lbfgs":
+        raise InputError("method", f"{method!r}", "'lbfgs' or 'published'")
+    _check_numbers(evaluations, tolerance, restraint)
+    forward = Forward(
+        model.species, series.angles, series.pixel_size, series.detector, precision, threads
+    )
+    # Below this, samples a pixel apart can't hold the shape of an atom.
+    least = 0.7 * (np.pi * series.pixel_size) ** 2
+    bounds = (least, max(LARGEST_B, 4 * least)) if b_bounds is None else b_bounds
+    if not 0 < bounds[0] < bounds[1] < np.inf:
+        raise InputError("b_bounds", f"{b_bounds!r}", "two numbers above zero, the least first")
+    moving = np.ones(len(model), bool) if movable is None else np.asarray(movable, dtype=bool)
+    if moving.shape != (len(model),):
+        raise InputError("movable", f"shape {moving.shape}", f"{len(model)} logicals, one per atom")
+    notes = _check_seen(forward, model, moving)
+    begin = start_values(forward, model.positions, series.images, heights, b_factors, offsets)
+    begin = replace(begin, b_factors=np.clip(begin.b_factors, *bounds))
+    variables = Variables(begin, moving, shifts, restraint, bounds)
+    fitted: Fitted = frozenset(
+        name for name, asked in (("scales", scales), ("offsets", offsets)) if asked
+    )
+    key = fingerprint(
+        series.images, series.angles, series.pixel_size, model.positions, model.species,
+        variables.x, moving, shifts, sorted(fitted), restraint, bounds, precision,
+    )  # fmt: skip
+    state, misfit, rows, converged = _minimise(
+        forward, series, variables, fitted, evaluations, tolerance,
+        Checkpoint(checkpoint, key, checkpoint_interval), progress,
+    )  # fmt: skip
+    parameters = misfit.parameters
+    if shifts and moving.all():
+        parameters = _least_shifts(forward, parameters)
+    atoms = model.atoms.copy()
+    atoms.positions[:] = parameters.positions
+    return Refinement(
+        replace(model, atoms=atoms),
+        forward.kinds,
+        parameters,
+        misfit.r1,
+        np.array(rows),
+        converged,
+        (*notes, *_at_bounds(variables, state.x, model, forward.kinds), *_poor(misfit)),
+    )
+
+
+def _minimise(
+    forward: Forward,
+    series: TiltSeries,
+    variables: Variables,
+    fitted: Fitted,
+    evaluations: int,
+    tolerance: float,
+    saved: Checkpoint,
+    show: bool,
+) -> tuple[State, Misfit, list[list[float]], bool]:
+    """Steps until the atoms rest or the evaluations are spent."""
+    total = _energy(series)
+    last: list[Misfit] = []
+
+    def function(x: Vector) -> tuple[float, Vector]:
+        misfit = forward.misfit(variables.parameters(x), series.images, fitted)
+        last[:] = [misfit]
+        reporter.advance(note=f"R1 {100 * misfit.r1.mean():.2f} %")
+        return misfit.value, variables.gradient(x, misfit.gradient)
+
+    def row(state: State, misfit: Misfit) -> list[float]:
+        return [state.evaluations, state.value / total, float(misfit.r1.mean())]
+
+    with show_progress("refining", evaluations, show) as reporter:
+        value, gradient = function(variables.x)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            raise InputError(f"{series.name}: misfit", f"{value}", "a finite value at the start")
+        best, state = last[0], State(variables.x, value, gradient)
+        metric = Metric(variables, forward.curvature(best.parameters))
+        rows, quiet = [row(state, best)], 0
+        stored = saved.load()
+
+        def save() -> None:
+            here = variables.parameters(state.x).positions
+            saved.save(**_stored(state, rows, quiet), positions=here)
+
+        if stored is not None:
+            state, rows, quiet = _restored(stored)
+            best = forward.misfit(variables.parameters(state.x), series.images, fitted)
+            reporter.advance(state.evaluations - 1)
+        while quiet < QUIET and state.evaluations < evaluations:
+            new = take_step(state, function, metric, variables.lower, variables.upper, evaluations)
+            if new is None:
+                # Either the last evaluations brought nothing, or this is a minimum to rounding.
+                quiet = QUIET if reporter.done < evaluations else 0
+                break
+            quiet = quiet + 1 if variables.movement(state.x, new.x) < tolerance else 0
+            state, best = new, last[0]
+            rows.append(row(state, best))
+            if saved.due():
+                save()
+        save()
+    return state, best, rows, quiet >= QUIET
+
+
+def _energy(series: TiltSeries) -> float:
+    """Half the sum of squares of all pixels."""
+    return 0.5 * sum(float(np.sum(np.square(i, dtype=np.float64))) for i in series.images)
+
+
+def _stored(state: State, rows: list[list[float]], quiet: int) -> dict[str, Any]:
+    counts = np.array([state.evaluations, state.iterations, quiet])
+    return {
+        "x": state.x,
+        "value": state.value,
+        "gradient": state.gradient,
+        "steps": np.array(state.steps).reshape(-1, len(state.x)),
+        "changes": np.array(state.changes).reshape(-1, len(state.x)),
+        "counts": counts,
+        "rows": np.array(rows),
+    }
+
+
+def _restored(stored: dict[str, NDArray]) -> tuple[State, list[list[float]], int]:
+    evaluations, iterations, quiet = (int(n) for n in stored["counts"])
+    state = State(
+        stored["x"],
+        float(stored["value"]),
+        stored["gradient"],
+        list(stored["steps"]),
+        list(stored["changes"]),
+        evaluations,
+        iterations,
+    )
+    return state, stored["rows"].tolist(), quiet
+
+
+def _least_shifts(forward: Forward, parameters: Parameters) -> Parameters:
+    """The same images with the least shifts: the model takes what a displacement explains."""
+    rows = forward.rotations[:, :2].reshape(-1, 3)
+    step = np.linalg.lstsq(rows, parameters.shifts.reshape(-1), rcond=None)[0]
+    return replace(
+        parameters,
+        positions=parameters.positions + step,
+        shifts=parameters.shifts - (rows @ step).reshape(-1, 2),
+    )
+
+
+def _check_numbers(evaluations: int, tolerance: float, restraint: float | None) -> None:
+    if evaluations < 1:
+        raise InputError("evaluations", f"{evaluations}", "1 or more")
+    if not (np.isfinite(tolerance) and tolerance >= 0):
+        raise InputError("tolerance", f"{tolerance!r}", "angstrom, zero or more")
+    if restraint is not None and not (np.isfinite(restraint) and restraint > 0):
+        raise InputError("restraint", f"{restraint!r}", "a length above zero, in angstrom, or None")
+
+
+def _check_seen(forward: Forward, model: AtomicModel, moving: NDArray[np.bool_]) -> list[str]:
+    """Refuse atoms that no image shows; name those that few show."""
+    begin = Parameters.start(
+        model.positions, np.ones(len(forward.kinds)), np.ones(len(forward.kinds)), len(forward)
+    )
+    seen = forward.seen(begin)
+    lost = np.flatnonzero(moving & (seen == 0))
+    if lost.size:
+        raise InputError(
+            f"{model.name}: positions",
+            f"{lost.size} atoms outside all images, the first {_atom(model, lost[0])}",
+            "atoms that the images show, origin on the rotation centre; or leave these out",
+        )
+    few = np.flatnonzero(moving & (2 * seen < len(forward)))
+    if not few.size:
+        return []
+    return [
+        f"{few.size} atoms lie on less than half of the images, the first {_atom(model, few[0])}"
+    ]
+
+
+def _atom(model: AtomicModel, index: int) -> str:
+    place = ", ".join(f"{x:.2f}" for x in model.positions[index])
+    return f"{model.species[index]} atom {index} at ({place})"
+
+
+def _at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[str]) -> list[str]:
+    """Species whose height or B' ended at a bound, atoms that ended at their restraint."""
+    notes = []
+    for name, part, unit in (("H", variables.heights, ""), ("B'", variables.b_factors, " A^2")):
+        for kind, value, low, high in zip(
+            kinds, x[part], variables.lower[part], variables.upper[part], strict=True
+        ):
+            if not low < value < high:
+                notes.append(f"{name} of {kind} ended at its bound of {value:.4g}{unit}")
+    if variables.restraint is not None:
+        distance = np.linalg.norm(variables.moved(x), axis=1) / variables.restraint
+        far = np.flatnonzero(distance > 0.95)
+        if far.size:
+            first = _atom(model, np.flatnonzero(variables.movable)[far[0]])
+            notes.append(
+                f"{far.size} atoms ended at the restraint of {variables.restraint:g} angstrom,"
+                f" the first {first}: no atoms, or out of place by more"
+            )
+    return notes
+
+
+def _poor(misfit: Misfit) -> list[str]:
+    worst = misfit.r1.mean()
+    if worst <= POOR_R1:
+        return []
+    return [f"R1 is {worst:.2f}: model and images hardly agree; check angles, origin, pixel size"]
+
+
+def _published(
+    series: TiltSeries,
+    model: AtomicModel,
+    schedule: str | None,
+    rounds: int | None,
+    precision: Precision,
+    threads: int | None,
+    progress: bool,
+) -> Refinement:
+    """The papers' schedule; R factors as of our own method, heights fitted to the images."""
+    plan = schedule or ("ta-film" if len(set(model.species)) == 1 else "glass")
+    prepared = prepare_series(series, odd=plan.startswith("glass"))
+    found = refine_published(prepared, model, plan, rounds, threads=threads, show_progress=progress)
+    forward = Forward(
+        model.species, series.angles, series.pixel_size, series.detector, precision, threads
+    )
+    total = _energy(series)
+    steps, rows = 0, []
+    for positions in (model.positions, found.model.positions):
+        begin = start_values(forward, positions, series.images, b_factors=found.b_factors)
+        misfit = forward.misfit(begin, series.images)
+        rows.append([steps, misfit.value / total, float(misfit.r1.mean())])
+        steps = sum(len(turn.position_errors) for turn in found.rounds)
+    return Refinement(
+        found.model,
+        forward.kinds,
+        misfit.parameters,
+        misfit.r1,
+        np.array(rows),
+        False,
+        found.warnings,
+    )

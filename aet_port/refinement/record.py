@@ -1,0 +1,55 @@
+"""What a refinement says beside its model: heights, B factors, R factors, as numbers and a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aet_port.data import TiltSeries
+from aet_port.refinement.agreement import CrossValidation, agreement
+from aet_port.refinement.forward import Forward
+from aet_port.refinement.joint import Refinement
+
+OVERFITTING = "moving the atoms made the images held out worse: overfitting"
+
+
+def refinement_record(
+    series: TiltSeries, done: Refinement, crossed: CrossValidation | None = None
+) -> dict[str, Any]:
+    """Figures of a refinement for a table or JSON.
+
+    Parameters
+    ----------
+    series
+        The projections refined against.
+    done
+        The refinement.
+    crossed
+        R factors of images held out, if they were measured.
+
+    Returns
+    -------
+    ``r1_start`` and ``r1`` (means over the images), ``r1_global`` (one scale for all images),
+    ``heights`` and ``b_factors`` (square angstrom) by symbol, ``evaluations`` of the gradient,
+    ``converged``, ``warnings``; with ``crossed`` also ``r_work``, ``r_free_start``, ``r_free``.
+    """
+    forward = Forward(done.model.species, series.angles, series.pixel_size, series.detector)
+    overall = agreement(forward.project(done.parameters), series.images)
+    record: dict[str, Any] = {
+        "r1_start": float(done.history[0, 2]),
+        "r1": float(done.r1.mean()),
+        "r1_global": overall.r1_global,
+        "heights": done.heights,
+        "b_factors": done.b_factors,
+        "evaluations": done.evaluations,
+        "converged": done.converged,
+        "warnings": list(done.warnings),
+    }
+    if crossed is not None:
+        record |= {
+            "r_work": float(crossed.r_work.mean()),
+            "r_free_start": float(crossed.r_free_start.mean()),
+            "r_free": float(crossed.r_free.mean()),
+        }
+        if crossed.overfits:
+            record["warnings"].append(OVERFITTING)
+    return record

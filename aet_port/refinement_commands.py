@@ -1,0 +1,172 @@
+"""The ``aet refine`` command: a model and its projections in, a refined model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from aet_port.console import Json, report
+from aet_port.errors import InputError
+from aet_port.io import read_model, read_tilt_series, write_model
+from aet_port.io.files import check_target, write_whole
+from aet_port.refinement.agreement import CrossValidation, agreement, cross_validate
+from aet_port.refinement.forward import Forward
+from aet_port.refinement.joint import RESTRAINT, Refinement
+from aet_port.refinement.joint import refine as refine_model
+from aet_port.stage_commands import Checkpoint, Model, PixelSize, Threads
+
+MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
+
+
+def refine(
+    projections: Annotated[Path, typer.Argument(help=".mat, .npy, .mrc or .tif of images.")],
+    angles: Annotated[Path, typer.Argument(help=".mat, .npy, .txt or .tlt of Euler angles.")],
+    model: Model,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Model: .xyz, .extxyz or LAMMPS data.")
+    ],
+    pixel_size: PixelSize = None,
+    species: Annotated[
+        str | None,
+        typer.Option(help="Symbol, or one per type as Co,Pd,Pt, where the file has none."),
+    ] = None,
+    types: Annotated[Path | None, typer.Option(help=".mat of the type of each atom.")] = None,
+    method: Annotated[str, typer.Option(help="lbfgs or published.")] = "lbfgs",
+    schedule: Annotated[
+        str | None, typer.Option(help="Of the published method: glass, ta-film, pd1, pd2.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Of the published method.")] = None,
+    heights: Annotated[
+        str | None, typer.Option(help="Start of H, as Co=1,Pd=1.4; fitted unless given.")
+    ] = None,
+    b_factors: Annotated[
+        str | None, typer.Option(help="Start of B', as 6 or Co=12,Pd=13; fitted unless given.")
+    ] = None,
+    shifts: Annotated[bool, typer.Option("--shifts", help="Each image may shift.")] = False,
+    scales: Annotated[bool, typer.Option("--scales", help="Each image has a factor.")] = False,
+    offsets: Annotated[bool, typer.Option("--offsets", help="Each image has a constant.")] = False,
+    restraint: Annotated[
+        float, typer.Option(help="Angstrom that an atom may move; 0 for no limit.")
+    ] = RESTRAINT,
+    evaluations: Annotated[int, typer.Option(help="Of the gradient, at most.")] = 100,
+    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
+    folds: Annotated[
+        int | None, typer.Option(help="Also refine without every n-th image: R-free.")
+    ] = None,
+    checkpoint: Checkpoint = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Positions, heights and B factors that fit the projections, with R factors."""
+    check_target(output, MODEL_SUFFIXES)
+    if folds is not None and method != "lbfgs":
+        raise InputError("--folds", f"--method {method}", "R-free of the method lbfgs")
+    symbols = species.split(",") if types is not None and species is not None else species
+    read = read_model(model, symbols, types=types)
+    series = read_tilt_series(projections, angles, pixel_size)
+    options: dict[str, Any] = {
+        "heights": _by_symbol("--heights", heights),
+        "b_factors": _number(b_factors) or _by_symbol("--b-factors", b_factors),
+        "shifts": shifts,
+        "scales": scales,
+        "offsets": offsets,
+        "restraint": restraint or None,
+        "evaluations": evaluations,
+        "precision": precision,
+        "threads": threads,
+        "progress": not as_json,
+    }
+    result = refine_model(
+        series,
+        read,
+        method,  # type: ignore[arg-type]  # checked there
+        schedule=schedule,
+        rounds=rounds,
+        checkpoint=checkpoint,
+        **options,
+    )
+    own = [name for name in ("shifts", "scales", "offsets") if options[name]]
+    crossed = None if folds is None else cross_validate(series, read, folds, own, **options)
+    forward = Forward(
+        read.species, series.angles, series.pixel_size, series.detector, threads=threads
+    )
+    overall = agreement(forward.project(result.parameters), series.images)
+    write_model(output, result.model)
+    write_refinement(output.with_suffix(".refine.npz"), result, crossed)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    moved = result.model.positions - read.positions
+    rows: dict[str, Any] = {
+        "model": str(output),
+        "r1_start": float(result.history[0, 2]),
+        "r1": float(result.r1.mean()),
+        "r1_global": overall.r1_global,
+        "heights": result.heights,
+        "b_factors": result.b_factors,
+        "rms_movement": float(np.sqrt(np.mean(np.sum(moved**2, axis=1)))),
+        "evaluations": result.evaluations,
+        "converged": result.converged,
+        "warnings": list(result.warnings),
+    }
+    if crossed is not None:
+        rows |= {
+            "r_work": float(crossed.r_work.mean()),
+            "r_free_start": float(crossed.r_free_start.mean()),
+            "r_free": float(crossed.r_free.mean()),
+        }
+        if crossed.overfits:
+            rows["warnings"].append("moving the atoms made the images held out worse: overfitting")
+    report(as_json, "aet refine", rows)
+
+
+def write_refinement(
+    path: str | Path, result: Refinement, crossed: CrossValidation | None = None
+) -> None:
+    """Store what a model file does not hold: heights, B factors, images, R factors, as .npz.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    found = result.parameters
+    arrays: dict[str, Any] = {
+        "species": np.array(result.kinds),
+        "heights": found.heights,
+        "b_factors": found.b_factors,
+        "shifts": found.shifts,
+        "scales": found.scales,
+        "offsets": found.offsets,
+        "r1": result.r1,
+        "history": result.history,
+    }
+    if crossed is not None:
+        arrays |= {
+            "fold": crossed.fold,
+            "r_free": crossed.r_free,
+            "r_free_start": crossed.r_free_start,
+        }
+    write_whole(path, lambda partial: np.savez(partial, **arrays))
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _by_symbol(name: str, text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    found = {}
+    for part in text.split(","):
+        symbol, mark, value = part.partition("=")
+        number = _number(value)
+        if not mark or number is None:
+            raise InputError(name, repr(text), "SYMBOL=NUMBER, with commas between")
+        found[symbol.strip()] = number
+    return found

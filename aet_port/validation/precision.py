@@ -1,0 +1,214 @@
+"""How good a found model is: recall, precision, species, RMSD of all atoms and of each species."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import AtomicModel
+from aet_port.errors import InputError
+from aet_port.validation.matching import Matching, match_models
+
+BIN = 0.02  # angstrom, of the glass paper's histogram
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A found model held against the true one.
+
+    Attributes
+    ----------
+    matching
+        The pairs, with their differences and the common shift.
+    species
+        Symbols of the true model, then those only the found one has; each part in order.
+    confusion
+        Shape (s, s): pairs by true (row) and found (column) species.
+    true_atoms, found_atoms
+        Shape (s,): atoms of each species in the two models.
+    rmsd_by_species
+        Shape (s,), angstrom: of the pairs by true species; NaN without pairs.
+    deviations
+        Shape (k,), angstrom: distance in each pair, the common shift removed.
+    """
+
+    matching: Matching
+    species: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    true_atoms: NDArray[np.int64]
+    found_atoms: NDArray[np.int64]
+    rmsd_by_species: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+
+    @property
+    def recall(self) -> float:
+        """Share of the true atoms that were found, whatever their species."""
+        return 1 - len(self.matching.missed) / self.matching.n_truth
+
+    @property
+    def precision(self) -> float:
+        """Share of the found atoms that are true, whatever their species."""
+        return 1 - len(self.matching.spurious) / self.matching.n_found
+
+    @property
+    def rmsd_pm(self) -> float:
+        """RMSD of all pairs in picometres."""
+        return self.matching.rmsd_pm
+
+    @property
+    def right_species(self) -> int:
+        """Pairs of one species."""
+        return int(np.trace(self.confusion))
+
+    @property
+    def species_fraction(self) -> float:
+        """Share of the pairs that are of one species."""
+        return self.right_species / self.matching.matched
+
+    @property
+    def identified(self) -> float:
+        """Share of the true atoms found with their species, the papers' "identified"."""
+        return self.right_species / self.matching.n_truth
+
+    def histogram(self, width: float = BIN) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs by deviation: counts (m,) and edges (m + 1,) in angstrom, from 0 to the radius.
+
+        Raises
+        ------
+        InputError
+            For a width not above zero.
+        """
+        if not (np.isfinite(width) and width > 0):
+            raise InputError("width", f"{width!r}", "a length above zero, in angstrom")
+        # A pair within the radius may end just outside once the shift is final.
+        far = max(self.matching.radius, float(self.deviations.max()))
+        edges = width * np.arange(np.ceil(far / width - 1e-9) + 1)
+        edges[-1] = max(edges[-1], far)
+        return np.histogram(self.deviations, edges)[0].astype(np.int64), edges
+
+    def rows(self) -> list[tuple[str, int, int, int, str, str, str]]:
+        """A line per species: true, found and rightly paired atoms, recall, precision, RMSD."""
+        lines = []
+        for k, symbol in enumerate(self.species):
+            right, there, here = (
+                int(self.confusion[k, k]),
+                int(self.true_atoms[k]),
+                int(self.found_atoms[k]),
+            )
+            rmsd = self.rmsd_by_species[k]
+            lines.append(
+                (
+                    symbol,
+                    there,
+                    here,
+                    right,
+                    f"{100 * right / there:.2f} %" if there else "",
+                    f"{100 * right / here:.2f} %" if here else "",
+                    f"{100 * rmsd:.2f}" if np.isfinite(rmsd) else "",
+                )
+            )
+        return lines
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for JSON; lengths in picometres but for the shift, which is in angstrom."""
+        by_species = {
+            symbol: {
+                "true": int(self.true_atoms[k]),
+                "found": int(self.found_atoms[k]),
+                "right": int(self.confusion[k, k]),
+                "rmsd_pm": float(100 * self.rmsd_by_species[k]),
+            }
+            for k, symbol in enumerate(self.species)
+        }
+        confusion = {
+            true: dict(zip(self.species, row.tolist(), strict=True))
+            for true, row in zip(self.species, self.confusion, strict=True)
+        }
+        return {
+            "matched": self.matching.matched,
+            "missed": len(self.matching.missed),
+            "spurious": len(self.matching.spurious),
+            "rmsd_pm": round(self.rmsd_pm, 3),
+            "shift": [round(float(s), 4) for s in self.matching.shift],
+            "recall": self.recall,
+            "precision": self.precision,
+            "right_species": self.right_species,
+            "species_fraction": self.species_fraction,
+            "identified": self.identified,
+            "species": by_species,
+            "confusion": confusion,
+        }
+
+
+def measure_precision(
+    found: AtomicModel,
+    truth: AtomicModel,
+    radius: float = 1.5,
+    align: bool = True,
+    reference_quirks: bool = False,
+) -> Precision:
+    """Pair two models and count what was found, with which species, and how near.
+
+    Parameters
+    ----------
+    found, truth
+        The models.
+    radius
+        Largest distance of a pair in angstrom.
+    align
+        Whether a common shift is removed.
+    reference_quirks
+        The glass paper's rule: every true atom takes the nearest found one, which may be taken
+        several times, and an RMSD is made of standard deviations, those of a species about its
+        own mean. By default pairs are one-to-one, see
+        :func:`aet_port.validation.matching.match_models`, and an RMSD is the root of the mean
+        square.
+
+    Raises
+    ------
+    InputError
+        As of that function.
+
+    MATLAB: 10_Multislice_AET_simulations/4_results/Compare_MG_multislice_posres.m
+    """
+    if reference_quirks:
+        turned = match_models(truth.positions, found.positions, radius, reference_quirks=True)
+        matching = replace(
+            turned,
+            found_index=turned.truth_index,
+            truth_index=turned.found_index,
+            differences=-turned.differences,
+            shift=-turned.shift,
+            n_found=turned.n_truth,
+            n_truth=turned.n_found,
+        )
+    else:
+        matching = match_models(found.positions, truth.positions, radius, align)
+    real = sorted(set(truth.species))
+    species = (*real, *sorted(set(found.species) - set(real)))
+    numbers = {symbol: k for k, symbol in enumerate(species)}
+    true_kind = np.array([numbers[symbol] for symbol in truth.species])
+    found_kind = np.array([numbers[symbol] for symbol in found.species])
+    rows, columns = true_kind[matching.truth_index], found_kind[matching.found_index]
+    n = len(species)
+    confusion = np.bincount(rows * n + columns, minlength=n * n).reshape(n, n)
+    rmsd = np.full(n, np.nan)
+    for k in np.unique(rows):
+        part = matching.differences[rows == k]
+        if reference_quirks:
+            spread = part.std(axis=0, ddof=1) if len(part) > 1 else np.zeros(3)
+            rmsd[k] = np.sqrt(np.sum(spread**2))
+        else:
+            rmsd[k] = np.sqrt(np.mean(np.sum(part**2, axis=1)))
+    return Precision(
+        matching,
+        species,
+        confusion,
+        np.bincount(true_kind, minlength=n),
+        np.bincount(found_kind, minlength=n),
+        rmsd,
+        np.linalg.norm(matching.differences, axis=1),
+    )

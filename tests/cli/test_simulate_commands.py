@@ -1,0 +1,165 @@
+"""``aet simulate``: a series that the other commands read, and the truth beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aet_port.io import read_model, read_tilt_series, write_angles, write_model
+from aet_port.scattering import adf_cross_section
+from aet_port.validation import amorphous_particle, project_atoms, tilt_angles
+from aet_port.validation.acquisition import blur_source
+from tests.cli.samples import Aet, Refused, contents
+
+PIXEL = 0.5
+OPTIONS = ("--pixel-size", PIXEL, "--shape", 31, 28)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.xyz"
+    write_model(path, amorphous_particle(30, "Ta", seed=3))
+    return path
+
+
+@pytest.fixture
+def tilts(tmp_path: Path) -> Path:
+    angles = np.array([[0.0, -50.0, 1.0], [2.0, 5.0, 0.0], [0.0, 35.0, 0.0]])
+    return write_angles(tmp_path / "tilts.txt", angles)
+
+
+def test_every_format_is_read_back_the_same(
+    model: Path, tilts: Path, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    images = {}
+    for suffix in ("npy", "mat", "mrc", "tif"):
+        path = tmp_path / "out" / f"series.{suffix}"
+        facts = asked("simulate", model, "--angles", tilts, "-o", path, *OPTIONS)
+        assert (facts["images"], facts["shape"], facts["engine"]) == (3, [31, 28], "linear")
+        size = PIXEL if suffix == "npy" else None
+        series = read_tilt_series(facts["projections"], facts["angles"], size)
+        assert series.pixel_size == pytest.approx(PIXEL, rel=1e-6)
+        images[suffix] = series.images
+        truth = json.loads(Path(facts["truth"]).read_text())
+        assert np.array_equal(truth["true_angles"], series.angles)
+        assert truth["model"]["atoms"] == 30
+    assert all(np.array_equal(one, images["npy"]) for one in images.values())
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "series_angles.txt" in names
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_without_noise_it_is_the_projection_of_the_true_angles(
+    model: Path, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "series.npy"
+    errors = ("--dose", 0, "--angle-error", 0.5, "--source-size", 0.8, "--seed", 4)
+    facts = asked("simulate", model, "--series", "pd1", "-o", path, *OPTIONS, *errors)
+    truth = json.loads(Path(facts["truth"]).read_text())
+    nominal, true = np.array(truth["nominal_angles"]), np.array(truth["true_angles"])
+    assert np.array_equal(nominal, tilt_angles("pd1"))
+    assert 0.4 < np.abs(true - nominal).max() <= 0.5
+    clean = project_atoms(read_model(model), true, PIXEL, (31, 28), intensities={"Ta": 1.0})
+    images = np.load(path)
+    blurred = blur_source(clean, PIXEL, 0.8)
+    optics = truth["microscope"]
+    cross_section = adf_cross_section("Ta", optics["energy"], optics["inner"], optics["outer"])
+    assert images == pytest.approx(blurred * cross_section, abs=float(2e-6 * images.max()))
+
+
+def test_a_whole_model_fits_on_its_images(
+    model: Path, tilts: Path, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "series.npy"
+    facts = asked("simulate", model, "--angles", tilts, "-o", path, "--dose", 0)
+    images = np.load(path)
+    assert facts["shape"] == list(images.shape[1:])
+    inner = images[:, 4:-4, 4:-4].sum(axis=(1, 2))
+    assert inner == pytest.approx(images.sum(axis=(1, 2)), rel=0.01)
+
+
+def test_a_seed_gives_the_same_bytes(
+    model: Path, tilts: Path, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = []
+    for number, seed in enumerate((1, 1, 2)):
+        path = tmp_path / str(number) / "series.mat"
+        errors = ("--angle-error", 1, "--shift-error", 2, "--distribution", "normal")
+        asked("simulate", model, "--angles", tilts, "-o", path, *OPTIONS, *errors, "--seed", seed)
+        made.append(contents(path.parent))
+    assert made[0] == made[1]
+    assert made[0]["series_truth.json"] != made[2]["series_truth.json"]
+
+
+def test_multislice_goes_on_after_ctrl_c(
+    model: Path, tilts: Path, aet: Aet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("abtem")
+    from aet_port.validation import multislice
+
+    grid = ("--slice-thickness", 5, "--window", 8, "--workers", 1, "--json")
+    angles = ("--semiangle", 15, "--inner", 20, "--outer", 45)
+    engine = ("--engine", "multislice", *angles, *grid, "--pixel-size", 0.7, "--shape", 20, 18)
+    path, state = tmp_path / "series.npy", tmp_path / "state"
+    command = ("simulate", model, "--angles", tilts, "-o", path, *engine, "--checkpoint", state)
+    scan, made = multislice._scan, []
+
+    def stopped(*arguments: Any) -> Any:
+        made.append(1)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return scan(*arguments)
+
+    monkeypatch.setattr(multislice, "_scan", stopped)
+    assert aet(*command).code == 130
+    assert not path.exists()
+    assert len(list(state.iterdir())) == 1
+    outcome = aet(*command)
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert len(made) == 4  # two of three were left to do
+    assert not list(state.iterdir())
+    record = json.loads(Path(json.loads(outcome.out)["truth"]).read_text())
+    assert record["numerics"]["window"] == 8
+    assert record["microscope"]["outer"] == 45
+    assert np.load(path).shape == (3, 20, 18)
+
+
+def test_a_full_disk_leaves_nothing(
+    model: Path, tilts: Path, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out" / "series.npy"
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    command = ("simulate", model, "--angles", tilts, "-o", path, *OPTIONS)
+    refused(*command, parts=(path, "No space left on device"))
+    assert not list(path.parent.iterdir())
+
+
+def test_bad_input(model: Path, tilts: Path, refused: Refused, tmp_path: Path) -> None:
+    path = tmp_path / "series.npy"
+    command = ("simulate", model, "-o", path)
+    before = sorted(tmp_path.iterdir())
+    refused("simulate", model, "-o", tmp_path / "series.jpg", parts=("series.jpg", ".npy"))
+    refused(*command, "--engine", "bloch", parts=("engine", "linear or multislice"))
+    refused(*command, "--series", "pd9", parts=("pd9", "ta-film"))
+    refused(*command, "--pixel-size", 0, parts=("pixel_size", "0.0"))
+    refused(*command, "--angle-error", -1, parts=("angle_error", "-1.0"))
+    refused(*command, "--distribution", "even", parts=("distribution", "uniform or normal"))
+    refused(*command, "--inner", 300, parts=("detector", "300.0 to 100.0 mrad"))
+    refused(*command, "--window", 3, parts=("window", "3.0"))
+    refused(*command, "--dose", -5, parts=("dose", "-5.0"))
+    refused(*command, "--workers", 0, parts=("threads", "0"))
+    refused(*command, "--shape", 0, 9, parts=("shape", "(0, 9)"))
+    refused("simulate", tmp_path / "no.xyz", "-o", path, parts=("no.xyz",))
+    refused(*command, "--angles", model, parts=("model.xyz", ".tlt"))
+    assert sorted(tmp_path.iterdir()) == before
