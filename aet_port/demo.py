@@ -14,7 +14,7 @@ from aet_port.config import load_config
 from aet_port.data import AtomicModel, TiltSeries
 from aet_port.errors import InputError
 from aet_port.figures import overview
-from aet_port.io import read_volume, write_model, write_tilt_series
+from aet_port.io import read_model, read_volume, write_model, write_tilt_series
 from aet_port.io.files import write_whole
 from aet_port.measure import Timings
 from aet_port.parallel import check_threads
@@ -54,16 +54,23 @@ upsampling = "spline"
 
 [select]
 support = "tight"
+
+[refine]
+evaluations = 50
 """
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demonstration made and how close it came to the truth."""
+    """What the demonstration made and how close it came to the truth.
+
+    ``traced`` pairs the model before, ``matching`` that after the refinement with the truth.
+    """
 
     run: Run
     truth: AtomicModel
     truth_structure: StructureResult
+    traced: Matching
     matching: Matching
     picture: Path
     stages: list[dict[str, Any]]
@@ -78,6 +85,7 @@ class Demo:
             "matched": self.matching.matched,
             "missed": len(self.matching.missed),
             "spurious": len(self.matching.spurious),
+            "rmsd_traced_pm": round(self.traced.rmsd_pm, 2),
             "rmsd_pm": round(self.matching.rmsd_pm, 2),
             "motifs_true": true.summary()["motifs"],
             "motifs_found": found.summary()["motifs"],
@@ -105,7 +113,7 @@ def make_demo(
     progress: bool = False,
     deposit: Callable[[Run, AtomicModel, StructureResult], None] | None = None,
 ) -> Demo:
-    """Synthetic particle, tilt series, reconstruction, tracing, structure, picture.
+    """Synthetic particle, tilt series, reconstruction, tracing, refinement, structure, picture.
 
     The tilt series has the geometry of the film paper's Ta film: 46 tilts from -63.4 to +55.5
     degrees, a missing wedge, 8.2e5 electrons per square angstrom.
@@ -154,7 +162,10 @@ def make_demo(
     config_file = write_whole(folder / "demo.toml", lambda partial: partial.write_text(text))
     result = run(load_config(config_file), folder / "run", threads=threads, progress=progress)
     timings.stages += result.stages
-    matching = match_models(result.model.positions, truth.positions)
+    traced, matching = (
+        match_models(model.positions, truth.positions)
+        for model in (read_model(result.folder / "model.xyz"), result.model)
+    )
     if deposit is not None:
         with timings.stage("deposit"):
             deposit(result, truth, truth_structure)
@@ -168,7 +179,7 @@ def make_demo(
             f"{truth.name}: {matching.matched} of {matching.n_truth} atoms, "
             f"{matching.rmsd_pm:.0f} pm, R = {100 * result.r_mean:.1f} %",
         )
-    return Demo(result, truth, truth_structure, matching, picture, timings.stages)
+    return Demo(result, truth, truth_structure, traced, matching, picture, timings.stages)
 
 
 def _simulate(truth: AtomicModel, dose: float, seed: int) -> TiltSeries:

@@ -77,6 +77,11 @@ class Run:
         return float(np.mean(list(self.r_factors.values())))
 
     @property
+    def model_r(self) -> float:
+        """R1 of the refined model, mean over projections; NaN if it was not refined."""
+        return float("nan") if self.refinement is None else float(self.refinement["r1"])
+
+    @property
     def volume_path(self) -> Path:
         """The volume in which the atoms were found."""
         return self.folder / "volume.npy"

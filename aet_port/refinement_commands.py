@@ -11,11 +11,11 @@ import typer
 from aet_port.console import Json, report
 from aet_port.errors import InputError
 from aet_port.io import read_model, read_tilt_series, write_model
-from aet_port.io.files import check_target, write_whole
-from aet_port.refinement.agreement import CrossValidation, agreement, cross_validate
-from aet_port.refinement.forward import Forward
-from aet_port.refinement.joint import RESTRAINT, Refinement
+from aet_port.io.files import check_target
+from aet_port.refinement.agreement import IMAGE_FITS, cross_validate
+from aet_port.refinement.joint import RESTRAINT
 from aet_port.refinement.joint import refine as refine_model
+from aet_port.refinement.record import refinement_record, write_refinement
 from aet_port.stage_commands import Checkpoint, Model, PixelSize, Threads
 
 MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
@@ -88,12 +88,8 @@ def refine(
         checkpoint=checkpoint,
         **options,
     )
-    own = [name for name in ("shifts", "scales", "offsets") if options[name]]
+    own = [name for name in IMAGE_FITS if options[name]]
     crossed = None if folds is None else cross_validate(series, read, folds, own, **options)
-    forward = Forward(
-        read.species, series.angles, series.pixel_size, series.detector, threads=threads
-    )
-    overall = agreement(forward.project(result.parameters), series.images)
     write_model(output, result.model)
     write_refinement(output.with_suffix(".refine.npz"), result, crossed)
     if checkpoint is not None:
@@ -101,55 +97,10 @@ def refine(
     moved = result.model.positions - read.positions
     rows: dict[str, Any] = {
         "model": str(output),
-        "r1_start": float(result.history[0, 2]),
-        "r1": float(result.r1.mean()),
-        "r1_global": overall.r1_global,
-        "heights": result.heights,
-        "b_factors": result.b_factors,
         "rms_movement": float(np.sqrt(np.mean(np.sum(moved**2, axis=1)))),
-        "evaluations": result.evaluations,
-        "converged": result.converged,
-        "warnings": list(result.warnings),
+        **refinement_record(series, result, crossed),
     }
-    if crossed is not None:
-        rows |= {
-            "r_work": float(crossed.r_work.mean()),
-            "r_free_start": float(crossed.r_free_start.mean()),
-            "r_free": float(crossed.r_free.mean()),
-        }
-        if crossed.overfits:
-            rows["warnings"].append("moving the atoms made the images held out worse: overfitting")
     report(as_json, "aet refine", rows)
-
-
-def write_refinement(
-    path: str | Path, result: Refinement, crossed: CrossValidation | None = None
-) -> None:
-    """Store what a model file does not hold: heights, B factors, images, R factors, as .npz.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    found = result.parameters
-    arrays: dict[str, Any] = {
-        "species": np.array(result.kinds),
-        "heights": found.heights,
-        "b_factors": found.b_factors,
-        "shifts": found.shifts,
-        "scales": found.scales,
-        "offsets": found.offsets,
-        "r1": result.r1,
-        "history": result.history,
-    }
-    if crossed is not None:
-        arrays |= {
-            "fold": crossed.fold,
-            "r_free": crossed.r_free,
-            "r_free_start": crossed.r_free_start,
-        }
-    write_whole(path, lambda partial: np.savez(partial, **arrays))
 
 
 def _number(text: str | None) -> float | None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("glass_sample", "full_size", "tracing", "structure", "networks", "bank", "quench")
+NAMES = (
+    "glass_sample",
+    "full_size",
+    "tracing",
+    "structure",
+    "networks",
+    "bank",
+    "quench",
+    "refinement",
+)
 
 
 def main(names: list[str]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aet_port.data import TiltSeries
+from aet_port.io.files import write_whole
 from aet_port.refinement.agreement import CrossValidation, agreement
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import Refinement
@@ -53,3 +57,33 @@ def refinement_record(
         if crossed.overfits:
             record["warnings"].append(OVERFITTING)
     return record
+
+
+def write_refinement(
+    path: str | Path, result: Refinement, crossed: CrossValidation | None = None
+) -> None:
+    """Store what a model file does not hold: heights, B factors, images, R factors, as .npz.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    found = result.parameters
+    arrays: dict[str, Any] = {
+        "species": np.array(result.kinds),
+        "heights": found.heights,
+        "b_factors": found.b_factors,
+        "shifts": found.shifts,
+        "scales": found.scales,
+        "offsets": found.offsets,
+        "r1": result.r1,
+        "history": result.history,
+    }
+    if crossed is not None:
+        arrays |= {
+            "fold": crossed.fold,
+            "r_free": crossed.r_free,
+            "r_free_start": crossed.r_free_start,
+        }
+    write_whole(path, lambda partial: np.savez(partial, **arrays))

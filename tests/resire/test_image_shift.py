@@ -71,10 +71,11 @@ def test_golden(case: int) -> None:
 def test_measured_shift(shape: tuple[int, int], dx: float, dy: float, seed: int) -> None:
     reference = blobs(shape, seed=seed)
     moved = 3.7 * blobs(shape, (dx, dy), seed) + 0.4
-    # Half the last step of a hundredth of a pixel, and the sampling of the Gaussians.
-    np.testing.assert_allclose(measure_shift(moved, reference), (dx, dy), atol=0.0055)
-    np.testing.assert_allclose(measure_shift(moved, reference, 1), (dx, dy), atol=0.55)
-    np.testing.assert_allclose(measure_shift(moved, reference, 10), (dx, dy), atol=0.055)
+    # The highest of the sampled sums lies within a step of the top; where the peak is oblique, not
+    # always within half a step.
+    for zoom in (1, 10, 100):
+        found = measure_shift(moved, reference, zoom)
+        np.testing.assert_allclose(found, (dx, dy), atol=1 / zoom)
 
 
 def test_the_search_equals_the_sum_on_every_point() -> None:
