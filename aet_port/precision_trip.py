@@ -48,7 +48,7 @@ from aet_port.stages import (
 )
 from aet_port.tracing import Peaks
 from aet_port.tracing.non_atoms import Rule
-from aet_port.validation.measured_series import Simulation, simulate, write_measured
+from aet_port.validation.measured_series import Simulation, odd_size, simulate, write_measured
 from aet_port.validation.precision import Precision, measure_precision
 
 STAGES = ("traced", "classified", "refined")
@@ -163,6 +163,10 @@ def round_trip(
     workers = check_threads(threads)
     folder = Path(out).absolute()
     nominal = np.asarray(angles, dtype=np.float64)
+    if settings.reconstruct.thickness is None:
+        # A film is seldom as thick as it is wide, and its thickness is known to its maker.
+        depth = odd_size(float(np.abs(truth.positions[:, 2]).max()), settings.simulation.pixel_size)
+        settings = replace(settings, reconstruct=replace(settings.reconstruct, thickness=depth))
     _claim(folder, truth, nominal, settings, resume)
     timings = Timings.resumed(folder / "timings.json")
     species = sorted(set(truth.species), key=atomic_numbers.__getitem__)

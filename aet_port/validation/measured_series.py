@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from aet_port.data import AtomicModel
 from aet_port.errors import InputError, OutputError
+from aet_port.geometry import euler_rotations
 from aet_port.io import write_tilt_series
 from aet_port.io.files import check_target
 from aet_port.scattering import adf_cross_section
@@ -75,22 +76,32 @@ class Simulation:
 
 
 def fitting_shape(
-    model: AtomicModel, pixel_size: float, shift_error: float = 0.0
+    model: AtomicModel, angles: ArrayLike, pixel_size: float, shift_error: float = 0.0
 ) -> tuple[int, int]:
-    """Pixels (n, n), odd, of an image that shows the whole model at every tilt.
+    """Pixels (nx, ny), both odd, of images that show the whole model at every tilt.
 
     Parameters
     ----------
     model
         Positions in angstrom about the rotation centre.
+    angles
+        Shape (n, 3): phi, theta, psi in degrees.
     pixel_size
         Angstrom.
     shift_error
-        Pixels by which images will be displaced.
+        Pixels by which atoms will be displaced.
     """
-    reach = float(np.linalg.norm(model.positions, axis=1).max()) + VACUUM
-    size = 2 * int(np.ceil(reach / pixel_size + shift_error)) + 1
-    return size, size
+    reach = np.zeros(2)
+    for rotation in euler_rotations(angles):
+        seen = np.abs(model.positions @ rotation[:2].T).max(axis=0)
+        reach = np.maximum(reach, seen)
+    nx, ny = (odd_size(float(r), pixel_size, shift_error) for r in reach)
+    return nx, ny
+
+
+def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
+    """Odd number of pixels that hold what reaches so far (angstrom) from the centre, and vacuum."""
+    return 2 * int(np.ceil((reach + VACUUM) / pixel_size + more)) + 1
 
 
 def simulate(
@@ -125,7 +136,11 @@ def simulate(
     """
     settings = settings or Simulation()
     optics, errors = settings.microscope, settings.acquisition
-    shape = settings.shape or fitting_shape(model, settings.pixel_size, errors.shift_error)
+    radius = float(np.linalg.norm(model.positions, axis=1).max())
+    turned = radius * np.radians(2 * errors.angle_error) / settings.pixel_size
+    shape = settings.shape or fitting_shape(
+        model, angles, settings.pixel_size, errors.shift_error + turned
+    )
     if settings.engine == "linear":
         intensities = {
             symbol: adf_cross_section(symbol, optics.energy, optics.inner, optics.outer)
