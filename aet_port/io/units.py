@@ -1,0 +1,95 @@
+"""Units as microscope files spell them: lengths to angstrom, angles to degrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aet_port.errors import DataFileError, InputError
+
+_ANGSTROM = {
+    "a": 1.0,
+    "å": 1.0,
+    "angstrom": 1.0,
+    "ångström": 1.0,
+    "pm": 1e-2,
+    "nm": 10.0,
+    "nanometer": 10.0,
+    "um": 1e4,
+    "µm": 1e4,
+    "micron": 1e4,
+    "micrometer": 1e4,
+    "mm": 1e7,
+    "m": 1e10,
+    "meter": 1e10,
+}
+_DEGREES = {"deg", "degree", "degrees", "°", "º"}
+_RADIANS = {"rad", "radian", "radians"}
+_UNNAMED = {"", "px", "pixel", "pixels", "none", "1"}
+_LARGEST_RADIAN = np.pi / 2 + 0.02  # no stage tilts further; in degrees no series is so narrow
+
+
+def unit_word(unit: str | None) -> str:
+    """A unit in lower case, without the brackets and underscores of EMD (``[n_m]`` is nm)."""
+    word = (unit or "").strip().strip("[]()").replace("_", "").replace("\u03bc", "µ")
+    word = word.replace("\u212b", "å").strip()
+    # mm (millimetre) and Mm differ in case, but no microscope means the latter.
+    return word.lower()
+
+
+def is_length(unit: str | None) -> bool:
+    """Whether a unit is one of length."""
+    return unit_word(unit) in _ANGSTROM
+
+
+def is_angle(unit: str | None) -> bool:
+    """Whether a unit is one of angle."""
+    return unit_word(unit) in _DEGREES | _RADIANS
+
+
+def angstrom(subject: str | Path, value: float, unit: str | None) -> float | None:
+    """A length in angstrom; None if it is counted in pixels or not above zero (uncalibrated).
+
+    Raises
+    ------
+    DataFileError
+        For a unit that is no length.
+    """
+    word = unit_word(unit)
+    if word in _UNNAMED or not (np.isfinite(value) and value > 0):
+        return None
+    if word not in _ANGSTROM:
+        raise DataFileError(
+            subject, f"a pixel size of {value:g} {unit!r}", "a length: angstrom, pm, nm, um or m"
+        )
+    return float(value) * _ANGSTROM[word]
+
+
+def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray[np.float64]:
+    """Angles (n,) in degrees; radians are turned only where ``unit`` says they are radians.
+
+    Raises
+    ------
+    InputError
+        For another unit; and, without a unit, for three or more angles that all lie within a
+        quarter turn if read as radians, so within 1.6 degrees if they were degrees.
+    """
+    values = np.asarray(angles, dtype=np.float64)
+    word = unit_word(unit)
+    if word in _DEGREES:
+        return values
+    if word in _RADIANS:
+        return np.rad2deg(values)
+    if word not in _UNNAMED:
+        raise InputError(f"{subject}: angles", f"the unit {unit!r}", "degrees or radians")
+    n_different = len(np.unique(values))
+    if n_different >= 3 and np.abs(values).max() <= _LARGEST_RADIAN:
+        raise InputError(
+            f"{subject}: angles",
+            f"{len(values)} angles between {values.min():.4g} and {values.max():.4g} without a "
+            "unit, which look like radians",
+            "degrees; convert them (numpy.rad2deg), or state the unit in the file",
+        )
+    return values

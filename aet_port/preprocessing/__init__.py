@@ -1,0 +1,1 @@
+"""From raw frames to a clean tilt series."""

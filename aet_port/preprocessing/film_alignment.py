@@ -1,0 +1,212 @@
+"""Tilt series of a film aligned by a marker region, and a template found in an image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import signal
+
+from aet_port.errors import InputError
+from aet_port.preprocessing.alignment import (
+    UNLIKE,
+    ZOOM,
+    Alignment,
+    check_loop,
+    check_series,
+    finished,
+)
+from aet_port.resire.image_shift import measure_shift, shift_images
+
+NEAR = 2  # tilts to either side that an image is laid on
+FARTHEST = 2.0  # pixels from the best whole-pixel place within which the true one lies
+Region = tuple[tuple[int, int], tuple[int, int]]
+
+
+def align_film(
+    images: ArrayLike,
+    marker: Region,
+    start: int | None = None,
+    search: int = 8,
+    tolerance: float = 0.02,
+    iterations: int = 20,
+) -> Alignment:
+    """Align a film, which every border cuts, by a marker region of neighbouring tilts.
+
+    From the image ``start`` outwards the marker region of the neighbour, already aligned, is found
+    in each image by normalised cross-correlation (:func:`locate`). Then each image is laid on
+    the mean of the neighbours up to two tilts away, over and over, until no shift changes by
+    ``tolerance``: along x the marker region by its cross-correlation, along y the sum over x of
+    the whole image, which depends less on what else lies near the marker. The image ``start``
+    keeps its place, and with it the origin.
+
+    Parameters
+    ----------
+    images
+        Shape (n, nx, ny) in the order of tilt angles, tilt axis along y.
+    marker
+        Half-open ranges ``((x0, x1), (y0, y1))`` of pixels in image ``start``, 8 or more along
+        both: something that stands out at every tilt, such as a heavy particle.
+    start
+        The image in which the marker was marked, the middle one unless given.
+    search
+        Pixels by which the marker may move from one tilt to the next.
+    tolerance
+        Pixels.
+    iterations
+        Rounds over all images at most.
+
+    Raises
+    ------
+    InputError
+        For wrong shapes, a constant image, a marker outside the image or too near its border for
+        the search, or one that is not found again; with the index of the image.
+
+    Warns
+    -----
+    UserWarning
+        For saturated pixels, with the index of the image, or if the shifts do not settle.
+
+    MATLAB: none; the papers' Methods describe it
+    """
+    check_loop(tolerance, iterations)
+    stack = check_series(images)
+    first = len(stack) // 2 if start is None else start
+    if not 0 <= first < len(stack):
+        raise InputError("start", str(start), f"the index of one of {len(stack)} images")
+    if search < 1:
+        raise InputError("search", str(search), "1 pixel or more")
+    _check_marker(marker, stack.shape[1:], search)
+    region = tuple(slice(*side) for side in marker)
+    wide = tuple(slice(a - search, b + search) for a, b in marker)
+    outwards = [*range(first + 1, len(stack)), *range(first - 1, -1, -1)]
+    shifts = np.zeros((len(stack), 2))
+    moved = stack.copy()
+    for number in outwards:
+        neighbour = number - 1 if number > first else number + 1
+        # The neighbour's shift first: a drift of the stage goes on from image to image.
+        guess = shift_images(stack[number : number + 1], shifts[neighbour : neighbour + 1])[0]
+        place, likeness = locate(guess[wide], moved[neighbour][region])
+        if likeness < UNLIKE:
+            raise InputError(
+                f"images: image {number}",
+                f"a correlation of {likeness:.2f} with the marker of image {neighbour}",
+                "the marker region; choose another one or a larger search",
+            )
+        shifts[number] = shifts[neighbour] + search - place
+        moved[number] = _moved(stack, shifts, marker, number)
+        # Now rather than in the rounds below, which spread a slow drift along y only slowly.
+        shifts[number, 1] -= _displacement(moved[number], moved[neighbour], line=True)[1]
+        moved[number] = _moved(stack, shifts, marker, number)
+    changes: list[float] = []
+    while len(changes) < iterations and not (changes and changes[-1] < tolerance):
+        largest = 0.0
+        for number in outwards:
+            around = range(max(0, number - NEAR), min(len(stack), number + NEAR + 1))
+            near = [i for i in around if i != number]
+            target = np.mean([moved[i] for i in near], axis=0)
+            step = np.array(
+                [
+                    _displacement(moved[number][region], target[region])[0],
+                    _displacement(moved[number], target, line=True)[1],
+                ]
+            )
+            shifts[number] -= step
+            moved[number] = _moved(stack, shifts, marker, number)
+            largest = max(largest, float(np.abs(step).max()))
+        changes.append(largest)
+    return finished(stack, shifts, changes, tolerance)
+
+
+def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], float]:
+    """Where a template lies in an image: normalised cross-correlation, then parts of a pixel.
+
+    At each whole-pixel place the correlation coefficient of template and covered pixels is taken;
+    from the best place the image is moved by parts of a pixel until the template and the covered
+    pixels, both faded out to their edges, are not displaced any more.
+
+    Parameters
+    ----------
+    image
+        Shape (nx, ny).
+    template
+        Shape (mx, my), no larger than the image.
+
+    Returns
+    -------
+    Position (x, y) in the image of the template's pixel (0, 0), and the coefficient at the
+    whole-pixel place.
+
+    Raises
+    ------
+    InputError
+        For a template larger than the image or without contrast.
+
+    MATLAB: 2_RESIRE_package/src/alignByNormXCorr.m::alignByNormXCorr,
+    alignByNormXCorrSubpixel.m::alignByNormXCorrSubpixel (film paper). Deviations: the reference
+    returns the template's centre, 1-based, ``position + round((m + 1) / 2)``; only places where
+    the template is wholly inside the image; the reference's sub-pixel search counts its offset
+    twice and stays 0.05 pixel off
+    """
+    if (
+        template.ndim != 2
+        or image.ndim != 2
+        or any(m > n for m, n in zip(template.shape, image.shape, strict=True))
+    ):
+        raise InputError("template", f"shape {template.shape}", f"2D, at most {image.shape}")
+    pattern = template - template.mean()
+    power = np.sum(pattern**2)
+    if not power > 0:
+        raise InputError("template", "one value in all pixels", "some contrast")
+    level = image - image.mean()
+    ones = np.ones(template.shape)
+    sums = signal.fftconvolve(level, ones, mode="valid")
+    squares = signal.fftconvolve(level**2, ones, mode="valid") - sums**2 / pattern.size
+    # Where the image is constant, rounding is all that is left.
+    usable = squares > 1e-10 * np.max(squares)
+    products = signal.fftconvolve(level, pattern[::-1, ::-1], mode="valid")
+    coefficients = np.where(
+        usable, products / np.sqrt(np.where(usable, squares, 1.0) * power), -1.0
+    )
+    top = np.unravel_index(int(np.argmax(coefficients)), coefficients.shape)
+    part = np.zeros(2)
+    for _ in range(10):
+        moved = shift_images(image[None], -part[None])[0]
+        covered = moved[tuple(slice(a, a + m) for a, m in zip(top, template.shape, strict=True))]
+        step = np.clip(_displacement(covered, template), -1, 1)
+        part += step
+        if np.abs(step).max() < 1 / ZOOM or np.abs(part).max() > FARTHEST:
+            break
+    # A marker at the end of its search may have no better place between the pixels.
+    part = part if np.abs(part).max() <= FARTHEST else np.zeros(2)
+    return np.array(top, dtype=np.float64) + part, float(coefficients[top])
+
+
+def _displacement(image: NDArray, reference: NDArray, line: bool = False) -> NDArray[np.float64]:
+    """:func:`measure_shift` of two windows faded out to their edges, or of their sums over x."""
+    fade = np.outer(*(signal.windows.hann(n + 2)[1:-1] for n in image.shape))
+    inner, outer = (fade * (window - window.mean()) for window in (image, reference))
+    if line:
+        inner, outer = inner.sum(axis=0)[None], outer.sum(axis=0)[None]
+    return measure_shift(inner, outer, ZOOM)
+
+
+def _check_marker(marker: Region, shape: tuple[int, ...], search: int) -> None:
+    for (low, high), n in zip(marker, shape, strict=True):
+        if high - low < 8 or low - search < 0 or high + search > n:
+            raise InputError(
+                "marker",
+                f"{marker} in images of {shape[0]} x {shape[1]} pixels, search {search}",
+                "ranges of 8 pixels or more, the search away from the border",
+            )
+
+
+def _moved(stack: NDArray, shifts: NDArray, marker: Region, number: int) -> NDArray[np.float64]:
+    """Image ``number`` moved; refused if its marker region then reaches outside what was seen."""
+    for moved, (low, high), n in zip(shifts[number], marker, stack.shape[1:], strict=True):
+        if low - moved < 0 or high - moved > n:
+            raise InputError(
+                f"images: image {number}",
+                f"a marker cut by the border (shift {np.round(shifts[number], 1)})",
+                "the marker region inside every image",
+            )
+    return shift_images(stack[number : number + 1], shifts[number : number + 1])[0]
