@@ -20,6 +20,7 @@ from aet_port.io import read_model
 from aet_port.io.files import check_target, write_whole
 from aet_port.pipeline import Run, run
 from aet_port.precision_commands import compare_models
+from aet_port.preprocess_commands import preprocess_command, scoreboard_command
 from aet_port.refinement_commands import refine
 from aet_port.round_trip_commands import precision_command
 from aet_port.run_folder import read_series
@@ -371,8 +372,10 @@ app.command("refine-angles")(refine_angles_command)
 app.command()(trace)
 app.command("classify", context_settings={"allow_extra_args": True})(classify_command)
 app.command()(refine)
+app.command("preprocess")(preprocess_command)
 app.command("simulate")(simulate_command)
 app.command("precision")(precision_command)
+app.command("scoreboard")(scoreboard_command)
 app.command()(view)
 app.command("analyze")(analyze_command)
 app.command("compare-models")(compare_models)

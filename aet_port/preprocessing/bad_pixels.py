@@ -122,6 +122,7 @@ def find_bad_pixels(
     saturation: float | None = None,
     threshold: float = THRESHOLD,
     warn: bool = True,
+    show_progress: bool = False,
 ) -> list[BadPixels]:
     """Saturated, dead and hot pixels of every frame; dead and hot ones of the mean of each tilt.
 
@@ -135,6 +136,8 @@ def find_bad_pixels(
         Standard deviations from the neighbours beyond which a pixel is dead or hot.
     warn
         Warn (:class:`BadPixelWarning`) of each finding, with the index of tilt and frame.
+    show_progress
+        On standard error.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def find_bad_pixels(
         if mask.any():
             found.append(BadPixels(tilt, frame, kind, np.argwhere(mask)))
 
-    with progress("looking for bad pixels", len(series)) as report:
+    with progress("looking for bad pixels", len(series), show_progress) as report:
         for t, frames in enumerate(series.frames):
             for f, image in enumerate(frames):
                 saturated = saturated_mask(image, saturation)

@@ -1,0 +1,269 @@
+"""Raw frames in, a clean and aligned tilt series out: the steps of this package, one after another.
+
+The order. Noise is estimated on raw frames, because every interpolation makes the noise of
+neighbours alike. Frames are averaged and denoised before anything else moves the images; the
+background comes off before the scan distortion, the tilt axis and the alignment are looked for,
+which all need a sample on zero.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import TiltSeries
+from aet_port.errors import InputError
+from aet_port.frame_series import FrameSeries
+from aet_port.parallel import check_threads, map_threads
+from aet_port.preprocessing.alignment import Alignment, align_particle
+from aet_port.preprocessing.background import BackgroundRemoval, remove_background
+from aet_port.preprocessing.bad_pixels import BadPixels, find_bad_pixels
+from aet_port.preprocessing.denoising import choose_method, denoise, pilot_image, search_strength
+from aet_port.preprocessing.drift import DriftCorrection, correct_drift
+from aet_port.preprocessing.film_alignment import Region, align_film
+from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
+from aet_port.preprocessing.outcome import Preprocessed
+from aet_port.preprocessing.scan_distortion import (
+    ScanDistortion,
+    Shears,
+    correct_scan_distortion,
+    estimate_scan_distortion,
+)
+from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
+from aet_port.progress import Reporter
+from aet_port.progress import progress as show_progress
+
+LEAST_SEEN = 2 / 3  # of the detector along both axes must be seen by all frames
+ORDERS = 5  # moments of the estimated shear
+AROUND = 2  # pixels on each side of a bad one whose median replaces it
+
+
+def preprocess(
+    series: FrameSeries,
+    settings: PreprocessSettings | None = None,
+    *,
+    threads: int | None = None,
+    progress: bool = False,
+) -> Preprocessed:
+    """A clean, aligned tilt series from raw frames.
+
+    In this order: dead and hot pixels repaired; noise estimated on the raw frames; frames of each
+    tilt freed of drift and averaged, cropped to the part of the detector that all frames of all
+    tilts see; denoised; background subtracted; scan distortion taken out; images turned to have
+    the tilt axis along y; aligned; if asked for, the background of the aligned images subtracted.
+
+    Parameters
+    ----------
+    series
+        Raw frames of one size, with tilt angles.
+    settings
+        The defaults of :class:`PreprocessSettings` unless given.
+    threads
+        All cores unless given; the result does not depend on it.
+    progress
+        Whether to report on standard error.
+
+    Raises
+    ------
+    InputError
+        For missing angles, frames that differ in size, a drift that leaves less than two
+        thirds of the detector, or whatever a step cannot use; with the index of the tilt.
+
+    Warns
+    -----
+    UserWarning
+        Of saturated, dead and hot pixels, and shifts that do not settle.
+
+    MATLAB: none; the papers' Methods describe the steps, the repositories start after them
+    """
+    chosen, workers = settings or PreprocessSettings(), check_threads(threads)
+    theta, detector = series.tilt_angles(), series.detector
+    if len(series) < 2:
+        raise InputError(f"{series.name}: tilts", f"{len(series)}", "two or more")
+    bad = find_bad_pixels(series, chosen.saturation, show_progress=progress)
+    frames = _repaired(series, bad) if chosen.repair else series.frames
+    noise = chosen.noise
+    if noise is None and chosen.denoise != "none":
+        noise = estimate_noise(np.concatenate(frames), chosen.offset)
+    with show_progress("Averaging frames", len(series), progress) as reporter:
+        drifts = _drifts(frames, chosen, workers, reporter)
+    window = _window(series.name, drifts, detector)
+    (left, right), (low, high) = window
+    averaged = np.stack(
+        [
+            (images[0].astype(np.float64) if drift is None else drift.image)[left:right, low:high]
+            for images, drift in zip(frames, drifts, strict=True)
+        ]
+    )
+    check_images(averaged, f"{series.name}: tilts")
+    denoised, strength, method = averaged, None, "none"
+    if chosen.denoise != "none" and noise is not None:
+        method = choose_method(chosen.denoise)
+        denoised, strength = _denoised(averaged, drifts, noise, method, chosen.strength, progress)
+    removal = None
+    clean = denoised
+    if chosen.with_background:
+        removal = remove_background(denoised, margin=chosen.margin, smoothing=chosen.smoothing)
+        clean = _kept(removal, chosen.clear_outside)
+    estimate, distortion = None, ScanDistortion()
+    if isinstance(chosen.distortion, ScanDistortion):
+        distortion = chosen.distortion
+    elif chosen.distortion == "estimate":
+        # Lines along the tilt axis are skewed along it.
+        shears: Shears = "y" if chosen.slow_axis == 0 else "x"
+        centred = align_particle(clean).images
+        # They must be fewer than half the tilts.
+        orders = min(ORDERS, (len(series) - 1) // 2)
+        estimate = estimate_scan_distortion(centred, theta, shears, orders)
+        distortion = estimate.distortion
+    clean = correct_scan_distortion(clean, distortion)
+    axis = 0.0
+    if chosen.tilt_axis is not None:
+        axis = find_tilt_axis(clean).angle if chosen.tilt_axis == "find" else chosen.tilt_axis
+        clean = turn_images(clean, axis)
+    alignment = _aligned(clean, theta, chosen.film_marker)
+    final = alignment.images
+    if chosen.second_background:
+        again = remove_background(final, margin=chosen.margin, smoothing=chosen.smoothing)
+        final = _kept(again, chosen.clear_outside)
+    made = TiltSeries(
+        final, theta, series.pixel_size, name=series.name, metadata=dict(series.metadata)
+    )
+    return Preprocessed(
+        made,
+        bad,
+        noise,
+        drifts,
+        window,
+        averaged,
+        denoised,
+        removal,
+        distortion,
+        estimate,
+        axis,
+        alignment,
+        chosen,
+        strength,
+        method,
+        dict(series.metadata),
+    )
+
+
+def _repaired(series: FrameSeries, bad: list[BadPixels]) -> tuple[NDArray, ...]:
+    """Frames whose dead and hot pixels are the median of the good ones around them."""
+    wrong = [np.zeros(images.shape, dtype=bool) for images in series.frames]
+    for item in bad:
+        if item.kind != "saturated":
+            x, y = item.pixels.T
+            which = slice(None) if item.frame is None else item.frame
+            wrong[item.tilt][which, x, y] = True
+    result = []
+    for tilt, (images, mask) in enumerate(zip(series.frames, wrong, strict=True)):
+        repaired = images.copy()
+        for frame, x, y in np.argwhere(mask):
+            where = (
+                frame,
+                slice(max(x - AROUND, 0), x + AROUND + 1),
+                slice(max(y - AROUND, 0), y + AROUND + 1),
+            )
+            good = images[where][~mask[where]]
+            if good.size == 0:
+                raise InputError(
+                    f"{series.name}: tilt {tilt}, frame {frame}",
+                    f"only dead or hot pixels around ({x}, {y})",
+                    "single bad pixels; leave the tilt out, or repair=False",
+                )
+            repaired[frame, x, y] = np.median(good)
+        result.append(repaired)
+    return tuple(result)
+
+
+def _drifts(
+    frames: tuple[NDArray, ...], settings: PreprocessSettings, workers: int, reporter: Reporter
+) -> tuple[DriftCorrection | None, ...]:
+    """The drift of each tilt; None where there is one frame."""
+    one_at_a_time = threading.Lock()
+
+    def of_tilt(index: int) -> DriftCorrection | None:
+        found = None
+        if len(frames[index]) > 1:
+            found = correct_drift(
+                frames[index].astype(np.float64),
+                settings.slow_axis,
+                max_drift=settings.max_drift,
+                jitter=settings.jitter,
+                index=index,
+            )
+        with one_at_a_time:
+            reporter.advance()
+        return found
+
+    return tuple(map_threads(of_tilt, range(len(frames)), workers))
+
+
+def _window(
+    name: str, drifts: tuple[DriftCorrection | None, ...], detector: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What all frames of all tilts see."""
+    sides = []
+    for axis, pixels in enumerate(detector):
+        ranges = [(0, pixels) if item is None else item.area[axis] for item in drifts]
+        first, last = max(low for low, _ in ranges), min(high for _, high in ranges)
+        if last - first < LEAST_SEEN * pixels:
+            worst = min(range(len(ranges)), key=lambda i: ranges[i][1] - ranges[i][0])
+            low, high = ranges[worst]
+            raise InputError(
+                f"{name}: tilt {worst}",
+                f"a drift that leaves pixels {low} to {high} of {pixels} along {'xy'[axis]}",
+                "two thirds of the detector seen by all frames of all tilts; leave the tilt or "
+                "some of its frames out",
+            )
+        sides.append((int(first), int(last)))
+    return sides[0], sides[1]
+
+
+def _denoised(
+    averaged: NDArray[np.float64],
+    drifts: tuple[DriftCorrection | None, ...],
+    noise: NoiseModel,
+    method: Literal["bm3d", "nlm"],
+    strength: float | None,
+    progress: bool,
+) -> tuple[NDArray[np.float64], float]:
+    """Averages denoised, those of equally many frames together; and the strength."""
+    counts = np.array([1 if item is None else len(item.shifts) for item in drifts])
+    if strength is None:
+        middle = len(averaged) // 2
+        of_middle = _of_average(noise, int(counts[middle]))
+        pilot = pilot_image(averaged[middle : middle + 1], of_middle, method)
+        strength = search_strength(pilot, of_middle, method).strength
+    result = np.empty_like(averaged)
+    for count in np.unique(counts):
+        alike = counts == count
+        own = _of_average(noise, int(count))
+        result[alike] = denoise(averaged[alike], own, strength, method, progress)
+    return result, strength
+
+
+def _of_average(noise: NoiseModel, frames: int) -> NoiseModel:
+    """The noise that is left in the average of so many frames."""
+    return replace(noise, gain=noise.gain / frames, read_noise=noise.read_noise / frames**0.5)
+
+
+def _kept(removal: BackgroundRemoval, clear_outside: bool) -> NDArray[np.float64]:
+    return np.where(removal.masks, removal.images, 0.0) if clear_outside else removal.images
+
+
+def _aligned(images: NDArray, theta: NDArray[np.float64], marker: Region | None) -> Alignment:
+    if marker is None:
+        return align_particle(images)
+    # The marker is followed from one tilt to the next.
+    order = np.argsort(theta, kind="stable")
+    back = np.argsort(order)
+    found = align_film(images[order], marker)
+    return replace(found, images=found.images[back], shifts=found.shifts[back])
