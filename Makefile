@@ -35,8 +35,9 @@ demo: $(VENV)/installed
 	rm -rf demo
 	$(BIN)/aet demo --out demo
 
+# In their own order: the files with the longest tests have few, and would else come last, alone.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder tests
 
 regression: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests
