@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from aet_port.config import RunConfig
 from aet_port.config_sections import Refine
 from aet_port.data import AtomicModel, Volume
-from aet_port.errors import InputError
 from aet_port.io import read_model, write_model
 from aet_port.run_folder import read_json, used_series, write_json
-from aet_port.stages import classify_with, refine_with, select_with
+from aet_port.stages import classify_with, refine_with, selected_model
 from aet_port.tracing.edits import (
     Edit,
     completed_edits,
@@ -40,17 +39,8 @@ def select_atoms(
         settings = config.select
         if len(config.species) > 1 and settings.rule is None:
             settings = replace(settings, rule="support")  # see Classify
-        selection = select_with(volume, peaks, settings, config.file, threads)
-        if not selection.is_atom.any():
-            raise InputError(
-                f"{folder}: peaks",
-                f"{len(peaks)} peaks, none of them an atom",
-                "atoms; look at volume.npy and section [select]",
-            )
         symbol = config.species[0] if len(config.species) == 1 else "X"
-        model = AtomicModel.from_positions(
-            volume.to_positions(selection.atoms), symbol, name=config.sample.name
-        )
+        model = selected_model(volume, peaks, settings, symbol, str(folder), config.file, threads)
         write_model(first, model, config.sample.name)
     edits: tuple[Edit, ...] = ()
     if given is not None:

@@ -50,10 +50,7 @@ def write_order_figures(
     return draw.save_figures(_figures(order), folder, form)
 
 
-Figure = tuple[Callable[[Axes], None], tuple[float, float]]
-
-
-def _figures(order: ShortRangeOrder) -> dict[str, Figure]:
+def _figures(order: ShortRangeOrder) -> dict[str, draw.Drawing]:
     pdf, cells, inner = order.pdf, order.voronoi, order.inner
     lattices = {name: lattice_order(name) for name in SHELLS}
     marks = {
@@ -61,7 +58,7 @@ def _figures(order: ShortRangeOrder) -> dict[str, Figure]:
         for number, place in enumerate(order.peaks.peaks, start=1)
         if np.isfinite(place)
     }
-    result: dict[str, Figure] = {
+    result: dict[str, draw.Drawing] = {
         "boo_map": (
             partial(draw.bond_order_map, q4=order.bonds.q4, q6=order.bonds.q6, references=lattices),
             SQUARE,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from aet_port.structure_figures import BLUE, GREY, ORANGE, save_figures
+from aet_port.structure_figures import BLUE, GREY, ORANGE, Drawing, save_figures
 from aet_port.validation.fourier_shell import GOLD_STANDARD, HALF, FourierShells
 from aet_port.validation.precision import BIN, Precision
 
@@ -95,7 +94,7 @@ def write_precision_figures(
     OutputError
         If a file can't be written.
     """
-    figures: dict[str, tuple[Callable[[Axes], None], tuple[float, float]]] = {}
+    figures: dict[str, Drawing] = {}
     if found is not None:
         figures["deviations"] = (partial(deviations, found=found), SIZE)
     if shells is not None:

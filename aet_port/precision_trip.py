@@ -42,7 +42,7 @@ from aet_port.stages import (
     reconstruct_with,
     refine_angles_with,
     refine_with,
-    select_with,
+    selected_model,
     trace_with,
     write_r_factors,
 )
@@ -283,14 +283,8 @@ class _Work:
         rule: Rule | None = None if len(self.species) == 1 else "support"
         # Closer than two metals bond: only one atom traced twice.
         settings = self.settings.select or Select(support="tight", rule=rule, merge_distance=2.0)
-        selection = select_with(volume, peaks, settings, threads=self.threads)
-        if not selection.is_atom.any():
-            raise InputError(
-                f"{self.folder}: peaks",
-                f"{len(peaks)} peaks, none of them an atom",
-                "atoms; a higher dose, more iterations or a finer pixel",
-            )
-        traced = AtomicModel.from_positions(volume.to_positions(selection.atoms), "X")
+        where = str(self.folder)
+        traced = selected_model(volume, peaks, settings, "X", where, threads=self.threads)
         write_model(self.path("traced.xyz"), traced)
 
     def classify(self) -> None:

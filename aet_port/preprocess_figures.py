@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from aet_port.frame_series import FrameSeries
 from aet_port.preprocessing.background import BackgroundRemoval
 from aet_port.preprocessing.noise import NoiseModel
 from aet_port.preprocessing.outcome import Preprocessed
-from aet_port.structure_figures import BLUE, GREY, ORANGE, save_figures
+from aet_port.structure_figures import BLUE, GREY, ORANGE, Drawing, save_figures
 
 SQUARE, WIDE = (4.8, 4.2), (6.4, 4.0)  # inches
 STEPS = 24  # levels of intensity in the noise figure
@@ -55,10 +54,7 @@ def write_preprocess_figures(
     return save_figures(_figures(frames, done), folder, form)
 
 
-Figure = tuple[Callable[[Axes], None], tuple[float, float]]
-
-
-def _figures(frames: FrameSeries, done: Preprocessed) -> dict[str, Figure]:
+def _figures(frames: FrameSeries, done: Preprocessed) -> dict[str, Drawing]:
     middle = len(done.series) // 2
     theta = done.series.angles[:, 1]
     size = done.series.pixel_size
@@ -66,7 +62,7 @@ def _figures(frames: FrameSeries, done: Preprocessed) -> dict[str, Figure]:
         item.pixels for item in done.bad_pixels if item.tilt == middle and item.frame in (0, None)
     ]
     marked = np.concatenate(bad) if bad else np.empty((0, 2), dtype=np.int64)
-    result: dict[str, Figure] = {
+    result: dict[str, Drawing] = {
         "frame": (partial(picture, image=frames.frames[middle][0], marked=marked), SQUARE)
     }
     if done.noise is not None:

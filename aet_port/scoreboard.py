@@ -25,7 +25,7 @@ from aet_port.preprocess_errors import StepErrors, step_errors
 from aet_port.preprocessing.chain import preprocess
 from aet_port.preprocessing.scan_distortion import ScanDistortion
 from aet_port.preprocessing.settings import PreprocessSettings
-from aet_port.stages import reconstruct_with, refine_with, select_with, trace_with
+from aet_port.stages import reconstruct_with, refine_with, selected_model, trace_with
 from aet_port.validation.measured_series import fitting_shape, odd_size
 from aet_port.validation.precision import Precision, measure_precision
 from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
@@ -230,14 +230,9 @@ def _found(
     result = reconstruct_with(series, section, threads=threads, progress=progress)
     volume = result.cropped()
     peaks = trace_with(volume, settings.trace, threads, progress=progress)
-    selection = select_with(volume, peaks.accepted, settings.select, threads=threads)
-    if not selection.is_atom.any():
-        raise InputError(
-            f"{series.name}: peaks",
-            f"{len(peaks.accepted)} of them, none an atom",
-            "atoms; a higher dose",
-        )
-    model = AtomicModel.from_positions(volume.to_positions(selection.atoms), settings.species)
+    model = selected_model(
+        volume, peaks.accepted, settings.select, settings.species, series.name, threads=threads
+    )
     traced = measure_precision(model, truth, settings.radius)
     refined, _ = refine_with(series, model, settings.refine, threads=threads, progress=progress)
     best = measure_precision(refined.model, truth, settings.radius)

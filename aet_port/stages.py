@@ -21,6 +21,7 @@ from aet_port.config_sections import (
     Trace,
 )
 from aet_port.data import AtomicModel, TiltSeries, Volume
+from aet_port.errors import InputError
 from aet_port.io import matlab, read_images, read_volume, write_model
 from aet_port.io.files import check_target, write_whole
 from aet_port.parallel import check_threads
@@ -117,6 +118,42 @@ def select_with(
     plain = {k: v for k, v in asdict(settings).items() if k not in ("support", "edits")}
     with _kernel_threads(threads):
         return remove_non_atoms(volume.array, peaks, support=support, **plain)
+
+
+def selected_model(
+    volume: Volume,
+    peaks: NDArray[np.float64],
+    settings: Select,
+    symbol: str,
+    where: str,
+    file: Callable[[str], Path] = Path,
+    threads: int | None = None,
+) -> AtomicModel:
+    """The peaks that :func:`select_with` takes for atoms, as a model of one symbol.
+
+    Parameters
+    ----------
+    volume, peaks, settings, file, threads
+        As of that function.
+    symbol
+        Of all atoms; X where the species is not known yet.
+    where
+        Names the peaks in an error.
+
+    Raises
+    ------
+    InputError
+        If none of the peaks is an atom.
+    """
+    selection = select_with(volume, peaks, settings, file, threads)
+    if not selection.is_atom.any():
+        raise InputError(
+            f"{where}: peaks",
+            f"{len(peaks)} peaks, none of them an atom",
+            "atoms; look at the volume and section [select], or take a higher dose or more"
+            " iterations",
+        )
+    return AtomicModel.from_positions(volume.to_positions(selection.atoms), symbol)
 
 
 def refine_angles_with(

@@ -18,6 +18,7 @@ from aet_port.io.files import write_whole
 FORMATS = ("png", "svg")
 BLUE, ORANGE, GREY = "#2a5d9f", "#d97b29", "#8a8f98"
 DPI = 150
+Drawing = tuple[Callable[[Axes], None], tuple[float, float]]  # and its size in inches
 
 
 def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[float, float]) -> Path:
@@ -57,7 +58,7 @@ def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[floa
 
 
 def save_figures(
-    figures: Mapping[str, tuple[Callable[[Axes], None], tuple[float, float]]],
+    figures: Mapping[str, Drawing],
     folder: str | Path,
     form: str,
 ) -> list[Path]:

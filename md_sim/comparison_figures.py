@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +29,6 @@ THETA_BIN = 1.0  # degrees
 PDF_BIN = 0.1  # angstrom, as in the papers
 LIFT = 1.0  # of each pair distribution above the one before
 
-Figure = tuple[Callable[[Axes], None], tuple[float, float]]
 
 _THERMO = """
 SELECT step, temperature, volume FROM md_thermo
@@ -174,9 +173,9 @@ def _lines(axes: Axes, t: NDArray[np.float64], found: GlassTransition) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _film_paper(comparison: Comparison) -> dict[str, Figure]:
+def _film_paper(comparison: Comparison) -> dict[str, draw.Drawing]:
     experiment, points, t = comparison.experiment, comparison.points, comparison.temperatures
-    result: dict[str, Figure] = {}
+    result: dict[str, draw.Drawing] = {}
     tilts = {name: one.theta for name, one in _three(comparison).items() if len(one.theta)}
     if tilts:
         result["fig_4d_theta"] = (
@@ -229,12 +228,12 @@ def _film_paper(comparison: Comparison) -> dict[str, Figure]:
     return result
 
 
-def _beside(comparison: Comparison) -> dict[str, Figure]:
+def _beside(comparison: Comparison) -> dict[str, draw.Drawing]:
     """Figures of the other things that are compared."""
     experiment, points, t = comparison.experiment, comparison.points, comparison.temperatures
     three = _three(comparison)
     n = np.arange(1, SITES + 1)
-    result: dict[str, Figure] = {
+    result: dict[str, draw.Drawing] = {
         "pdf_overlay": (
             partial(overlay, curves={name: one.normalized_pdf() for name, one in three.items()}),
             SIZE,

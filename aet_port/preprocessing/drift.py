@@ -8,10 +8,16 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage, signal
-from scipy.interpolate import make_interp_spline
 
 from aet_port.errors import InputError
-from aet_port.resire.image_shift import MARGIN, measure_shift
+from aet_port.preprocessing.scan_lines import (
+    between_lines,
+    line_path,
+    move_lines,
+    slow_places,
+    undrift,
+)
+from aet_port.resire.image_shift import measure_shift
 
 BLUR = 1.0  # pixels: noise above the resolution of the atoms carries no position
 BACKGROUND = 8  # what varies over more than this part of a side is background, which stands still
@@ -21,7 +27,6 @@ ZOOM = 200  # steps per pixel of the registration
 CONVERGED = 0.005  # pixels, the step of the registration
 TOUCH = 0.05  # pixels beyond its outermost pixel that a frame still counts as seeing
 SIGNIFICANT = 5.0  # a correlation below so many standard deviations of pure noise means nothing
-SPLINE = 5  # degree, between lines
 JITTER_BLUR = 1.0  # lines: the jitter of a line is seen against its neighbours
 
 
@@ -162,96 +167,6 @@ def correct_drift(
     return DriftCorrection(image, shifts, rate, wobble, residual, spread, area, rounds, slow_axis)
 
 
-def undrift(
-    frame: NDArray,
-    shift: ArrayLike,
-    rate: ArrayLike,
-    slow_axis: int = 0,
-    jitter: ArrayLike | None = None,
-) -> NDArray[np.float64]:
-    """One frame with a known drift taken out line by line.
-
-    Along a line its content is moved in Fourier space inside mirrored edges; across the lines a
-    spline of degree 5 is evaluated where the drifting scan would have had equal steps. Nothing
-    moves, not even by rounding, if shift, rate and jitter are zero. For a projection of atoms of
-    ``B' = 6`` square angstrom in pixels of 0.32 angstrom the error is below 2e-4 of the peak.
-
-    Parameters
-    ----------
-    frame
-        Shape (nx, ny).
-    shift, rate
-        Shape (2,), pixels and pixels per frame, as in :class:`DriftCorrection`.
-    slow_axis
-        The direction of the slow scan.
-    jitter
-        Shape (lines,), pixels along the lines.
-
-    Returns
-    -------
-    Shape of ``frame``; what lies outside continues the edge.
-
-    Raises
-    ------
-    InputError
-        For a drift along the slow axis of a whole frame per frame or more.
-
-    MATLAB: none
-    """
-    lines = np.asarray(frame, dtype=np.float64)
-    if slow_axis == 0:
-        lines = lines.T  # lines are now columns: (along, line)
-    n = lines.shape[1]
-    along, slow = _path(shift, rate, n, slow_axis)
-    if jitter is not None:
-        along = along + np.asarray(jitter, dtype=np.float64)
-    if along.any():
-        lines = _move_lines(lines, -along)
-    if slow.any():
-        lines = _between_lines(lines, *_slow_places(shift, rate, n, slow_axis))
-    return np.ascontiguousarray(lines.T if slow_axis == 0 else lines)
-
-
-def _path(
-    shift: ArrayLike, rate: ArrayLike, n: int, slow_axis: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Displacement of each line, along the lines and across them."""
-    place = (np.arange(n) - (n - 1) / 2) / n
-    path = np.asarray(shift, dtype=np.float64)[:, None] + np.outer(np.asarray(rate), place)
-    return path[1 - slow_axis], path[slow_axis]
-
-
-def _slow_places(
-    shift: ArrayLike, rate: ArrayLike, n: int, slow_axis: int
-) -> tuple[NDArray[np.float64], int]:
-    """Where between the lines of a frame the lines of the image lie; solves s - d(s) = line."""
-    offset, speed = float(np.asarray(shift)[slow_axis]), float(np.asarray(rate)[slow_axis])
-    if not speed < n:
-        raise InputError("drift", f"{speed:g} lines per frame", f"fewer than its {n} lines")
-    middle = (n - 1) / 2
-    places = (np.arange(n, dtype=np.float64) + offset - speed * middle / n) / (1 - speed / n)
-    return places, n
-
-
-def _move_lines(lines: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each column moved along itself by its own part of a pixel, inside mirrored edges."""
-    n = len(lines)
-    edge = int(np.ceil(np.abs(moves).max())) + MARGIN
-    wide = np.pad(lines, ((edge, edge), (0, 0)), mode="symmetric")
-    spectrum = fft.rfft(wide, axis=0)
-    phases = np.exp(-2j * np.pi * np.outer(fft.rfftfreq(len(wide)), moves))
-    if len(wide) % 2 == 0:
-        phases[-1] = phases[-1].real
-    return fft.irfft(spectrum * phases, n=len(wide), axis=0)[edge : edge + n]
-
-
-def _between_lines(
-    lines: NDArray[np.float64], places: NDArray[np.float64], n: int
-) -> NDArray[np.float64]:
-    spline = make_interp_spline(np.arange(n), lines, k=SPLINE, axis=1)
-    return spline(np.clip(places, 0, n - 1))
-
-
 def _correct(
     stack: NDArray, shifts: NDArray, rate: NDArray, wobble: NDArray, slow_axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -261,7 +176,7 @@ def _correct(
     n_along, n = stack.shape[2 - slow_axis], stack.shape[1 + slow_axis]
     for j, frame in enumerate(stack):
         corrected[j] = undrift(frame, shifts[j], rate, slow_axis, wobble[j])
-        places, _ = _slow_places(shifts[j], rate, n, slow_axis)
+        places = slow_places(shifts[j], rate, n, slow_axis)
         inside = (places >= -TOUCH) & (places <= n - 1 + TOUCH)
         along = shifts[j][1 - slow_axis] + rate[1 - slow_axis] * (places - (n - 1) / 2) / n
         position = np.arange(n_along)[:, None] + along
@@ -306,10 +221,15 @@ def _common(seen: NDArray[np.bool_], index: int) -> tuple[tuple[int, int], tuple
     return (left, right), (low, high)
 
 
+def _band(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The image without slow background and with little noise."""
+    wide = min(image.shape) / BACKGROUND
+    return ndimage.gaussian_filter(image, BLUR) - ndimage.gaussian_filter(image, wide)
+
+
 def _prepare(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean zero, variance one, no slow background, little noise, edges faded out."""
-    wide = min(image.shape) / BACKGROUND
-    band = ndimage.gaussian_filter(image, BLUR) - ndimage.gaussian_filter(image, wide)
+    band = _band(image)
     window = np.outer(*(signal.windows.tukey(n, TAPER) for n in image.shape))
     band = (band - np.average(band, weights=window)) * window
     return band / np.sqrt(np.mean(band**2))
@@ -333,11 +253,7 @@ def _whole_shift(
     def correlate(a: NDArray, b: NDArray) -> NDArray[np.float64]:
         return fft.irfft2(a * np.conj(b), s=shape)
 
-    wide = min(image.shape) / BACKGROUND
-    first, second = (
-        ndimage.gaussian_filter(i, BLUR) - ndimage.gaussian_filter(i, wide)
-        for i in (image, reference)
-    )
+    first, second = _band(image), _band(reference)
     scale = max(float(first.std()), float(second.std()))
     first, second = first / scale, second / scale
     ones = spectrum(np.ones(image.shape))
@@ -413,10 +329,10 @@ def _line_jitter(
     for j, frame in enumerate(stack):
         others = np.delete(corrected, j, axis=0).mean(axis=0)
         lines, model = (a.T if slow_axis == 0 else a for a in (frame, others))
-        along, slow = _path(shifts[j], rate, n, slow_axis)
+        along, slow = line_path(shifts[j], rate, n, slow_axis)
         # The reference goes into the frame's own scan, where a line is a line.
         model = ndimage.gaussian_filter(model, (BLUR, JITTER_BLUR))
-        model = _move_lines(_between_lines(model, np.arange(n) - slow, n), along)
+        model = move_lines(between_lines(model, np.arange(n) - slow), along)
         bent = np.gradient(np.gradient(model, axis=1), axis=1)
         tilted = np.gradient(model, axis=0)
         lines = ndimage.gaussian_filter1d(lines, BLUR, axis=0)

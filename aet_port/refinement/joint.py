@@ -137,7 +137,8 @@ def refine(
     precision
         Of the images, ``"single"`` or ``"double"``.
     schedule, rounds
-        Of the published method; unless given ``"ta-film"`` for one species, else ``"glass"``.
+        Of the published method; unless given ``"ta-film"`` for one species, ``"glass"`` for three,
+        else :func:`aet_port.refinement.published.schedule_for` them.
     threads
         All cores unless given; results do not depend on it.
     checkpoint
@@ -376,8 +377,9 @@ def _published(
     progress: bool,
 ) -> Refinement:
     """The papers' schedule; R factors as of our own method, heights fitted to the images."""
-    plan = schedule or ("ta-film" if len(set(model.species)) == 1 else "glass")
-    prepared = prepare_series(series, odd=plan.startswith("glass"))
+    kinds = len(set(model.species))
+    plan = schedule or {1: "ta-film", 3: "glass"}.get(kinds)
+    prepared = prepare_series(series, odd=kinds > 1 if plan is None else plan.startswith("glass"))
     found = refine_published(prepared, model, plan, rounds, threads=threads, show_progress=progress)
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, precision, threads

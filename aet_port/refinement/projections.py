@@ -12,14 +12,13 @@ from scipy import fft
 
 from aet_port.errors import InputError
 from aet_port.geometry import centre
+from aet_port.refinement.gaussian_windows import gaussian_profile, nearest_pixel
 from aet_port.refinement.projector import (
     HALF_WIDTH,
     Floats,
     Projector,
     few,
     form_factor,
-    gaussian_profile,
-    nearest_pixel,
     per_atom,
 )
 

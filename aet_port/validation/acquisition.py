@@ -12,6 +12,7 @@ from scipy import fft, ndimage
 
 from aet_port.data import TiltSeries
 from aet_port.errors import InputError
+from aet_port.resire.image_shift import fourier_shift
 from aet_port.validation.simulation import add_noise
 
 Distribution = Literal["uniform", "normal"]
@@ -220,12 +221,10 @@ def shift_images(images: ArrayLike, shifts: ArrayLike) -> NDArray[np.float64]:
     # Half as much vacuum again as an image is wide, so that nothing comes in from the other side.
     border = int(np.ceil(np.abs(moves).max(initial=0))) + max(nx, ny) // 4
     canvas = [fft.next_fast_len(n + 2 * border, real=True) for n in (nx, ny)]
-    qx, qy = fft.fftfreq(canvas[0])[:, None], fft.rfftfreq(canvas[1])
     moved = np.empty_like(given)
-    for number, (image, (x, y)) in enumerate(zip(given, moves, strict=True)):
+    for number, (image, shift) in enumerate(zip(given, moves, strict=True)):
         padded = np.zeros(canvas)
         padded[border : border + nx, border : border + ny] = image
-        spectrum = fft.rfft2(padded) * np.exp(-2j * np.pi * (qx * x + qy * y))
-        back = fft.irfft2(spectrum, s=canvas)
+        back = fourier_shift(padded, shift)
         moved[number] = back[border : border + nx, border : border + ny]
     return moved

@@ -131,7 +131,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(
     for stage in (
         "pipeline.reconstruct_with",
         "pipeline.trace_with",
-        "model_stages.select_with",
+        "model_stages.selected_model",
         "pipeline.analyze",
     ):
         with monkeypatch.context() as patched:

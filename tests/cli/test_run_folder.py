@@ -118,7 +118,7 @@ def test_only_what_is_missing_is_made(
 ) -> None:
     before = contents(finished)
     stages: list[str] = []
-    places = {"reconstruct_with": pipeline, "trace_with": pipeline, "select_with": model_stages}
+    places = {"reconstruct_with": pipeline, "trace_with": pipeline, "selected_model": model_stages}
     for name, place in places.items():
         function = getattr(place, name)
 
@@ -139,9 +139,9 @@ def test_only_what_is_missing_is_made(
     before.pop("timings.json"), after.pop("timings.json")
     assert after == before
     expected = {
-        "peaks/whole.npz": ["trace_with", "select_with"],
+        "peaks/whole.npz": ["trace_with", "selected_model"],
         "volumes/whole.npy": ["reconstruct_with"],
-        "model.xyz": ["select_with"],
+        "model.xyz": ["selected_model"],
     }
     assert stages == expected.get(missing[0], [])
 

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from aet_port.errors import InputError
-from aet_port.preprocessing.drift import correct_drift, undrift
+from aet_port.preprocessing.drift import correct_drift
+from aet_port.preprocessing.scan_lines import undrift
 from aet_port.validation import amorphous_particle, project_atoms, tilt_angles
 from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
 

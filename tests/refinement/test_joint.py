@@ -313,3 +313,14 @@ def test_quasi_newton_finds_the_minimum_in_a_box(seed: int, n: int) -> None:
     # At the minimum in a box every slope vanishes or points out of it.
     slope = np.clip(state.x - state.gradient, lower, upper) - state.x
     assert np.abs(slope).max() < 1e-4
+
+
+def test_published_schedule_of_two_species() -> None:
+    """Neither paper has two: the schedule is made for them."""
+    truth = true_particle(40)
+    symbols = ["Co" if k % 2 else "Pt" for k in range(len(truth))]
+    model = AtomicModel.from_positions(truth.positions, symbols)
+    found = refine(particle_series(model, 8), displaced(model, 0.1), method="published", rounds=1)
+    assert found.kinds == ["Co", "Pt"]
+    assert found.heights["Pt"] > found.heights["Co"] > 0
+    assert found.evaluations == 10

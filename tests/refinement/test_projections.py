@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aet_port.errors import InputError
-from aet_port.refinement import projections, projector
+from aet_port.refinement import gaussian_windows, projections, projector
 from aet_port.refinement.projections import (
     gaussian_volume,
     image_scale,
@@ -182,8 +182,8 @@ def test_compiled_kernels_are_their_python(monkeypatch):
         gaussian_volume(positions, heights, b_factors, PIXEL, (31, 33, 32)),
     )
     for module, names in (
-        (projector, ("nearest_pixel", "gaussian_profile", "_depth")),
-        (projector, ("_add_atoms", "_add_slopes", "_collect")),
+        (gaussian_windows, ("nearest_pixel", "gaussian_profile", "_depth")),
+        (projector, ("add_atoms", "add_slopes", "read_atoms")),
         (projections, ("nearest_pixel", "gaussian_profile", "_add_blobs")),
     ):
         for name in names:
