@@ -7,6 +7,8 @@ emdatasets.com). The dialects differ in the axis of the tilt angles:
 - Berkeley (tomviz writes it too): ``dim1``, with units; ``data`` is (angle, y, x);
 - Materials Data Bank: ``dim3``; ``data`` is (x, y, angle).
 
+A file of Velox is told by its folders and left to :mod:`aet_port.io.velox`.
+
 That is the order where the axes are not named x and y; where they are, the names count. A fourth
 axis named ``frame`` or ``time``, or else the one beside the angles, holds the frames of a tilt.
 :func:`write_emd` adds ``frames_per_tilt`` and ``metadata`` (JSON) to the group.
@@ -27,6 +29,7 @@ from aet_port.io.arrays import existing_file, reading, real_array
 from aet_port.io.files import write_whole
 from aet_port.io.raw_images import RawImages
 from aet_port.io.units import angstrom, is_angle, is_length, unit_word
+from aet_port.io.velox import IMAGES, read_velox
 
 EMD_SUFFIXES = (".emd", ".h5", ".hdf5")
 EMD_FILE = "an EMD file with a tilt series"
@@ -108,10 +111,8 @@ def read_emd(path: str | Path, group: str | None = None) -> RawImages:
             groups = [item for item in groups if item.name.strip("/") == group.strip("/")]
         elif len(groups) > 1:
             groups = [item for item in groups if item["data"].ndim in (3, 4)] or groups
-        if not groups and "Data/Image" in handle:
-            raise DataFileError(
-                file, "an EMD file of Velox", "a Berkeley EMD, TIFF or MRC file; Velox exports them"
-            )
+        if not groups and IMAGES in handle:
+            return read_velox(file)
         if len(groups) != 1:
             names = ", ".join(item.name for item in groups) or "none"
             raise DataFileError(

@@ -1,0 +1,122 @@
+"""EMD files of Velox, written here as that program lays them out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from aet_port.errors import DataFileError
+from aet_port.io.frames import read_frames
+from aet_port.io.velox import read_velox
+
+NY, NX = 5, 7
+
+
+def record(tilt: float | None, detector: str = "HAADF", **pixel: str) -> dict[str, Any]:
+    size = {"width": "2.5e-11", "height": "2.5e-11"} | pixel
+    note: dict[str, Any] = {
+        "BinaryResult": {"PixelSize": size, "PixelUnitX": "m", "Detector": detector},
+        "Optics": {"AccelerationVoltage": "200000"},
+        "Scan": {"DwellTime": "3e-06", "FrameTime": "1.5"},
+    }
+    return note if tilt is None else note | {"Stage": {"AlphaTilt": f"{tilt:.9f}"}}
+
+
+def write(path: Path, frames: np.ndarray, notes: list[dict[str, Any]], name: str = "a1") -> None:
+    table = np.zeros((4000, len(notes)), np.uint8)
+    for column, note in zip(table.T, notes, strict=True):
+        text = json.dumps(note).encode()
+        column[: len(text)] = np.frombuffer(text, np.uint8)
+    with h5py.File(path, "a") as file:
+        group = file.create_group(f"Data/Image/{name}")
+        group["Data"] = np.ascontiguousarray(frames.transpose(2, 1, 0))  # (y, x, frame)
+        group["Metadata"] = table
+
+
+@pytest.fixture
+def frames() -> np.ndarray:
+    """Six frames (n, x, y), each pixel another number."""
+    return np.arange(6 * NX * NY, dtype=np.uint16).reshape(6, NX, NY)
+
+
+def test_a_series_in_one_file(tmp_path: Path, frames: np.ndarray) -> None:
+    # Two frames a tilt; a goniometer at rest trembles.
+    tilts = np.radians([-10, -10.001, 0, 0.001, 10, 10])
+    write(tmp_path / "a.emd", frames, [record(tilt) for tilt in tilts])
+    series = read_frames(tmp_path / "a.emd")
+    assert [len(images) for images in series.frames] == [2, 2, 2]
+    np.testing.assert_array_equal(np.concatenate(series.frames), frames)
+    np.testing.assert_allclose(series.tilt_angles(), [-10.0005, 0.0005, 10], atol=1e-6)
+    assert series.pixel_size == pytest.approx(0.25)
+    assert series.metadata["voltage_kv"] == 200
+    assert series.metadata["dwell_time_us"] == pytest.approx(3)
+    assert series.metadata["detector"] == "HAADF"
+    assert series.metadata["velox"]["Scan"]["FrameTime"] == "1.5"
+
+
+def test_a_file_for_each_tilt(tmp_path: Path, frames: np.ndarray) -> None:
+    for number, tilt in enumerate((-20, 0, 20)):
+        one = frames[2 * number : 2 * number + 2]
+        write(tmp_path / f"{number}.emd", one, [record(np.radians(tilt))])
+    series = read_frames(tmp_path)
+    assert [len(images) for images in series.frames] == [2, 2, 2]
+    np.testing.assert_allclose(series.tilt_angles(), [-20, 0, 20], atol=1e-6)
+    np.testing.assert_array_equal(series.frames[2][1], frames[5])
+
+
+def test_one_of_several_detectors(tmp_path: Path, frames: np.ndarray) -> None:
+    path = tmp_path / "a.emd"
+    write(path, frames, [record(0.1, "BF")], "a1")
+    write(path, frames + 1, [record(0.1)], "b2")
+    assert read_velox(path).images[0, 0, 0] == 1
+    assert read_velox(path, "BF").images[0, 0, 0] == 0
+    with pytest.raises(DataFileError, match="images of BF, HAADF; expected one of detector DF4"):
+        read_velox(path, "DF4")
+
+
+def test_no_stage_no_angles(tmp_path: Path, frames: np.ndarray) -> None:
+    write(tmp_path / "a.emd", frames, [record(None)])
+    found = read_velox(tmp_path / "a.emd")
+    assert found.angles is None
+    assert found.frames_per_tilt == [6]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"height": "2e-11"}, "pixels of 0.25 x 0.2 angstrom; expected square pixels"),
+        ({"width": "wide"}, "could not convert string to float"),
+    ],
+)
+def test_pixels_that_cannot_be(
+    tmp_path: Path, frames: np.ndarray, change: dict[str, str], words: str
+) -> None:
+    write(tmp_path / "a.emd", frames, [record(0.1, **change)])
+    for read in (read_frames, read_velox):
+        with pytest.raises(DataFileError, match=words):
+            read(tmp_path / "a.emd")
+
+
+def test_truncated_and_foreign_files(tmp_path: Path, frames: np.ndarray) -> None:
+    path = tmp_path / "a.emd"
+    write(path, frames, [record(0.1)] * 4)
+    with pytest.raises(DataFileError, match="4 records for 6 frames"):
+        read_velox(path)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(DataFileError, match=r"a\.emd"):
+        read_velox(path)
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file.create_group("Data/Image")
+    with pytest.raises(DataFileError, match="no Data/Image"):
+        read_frames(path)
+    with h5py.File(path, "a") as file:
+        file["Data/Image/a1/Data"] = np.zeros((4, 4, 1), np.complex64)
+        file["Data/Image/a1/Metadata"] = np.zeros((10, 1), np.uint8)
+    with pytest.raises(DataFileError, match=r"complex64; expected images \(y, x, frame\)"):
+        read_velox(path)
