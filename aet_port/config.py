@@ -15,6 +15,7 @@ from aet_port.config_sections import (
     Analyze,
     Classify,
     Input,
+    Preprocess,
     Reconstruct,
     Refine,
     RefineAngles,
@@ -22,10 +23,11 @@ from aet_port.config_sections import (
     Select,
     Trace,
 )
-from aet_port.errors import DataFileError
+from aet_port.errors import DataFileError, InputError
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"
+BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # of raw frames
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class RunConfig:
     select: Select = field(default_factory=Select)
     classify: Classify = field(default_factory=Classify)
     analyze: Analyze = field(default_factory=Analyze)
+    preprocess: Preprocess | None = None
     refine_angles: RefineAngles | None = None
     refine: Refine | None = None
     resolve: Resolve = Path
@@ -53,6 +56,28 @@ class RunConfig:
             return self.resolve(name[len(REFERENCE) :])
         return (self.path.parent / Path(name).expanduser()).resolve()
 
+    def projections(self, area: int = 0) -> Path:
+        """File of the projections, or of those of a sub-area."""
+        return self.file(str(self.input.projections), area=area)
+
+    def frames(self) -> list[Path]:
+        """Files of raw frames, or the one folder of them, where the run is to preprocess."""
+        given = self.input.projections
+        return [self.file(name) for name in ((given,) if isinstance(given, str) else given)]
+
+    def _frame_files(self) -> dict[str, Path]:
+        """The frames and the files beside them that tell their angles, by role."""
+        named = self.frames()
+        if len(named) == 1 and named[0].is_dir():
+            named = sorted(path for path in named[0].iterdir() if path.is_file())
+        found = {f"frames {number}": path for number, path in enumerate(named)}
+        for number, path in enumerate(named):
+            for suffix in BESIDE:
+                for beside in {path.with_suffix(suffix), Path(f"{path}{suffix}")} - set(named):
+                    if beside.is_file():
+                        found[f"frames {number} {suffix}"] = beside
+        return found
+
     @property
     def species(self) -> tuple[str, ...]:
         """Symbols of the sample, lightest first."""
@@ -61,13 +86,17 @@ class RunConfig:
 
     def inputs(self) -> dict[str, Path]:
         """Every file the run reads, by role."""
-        given: dict[str, Path] = {"angles": self.file(self.input.angles)}
-        if self.input.areas:
+        given: dict[str, Path] = {}
+        if self.input.angles is not None:
+            given["angles"] = self.file(self.input.angles)
+        if self.preprocess is not None:
+            given |= self._frame_files()
+        elif self.input.areas:
             for area in self.input.areas:
-                given[f"projections {area}"] = self.file(self.input.projections, area=area)
+                given[f"projections {area}"] = self.projections(area)
             given["placement"] = self.file(str(self.input.placement))
         else:
-            given["projections"] = self.file(self.input.projections)
+            given["projections"] = self.projections()
         for role in ("support", "mask", "initial"):
             name = getattr(self.reconstruct, role)
             if name is not None:
@@ -101,11 +130,13 @@ _LEAST = {
     "evaluations": 1,
     "rounds": 1,
     "folds": 2,
+    "frames_per_tilt": 1,
 }
 _ABOVE_ZERO = ("pixel_size", "step", "cutoff", "delta", "limit")
 _SECTIONS = {
     "sample": Sample,
     "input": Input,
+    "preprocess": Preprocess,
     "refine_angles": RefineAngles,
     "reconstruct": Reconstruct,
     "trace": Trace,
@@ -114,7 +145,11 @@ _SECTIONS = {
     "refine": Refine,
     "analyze": Analyze,
 }
-_ON_REQUEST = ("refine_angles", "refine")  # stages that are left out without their section
+_ON_REQUEST = (
+    "preprocess",
+    "refine_angles",
+    "refine",
+)  # without their section left out
 
 
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
@@ -238,7 +273,21 @@ def _words(hint: Any) -> str:
 
 def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Keys that do not go together: what was found, what was expected."""
-    given = config.input
+    given, frames = config.input, config.preprocess
+    if frames is not None:
+        try:
+            frames.settings()
+        except InputError as error:
+            yield f"{error.found} for {error.subject} in [preprocess]", error.expected
+        if frames.background_after_angles and config.refine_angles is None:
+            yield "background_after_angles without [refine_angles]", "the two of them"
+        if frames.background_after_angles and frames.background is False:
+            yield "background_after_angles, but background = false", "one of them"
+    else:
+        if not isinstance(given.projections, str):
+            yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"
+        if given.angles is None:
+            yield "no 'angles' in [input]", "angles = ..."
     if given.areas:
         if "{area}" not in given.projections or given.placement is None or not given.volume_shape:
             yield (

@@ -2,7 +2,8 @@
 
 A run folder holds ``config.toml``, ``run.json`` (what was read, by hash), ``volumes/``,
 ``peaks/``, ``volume.npy``, ``model.xyz``, ``structure.json`` and ``timings.json``; where these
-stages were asked for also ``aligned/`` (the projections with refined angles), ``classified.extxyz``
+stages were asked for also ``preprocessed/`` (the projections made from raw frames), ``aligned/``
+(with refined angles), ``cleaned/`` (with the background estimated again), ``classified.extxyz``
 (several species), ``refined.extxyz`` and ``refinement.json``. A stage whose
 output is there is not done again; an unfinished one goes on from its checkpoint. Everything but
 ``timings.json`` is a function of configuration and inputs alone, to the last byte.
@@ -23,6 +24,7 @@ from aet_port.config import RunConfig
 from aet_port.config_sections import RefineAngles
 from aet_port.data import AtomicModel, Volume
 from aet_port.errors import DataFileError
+from aet_port.frame_stages import clean_again, preprocess_frames, read_raw_frames
 from aet_port.io import matlab, read_volume, write_tilt_series
 from aet_port.io.arrays import write_npy
 from aet_port.io.files import write_whole
@@ -31,12 +33,14 @@ from aet_port.model_stages import classify_atoms, refine_atoms, select_atoms
 from aet_port.parallel import check_threads, map_tasks
 from aet_port.run_folder import (
     ALIGNED,
-    ALIGNED_ANGLES,
+    ALIGNED_RECORD,
     WHOLE,
     claim,
+    measured_series,
     read_json,
     read_pixel_size,
     read_series,
+    series_files,
     used_series,
     write_json,
 )
@@ -97,10 +101,10 @@ def run(
     checkpoint_interval: float = 20.0,
     progress: bool = False,
 ) -> Run:
-    """Refine angles, reconstruct, trace, select, classify, refine, analyse.
+    """Preprocess, refine angles, reconstruct, trace, select, classify, refine, analyse.
 
-    Angles and model are refined if the configuration has the sections; species are told apart if
-    it names several.
+    Raw frames are preprocessed, angles and model refined if the configuration has the sections;
+    species are told apart if it names several.
 
     Parameters
     ----------
@@ -130,12 +134,20 @@ def run(
     folder = Path(out).absolute()
     check_threads(threads)
     placement = _placement(config)
-    claim(config, folder, resume)
+    claim(config, folder, resume, _check_data)
     timings = Timings.resumed(folder / "timings.json")
     areas = config.input.areas or (WHOLE,)
+    frames = config.preprocess
+    if frames is not None:
+        with timings.stage("preprocess") as entry:
+            done = preprocess_frames(config, frames, folder, threads, progress)
+            entry |= {key: done[key] for key in ("tilts", "frames")}
     if config.refine_angles is not None:
         with timings.stage("refine angles") as entry:
             entry["r"] = _align(config, config.refine_angles, folder, threads, progress)
+    if frames is not None and frames.background_after_angles:
+        with timings.stage("background again") as entry:
+            entry["change"] = clean_again(config, frames, folder, threads, progress)
     tasks = [_Task(config, folder, a, threads, checkpoint_interval, progress) for a in areas]
     with timings.stage("reconstruct") as entry:
         made = dict(zip(areas, map_tasks(_reconstruct_area, tasks, scheduler), strict=True))
@@ -199,21 +211,30 @@ def _placement(config: RunConfig) -> SubAreas | None:
     return placement
 
 
+def _check_data(config: RunConfig) -> None:
+    """Read all data that a run starts from, so that unusable ones are found first."""
+    if config.preprocess is not None:
+        read_raw_frames(config)
+        return
+    for area in config.input.areas or (WHOLE,):
+        read_series(config, area)
+
+
 def _align(
     config: RunConfig, settings: RefineAngles, folder: Path, threads: int | None, progress: bool
 ) -> float:
     """Refine angles and shifts unless that was done; R1 that was reached."""
-    record = folder / "aligned" / "refinement.json"
+    record = folder / ALIGNED_RECORD
     if not record.exists():
         result = refine_angles_with(
-            read_series(config),
+            measured_series(config, folder),
             settings,
             config.reconstruct,
             config.file,
             threads=threads,
             progress=progress,
         )
-        write_tilt_series(folder / ALIGNED, folder / ALIGNED_ANGLES, result.series)
+        write_tilt_series(*series_files(folder, ALIGNED), result.series)
         facts = {"shifts": result.shifts.tolist(), "turns": result.turns.tolist()}
         write_json(record, result.summary() | facts)  # last: with it the stage is done
     return float(read_json(record)["r_factor"])
@@ -250,7 +271,7 @@ def _trace_area(task: _Task) -> int:
     target, checkpoint = task.path("peaks", ".npz"), task.path("peaks", ".checkpoint.npz")
     if not target.exists():
         peaks = trace_with(
-            read_volume(task.path("volumes", ".npy"), read_pixel_size(task.config)),
+            read_volume(task.path("volumes", ".npy"), read_pixel_size(task.config, task.folder)),
             task.config.trace,
             task.threads,
             checkpoint=checkpoint,
@@ -265,7 +286,7 @@ def _assemble(
     config: RunConfig, folder: Path, tasks: list[_Task], placement: SubAreas | None
 ) -> tuple[Volume, NDArray[np.float64]]:
     """Volume and peaks (n, 3), 0-based voxels, of the whole sample; sub-areas are patched."""
-    size, target = read_pixel_size(config), folder / "volume.npy"
+    size, target = read_pixel_size(config, folder), folder / "volume.npy"
     volumes = {task.area: task.path("volumes", ".npy") for task in tasks}
     peaks = {task.area: Peaks.load(task.path("peaks", ".npz")).accepted for task in tasks}
     if placement is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from aet_port.config_sections import Reconstruct
+from aet_port.config_sections import Preprocess, Reconstruct
 from aet_port.console import Json, print_json, print_rows, report
 from aet_port.data import TiltSeries
 from aet_port.errors import InputError
@@ -16,13 +16,13 @@ from aet_port.io import write_tilt_series
 from aet_port.io.files import check_target, write_whole
 from aet_port.io.frames import read_frames
 from aet_port.preprocessing.chain import preprocess
-from aet_port.preprocessing.scan_distortion import ScanDistortion
 from aet_port.preprocessing.settings import Denoiser, PreprocessSettings
 from aet_port.scoreboard import COLUMNS, DOSES, ScoreSettings, score, score_rows
 from aet_port.stage_commands import PixelSize, Threads
 
 PROJECTIONS, ANGLES, RECORD = "projections.mat", "angles.txt", "preprocess.json"
-ESTIMATE, FIND, SEARCH = "estimate", "find", "search"
+FIND: Literal["find"] = "find"
+SEARCH: Literal["search"] = "search"
 
 
 def preprocess_command(
@@ -38,7 +38,7 @@ def preprocess_command(
         int | None, typer.Option(help="Where the file does not say it.")
     ] = None,
     slow_axis: Annotated[str, typer.Option(help="In which line follows line: x or y.")] = "x",
-    denoise: Annotated[str, typer.Option(help="auto, bm3d, nlm or none.")] = "auto",
+    denoise: Annotated[str, typer.Option(help="auto, bm3d, nlm, wiener or none.")] = "auto",
     strength: Annotated[str, typer.Option(help="Of the denoising, or 'search'.")] = "1",
     shear_x: Annotated[float | None, typer.Option(help="Pixels along x per pixel of y.")] = None,
     shear_y: Annotated[float | None, typer.Option(help="Pixels along y per pixel of x.")] = None,
@@ -81,32 +81,27 @@ def preprocess_command(
         check_target(figures / "shifts.png", (".png",))
     if slow_axis not in ("x", "y"):
         raise InputError("--slow-axis", repr(slow_axis), "x or y")
-    given = (shear_x, shear_y, scale)
-    distortion: Any = ScanDistortion(
-        shear_x or 0.0, shear_y or 0.0, 1.0 if scale is None else scale
-    )
-    if estimate_shear:
-        if any(value is not None for value in given):
-            raise InputError("--estimate-shear", "a given distortion too", "one or the other")
-        distortion = ESTIMATE
-    settings = PreprocessSettings(
-        slow_axis="xy".index(slow_axis),
+    section = Preprocess(
+        slow_axis=cast(Literal["x", "y"], slow_axis),
         saturation=saturation,
         offset=offset,
         max_drift=max_drift,
         jitter=jitter,
         denoise=cast(Denoiser, denoise),
-        strength=None if strength == SEARCH else _number("--strength", strength, SEARCH),
+        strength=SEARCH if strength == SEARCH else _number("--strength", strength, SEARCH),
         margin=margin,
-        distortion=distortion,
+        shear_x=shear_x,
+        shear_y=shear_y,
+        scale=scale,
+        estimate_shear=estimate_shear,
         tilt_axis=_axis(tilt_axis),
-        film_marker=None if film_marker is None else (film_marker[:2], film_marker[2:]),
+        film_marker=film_marker,
         second_background=second_background,
     )
     series = read_frames(
         frames[0] if len(frames) == 1 else frames, angles, pixel_size, frames_per_tilt
     )
-    done = preprocess(series, settings, threads=threads, progress=not as_json)
+    done = preprocess(series, section.settings(), threads=threads, progress=not as_json)
     _write(output, projections, done.series, done.record() | {"frames_from": series.name})
     facts: dict[str, Any] = {"folder": str(output), **done.summary()}
     if figures is not None:
@@ -122,9 +117,13 @@ def scoreboard_command(
         list[float] | None,
         typer.Option(help="Electrons per square angstrom; several times for several doses."),
     ] = None,
-    denoise: Annotated[str, typer.Option(help="auto, bm3d, nlm or none.")] = "auto",
-    estimate_shear: Annotated[
-        bool, typer.Option("--estimate-shear", help="Unless it is known from a calibration.")
+    denoise: Annotated[str, typer.Option(help="auto, bm3d, nlm, wiener or none.")] = "auto",
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated/--estimate-shear",
+            help="Whether the scan's shear is known; else it is estimated and refined.",
+        ),
     ] = False,
     iterations: Annotated[int, typer.Option(help="Of RESIRE.")] = 150,
     seed: Annotated[int, typer.Option(help="Of sample and errors.")] = 1,
@@ -136,8 +135,8 @@ def scoreboard_command(
 ) -> None:
     """Simulated raw frames to atoms: recall, spurious atoms and RMSD against the dose.
 
-    With the error of each step: drift and alignment in pixels (root mean square), shear, background
-    (largest of a tilt, of the peak).
+    With the error of each step: drift and alignment in pixels (root mean square), shear before and
+    after it was refined with the atoms, background (largest of a tilt, of the peak).
     """
     if output is not None:
         check_target(output, (".json",))
@@ -146,7 +145,7 @@ def scoreboard_command(
         seed=seed,
         doses=tuple(dose) if dose else DOSES,
         preprocess=PreprocessSettings(denoise=cast(Denoiser, denoise)),
-        calibrated=not estimate_shear,
+        calibrated=calibrated,
         reconstruct=Reconstruct(iterations=iterations),
     )
     scores = score(settings, threads=threads, progress=not as_json)

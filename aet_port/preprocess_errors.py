@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.preprocessing.outcome import Preprocessed
+from aet_port.preprocessing.scan_distortion import ScanDistortion
 from aet_port.resire.image_shift import shift_images
 from aet_port.validation.raw_frames import RawFrames
 
@@ -23,7 +24,10 @@ class StepErrors:
     drift_rate
         Pixels per frame, root mean square over tilts, x and y.
     shear, scale
-        Largest error of the two shears, and that of the scale; fractions.
+        Largest error of the two shears, and that of the scale; fractions. Of what the preprocessing
+        took out, together with what a refinement of the model found left.
+    preprocessed_shear
+        The error of what the preprocessing took out alone.
     background
         Largest over the tilts of the mean error inside the mask, as a part of the largest value
         of the clean images.
@@ -38,30 +42,48 @@ class StepErrors:
     drift_rate: float
     shear: float
     scale: float
+    preprocessed_shear: float
     background: float
     alignment: float
     gain: float
 
 
-def step_errors(raw: RawFrames, done: Preprocessed) -> StepErrors:
+def step_errors(
+    raw: RawFrames, done: Preprocessed, left: ScanDistortion | None = None
+) -> StepErrors:
     """Each step of the preprocessing against the record of the frames.
 
     The displacements that alignment ought to undo are known up to one of the whole sample,
     ``x cos(theta) + z sin(theta)`` along x and ``y`` along y, which is fitted.
+
+    Parameters
+    ----------
+    raw
+        The frames and what is true of them.
+    done
+        What the preprocessing made of them; not with a turned tilt axis if ``left`` is given.
+    left
+        Distortion that a refinement found in the clean series; none unless given.
     """
     drifts = [item for item in done.drifts if item is not None]
     moved = np.stack([item.shifts for item in drifts]) - raw.frame_shifts
     rates = np.stack([item.rate for item in drifts]) - raw.rates
-    matrix = done.distortion.matrix - raw.settings.matrix
+    whole = done.distortion if left is None else done.distortion.then(left)
     return StepErrors(
         drift=_rms(moved),
         drift_rate=_rms(rates),
-        shear=float(max(abs(matrix[0, 1]), abs(matrix[1, 0]))),
-        scale=float(abs(matrix[1, 1])),
+        shear=_shear_error(raw, whole),
+        scale=float(abs(whole.scale - raw.settings.matrix[1, 1])),
+        preprocessed_shear=_shear_error(raw, done.distortion),
         background=_background_error(raw, done),
         alignment=_rms(_unexplained(done.alignment.shifts + raw.shifts, raw.angles[:, 1])),
         gain=_gain_error(raw, done),
     )
+
+
+def _shear_error(raw: RawFrames, found: ScanDistortion) -> float:
+    wrong = np.abs(found.matrix - raw.settings.matrix)
+    return float(max(wrong[0, 1], wrong[1, 0]))
 
 
 def _rms(values: NDArray) -> float:

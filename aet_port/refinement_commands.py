@@ -48,6 +48,9 @@ def refine(
     shifts: Annotated[bool, typer.Option("--shifts", help="Each image may shift.")] = False,
     scales: Annotated[bool, typer.Option("--scales", help="Each image has a factor.")] = False,
     offsets: Annotated[bool, typer.Option("--offsets", help="Each image has a constant.")] = False,
+    scan_shear: Annotated[
+        str, typer.Option(help="Of the scan coils, one for all images: none, x, y or both.")
+    ] = "none",
     restraint: Annotated[
         float, typer.Option(help="Angstrom that an atom may move; 0 for no limit.")
     ] = RESTRAINT,
@@ -73,6 +76,7 @@ def refine(
         "shifts": shifts,
         "scales": scales,
         "offsets": offsets,
+        "scan_shear": scan_shear,
         "restraint": restraint or None,
         "evaluations": evaluations,
         "precision": precision,

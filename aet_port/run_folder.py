@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,16 @@ from aet_port.io import read_tilt_series
 from aet_port.io.files import sha256, write_whole
 
 WHOLE = 0  # stands for "the one volume" where there are no sub-areas
-ALIGNED, ALIGNED_ANGLES = Path("aligned", "projections.npy"), Path("aligned", "angles.txt")
+# Folders of the tilt series that a stage made, and records that say it is done.
+PREPROCESSED, ALIGNED, CLEANED = Path("preprocessed"), Path("aligned"), Path("cleaned")
+PREPROCESSED_RECORD = PREPROCESSED / "preprocess.json"
+DENOISED = PREPROCESSED / "denoised.npy"
+ALIGNED_RECORD = ALIGNED / "refinement.json"
 
 
-def claim(config: RunConfig, folder: Path, resume: bool) -> None:
+def claim(
+    config: RunConfig, folder: Path, resume: bool, check_data: Callable[[RunConfig], object]
+) -> None:
     """Write what a run is into its folder, or make sure that it is the same run.
 
     Parameters
@@ -27,6 +34,8 @@ def claim(config: RunConfig, folder: Path, resume: bool) -> None:
         The run folder; made if it is not there.
     resume
         Whether a run may be there already.
+    check_data
+        Reads the data of a new run.
 
     Raises
     ------
@@ -59,8 +68,7 @@ def claim(config: RunConfig, folder: Path, resume: bool) -> None:
             raise InputError(
                 f"run folder {folder}", "other files", "an empty or a new folder (--out)"
             )
-        for area in config.input.areas or (WHOLE,):
-            read_series(config, area)  # unusable data leave no folder behind
+        check_data(config)  # unusable data leave no folder behind
         write_json(manifest, record)
     for leftover in folder.rglob(".*.partial-*"):  # of a process that was killed
         leftover.unlink()
@@ -90,28 +98,49 @@ def write_json(path: Path, content: object) -> None:
     write_whole(path, lambda partial: partial.write_text(text))
 
 
+def series_files(folder: Path, kind: Path) -> tuple[Path, Path]:
+    """Images and angles of the series that a stage left in its folder of a run."""
+    return folder / kind / "projections.npy", folder / kind / "angles.txt"
+
+
 def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
-    """The tilt series of a run, or that of one of its sub-areas."""
+    """The tilt series that a run was given, or that of one of its sub-areas."""
     given = config.input
     return read_tilt_series(
-        config.file(given.projections, area=area),
-        config.file(given.angles),
+        config.projections(area),
+        config.file(str(given.angles)),
         config.sample.pixel_size,
         given.projections_variable,
         given.angles_variable,
     )
 
 
-def used_series(config: RunConfig, folder: Path, area: int = WHOLE) -> TiltSeries:
-    """The tilt series that the stages work on: as measured, or with refined angles and shifts."""
-    if config.refine_angles is None:
+def measured_series(config: RunConfig, folder: Path, area: int = WHOLE) -> TiltSeries:
+    """The tilt series as given, or as it was made from raw frames."""
+    if config.preprocess is None:
         return read_series(config, area)
-    size = read_pixel_size(config)
-    return read_tilt_series(folder / ALIGNED, folder / ALIGNED_ANGLES, size)
+    return read_tilt_series(*series_files(folder, PREPROCESSED), read_pixel_size(config, folder))
 
 
-def read_pixel_size(config: RunConfig) -> float:
-    """Pixel size in angstrom, from the configuration or the header of the projections."""
+def used_series(
+    config: RunConfig, folder: Path, area: int = WHOLE, *, cleaned: bool = True
+) -> TiltSeries:
+    """The tilt series that the stages work on.
+
+    As measured, or with refined angles and shifts, and with its background estimated again
+    (``cleaned``) where the run does so.
+    """
+    if config.refine_angles is None:
+        return measured_series(config, folder, area)
+    again = config.preprocess is not None and config.preprocess.background_after_angles
+    kind = CLEANED if again and cleaned else ALIGNED
+    return read_tilt_series(*series_files(folder, kind), read_pixel_size(config, folder))
+
+
+def read_pixel_size(config: RunConfig, folder: Path) -> float:
+    """Pixel size in angstrom, from the configuration or the header of the images."""
     if config.sample.pixel_size is not None:
         return config.sample.pixel_size
+    if config.preprocess is not None:
+        return float(read_json(folder / PREPROCESSED_RECORD)["pixel_size"])
     return read_series(config, config.input.areas[0] if config.input.areas else WHOLE).pixel_size

@@ -9,6 +9,7 @@ which all need a sample on zero.
 from __future__ import annotations
 
 import threading
+import warnings
 from dataclasses import replace
 from typing import Literal
 
@@ -23,8 +24,9 @@ from aet_port.preprocessing.alignment import Alignment, align_particle
 from aet_port.preprocessing.background import BackgroundRemoval, remove_background
 from aet_port.preprocessing.bad_pixels import BadPixels, find_bad_pixels
 from aet_port.preprocessing.denoising import choose_method, denoise, pilot_image, search_strength
-from aet_port.preprocessing.drift import DriftCorrection, correct_drift
+from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of_unseen
 from aet_port.preprocessing.film_alignment import Region, align_film
+from aet_port.preprocessing.frame_spectrum import FrameSpectrum, frame_spectrum, wiener_filter
 from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
 from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.scan_distortion import (
@@ -77,7 +79,8 @@ def preprocess(
     Warns
     -----
     UserWarning
-        Of saturated, dead and hot pixels, and shifts that do not settle.
+        Of saturated, dead and hot pixels, tilts whose drift (and a distortion that) the noise
+        hides, and shifts that do not settle.
 
     MATLAB: none; the papers' Methods describe the steps, the repositories start after them
     """
@@ -88,10 +91,11 @@ def preprocess(
     bad = find_bad_pixels(series, chosen.saturation, show_progress=progress)
     frames = _repaired(series, bad) if chosen.repair else series.frames
     noise = chosen.noise
-    if noise is None and chosen.denoise != "none":
+    if noise is None and chosen.denoise not in ("none", "wiener"):
         noise = estimate_noise(np.concatenate(frames), chosen.offset)
+    spectrum = frame_spectrum(frames)
     with show_progress("Averaging frames", len(series), progress) as reporter:
-        drifts = _drifts(frames, chosen, workers, reporter)
+        drifts = _drifts(frames, chosen, spectrum, workers, reporter)
     window = _window(series.name, drifts, detector)
     (left, right), (low, high) = window
     averaged = np.stack(
@@ -102,7 +106,10 @@ def preprocess(
     )
     check_images(averaged, f"{series.name}: tilts")
     denoised, strength, method = averaged, None, "none"
-    if chosen.denoise != "none" and noise is not None:
+    if chosen.denoise == "wiener":
+        method, strength = "wiener", chosen.strength or 1.0
+        denoised = _filtered(averaged, drifts, spectrum, strength)
+    elif chosen.denoise != "none" and noise is not None:
         method = choose_method(chosen.denoise)
         denoised, strength = _denoised(averaged, drifts, noise, method, chosen.strength, progress)
     removal = None
@@ -113,6 +120,13 @@ def preprocess(
     estimate, distortion = None, ScanDistortion()
     if isinstance(chosen.distortion, ScanDistortion):
         distortion = chosen.distortion
+    elif chosen.distortion == "estimate" and _mostly_still(drifts):
+        warnings.warn(
+            f"{series.name}: frames too noisy to be registered show no scan distortion either; "
+            "none is taken out",
+            UserWarning,
+            stacklevel=2,
+        )
     elif chosen.distortion == "estimate":
         # Lines along the tilt axis are skewed along it.
         shears: Shears = "y" if chosen.slow_axis == 0 else "x"
@@ -184,7 +198,11 @@ def _repaired(series: FrameSeries, bad: list[BadPixels]) -> tuple[NDArray, ...]:
 
 
 def _drifts(
-    frames: tuple[NDArray, ...], settings: PreprocessSettings, workers: int, reporter: Reporter
+    frames: tuple[NDArray, ...],
+    settings: PreprocessSettings,
+    spectrum: FrameSpectrum,
+    workers: int,
+    reporter: Reporter,
 ) -> tuple[DriftCorrection | None, ...]:
     """The drift of each tilt; None where there is one frame."""
     one_at_a_time = threading.Lock()
@@ -198,12 +216,21 @@ def _drifts(
                 max_drift=settings.max_drift,
                 jitter=settings.jitter,
                 index=index,
+                spectrum=spectrum,
             )
         with one_at_a_time:
             reporter.advance()
         return found
 
-    return tuple(map_threads(of_tilt, range(len(frames)), workers))
+    drifts = tuple(map_threads(of_tilt, range(len(frames)), workers))
+    warn_of_unseen(drifts)
+    return drifts
+
+
+def _mostly_still(drifts: tuple[DriftCorrection | None, ...]) -> bool:
+    """Whether noise hid the drift of most tilts that have several frames."""
+    seen = [item.motion != "still" for item in drifts if item is not None]
+    return len(seen) > 0 and 2 * sum(seen) < len(seen)
 
 
 def _window(
@@ -248,6 +275,21 @@ def _denoised(
         own = _of_average(noise, int(count))
         result[alike] = denoise(averaged[alike], own, strength, method, progress)
     return result, strength
+
+
+def _filtered(
+    averaged: NDArray[np.float64],
+    drifts: tuple[DriftCorrection | None, ...],
+    spectrum: FrameSpectrum,
+    strength: float,
+) -> NDArray[np.float64]:
+    """Averages through the Wiener filter of as many frames as are in them."""
+    counts = np.array([1 if item is None else len(item.shifts) for item in drifts])
+    result = np.empty_like(averaged)
+    for count in np.unique(counts):
+        alike = counts == count
+        result[alike] = wiener_filter(averaged[alike], spectrum, int(count), strength)
+    return result
 
 
 def _of_average(noise: NoiseModel, frames: int) -> NoiseModel:

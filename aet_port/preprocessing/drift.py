@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft, ndimage, signal
+from scipy import ndimage
 
 from aet_port.errors import InputError
+from aet_port.preprocessing.frame_registration import (
+    LIKELY,
+    line_speed,
+    prepared,
+    whole_shift,
+)
+from aet_port.preprocessing.frame_spectrum import FrameSpectrum, frame_spectrum
 from aet_port.preprocessing.scan_lines import (
     between_lines,
     line_path,
@@ -20,14 +30,12 @@ from aet_port.preprocessing.scan_lines import (
 from aet_port.resire.image_shift import measure_shift
 
 BLUR = 1.0  # pixels: noise above the resolution of the atoms carries no position
-BACKGROUND = 8  # what varies over more than this part of a side is background, which stands still
-TAPER = 0.25  # part of the area that its edges fade out over
-MIN_OVERLAP = 0.25  # part of an image that two frames must share for a correlation to count
 ZOOM = 200  # steps per pixel of the registration
 CONVERGED = 0.005  # pixels, the step of the registration
 TOUCH = 0.05  # pixels beyond its outermost pixel that a frame still counts as seeing
-SIGNIFICANT = 5.0  # a correlation below so many standard deviations of pure noise means nothing
 JITTER_BLUR = 1.0  # lines: the jitter of a line is seen against its neighbours
+
+Motion = Literal["frames", "line", "still"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,9 @@ class DriftCorrection:
         Rounds of registration and correction.
     slow_axis
         The direction of the slow scan.
+    motion
+        What the noise let be seen: the displacement of each frame (``"frames"``), only a drift of
+        constant speed (``"line"``), or none, so that the frames stay where they are (``"still"``).
     """
 
     image: NDArray[np.float64]
@@ -70,6 +81,7 @@ class DriftCorrection:
     area: tuple[tuple[int, int], tuple[int, int]]
     iterations: int
     slow_axis: int
+    motion: Motion = "frames"
 
     def cropped(self) -> NDArray[np.float64]:
         """The part of the average that all frames see."""
@@ -85,17 +97,23 @@ def correct_drift(
     jitter: bool = False,
     max_iterations: int = 10,
     index: int = 0,
+    spectrum: FrameSpectrum | None = None,
 ) -> DriftCorrection:
     """Average of the frames of one tilt, without the drift of the sample and its distortion.
 
     All pairs of frames are registered: by whole pixels at the highest normalized cross-correlation
     of what two frames share (each displacement with mean and variance of its own overlap), then by
-    :func:`~aet_port.resire.image_shift.measure_shift`. The shifts are the least-squares solution of
-    the pairs; the slope of a straight line through them over the frames' times is the drift rate.
+    :func:`~aet_port.resire.image_shift.measure_shift`, frequencies weighted by what the noise
+    leaves of them. The shifts are the least-squares solution of the pairs; the slope of a straight
+    line through them over the frames' times is the drift rate.
     As a line of a frame is taken at its own time, each line is moved back by the drift at that
     time, along the line and, by interpolation between lines, across it. The corrected frames are
     registered again until nothing moves. Only the mean speed enters the distortion within a frame:
     how the speed varied cannot be told from the distances of three frames.
+
+    Where the noise hides how two frames lie, the drift of constant speed that is likeliest for all
+    of them is taken (:func:`~.frame_registration.line_speed`); where that does not stand out from
+    chance either, the frames stay where they are. ``motion`` of the result tells which.
 
     With ``jitter`` each line is also compared with the average of the other frames, smoothed over
     neighbouring lines; its displacement along the line is the least-squares coefficient of the
@@ -119,6 +137,8 @@ def correct_drift(
         Rounds at most.
     index
         Number of the image in its series, for errors.
+    spectrum
+        Signal and noise of the frames, best of all tilts; of these frames unless given.
 
     Raises
     ------
@@ -139,8 +159,8 @@ def correct_drift(
         )
     m, n_lines = len(stack), stack.shape[1 + slow_axis]
     pairs = list(combinations(range(m), 2))
-    whole = [_whole_shift(stack[b], stack[a], limit, (index, b)) for a, b in pairs]
-    shifts = _solve_pairs(pairs, whole, m)
+    seen_as = frame_spectrum([stack]) if spectrum is None else spectrum
+    motion, shifts = _first_shifts(stack, when, seen_as, limit, index)
     rate = _slope(when, shifts)
     wobble = np.zeros((m, n_lines))
     residual, rounds = np.inf, 0
@@ -148,10 +168,18 @@ def correct_drift(
         _check_reach(shifts, rate, limit, index)
         corrected, seen = _correct(stack, shifts, rate, wobble, slow_axis)
         area = _common(seen, index)
-        inside = [_prepare(c[slice(*area[0]), slice(*area[1])]) for c in corrected]
-        left = [measure_shift(inside[b], inside[a], ZOOM) for a, b in pairs]
+        inside = [c[slice(*area[0]), slice(*area[1])] for c in corrected]
+        if motion == "frames":
+            ready = [prepared(c, seen_as, m) for c in inside]
+            left = [measure_shift(ready[b], ready[a], ZOOM) for a, b in pairs]
+            step = _solve_pairs(pairs, left, m)
+        else:
+            step = np.zeros((m, 2))
+            if motion == "line":
+                speed, _ = line_speed(inside, when, seen_as, limit, start=np.zeros(2))
+                step = np.outer(when - when.mean(), speed)
+            left = [step[b] - step[a] for a, b in pairs]
         residual = float(np.sqrt(np.mean(np.square(left))))
-        step = _solve_pairs(pairs, left, m)
         if np.abs(step).max() <= CONVERGED or rounds >= max_iterations:
             break
         rounds += 1
@@ -164,7 +192,53 @@ def correct_drift(
     centred = when - when.mean()
     spread = float(np.sqrt(np.mean((shifts - centred[:, None] * rate) ** 2)))
     image = _average(corrected, seen)
-    return DriftCorrection(image, shifts, rate, wobble, residual, spread, area, rounds, slow_axis)
+    return DriftCorrection(
+        image, shifts, rate, wobble, residual, spread, area, rounds, slow_axis, motion
+    )
+
+
+def warn_of_unseen(drifts: Sequence[DriftCorrection | None]) -> None:
+    """Name the tilts whose frames the noise kept from being registered one by one.
+
+    Warns
+    -----
+    UserWarning
+        One for those with a drift of constant speed, one for those whose frames stay where they
+        are; a tilt of one frame (None) counts as neither.
+    """
+    meaning = {
+        "line": "only a drift of constant speed is seen in the noise of the frames",
+        "still": "no drift is seen in the noise of the frames, which stay where they are",
+    }
+    for motion, text in meaning.items():
+        hit = [i for i, item in enumerate(drifts) if item is not None and item.motion == motion]
+        if hit:
+            runs = np.split(hit, np.flatnonzero(np.diff(hit) > 1) + 1)
+            named = ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)
+            warnings.warn(f"tilts {named}: {text}", UserWarning, stacklevel=3)
+
+
+def _first_shifts(
+    stack: NDArray,
+    when: NDArray[np.float64],
+    spectrum: FrameSpectrum,
+    limit: float,
+    index: int,
+) -> tuple[Motion, NDArray[np.float64]]:
+    """Displacements before any frame is corrected, and as what they are seen."""
+    pairs = list(combinations(range(len(stack)), 2))
+    whole = []
+    for a, b in pairs:
+        found = whole_shift(stack[b], stack[a], spectrum, limit, (index, b))
+        if found is None:
+            break
+        whole.append(found)
+    else:
+        return "frames", _solve_pairs(pairs, whole, len(stack))
+    speed, gain = line_speed(list(stack), when, spectrum, limit)
+    if gain > LIKELY:
+        return "line", np.outer(when - when.mean(), speed)
+    return "still", np.zeros((len(stack), 2))
 
 
 def _correct(
@@ -219,75 +293,6 @@ def _common(seen: NDArray[np.bool_], index: int) -> tuple[tuple[int, int], tuple
             "8 x 8 at least; the drift is larger than the crop",
         )
     return (left, right), (low, high)
-
-
-def _band(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The image without slow background and with little noise."""
-    wide = min(image.shape) / BACKGROUND
-    return ndimage.gaussian_filter(image, BLUR) - ndimage.gaussian_filter(image, wide)
-
-
-def _prepare(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean zero, variance one, no slow background, little noise, edges faded out."""
-    band = _band(image)
-    window = np.outer(*(signal.windows.tukey(n, TAPER) for n in image.shape))
-    band = (band - np.average(band, weights=window)) * window
-    return band / np.sqrt(np.mean(band**2))
-
-
-def _whole_shift(
-    image: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    limit: float,
-    name: tuple[int, int],
-) -> NDArray[np.float64]:
-    """Displacement by whole pixels at the highest normalized correlation of the overlap.
-
-    Padfield, IEEE Trans. Image Process. 21, 2706 (2012), with two full rectangles as masks.
-    """
-    shape = [fft.next_fast_len(2 * n, real=True) for n in image.shape]
-
-    def spectrum(values: NDArray) -> NDArray[np.complex128]:
-        return fft.rfft2(values, s=shape)
-
-    def correlate(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        return fft.irfft2(a * np.conj(b), s=shape)
-
-    first, second = _band(image), _band(reference)
-    scale = max(float(first.std()), float(second.std()))
-    first, second = first / scale, second / scale
-    ones = spectrum(np.ones(image.shape))
-    f, g = spectrum(first), spectrum(second)
-    count = np.maximum(np.round(correlate(ones, ones)), 1)
-    mean_f, mean_g = correlate(f, ones) / count, correlate(ones, g) / count
-    var_f = correlate(spectrum(first**2), ones) / count - mean_f**2
-    var_g = correlate(ones, spectrum(second**2)) / count - mean_g**2
-    level = np.sqrt(np.maximum(var_f, 1e-6) * np.maximum(var_g, 1e-6))
-    value = (correlate(f, g) / count - mean_f * mean_g) / level
-    away = [np.round(fft.fftfreq(n, 1 / n)) for n in shape]
-    reach = int(np.floor(limit))
-    allowed = (np.abs(away[0]) <= reach)[:, None] & (np.abs(away[1]) <= reach)
-    allowed &= count >= MIN_OVERLAP * image.size
-    value[~allowed] = -np.inf
-    row, column = np.unravel_index(int(np.argmax(value)), value.shape)
-    best = np.array([away[0][row], away[1][column]])
-    series, frame = name
-    # A blur leaves one independent number in 4 pi sigma^2 pixels.
-    independent = count[row, column] / (4 * np.pi * BLUR**2)
-    if value[row, column] < SIGNIFICANT / np.sqrt(independent):
-        raise InputError(
-            f"image {series}, frame {frame}",
-            f"a correlation of {value[row, column]:.2g} with another frame at its best place",
-            f"frames of the same area; the drift is larger than {limit:g} pixels, or nothing"
-            " but noise is seen",
-        )
-    if np.abs(best).max() >= reach:
-        raise InputError(
-            f"image {series}, frame {frame}",
-            f"a drift of {limit:g} pixels or more",
-            "less; give a larger max_drift or crop less",
-        )
-    return best
 
 
 def _solve_pairs(

@@ -55,6 +55,15 @@ class ScanDistortion:
         """``A``, shape (2, 2)."""
         return np.array([[1.0, self.shear_x], [self.shear_y, self.scale]])
 
+    def then(self, left: ScanDistortion) -> ScanDistortion:
+        """The whole distortion, if ``left`` is still in images that were corrected for this one.
+
+        ``A A_left``, over its first element: the pixel size is that along x.
+        """
+        whole = self.matrix @ left.matrix
+        whole /= whole[0, 0]
+        return ScanDistortion(float(whole[0, 1]), float(whole[1, 0]), float(whole[1, 1]))
+
 
 @dataclass(frozen=True)
 class DistortionEstimate:

@@ -31,11 +31,13 @@ class Forward:
     """Images of atoms, ``c_p F^-1[sum_s H_s f_s(q)/f_s(0) exp(-B'_s q^2) S_s(q)] + o_p``.
 
     ``S_s(q) = sum_a exp(-2 pi i q u_a)`` over the atoms of a species at their detector positions
-    ``u = (R_p r)[:2] + shift_p``, ``f`` the electron scattering factor, ``q`` in 1/angstrom: the
-    projections of :func:`aet_port.validation.project_atoms`. The atoms are laid down as narrow
-    separable Gaussians of fixed width about their exact positions; what is left of the shape of
-    an atom is a filter in Fourier space, whose derivatives with respect to H and B' need no
-    further image. No image is kept: memory is that of a few images per thread and the atoms.
+    ``u = A (R_p r)[:2] + shift_p``, ``A = [[1, shear_x], [shear_y, 1]]`` of the scan coils, ``f``
+    the electron scattering factor, ``q`` in 1/angstrom: without shear the projections of
+    :func:`aet_port.validation.project_atoms`. The atoms are laid down as narrow separable
+    Gaussians of fixed width about their exact positions; what is left of the shape of an atom is a
+    filter in Fourier space, whose derivatives with respect to H and B' need no further image. A
+    shear moves atoms; that it makes them a little out of round too is left out. No image is kept:
+    memory is that of a few images per thread and the atoms.
 
     Parameters
     ----------
@@ -121,9 +123,16 @@ class Forward:
         part.__dict__.update(self.__dict__, rotations=self.rotations[chosen])
         return part
 
+    def axes(self, parameters: Parameters) -> NDArray[np.float64]:
+        """What takes positions to the detector, ``A R_p[:2]``, shape (n_images, 2, 3)."""
+        matrix = np.eye(2)
+        matrix[0, 1], matrix[1, 0] = parameters.shears
+        return matrix @ self.rotations[:, :2]
+
     def detector(self, parameters: Parameters, number: int) -> NDArray[np.float64]:
         """Where the atoms fall on one image: 0-based pixels, shape (n_atoms, 2)."""
-        places = parameters.positions @ self.rotations[number, :2].T + parameters.shifts[number]
+        axes = self.axes(parameters)[number]
+        places = parameters.positions @ axes.T + parameters.shifts[number]
         return places / self.pixel_size + [n // 2 for n in self.shape]
 
     def seen(self, parameters: Parameters) -> NDArray[np.int64]:
@@ -199,9 +208,12 @@ class Forward:
         values, r1 = np.empty(len(self)), np.empty(len(self))
         atoms, species = np.zeros((len(self.kind_of), 3)), np.zeros((2, len(self.kinds)))
         shifts, facts = np.empty((len(self), 2)), np.empty((len(self), 4))
+        shears, axes = np.zeros(2), self.axes(parameters)
         for number, result in enumerate(self._in_order(one)):
             values[number], r1[number], slopes, by_species, facts[number] = result
-            atoms += slopes @ self.rotations[number, :2]
+            atoms += slopes @ axes[number]
+            # shear_x moves along x by y, shear_y along y by x.
+            shears += np.sum(slopes * self._unsheared(parameters, number)[:, ::-1], axis=0)
             shifts[number] = slopes.sum(axis=0)
             species += by_species
         slope = Parameters(
@@ -211,6 +223,7 @@ class Forward:
             shifts,
             facts[:, 0],
             facts[:, 1],
+            shears,
         )
         here = replace(parameters, scales=facts[:, 2], offsets=facts[:, 3])
         return Misfit(values, slope, here, r1)
@@ -241,19 +254,28 @@ class Forward:
         for kind, form in enumerate(filters.astype(np.float64) * self._laid_down()):
             alone[kind] = np.sum(form**2 * blur)
         species, shifts = np.zeros((2 * count, 2 * count)), np.empty((len(self), 2, 2))
-        atoms = np.zeros((len(self.kind_of), 3, 3))
+        atoms, coupling = np.zeros((len(self.kind_of), 3, 3)), np.zeros((len(self.kind_of), 3, 2))
+        shears, axes = np.zeros(2), self.axes(parameters)
         for number, (gram, shift, visible) in enumerate(self._in_order(one)):
             square = parameters.scales[number] ** 2
-            rows = self.rotations[number, :2]
+            rows = axes[number]
             atoms[visible] += square * rows.T @ rows
+            arms = visible[:, None] * self._unsheared(parameters, number)[:, ::-1]
+            coupling += square * rows.T * arms[:, None]
+            shears += square * alone[self.kind_of] @ arms**2
             species += square * gram
             shifts[number] = square * shift
-        return Curvature(atoms * alone[self.kind_of, None, None], species, shifts)
+        each = alone[self.kind_of, None, None]
+        return Curvature(atoms * each, species, shifts, np.diag(shears), coupling * each)
 
     def _in_order(self, one: Callable[[int], Result]) -> Iterator[Result]:
         """Results image by image, so many in memory as there are threads."""
         for first, last in chunks(len(self), self.threads):
             yield from map_threads(one, range(first, last), self.threads)
+
+    def _unsheared(self, parameters: Parameters, number: int) -> NDArray[np.float64]:
+        """Where the atoms of one image lie from its centre without shear and shift, angstrom."""
+        return parameters.positions @ self.rotations[number, :2].T
 
     def _on_detector(self, places: NDArray) -> NDArray[np.bool_]:
         inside = (places > -0.5) & (places < np.array(self.shape) - 0.5)

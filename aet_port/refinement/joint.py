@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from aet_port.data import AtomicModel, TiltSeries
 from aet_port.errors import InputError
+from aet_port.preprocessing.scan_distortion import ScanDistortion
 from aet_port.progress import progress as show_progress
 from aet_port.refinement.forward import Fitted, Forward, Precision
 from aet_port.refinement.parameters import Misfit, Parameters
 from aet_port.refinement.published import prepare_series, refine_published
 from aet_port.refinement.quasi_newton import State, Vector, take_step
+from aet_port.refinement.remarks import at_bounds, check_seen, poor_fit
 from aet_port.refinement.start_values import start_values
-from aet_port.refinement.variables import Metric, Variables
+from aet_port.refinement.variables import Metric, ScanShear, Variables
 from aet_port.resire.checkpoint import Checkpoint, fingerprint
 
 RESTRAINT = 1.0  # angstrom that an atom may move, as in the papers
-POOR_R1 = 0.5  # above it the user is warned
 LARGEST_B = 50.0  # square angstrom
 QUIET = 3  # steps in a row below the tolerance that end the work
 
@@ -38,7 +39,8 @@ class Refinement:
     kinds
         Species in the order of ``parameters.heights`` and ``b_factors``.
     parameters
-        Positions, heights, B factors, and the shift, scale and offset of each image.
+        Positions, heights, B factors, the shift, scale and offset of each image, and the shear of
+        all.
     r1
         Shape (n_images,): R1 of each image, of ``parameters``.
     history
@@ -70,6 +72,12 @@ class Refinement:
         return dict(zip(self.kinds, self.parameters.b_factors.tolist(), strict=True))
 
     @property
+    def distortion(self) -> ScanDistortion:
+        """What the images refined against still had of the scan coils' shear."""
+        shear_x, shear_y = self.parameters.shears.tolist()
+        return ScanDistortion(shear_x, shear_y)
+
+    @property
     def evaluations(self) -> int:
         """Evaluations of the gradient."""
         return int(self.history[-1, 0])
@@ -85,6 +93,7 @@ def refine(
     shifts: bool = False,
     scales: bool = False,
     offsets: bool = False,
+    scan_shear: ScanShear = "none",
     movable: NDArray[np.bool_] | None = None,
     restraint: float | None = RESTRAINT,
     b_bounds: tuple[float, float] | None = None,
@@ -98,7 +107,7 @@ def refine(
     checkpoint_interval: float = 20.0,
     progress: bool = False,
 ) -> Refinement:
-    """Positions, heights and B factors of the species, and image shifts, that fit a tilt series.
+    """Positions, heights, B factors, image shifts and scan shear that fit a tilt series.
 
     Minimises ``E = 1/2 sum (calculated - measured)^2`` over all pixels of all images, the
     calculated ones of :class:`aet_port.refinement.forward.Forward`, jointly over all unknowns by
@@ -122,6 +131,9 @@ def refine(
     scales, offsets
         Whether each image has a factor and a constant of its own, set to their least-squares
         values in every evaluation.
+    scan_shear
+        ``"x"``, ``"y"`` or ``"both"``: which shears of the scan coils, one each for all images, are
+        refined, see :class:`aet_port.refinement.variables.Variables` on how well; ``"none"``.
     movable
         Shape (n_atoms,): atoms that are refined, all unless given; the others stay and only add
         to the images.
@@ -160,6 +172,8 @@ def refine(
     MATLAB: none; the published schedule is method="published"
     """
     if method == "published":
+        if scan_shear != "none":
+            raise InputError("scan_shear", f"{scan_shear!r} with the published method", "'none'")
         return _published(series, model, schedule, rounds, precision, threads, progress)
     if method != "lbfgs":
         raise InputError("method", f"{method!r}", "'lbfgs' or 'published'")
@@ -175,16 +189,16 @@ def refine(
     moving = np.ones(len(model), bool) if movable is None else np.asarray(movable, dtype=bool)
     if moving.shape != (len(model),):
         raise InputError("movable", f"shape {moving.shape}", f"{len(model)} logicals, one per atom")
-    notes = _check_seen(forward, model, moving)
+    notes = check_seen(forward, model, moving)
     begin = start_values(forward, model.positions, series.images, heights, b_factors, offsets)
     begin = replace(begin, b_factors=np.clip(begin.b_factors, *bounds))
-    variables = Variables(begin, moving, shifts, restraint, bounds)
+    variables = Variables(begin, moving, shifts, restraint, bounds, scan_shear)
     fitted: Fitted = frozenset(
         name for name, asked in (("scales", scales), ("offsets", offsets)) if asked
     )
     key = fingerprint(
         series.images, series.angles, series.pixel_size, model.positions, model.species,
-        variables.x, moving, shifts, sorted(fitted), restraint, bounds, precision,
+        variables.x, moving, shifts, sorted(fitted), scan_shear, restraint, bounds, precision,
     )  # fmt: skip
     state, misfit, rows, converged = _minimise(
         forward, series, variables, fitted, evaluations, tolerance,
@@ -202,7 +216,7 @@ def refine(
         misfit.r1,
         np.array(rows),
         converged,
-        (*notes, *_at_bounds(variables, state.x, model, forward.kinds), *_poor(misfit)),
+        (*notes, *at_bounds(variables, state.x, model, forward.kinds), *poor_fit(misfit)),
     )
 
 
@@ -295,7 +309,7 @@ def _restored(stored: dict[str, NDArray]) -> tuple[State, list[list[float]], int
 
 def _least_shifts(forward: Forward, parameters: Parameters) -> Parameters:
     """The same images with the least shifts: the model takes what a displacement explains."""
-    rows = forward.rotations[:, :2].reshape(-1, 3)
+    rows = forward.axes(parameters).reshape(-1, 3)
     step = np.linalg.lstsq(rows, parameters.shifts.reshape(-1), rcond=None)[0]
     return replace(
         parameters,
@@ -311,60 +325,6 @@ def _check_numbers(evaluations: int, tolerance: float, restraint: float | None) 
         raise InputError("tolerance", f"{tolerance!r}", "angstrom, zero or more")
     if restraint is not None and not (np.isfinite(restraint) and restraint > 0):
         raise InputError("restraint", f"{restraint!r}", "a length above zero, in angstrom, or None")
-
-
-def _check_seen(forward: Forward, model: AtomicModel, moving: NDArray[np.bool_]) -> list[str]:
-    """Refuse atoms that no image shows; name those that few show."""
-    begin = Parameters.start(
-        model.positions, np.ones(len(forward.kinds)), np.ones(len(forward.kinds)), len(forward)
-    )
-    seen = forward.seen(begin)
-    lost = np.flatnonzero(moving & (seen == 0))
-    if lost.size:
-        raise InputError(
-            f"{model.name}: positions",
-            f"{lost.size} atoms outside all images, the first {_atom(model, lost[0])}",
-            "atoms that the images show, origin on the rotation centre; or leave these out",
-        )
-    few = np.flatnonzero(moving & (2 * seen < len(forward)))
-    if not few.size:
-        return []
-    return [
-        f"{few.size} atoms lie on less than half of the images, the first {_atom(model, few[0])}"
-    ]
-
-
-def _atom(model: AtomicModel, index: int) -> str:
-    place = ", ".join(f"{x:.2f}" for x in model.positions[index])
-    return f"{model.species[index]} atom {index} at ({place})"
-
-
-def _at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[str]) -> list[str]:
-    """Species whose height or B' ended at a bound, atoms that ended at their restraint."""
-    notes = []
-    for name, part, unit in (("H", variables.heights, ""), ("B'", variables.b_factors, " A^2")):
-        for kind, value, low, high in zip(
-            kinds, x[part], variables.lower[part], variables.upper[part], strict=True
-        ):
-            if not low < value < high:
-                notes.append(f"{name} of {kind} ended at its bound of {value:.4g}{unit}")
-    if variables.restraint is not None:
-        distance = np.linalg.norm(variables.moved(x), axis=1) / variables.restraint
-        far = np.flatnonzero(distance > 0.95)
-        if far.size:
-            first = _atom(model, np.flatnonzero(variables.movable)[far[0]])
-            notes.append(
-                f"{far.size} atoms ended at the restraint of {variables.restraint:g} angstrom,"
-                f" the first {first}: no atoms, or out of place by more"
-            )
-    return notes
-
-
-def _poor(misfit: Misfit) -> list[str]:
-    worst = misfit.r1.mean()
-    if worst <= POOR_R1:
-        return []
-    return [f"R1 is {worst:.2f}: model and images hardly agree; check angles, origin, pixel size"]
 
 
 def _published(

@@ -25,6 +25,9 @@ class Parameters:
         Shape (n_images, 2): displacement of each image's atoms on the detector, angstrom.
     scales, offsets
         Shape (n_images,): factor of an image and what is then added to all its pixels.
+    shears
+        Shape (2,): ``shear_x``, ``shear_y`` of the scan coils, fractions, the same for all images:
+        what lies at ``(x, y)`` from the centre is seen at ``(x + shear_x y, y + shear_y x)``.
     """
 
     positions: NDArray[np.float64]
@@ -33,12 +36,13 @@ class Parameters:
     shifts: NDArray[np.float64]
     scales: NDArray[np.float64]
     offsets: NDArray[np.float64]
+    shears: NDArray[np.float64]
 
     @classmethod
     def start(
         cls, positions: ArrayLike, heights: ArrayLike, b_factors: ArrayLike, n_images: int
     ) -> Parameters:
-        """Parameters without shifts, all scales one and all offsets zero."""
+        """Parameters without shifts and shears, all scales one and all offsets zero."""
         return cls(
             np.array(positions, dtype=np.float64),
             np.array(heights, dtype=np.float64),
@@ -46,6 +50,7 @@ class Parameters:
             np.zeros((n_images, 2)),
             np.ones(n_images),
             np.zeros(n_images),
+            np.zeros(2),
         )
 
     def of_images(self, chosen: NDArray) -> Parameters:
@@ -97,8 +102,14 @@ class Curvature:
         Shape (2 n_species, 2 n_species): of all heights, then all B factors.
     shifts
         Shape (n_images, 2, 2): of the displacement of each image.
+    shears
+        Shape (2, 2): of both shears, each atom as if it stood alone.
+    coupling
+        Shape (n_atoms, 3, 2): of each atom's position and both shears, likewise.
     """
 
     positions: NDArray[np.float64]
     species: NDArray[np.float64]
     shifts: NDArray[np.float64]
+    shears: NDArray[np.float64]
+    coupling: NDArray[np.float64]

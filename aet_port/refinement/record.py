@@ -33,7 +33,8 @@ def refinement_record(
     Returns
     -------
     ``r1_start`` and ``r1`` (means over the images), ``r1_global`` (one scale for all images),
-    ``heights`` and ``b_factors`` (square angstrom) by symbol, ``evaluations`` of the gradient,
+    ``heights`` and ``b_factors`` (square angstrom) by symbol, ``shear_x`` and ``shear_y`` that the
+    images still had of the scan (zero where not refined), ``evaluations`` of the gradient,
     ``converged``, ``warnings``; with ``crossed`` also ``r_work``, ``r_free_start``, ``r_free``.
     """
     forward = Forward(done.model.species, series.angles, series.pixel_size, series.detector)
@@ -44,6 +45,8 @@ def refinement_record(
         "r1_global": overall.r1_global,
         "heights": done.heights,
         "b_factors": done.b_factors,
+        "shear_x": done.distortion.shear_x,
+        "shear_y": done.distortion.shear_y,
         "evaluations": done.evaluations,
         "converged": done.converged,
         "warnings": list(done.warnings),
@@ -62,7 +65,7 @@ def refinement_record(
 def write_refinement(
     path: str | Path, result: Refinement, crossed: CrossValidation | None = None
 ) -> None:
-    """Store what a model file does not hold: heights, B factors, images, R factors, as .npz.
+    """Store what a model file does not hold: heights, B factors, images, shears, R factors (.npz).
 
     Raises
     ------
@@ -77,6 +80,7 @@ def write_refinement(
         "shifts": found.shifts,
         "scales": found.scales,
         "offsets": found.offsets,
+        "shears": found.shears,
         "r1": result.r1,
         "history": result.history,
     }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.errors import InputError
+from aet_port.preprocessing.scan_distortion import LARGEST
 from aet_port.refinement.parameters import Curvature, Parameters
 from aet_port.refinement.quasi_newton import Vector
+
+ScanShear = Literal["none", "x", "y", "both"]
 
 HEIGHT_RANGE = 10.0  # heights stay within this factor of where they started
 
@@ -18,6 +23,40 @@ class Variables:
 
     An atom's displacement is ``u / sqrt(1 + u^2 / L^2)`` of its free variable ``u``: equal to it
     for small ones, shorter than the restraint ``L`` for all, smooth in between.
+
+    A shear of the scan coils, one for all images, is known because the model cannot follow it.
+    With tilts ``theta`` about y, ``shear_y`` displaces an atom at ``(X, Y, Z)`` along y by
+    ``shear_y (X cos theta + Z sin theta)``. Atoms moved to ``Y + a X + b Z`` take of that only the
+    mean of both waves over the tilts: for a ball of atoms and tilts of -70 to 70 degrees 0.64 of
+    the displacement, root mean square, is left. ``shear_x Y`` along x meets the
+    ``(a cos theta + b sin theta) Y`` of atoms at ``X + a Y`` and ``Z + b Y``; 0.25 is left, so this
+    shear is known 2.5 times less well. Shifts of the images take from neither more than what moves
+    the middle of the model. For 1000 Ta atoms at 8e5 electrons per square angstrom over 46 tilts,
+    the noise of the counts leaves a standard error of 0.022 % of ``shear_y`` and 0.055 % of
+    ``shear_x``; the Cramer-Rao bounds, all atoms and shifts unknown, are 0.022 and 0.053 %. Both
+    together hold a tilt axis that is off by an angle ``e`` from y too, as ``shear_y = e,
+    shear_x = -e``. A scale along y is no unknown: a model stretched along y gives the same images,
+    whatever the tilts.
+
+    Parameters
+    ----------
+    start
+        Where the refinement starts; what is not refined stays there.
+    movable
+        Shape (n_atoms,): atoms that are refined.
+    shifts
+        Whether the shifts of the images are.
+    restraint
+        ``L`` in angstrom, or None.
+    b_bounds
+        Least and largest B' in square angstrom.
+    scan_shear
+        Which shears are: ``"none"``, ``"x"``, ``"y"`` or ``"both"``.
+
+    Raises
+    ------
+    InputError
+        For another ``scan_shear``.
     """
 
     def __init__(
@@ -27,12 +66,20 @@ class Variables:
         shifts: bool,
         restraint: float | None,
         b_bounds: tuple[float, float],
+        scan_shear: ScanShear = "none",
     ) -> None:
+        if scan_shear not in get_args(ScanShear):
+            raise InputError("scan_shear", f"{scan_shear!r}", "none, x, y or both")
         self.start, self.movable, self.restraint = start, movable, restraint
+        both = scan_shear == "both"
+        self.sheared = np.array([both or scan_shear == "x", both or scan_shear == "y"])
+        # A shear moves an atom by as much as it lies from the centre.
+        self.reach = float(np.linalg.norm(start.positions, axis=1).max())
         kinds, images = len(start.heights), len(start.shifts)
         self.n_atoms = int(movable.sum())
-        ends = np.cumsum([3 * self.n_atoms, kinds, kinds, 2 * images if shifts else 0])
-        self.places, self.heights, self.b_factors, self.shifts = (
+        sizes = [3 * self.n_atoms, kinds, kinds, 2 * images if shifts else 0, self.sheared.sum()]
+        ends = np.cumsum(sizes)
+        self.places, self.heights, self.b_factors, self.shifts, self.shears = (
             slice(int(a), int(b)) for a, b in zip([0, *ends[:-1]], ends, strict=True)
         )
         self.x = np.concatenate(
@@ -41,24 +88,26 @@ class Variables:
                 start.heights,
                 start.b_factors,
                 start.shifts.reshape(-1) if shifts else [],
+                start.shears[self.sheared],
             ]
         )
         self.lower, self.upper = np.full(len(self.x), -np.inf), np.full(len(self.x), np.inf)
         self.lower[self.heights] = start.heights / HEIGHT_RANGE
         self.upper[self.heights] = start.heights * HEIGHT_RANGE
         self.lower[self.b_factors], self.upper[self.b_factors] = b_bounds
+        self.lower[self.shears], self.upper[self.shears] = -LARGEST, LARGEST
 
     def moved(self, x: Vector) -> Vector:
         """Displacements (n, 3) of the movable atoms, angstrom."""
         return self._ball(x)[0]
 
     def movement(self, before: Vector, after: Vector) -> float:
-        """The larger of the rms movements of atoms and images, angstrom."""
+        """The largest of the rms movements of atoms and of images, and of an atom by the shear."""
         atoms = np.sum((self.moved(after) - self.moved(before)) ** 2, axis=1)
         images = np.sum((after - before)[self.shifts].reshape(-1, 2) ** 2, axis=1)
-        return float(
-            np.sqrt(max(square.mean() for square in (atoms, images, np.zeros(1)) if square.size))
-        )
+        shear = np.max((self.reach * (after - before)[self.shears]) ** 2, initial=0.0)
+        means = [part.mean() for part in (atoms, images) if part.size]
+        return float(np.sqrt(max([shear, *means])))
 
     def _ball(self, x: Vector) -> tuple[Vector, Vector]:
         free = x[self.places].reshape(-1, 3)
@@ -72,12 +121,15 @@ class Variables:
         positions = self.start.positions.copy()
         positions[self.movable] += self.moved(x)
         shifts = x[self.shifts].reshape(-1, 2)
+        shears = self.start.shears.copy()
+        shears[self.sheared] = x[self.shears]
         return replace(
             self.start,
             positions=positions,
             heights=x[self.heights].copy(),
             b_factors=x[self.b_factors].copy(),
             shifts=shifts.copy() if shifts.size else self.start.shifts,
+            shears=shears,
         )
 
     def gradient(self, x: Vector, slope: Parameters) -> Vector:
@@ -92,11 +144,16 @@ class Variables:
         gradient[self.heights], gradient[self.b_factors] = slope.heights, slope.b_factors
         if self.shifts.stop > self.shifts.start:
             gradient[self.shifts] = slope.shifts.reshape(-1)
+        gradient[self.shears] = slope.shears[self.sheared]
         return gradient
 
 
 class Metric:
-    """Inverse of the diagonal blocks of the Gauss-Newton matrix times a vector."""
+    """Inverse of the diagonal blocks of the Gauss-Newton matrix times a vector.
+
+    The shears are one block with all atoms: the model gives way to most of a shear, so that alone
+    it would look far stiffer than it is.
+    """
 
     def __init__(self, variables: Variables, curvature: Curvature) -> None:
         self.variables = variables
@@ -108,13 +165,20 @@ class Metric:
         scaled = curvature.species / np.outer(root, root) + 1e-6 * np.eye(len(root))
         self.species = np.linalg.inv(scaled) / np.outer(root, root)
         self.shifts = np.linalg.inv(curvature.shifts)
+        coupling = curvature.coupling[variables.movable][:, :, variables.sheared]
+        self.follow = self.atoms @ coupling  # of the atoms, per shear
+        block = curvature.shears[np.ix_(variables.sheared, variables.sheared)]
+        left = block - np.einsum("akb,akc->bc", coupling, self.follow)
+        self.shears = np.linalg.inv(left + 1e-6 * np.diag(np.diag(block)))
 
     def __call__(self, vector: Vector) -> Vector:
         """The product with a vector of all variables."""
         at = self.variables
         result = np.empty(len(vector))
-        atoms = vector[at.places].reshape(-1, 3, 1)
-        result[at.places] = (self.atoms @ atoms).reshape(-1)
+        atoms = vector[at.places].reshape(-1, 3)
+        shears = self.shears @ (vector[at.shears] - np.einsum("akb,ak->b", self.follow, atoms))
+        moved = (self.atoms @ atoms[:, :, None])[:, :, 0] - self.follow @ shears
+        result[at.places], result[at.shears] = moved.reshape(-1), shears
         both = slice(at.heights.start, at.b_factors.stop)
         result[both] = self.species @ vector[both]
         if at.shifts.stop > at.shifts.start:

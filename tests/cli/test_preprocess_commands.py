@@ -124,7 +124,7 @@ def test_angles_and_pixel_size_given(raw: RawFrames, tmp_path: Path, call: Call)
         (("--tilt-axis", "up"), "--tilt-axis"),
         (("--slow-axis", "z"), "--slow-axis"),
         (("--format", "tif"), "--format"),
-        (("--estimate-shear", "--scale", 1.0), "--estimate-shear"),
+        (("--estimate-shear", "--scale", 1.0), "estimate_shear"),
         (("--estimate-shear", "--tilt-axis", "find"), "tilt axis"),
         (("--shear-x", 3), "shear_x"),
         (("--angles", "nowhere.txt"), "nowhere.txt"),
@@ -157,13 +157,14 @@ def test_scoreboard_prints_a_line_per_dose(
 
     monkeypatch.setattr(preprocess_commands, "score", scored)
     out = tmp_path / "scores.json"
-    words = ("scoreboard", "--atoms", 50, "--dose", 1e4, "--dose", 2e5, "--estimate-shear")
+    words = ("scoreboard", "--atoms", 50, "--dose", 1e4, "--dose", 2e5, "--calibrated")
     facts = call(*words, "-o", out)
     assert [item["dose"] for item in facts["doses"]] == [1e4, 2e5]
     assert json.loads(out.read_text()) == facts
-    assert not asked[0].calibrated
+    assert asked[0].calibrated
     assert asked[0].atoms == 50
     table = call("scoreboard", as_json=False)
+    assert not asked[1].calibrated
     assert asked[1].doses == (1e4, 5e4, 2e5, 8e5)
     assert table.count("too dark") == 4
     with pytest.raises(InputError, match="doses"):

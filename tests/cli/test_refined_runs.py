@@ -23,6 +23,7 @@ REFINE = """
 [refine]
 evaluations = 12
 folds = 2
+scan_shear = "y"
 """
 
 
@@ -85,6 +86,9 @@ def test_refinement_comes_nearer_to_the_truth(alloy: Path) -> None:
     record = json.loads((alloy / "run" / "refinement.json").read_text())
     assert record["r1"] < record["r1_start"]
     assert record["r_free"] < record["r_free_start"]
+    # The images have none; peaks are off by 0.2 angstrom to begin with.
+    assert 0 < abs(record["shear_y"]) < 0.01
+    assert record["shear_x"] == 0
     # 2.5 times; their cross sections differ by a factor of 2.6.
     assert record["heights"]["Pt"] > 1.5 * record["heights"]["Pd"] > 0
 

@@ -76,6 +76,15 @@ def test_r_free_with_shifts(folder: Path) -> None:
         assert stored["shifts"].shape == (16, 2)
 
 
+def test_scan_shear(folder: Path) -> None:
+    found = call(folder, "--scan-shear", "y", "--shifts")
+    # The images have none; the start is displaced, so that there is something to find.
+    assert 0 < abs(found["shear_y"]) < 2e-4
+    assert found["shear_x"] == 0
+    with np.load(folder / "out.refine.npz") as stored:
+        assert stored["shears"].tolist() == [0, found["shear_y"]]
+
+
 def test_start_values_and_restraint(folder: Path) -> None:
     words = ["--heights", "Co=1,Pd=1.6, Pt=3", "--b-factors", "11", "--evaluations", 1]
     found = call(folder, *words)
@@ -120,6 +129,7 @@ def test_a_checkpoint_is_removed_when_all_is_done(folder: Path) -> None:
         (["--folds", 1], "folds"),
         (["--species", "Ta"], "species"),
         (["--restraint", -1], "restraint"),
+        (["--scan-shear", "z"], "scan_shear"),
         (["--evaluations", 0], "evaluations"),
         (["--pixel-size", -1], "pixel_size"),
     ],

@@ -71,6 +71,40 @@ def test_each_step_comes_close_to_the_truth(raw: RawFrames) -> None:
     np.testing.assert_allclose(total, 1, atol=0.1)
 
 
+# Atoms this bright look like hot pixels.
+@pytest.mark.filterwarnings("ignore::aet_port.preprocessing.bad_pixels.BadPixelWarning")
+def test_the_spectrum_of_all_frames_denoises(raw: RawFrames) -> None:
+    plain = preprocess(frames_of(raw), PLAIN, threads=1)
+    done = preprocess(frames_of(raw), replace(PLAIN, denoise="wiener"), threads=2)
+    assert (done.method, done.strength) == ("wiener", 1.0)
+    assert step_errors(raw, done).background < 0.01
+    # Held against frames of many more electrons: nearer than the averages by more than a fifth.
+    bright = taken(raw.angles[:, 1], replace(raw.settings, dose=8.2e7))
+    (left, right), (low, high) = done.window
+    best = preprocess(frames_of(bright), replace(PLAIN, denoise="none"), threads=1)
+    (a, b), (c, d) = best.window
+    first, last = max(left, a), min(right, b)
+    bottom, top = max(low, c), min(high, d)
+    true = best.averaged[:, first - a : last - a, bottom - c : top - c]
+    here = (slice(None), slice(first - left, last - left), slice(bottom - low, top - low))
+    before, after = np.std(plain.averaged[here] - true), np.std(done.denoised[here] - true)
+    assert after < 0.8 * before
+
+
+def test_what_noise_hides_is_left_and_told() -> None:
+    dim = taken(np.linspace(-60, 60, TILTS), RawSettings(dose=1.2e4 * TILTS / 46, seed=4))
+    settings = PreprocessSettings(denoise="wiener", distortion="estimate")
+    with (
+        pytest.warns(UserWarning, match="tilts 0-8: no drift is seen"),
+        pytest.warns(UserWarning, match="show no scan distortion either"),
+    ):
+        done = preprocess(frames_of(dim), settings, threads=1)
+    assert {item.motion for item in done.drifts if item is not None} == {"still"}
+    assert done.estimate is None
+    assert done.distortion == ScanDistortion()
+    assert done.window == ((0, SHAPE[0]), (0, SHAPE[1]))
+
+
 def test_record_holds_every_step(raw: RawFrames) -> None:
     done = preprocess(frames_of(raw), PLAIN, threads=1)
     record = json.loads(json.dumps(done.record()))

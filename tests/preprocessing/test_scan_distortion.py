@@ -48,6 +48,20 @@ def test_a_given_distortion_is_taken_out(clean: NDArray, slow: int) -> None:
     assert after < 2e-4 * clean.max() < 0.01 * before
 
 
+def test_what_two_corrections_take_out_together(clean: NDArray) -> None:
+    first, left = ScanDistortion(0.0, 0.006, 1.004), ScanDistortion(0.004, -0.003, 0.999)
+    whole = first.then(left)
+    np.testing.assert_allclose(whole.matrix, first.matrix @ left.matrix, rtol=1e-15)
+    twice = correct_scan_distortion(correct_scan_distortion(clean, first), left)
+    once = correct_scan_distortion(clean, whole)
+    # The interpolation error of one correction is 2e-4 of the peak.
+    assert np.abs(twice - once).max() < 4e-4 * clean.max()
+    # Where both move along x and y, the pixel size changes: what is stated is relative to it.
+    small = ScanDistortion(0.1, 0.1).then(ScanDistortion(0.1, 0.1))
+    assert small.shear_x == pytest.approx(0.2 / 1.01)
+    assert small.scale == pytest.approx(1)
+
+
 def test_undistorted_images_stay_as_they_are(clean: NDArray) -> None:
     np.testing.assert_array_equal(correct_scan_distortion(clean, ScanDistortion()), clean)
     # What is found in images without shear changes them by less than the interpolation does.

@@ -39,6 +39,7 @@ def some_parameters(forward: Forward, positions: NDArray, seed: int) -> Paramete
         rng.normal(0, 0.3, (n_images, 2)),
         rng.uniform(0.8, 1.2, n_images),
         rng.normal(0, 0.1, n_images),
+        rng.normal(0, 0.01, 2),
     )
 
 
@@ -56,6 +57,7 @@ STEPS = {
     "shifts": 1e-3,
     "scales": 1e-3,
     "offsets": 1e-3,
+    "shears": 1e-4,
 }
 
 
@@ -103,6 +105,21 @@ def test_images_are_those_of_the_simulation(shape: tuple[int, int]) -> None:
     )
     # The sampled Gaussians of B' = 8 alias exp(-8 / (2 PIXEL)^2) = 4e-6 at the Nyquist frequency.
     np.testing.assert_allclose(forward.project(there), expected, atol=1e-5 * expected.max())
+
+
+def test_a_shear_moves_atoms_by_what_lies_across() -> None:
+    species, positions = atoms_of(2)
+    forward = Forward(species, [[0.0, 0.0, 0.0]], PIXEL, SHAPE, "double", threads=1)
+    kinds = len(forward.kinds)
+    there = Parameters.start(positions, np.ones(kinds), np.full(kinds, 8.0), 1)
+    there = replace(there, shifts=np.array([[0.3, -0.2]]))
+    x, y, z = positions.T
+    moved = np.stack([x + 0.02 * y, y - 0.01 * x, z], axis=1)
+    np.testing.assert_allclose(
+        forward.project(replace(there, shears=np.array([0.02, -0.01]))),
+        forward.project(replace(there, positions=moved)),
+        atol=1e-12,
+    )
 
 
 def test_single_precision_is_close_to_double() -> None:
@@ -177,8 +194,19 @@ def test_curvature_of_an_atom_alone() -> None:
     for axis in np.eye(3):
         moved = replace(here, positions=here.positions + 1e-4 * axis)
         gradients.append(forward.misfit(moved, images).gradient.positions[0] / 1e-4)
-    expected = forward.curvature(here).positions[0]
+    curvature = forward.curvature(here)
+    expected = curvature.positions[0]
     np.testing.assert_allclose(gradients, expected, atol=1e-3 * expected.max())
+    for number, axis in enumerate(np.eye(2)):
+        slope = forward.misfit(replace(here, shears=1e-4 * axis), images).gradient
+        largest = curvature.coupling.max()
+        np.testing.assert_allclose(
+            slope.positions / 1e-4, curvature.coupling[:, :, number], atol=1e-3 * largest
+        )
+        largest = curvature.shears.max()
+        np.testing.assert_allclose(
+            slope.shears / 1e-4, curvature.shears[number], atol=1e-3 * largest
+        )
 
 
 @settings(deadline=None, max_examples=10)

@@ -250,6 +250,8 @@ def test_a_species_that_the_images_do_not_show(truth: AtomicModel, series: TiltS
         ({"b_bounds": (5.0, 4.0)}, "b_bounds"),
         ({"movable": np.ones(3, bool)}, "movable"),
         ({"precision": "half"}, "precision"),
+        ({"scan_shear": "z"}, "scan_shear: found 'z'"),
+        ({"scan_shear": "y", "method": "published"}, "scan_shear"),
     ],
 )
 def test_bad_options(
@@ -260,12 +262,12 @@ def test_bad_options(
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000))
-def test_gradient_of_the_restrained_variables(seed: int) -> None:
+@given(st.integers(0, 10_000), st.sampled_from(["none", "x", "y", "both"]))
+def test_gradient_of_the_restrained_variables(seed: int, scan_shear: Any) -> None:
     rng = np.random.default_rng(seed)
     start = Parameters.start(rng.normal(size=(4, 3)), [1.0, 2.0], [6.0, 7.0], 3)
     movable = np.array([True, False, True, True])
-    variables = Variables(start, movable, True, 0.8, (1.0, 30.0))
+    variables = Variables(start, movable, True, 0.8, (1.0, 30.0), scan_shear)
     x = variables.x + rng.normal(size=len(variables.x))
     assert (np.linalg.norm(variables.moved(x), axis=1) < 0.8).all()
     slope = Parameters(
@@ -273,6 +275,7 @@ def test_gradient_of_the_restrained_variables(seed: int) -> None:
         *rng.normal(size=(2, 2)),
         rng.normal(size=(3, 2)),
         *rng.normal(size=(2, 3)),
+        rng.normal(size=2),
     )
 
     def function(at: np.ndarray) -> float:
@@ -280,7 +283,7 @@ def test_gradient_of_the_restrained_variables(seed: int) -> None:
         return float(
             sum(
                 np.sum(getattr(found, name) * getattr(slope, name))
-                for name in ("positions", "heights", "b_factors", "shifts")
+                for name in ("positions", "heights", "b_factors", "shifts", "shears")
             )
         )
 

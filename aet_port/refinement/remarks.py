@@ -1,0 +1,72 @@
+"""What a user should know of a refinement: atoms out of sight, values at bounds, a poor fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.data import AtomicModel
+from aet_port.errors import InputError
+from aet_port.preprocessing.scan_distortion import LARGEST
+from aet_port.refinement.forward import Forward
+from aet_port.refinement.parameters import Misfit, Parameters
+from aet_port.refinement.quasi_newton import Vector
+from aet_port.refinement.variables import Variables
+
+POOR_R1 = 0.5  # above it the user is warned
+
+
+def check_seen(forward: Forward, model: AtomicModel, moving: NDArray[np.bool_]) -> list[str]:
+    """Refuse atoms that no image shows; name those that few show."""
+    begin = Parameters.start(
+        model.positions, np.ones(len(forward.kinds)), np.ones(len(forward.kinds)), len(forward)
+    )
+    seen = forward.seen(begin)
+    lost = np.flatnonzero(moving & (seen == 0))
+    if lost.size:
+        raise InputError(
+            f"{model.name}: positions",
+            f"{lost.size} atoms outside all images, the first {_atom(model, lost[0])}",
+            "atoms that the images show, origin on the rotation centre; or leave these out",
+        )
+    few = np.flatnonzero(moving & (2 * seen < len(forward)))
+    if not few.size:
+        return []
+    return [
+        f"{few.size} atoms lie on less than half of the images, the first {_atom(model, few[0])}"
+    ]
+
+
+def _atom(model: AtomicModel, index: int) -> str:
+    place = ", ".join(f"{x:.2f}" for x in model.positions[index])
+    return f"{model.species[index]} atom {index} at ({place})"
+
+
+def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[str]) -> list[str]:
+    """Heights, B' and shears that ended at a bound, atoms that ended at their restraint."""
+    far_skewed = [value for value in x[variables.shears] if not abs(value) < LARGEST]
+    notes = [f"the scan shear ended at its bound of {value:g}" for value in far_skewed]
+    for name, part, unit in (("H", variables.heights, ""), ("B'", variables.b_factors, " A^2")):
+        for kind, value, low, high in zip(
+            kinds, x[part], variables.lower[part], variables.upper[part], strict=True
+        ):
+            if not low < value < high:
+                notes.append(f"{name} of {kind} ended at its bound of {value:.4g}{unit}")
+    if variables.restraint is not None:
+        distance = np.linalg.norm(variables.moved(x), axis=1) / variables.restraint
+        far = np.flatnonzero(distance > 0.95)
+        if far.size:
+            first = _atom(model, np.flatnonzero(variables.movable)[far[0]])
+            notes.append(
+                f"{far.size} atoms ended at the restraint of {variables.restraint:g} angstrom,"
+                f" the first {first}: no atoms, or out of place by more"
+            )
+    return notes
+
+
+def poor_fit(misfit: Misfit) -> list[str]:
+    """A word if the images are hardly explained at all."""
+    worst = misfit.r1.mean()
+    if worst <= POOR_R1:
+        return []
+    return [f"R1 is {worst:.2f}: model and images hardly agree; check angles, origin, pixel size"]

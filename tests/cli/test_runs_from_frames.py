@@ -1,0 +1,186 @@
+"""Runs that start from raw frames: what they leave, taken up again, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aet_port.config import load_config
+from aet_port.data import AtomicModel
+from aet_port.errors import AetError, DataFileError
+from aet_port.frame_series import FrameSeries
+from aet_port.io import read_model, read_tilt_series
+from aet_port.io.frames import write_frames
+from aet_port.pipeline import run
+from aet_port.validation import match_models
+from aet_port.validation.raw_frames import RawSettings, take_frames
+from aet_port.validation.samples import amorphous_particle
+from aet_port.validation.simulation import project_atoms
+from tests.cli.samples import results
+
+PIXEL, SHAPE, TILTS = 0.6, (77, 75), 15
+SHEAR = 0.004
+CONFIG = f"""\
+[sample]
+name = "from frames"
+species = "Ta"
+kind = "synthetic"
+
+[input]
+projections = "frames.mrc"
+
+[preprocess]
+denoise = "nlm"
+margin = 6.0
+shear_y = {SHEAR}
+background_after_angles = true
+
+[refine_angles]
+rounds = 3
+
+[reconstruct]
+iterations = 40
+oversampling = 2
+
+[select]
+support = "tight"
+merge_distance = 2.0
+
+[analyze]
+cutoff = 4.0
+"""
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with raw frames of a particle, two a tilt, and a finished run from them."""
+    folder = tmp_path_factory.mktemp("frames")
+    truth: AtomicModel = amorphous_particle(100, "Ta", seed=4)
+    angles = np.zeros((TILTS, 3))
+    angles[:, 1] = np.linspace(-63, 63, TILTS)
+    settings = RawSettings(dose=8e5, n_frames=2, shear=SHEAR, seed=1)
+    raw = take_frames(lambda a: project_atoms(truth, a, PIXEL, SHAPE), angles, PIXEL, settings)
+    series = FrameSeries(tuple(raw.frames), raw.angles[:, 1], PIXEL, {"voltage_kv": 300.0}, "raw")
+    write_frames(folder / "frames.mrc", series)
+    (folder / "frames.toml").write_text(CONFIG)
+    np.save(folder / "truth.npy", truth.positions)
+    run(load_config(folder / "frames.toml"), folder / "run")
+    return folder
+
+
+def test_every_stage_leaves_its_files(frames: Path) -> None:
+    made = set(results(frames / "run"))
+    kinds = ("preprocessed", "aligned", "cleaned")
+    assert {f"{kind}/{name}" for kind in kinds for name in ("projections.npy", "angles.txt")} < made
+    assert {"preprocessed/preprocess.json", "preprocessed/denoised.npy", "model.xyz"} < made
+    record = json.loads((frames / "run" / "preprocessed" / "preprocess.json").read_text())
+    assert record["frames"] == 2 * TILTS
+    assert record["shear_y"] == SHEAR
+    assert record["metadata"]["voltage_kv"] == 300
+    inputs = json.loads((frames / "run" / "run.json").read_text())["inputs"]
+    assert [inputs[role][0] for role in sorted(inputs)] == [
+        "frames.mrc",
+        "frames.mrc.json",
+        "frames.mrc.mdoc",
+    ]
+
+
+def test_atoms_are_found(frames: Path) -> None:
+    model = read_model(frames / "run" / "model.xyz")
+    found = match_models(model.positions, np.load(frames / "truth.npy"))
+    # Two frames and fifteen tilts of coarse pixels; most atoms stand out all the same.
+    assert found.matched >= 90
+
+
+def test_background_again_changes_little_and_keeps_the_angles(frames: Path) -> None:
+    first, again = (
+        read_tilt_series(
+            *(frames / "run" / kind / name for name in ("projections.npy", "angles.txt")), PIXEL
+        )
+        for kind in ("aligned", "cleaned")
+    )
+    np.testing.assert_array_equal(again.angles, first.angles)
+    change = json.loads((frames / "run" / "cleaned" / "record.json").read_text())["change"]
+    difference = np.sqrt(np.mean((again.images - first.images) ** 2) / np.mean(first.images**2))
+    assert change == pytest.approx(difference, rel=1e-5)  # stored in single precision
+    assert 0 < change < 0.1
+
+
+def test_a_run_is_taken_up_at_every_stage(frames: Path, tmp_path: Path) -> None:
+    whole = results(frames / "run")
+    shutil.copytree(frames, tmp_path / "again")
+    folder = tmp_path / "again"
+    config = load_config(folder / "frames.toml")
+    for gone in (
+        ["model.xyz"],
+        ["cleaned/record.json", "volume.npy", "model.xyz"],
+        ["aligned/refinement.json", "cleaned/record.json"],
+        ["preprocessed/preprocess.json"],
+    ):
+        for name in gone:
+            (folder / "run" / name).unlink()
+        run(config, folder / "run", resume=True)
+        again = results(folder / "run")
+        assert set(again) == set(whole)
+        for name, content in whole.items():
+            if not name.endswith("preprocess.json"):
+                assert again[name] == content, name
+    facts = (json.loads(b["preprocessed/preprocess.json"]) for b in (whole, again))
+    first, second = ({k: v for k, v in f.items() if k != "frames_from"} for f in facts)
+    assert first == second
+
+
+def test_unusable_frames_leave_no_folder(frames: Path, tmp_path: Path) -> None:
+    shutil.copy(frames / "frames.mrc", tmp_path)  # no angles without what lay beside it
+    (tmp_path / "frames.toml").write_text(CONFIG.replace("[input]", "pixel_size = 0.6\n[input]"))
+    with pytest.raises(AetError, match="angles"):
+        run(load_config(tmp_path / "frames.toml"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[refine_angles]\nrounds = 3", "", r"background_after_angles without \[refine_angles\]"),
+        ("margin = 6.0", "estimate_shear = true", "a given distortion too for estimate_shear"),
+        ("margin = 6.0", "film_marker = [1, 2, 3]", "3 numbers for film_marker"),
+        ("margin = 6.0", "strength = 0", "strength"),
+        ("margin = 6.0", "slow_axis = 'z'", "slow_axis = 'z'"),
+        ("margin = 6.0", "tilt_axis = 95", "tilt_axis"),
+        ("margin = 6.0", "frames_per_tilt = 0", "at least 1"),
+        ("margin = 6.0", "background = false", "background"),
+        (
+            '"frames.mrc"',
+            "'{area}.mrc'\nareas = [1]\nplacement = 'p.mat'\nvolume_shape = [9, 9, 9]",
+            r"\[preprocess\] with areas",
+        ),
+    ],
+)
+def test_refused_before_any_work(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in CONFIG
+    (tmp_path / "run.toml").write_text(CONFIG.replace(old, new))
+    with pytest.raises(DataFileError, match=words) as caught:
+        load_config(tmp_path / "run.toml")
+    assert "run.toml" in str(caught.value)
+
+
+def test_projections_need_angles_and_one_file(tmp_path: Path) -> None:
+    text = "[sample]\nname = 'x'\nspecies = 'Ta'\n[input]\nprojections = "
+    for value, words in (("'p.mat'", "no 'angles'"), ("['a.mat', 'b.mat']", "a list of")):
+        (tmp_path / "run.toml").write_text(text + value + "\n")
+        with pytest.raises(DataFileError, match=words):
+            load_config(tmp_path / "run.toml")
+
+
+def test_a_folder_of_files_is_read_whole(frames: Path, tmp_path: Path) -> None:
+    (tmp_path / "tilts").mkdir()
+    for name in ("b.mrc", "a.mrc"):
+        shutil.copy(frames / "frames.mrc", tmp_path / "tilts" / name)
+    text = CONFIG.replace('"frames.mrc"', '"tilts"')
+    (tmp_path / "run.toml").write_text(text)
+    names = [path.name for path in load_config(tmp_path / "run.toml").inputs().values()]
+    assert names == ["a.mrc", "b.mrc"]
