@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test regression soak lint format bench clean
+.PHONY: help demo test regression soak lint format bench docs clean
 help:
 	@echo "make demo        synthetic tilt series through the whole chain: table, picture, SQL bank"
 	@echo "make test        all tests but the minutes-long ones"
 	@echo "make regression  the minutes-long ones: published reconstructions from published projections"
 	@echo "make soak        200 deposits ended by SIGKILL at random moments"
 	@echo "make lint        style and types"
+	@echo "make docs        docs/schema.md and the reference of all functions, from the code"
 	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
 
 $(VENV)/installed: pyproject.toml
@@ -37,7 +38,8 @@ demo: $(VENV)/installed
 
 # In their own order: the files with the longest tests have few, and would else come last, alone.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
+		--every-golden tests
 
 regression: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests
@@ -56,6 +58,9 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/installed
+	$(BIN)/python -m docs
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

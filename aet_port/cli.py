@@ -17,26 +17,28 @@ from aet_port.console import Json, print_json, print_rows, print_stages, report
 from aet_port.data import AtomicModel
 from aet_port.errors import AetError
 from aet_port.io import read_model
-from aet_port.io.files import check_target, write_whole
+from aet_port.io.files import check_target
 from aet_port.pipeline import Run, run
 from aet_port.precision_commands import compare_models
 from aet_port.preprocess_commands import preprocess_command, scoreboard_command
 from aet_port.refinement_commands import refine
+from aet_port.report_command import report_command
 from aet_port.round_trip_commands import precision_command
-from aet_port.run_folder import read_series
+from aet_port.run_folder import measured_series
 from aet_port.simulate_commands import simulate_command
 from aet_port.species_commands import classify_command
 from aet_port.stage_commands import Model, Species, Threads, reconstruct, trace, view
 from aet_port.structure import StructureResult, analyze
 from aet_port.tracing.edits import Edit
-from aet_port.validation.published_figures import published_figures
-from aet_port.validation.report import BRIEF, build_report, check_samples, counts, html_page
+from aet_port.validate_command import validate_command
 from matlab_reference import golden_path, locate_reference
-from matlab_reference.locate import candidates
+from matlab_reference.commands import app as reference_app
 from matlab_reference.published import read_published, read_reproduced
 from md_sim.commands import app as md_app
+from md_sim.published_quench import quench_figures
 from mdb.commands import app as mdb_app
 from mdb.import_commands import published_command
+from mdb.report_data import read_entry_report
 from mdb.schema import utc_now
 
 app = typer.Typer(
@@ -45,9 +47,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-reference_app = typer.Typer(help="The published data of the two papers.", no_args_is_help=True)
 
-CHECK_FAILED, BAD_INPUT = 1, 2
+BAD_INPUT = 2
 MOTIFS = {
     3: "triplets",
     4: "quadrilateral bipyramids",
@@ -140,7 +141,7 @@ def _deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
             "RESIRE",
             asdict(config.reconstruct),
             run.r_mean,
-            read_series(config, first),
+            measured_series(config, run.folder, first),
             r_factors=run.projection_r[first],
         ),
         analysis=run.structure,
@@ -324,49 +325,6 @@ def _deposit_file(
     return stored.id
 
 
-@app.command()
-def validate(
-    sample: Annotated[
-        list[str] | None, typer.Option(help="Only this sample; may be repeated.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the table as a page.")] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Also what takes a minute or more.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Published figures beside computed ones; exit code 1 if one is no longer reproduced."""
-    if html is not None:
-        check_target(html, (".html",))
-    published = read_published()
-    samples = check_samples(published, sample)
-    computed = published_figures(
-        locate_reference, golden_path, samples, exact=exact, progress=not as_json
-    )
-    rows = build_report(published, computed, samples)
-    lost = [row.id for row in rows if row.status == "differs" and row.id in read_reproduced()]
-    if html is not None:
-        page = html_page(rows, "Published and computed figures")
-        write_whole(html, lambda partial: partial.write_text(page, encoding="utf-8"))
-    if as_json:
-        print_json({"rows": [row.plain() for row in rows], **counts(rows), "lost": lost})
-    else:
-        shown = [row for row in rows if row.status != "not attempted"]
-        print_rows(BRIEF, [row.brief() for row in shown], "aet validate")
-        print(", ".join(f"{number} {status}" for status, number in counts(rows).items()))
-    if lost:
-        print(f"aet: no longer reproduced: {', '.join(lost)}", file=sys.stderr)
-        raise typer.Exit(CHECK_FAILED)
-
-
-@reference_app.command("locate")
-def reference_locate() -> None:
-    """Where the published data are looked for, and where they were found."""
-    for folder in candidates():
-        print(f"looked in {folder}")
-    print(f"found in {locate_reference()}")
-
-
 app.command(context_settings={"allow_extra_args": True})(reconstruct)
 app.command("refine-angles")(refine_angles_command)
 app.command()(trace)
@@ -377,7 +335,11 @@ app.command("simulate")(simulate_command)
 app.command("precision")(precision_command)
 app.command("scoreboard")(scoreboard_command)
 app.command()(view)
+app.command("report")(report_command(read_entry_report, _resolve))
 app.command("analyze")(analyze_command)
+app.command("validate")(
+    validate_command(locate_reference, golden_path, read_published, read_reproduced, quench_figures)
+)
 app.command("compare-models")(compare_models)
 mdb_app.command("import-published")(
     published_command(locate_reference, golden_path, read_published)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 from aet_port.errors import DataFileError
 
-Kind = Literal["ported", "library", "not needed", "open"]
+Kind = Literal["ported", "library", "not needed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TABLE = Path(__file__).resolve().parent / "functions.csv"
 
@@ -33,14 +34,14 @@ class FunctionRow:
     duplicate_of
         ``repo/path`` of the identical file that stands for it, or nothing.
     status
-        ``ported``, ``library: X``, ``not needed: why``, or ``open: N`` for work of issue N.
+        ``ported``, ``library: X`` or ``not needed: why``.
     symbol
         Dotted path of the Python function or class, for a ported file.
     test
         pytest id of the comparison with the reference's own output; always there for a ported
         file, for others where there is one.
     note
-        Remarks; for an open file, where its port will live and what of it there is so far.
+        Remarks, and what else of the file is ported where.
     """
 
     repo: str
@@ -67,11 +68,12 @@ class FunctionRow:
 
     @property
     def detail(self) -> str:
-        """What the status says after its colon: library, reason or issue; empty when ported."""
+        """What the status says after its colon: library or reason; empty when ported."""
         return self.status.partition(":")[2].strip()
 
 
 COLUMNS = tuple(field.name for field in fields(FunctionRow))
+REPOS = {"mg": "AET-MetallicGlass", "am": "AET-AmorphousMaterials"}
 
 
 def read_functions(path: str | Path = TABLE) -> list[FunctionRow]:
@@ -114,6 +116,19 @@ def _row(file: Path, number: int, cells: list[str]) -> FunctionRow:
         raise DataFileError(
             file,
             f"{where}: status {row.status!r}",
-            "'ported', 'library: X', 'not needed: why' or 'open: issue'",
+            "'ported', 'library: X' or 'not needed: why'",
         )
     return row
+
+
+def count_by_status(rows: Sequence[FunctionRow]) -> dict[str, dict[Kind, int]]:
+    """Files of each repository, and of both (``all``), by status.
+
+    MATLAB: none
+    """
+    counts: dict[str, dict[Kind, int]] = {
+        repo: {kind: sum(r.repo == repo and r.kind == kind for r in rows) for kind in KINDS}
+        for repo in REPOS
+    }
+    counts["all"] = {kind: sum(counts[repo][kind] for repo in REPOS) for kind in KINDS}
+    return counts

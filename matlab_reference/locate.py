@@ -12,7 +12,8 @@ from aet_port.errors import DataFileError
 REPOSITORIES = ("AET-MetallicGlass", "AET-AmorphousMaterials")
 ADVICE = (
     "a folder holding AET-MetallicGlass/ and AET-AmorphousMaterials/, clones of the papers' public "
-    "repositories; name it in the environment variable AET_REFERENCE"
+    "repositories: `aet reference fetch` downloads them, or name your own in the environment "
+    "variable AET_REFERENCE"
 )
 _HERE = Path(__file__).resolve().parent
 
@@ -21,10 +22,17 @@ def candidates() -> list[Path]:
     """Folders looked at, in order: AET_REFERENCE, beside the checkout, the user's cache."""
     named = os.environ.get("AET_REFERENCE")
     beside = _HERE.parent.parent / "shared" / "reference" / "data"
-    return ([Path(named)] if named else []) + [
-        beside,
-        Path(pooch.os_cache("aet-port")) / "reference",
-    ]
+    return [*([Path(named)] if named else []), beside, cache()]
+
+
+def cache() -> Path:
+    """Where ``aet reference fetch`` puts the data unless told otherwise: the user's cache."""
+    return Path(pooch.os_cache("aet-port")) / "reference"
+
+
+def holds_data(folder: Path) -> bool:
+    """Whether both repositories have a folder there."""
+    return all((folder / name).is_dir() for name in REPOSITORIES)
 
 
 def locate_reference(*parts: str) -> Path:
@@ -37,13 +45,14 @@ def locate_reference(*parts: str) -> Path:
     """
     looked = candidates()
     for folder in looked:
-        if all((folder / name).is_dir() for name in REPOSITORIES):
+        if holds_data(folder):
             path = folder.joinpath(*parts)
             if not path.exists():
                 raise DataFileError(
                     path,
                     "no such file in the reference data",
-                    "a complete clone of the papers' repositories",
+                    "a complete clone of the papers' repositories; `aet reference fetch` gets what "
+                    "is missing",
                 )
             return path
     raise DataFileError(looked[0], "no reference data", ADVICE)

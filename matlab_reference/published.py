@@ -1,4 +1,4 @@
-"""The figures that the two papers state, as a table."""
+"""The figures that the two papers state or deposit, as a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPRODUCED = Path(__file__).resolve().parent / "reproduced.txt"
 
 
 def read_published() -> dict[str, PublishedFigure]:
-    """Every stated figure by its id, such as ``mg.face_fractions``, in the order of the table."""
+    """Every figure by its id, such as ``mg.face_fractions``, in the order of the table."""
     with TABLE.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {
@@ -24,6 +24,8 @@ def read_published() -> dict[str, PublishedFigure]:
             values=tuple(float(value) for value in row["value"].split(";")),
             unit=row["unit"],
             note=row["note"],
+            stated=row["stated"] == "yes",
+            needs=row["needs"],
         )
         for row in rows
     }

@@ -11,14 +11,14 @@ from aet_port.data import AtomicModel
 from aet_port.errors import AetError, DataFileError, InputError
 from aet_port.progress import progress
 from aet_port.structure import analyze
-from aet_port.validation.published_figures import published_figures
+from aet_port.validation.published_figures import Figures, published_figures
 from aet_port.validation.published_models import (
     CUTOFFS,
     FILM,
     GLASS,
     Find,
 )
-from aet_port.validation.report import Computed, PublishedFigure, Row, compare
+from aet_port.validation.report import PublishedFigure, Row, build_report
 from mdb.bank import Bank
 from mdb.deposit import deposit
 from mdb.published_files import MODELS, NO_MODELS, PublishedModel, read_files
@@ -242,23 +242,19 @@ def _figures(
     """Rows of all published figures, and why some could not be computed."""
     known = list(dict.fromkeys(figure.sample for figure in published.values()))
     chosen = [name for name in known if samples is None or name in samples]
-    unread: dict[str, str] = {}
-    computed: dict[str, Computed] = {}
+    found = Figures()
+    wrong: dict[str, str] = {}
     try:
-        computed = published_figures(find, golden, chosen, progress=show_progress)
+        found = published_figures(find, golden, chosen, progress=show_progress)
     except DataFileError:  # of one of them: find out which, and keep the others
         for name in chosen:
             try:
-                computed |= published_figures(find, golden, [name], progress=show_progress)
+                one = published_figures(find, golden, [name], progress=show_progress)
             except DataFileError as error:
-                unread[name] = str(error)
-    rows = [
-        compare(
-            figure,
-            computed.get(figure.id),
-            unread.get(figure.sample, "not computed by this version"),
-        )
-        for figure in published.values()
-        if figure.sample in chosen
-    ]
+                wrong[name] = str(error)
+            else:
+                found.computed |= one.computed
+                found.missing |= one.missing
+    unread = found.reasons() | wrong
+    rows = build_report(published, found.computed, chosen, unread) if chosen else []
     return rows, {f"figures of {name}": why for name, why in unread.items()}

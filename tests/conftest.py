@@ -11,6 +11,15 @@ import pytest
 from aet_port.errors import DataFileError
 from matlab_reference import locate_reference
 
+# Hooks, which pytest finds here.
+from tests.every_golden import (  # noqa: F401
+    pytest_addoption,
+    pytest_configure,
+    pytest_runtest_logstart,
+    pytest_sessionfinish,
+    pytest_testnodedown,
+)
+
 
 @pytest.fixture(scope="session")
 def reference() -> Callable[..., Path]:

@@ -25,11 +25,12 @@ from aet_port.geometry import EULER_AXES, extended_object_shape, pad_centred
 from aet_port.resire import fourier_slice
 from aet_port.resire.grid import make_grid
 from matlab_reference import golden_path
-from matlab_reference.functions import COLUMNS, FunctionRow, read_functions
+from matlab_reference.functions import COLUMNS, REPOS, FunctionRow, read_functions
+from matlab_reference.registry import CODE, read_registry
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = read_functions()
-STATUS = re.compile(r"ported|library: \S.*|not needed: \S.*|open: [B-H]")
+STATUS = re.compile(r"ported|library: \S.*|not needed: \S.*")
 TEST_ID = re.compile(r"tests/[\w/]+\.py::\w+")
 DOTTED = re.compile(r"\baet_port(?:\.\w+)+")
 # A path that ends in .m; it may hold * and one list in braces.
@@ -110,6 +111,16 @@ def test_every_row_has_a_status() -> None:
     assert [r.name for r in ROWS if r.repo not in ("mg", "am") or not r.purpose] == []
 
 
+def test_every_source_file_has_a_row() -> None:
+    """Those of the recorded commits, by name and SHA-256."""
+    registry = {one.name: one for one in read_registry()}
+    sources = {name for name in registry if Path(name).suffix in CODE}
+    assert len(sources) == 294
+    rows = {f"{REPOS[r.repo]}/{r.path}": r for r in ROWS}
+    assert set(rows) == sources
+    assert [name for name, r in rows.items() if r.sha256 != registry[name].sha256] == []
+
+
 def test_rows_are_distinct_files() -> None:
     assert [name for name, n in Counter(r.name for r in ROWS).items() if n > 1] == []
     assert [r.name for r in ROWS if not re.fullmatch("[0-9a-f]{64}", r.sha256)] == []
@@ -143,15 +154,6 @@ def test_ported_rows_have_a_symbol_and_a_test() -> None:
         else:
             assert row.symbol == "", row.name
             assert row.test == "" or is_test(row.test), f"{row.name}: {row.test}"
-
-
-def test_open_rows_name_a_home() -> None:
-    """Files of issue H, the last, have none: whether they need one is still open."""
-    home = re.compile(r"home: aet_port/[\w/]+\.py\b")
-    for row in ROWS:
-        if row.kind == "open":
-            assert row.note, row.name
-            assert row.detail == "H" or home.match(row.note), row.name
 
 
 def test_notes_name_what_exists() -> None:
@@ -209,12 +211,13 @@ def test_a_row_is_read(tmp_path: Path) -> None:
         ({3: "many"}, r"t\.csv.*row 1: lines 'many'"),
         ({7: "later"}, "row 1: status 'later'"),
         ({7: "ported: yes"}, "status 'ported: yes'"),
-        ({7: "open"}, "status 'open'"),
+        ({7: "open: F"}, "status 'open: F'"),
+        ({7: "library"}, "status 'library'"),
         ({10: "a,b"}, "row 1: 12 cells"),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, change: dict[int, str], words: str) -> None:
-    cells = ["mg", "b.m", "0" * 64, "12", "algorithm", "adds", "", "open: F", "", "", ""]
+    cells = ["mg", "b.m", "0" * 64, "12", "algorithm", "adds", "", "library: F", "", "", ""]
     for column, value in change.items():
         cells[column] = value
     with pytest.raises(DataFileError, match=words):

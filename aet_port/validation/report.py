@@ -42,6 +42,12 @@ class PublishedFigure:
         Their unit; empty for a pure number.
     note
         Remarks.
+    stated
+        Whether a paper states it; else it is read off the deposited data, or nought for a
+        difference from them.
+    needs
+        What its computation takes beyond the files that are usually at hand, if anything: an
+        option of ``aet validate``, or files.
     """
 
     id: str
@@ -51,6 +57,8 @@ class PublishedFigure:
     values: tuple[float, ...]
     unit: str
     note: str
+    stated: bool = True
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,8 @@ class Row:
     status: Status
     mode: str
     why: str
+    where: str = ""
+    stated: bool = True
 
     def plain(self) -> dict[str, Any]:
         """The row as plain values for JSON."""
@@ -100,7 +110,7 @@ class Row:
         """The row as texts for a table, under ``COLUMNS``."""
         gap = "" if self.difference is None else f"{self.difference:.2g}"
         allowed = "" if self.tolerance is None else f" (allowed {self.tolerance:.2g})"
-        remark = "; ".join(part for part in (self.mode, self.why) if part)
+        remark = "; ".join(part for part in (self.where, self.mode, self.why) if part)
         return (
             f"{self.quantity} [{self.id}]",
             self.sample,
@@ -134,8 +144,10 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
         If there are more or fewer computed values than published ones.
     """
     facts = (published.id, published.sample, published.quantity, published.unit, published.values)
+    origin = (published.where, published.stated)
     if computed is None:
-        return Row(*facts, (), None, None, "not attempted", "", reason or published.note)
+        why = reason or published.needs or published.note
+        return Row(*facts, (), None, None, "not attempted", "", why, *origin)
     if len(computed.values) != len(published.values):
         raise InputError(
             published.id,
@@ -152,6 +164,7 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
         "reproduced" if near else "differs",
         "reference quirks" if computed.quirks else "",
         computed.why,
+        *origin,
     )
 
 
@@ -159,6 +172,8 @@ def build_report(
     published: Mapping[str, PublishedFigure],
     computed: Mapping[str, Computed],
     samples: Sequence[str] | None = None,
+    missing: Mapping[str, str] | None = None,
+    given: Sequence[str] = (),
 ) -> list[Row]:
     """A row for every published figure, computed or not.
 
@@ -170,6 +185,10 @@ def build_report(
         By the same ids.
     samples
         Only rows of these samples.
+    missing
+        By sample: files that are not at hand, the reason for figures that were not computed.
+    given
+        Options that were given; a figure that needs another one says so instead.
 
     Raises
     ------
@@ -181,10 +200,17 @@ def build_report(
         if name not in published:
             raise InputError("computed figure", repr(name), "the id of a published figure")
     return [
-        compare(figure, computed.get(figure.id), "not computed by this version")
+        compare(figure, computed.get(figure.id), _reason(figure, missing or {}, given))
         for figure in published.values()
         if figure.sample in samples
     ]
+
+
+def _reason(figure: PublishedFigure, missing: Mapping[str, str], given: Sequence[str]) -> str:
+    """Why a figure was not computed: an option or file it needs, or a file of its sample."""
+    if figure.needs and not figure.needs.startswith(tuple(given)):
+        return figure.needs
+    return missing.get(figure.sample, "not computed by this version")
 
 
 def check_samples(
@@ -212,18 +238,33 @@ def counts(rows: Iterable[Row]) -> dict[str, int]:
     return result
 
 
+def summary(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
+    """Number of rows of each status: all, those that the papers state, and by sample."""
+    result = {"all": counts(rows), "stated in the papers": counts(r for r in rows if r.stated)}
+    for sample in dict.fromkeys(row.sample for row in rows):
+        result[sample] = counts(row for row in rows if row.sample == sample)
+    return result
+
+
 def html_page(rows: Sequence[Row], title: str) -> str:
-    """The report as one self-contained page: no script, nothing loaded from elsewhere."""
+    """The report as one self-contained page by sample: no script, nothing loaded from elsewhere."""
+    samples = dict.fromkeys(row.sample for row in rows)
+    ordered = [row for sample in samples for row in rows if row.sample == sample]
     cells = "\n".join(
         f'<tr class="{row.status.replace(" ", "-")}">'
         + "".join(f"<td>{escape(text)}</td>" for text in row.words())
         + "</tr>"
-        for row in rows
+        for row in ordered
     )
     heads = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
-    total = ", ".join(f"{number} {status}" for status, number in counts(rows).items())
+    totals = "".join(
+        f"<li>{escape(name)}: "
+        + ", ".join(f"{number} {status}" for status, number in some.items())
+        + "</li>"
+        for name, some in summary(rows).items()
+    )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1><p>{total}</p>\n"
+        f"</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1><ul>{totals}</ul>\n"
         f"<table><thead><tr>{heads}</tr></thead><tbody>\n{cells}\n</tbody></table></body></html>\n"
     )

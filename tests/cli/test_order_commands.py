@@ -1,17 +1,14 @@
-"""``aet analyze`` with its figures, and ``aet validate``."""
+"""``aet analyze`` with its figures."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aet_port.io import matlab
-from aet_port.validation.report import Computed
-from matlab_reference.published import read_published, read_reproduced
 from tests.cli.samples import Aet, Refused, Sample
 
 
@@ -75,48 +72,6 @@ def test_figures_that_cannot_be_written(sample: Sample, refused: Refused) -> Non
     options = ("--figures", sample.folder / "f", "--figure-format", "gif")
     refused("analyze", truth, *options, parts=(".gif", ".png, .svg"))
     assert not (sample.folder / "f").exists()
-
-
-@pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Computed]:
-    """What the command takes for computed, in place of half a minute's work."""
-    rows: dict[str, Computed] = {}
-    monkeypatch.setattr(sys.modules["aet_port.cli"], "published_figures", lambda *_, **__: rows)
-    return rows
-
-
-def test_validate_says_what_is_reproduced(
-    aet: Aet, computed: dict[str, Computed], tmp_path: Path
-) -> None:
-    computed["mg.n_atoms"] = Computed((18356,), 0, "count")
-    page = tmp_path / "report.html"
-    done = aet("validate", "--html", page)
-    assert done.code == 0, done.err
-    assert "mg.n_atoms" in done.out
-    total = len(read_published()) - 1
-    assert f"1 reproduced, 0 differs, {total} not attempted" in done.out
-    assert "mg.n_atoms" in page.read_text()
-    listed = json.loads(aet("validate", "--sample", "MG_particle", "--json").out)
-    assert {row["sample"] for row in listed["rows"]} == {"MG_particle"}
-    assert (listed["reproduced"], listed["lost"]) == (1, [])
-
-
-def test_a_figure_that_is_lost_fails_the_check(aet: Aet, computed: dict[str, Computed]) -> None:
-    assert "mg.n_atoms" in read_reproduced()
-    computed["mg.n_atoms"] = Computed((18355,), 0, "count")
-    computed["mg.interface_width"] = Computed((3.3,), None, "open recipe")
-    done = aet("validate")
-    assert done.code == 1
-    assert done.err.strip() == "aet: no longer reproduced: mg.n_atoms"
-
-
-def test_what_validate_cannot_use(refused: Refused, tmp_path: Path) -> None:
-    refused("validate", "--sample", "brass", parts=("'brass'", "Ta_film"))
-    refused("validate", "--html", tmp_path / "a.pdf", parts=("a.pdf", ".html"))
-
-
-def test_every_reproduced_figure_is_a_published_one() -> None:
-    assert read_reproduced() <= set(read_published())
 
 
 def test_view_draws_the_largest_networks(sample: Sample, aet: Aet, refused: Refused) -> None:

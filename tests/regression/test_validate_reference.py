@@ -8,78 +8,133 @@ from pathlib import Path
 import pytest
 
 from aet_port.errors import InputError
+from aet_port.validation.published_acquisition import film_acquisition
+from aet_port.validation.published_chain import film_reconstruction, film_tracing
 from aet_port.validation.published_figures import published_figures
 from aet_port.validation.published_models import published_model, published_order
+from aet_port.validation.published_mro import searched_mro
+from aet_port.validation.published_order import glass_order
 from aet_port.validation.report import Row, build_report, check_samples, compare
-from matlab_reference import golden_path
+from matlab_reference import golden_path, locate_reference
 from matlab_reference.published import read_published, read_reproduced
+from md_sim.published_quench import quench_figures
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]
-MEDIUM_RANGE = {
-    *("mg.mro_networks", "mg.n_mro", "mg.solute_centres"),
-    *("mg.ico_mro_075", "mg.ico_mro_100"),
-}
 
 
 @pytest.fixture(scope="module")
 def rows(reference: Find) -> dict[str, Row]:
+    reference()
     published = read_published()
-    samples = check_samples(published, None)
-    computed = published_figures(reference, golden_path, samples)
-    return {row.id: row for row in build_report(published, computed)}
+    found = published_figures(locate_reference, golden_path, check_samples(published, None))
+    computed = found.computed | dict(quench_figures())
+    return {row.id: row for row in build_report(published, computed, missing=found.reasons())}
 
 
 def test_what_was_reproduced_still_is(rows: dict[str, Row]) -> None:
-    # The others are computed only if asked for: the slow tests below and in test_mro_reference.py.
-    expected = read_reproduced() - {"mg.shell_bins", *MEDIUM_RANGE}
-    assert {name for name, row in rows.items() if row.status == "reproduced"} == expected
+    published = read_published()
+    # The others are computed only if asked for: the slow tests below.
+    expected = {name for name in read_reproduced() if not published[name].needs.startswith("--")}
+    found = {name for name, row in rows.items() if row.status == "reproduced"}
+    assert found >= expected
+    if rows["pd2.n_atoms"].status == "not attempted":  # nobody has looked at the others
+        assert found == expected
+    assert sum(published[name].stated for name in found) >= 60
 
 
 def test_what_differs_says_by_how_much_and_why(rows: dict[str, Row]) -> None:
     differing = {name: row for name, row in rows.items() if row.status == "differs"}
     assert all(row.why and row.difference is not None for row in differing.values())
-    # Measured; the papers leave the recipe open, so only sign and range can be right.
-    measured = {
-        "mg.interface_width": 3.346,
-        "ta.interface_width": 3.123,
-        "pd1.interface_width": 4.057,
-        "ta.density_gain": 2.675,
-        "pd1.density_gain": 1.957,
-        # Two of the paper's three samples are public.
-        "all.n_pentagonal": 12408,
-        "all.n_distorted_icosahedra_tight": 5,
-        "all.beta_over_gamma": 0.98345,
-    }
+    # Measured; the paper leaves the recipe open, so only sign and range can be right.
+    measured = {"ta.density_gain": 2.675, "pd1.density_gain": 1.957}
+    if rows["pd2.n_atoms"].status == "not attempted":
+        measured |= {
+            # Two of the paper's three samples are at hand.
+            "all.n_pentagonal": 12408,
+            "all.n_distorted_icosahedra_tight": 5,
+            "all.beta_over_gamma": 0.98345,
+        }
+        others = {"mg.voronoi_rows_today", "ta.five_pbn", "ta.model_on_peaks"}
+        assert set(differing) == {*measured, *others}
     for name, value in measured.items():
         assert rows[name].computed == pytest.approx((value,), abs=2e-3), name
-    assert set(differing) == {*measured, "mg.voronoi_rows_today", "ta.five_pbn"}
     today, correct = rows["mg.voronoi_rows_today"].computed
     assert today >= 87
     assert correct == pytest.approx(74.99, abs=0.01)
 
 
+def test_widths_lengths_and_volumes_by_our_own_recipes(rows: dict[str, Row]) -> None:
+    """Measured values, so that a recipe that fits cannot drift within its tolerance."""
+    measured = {
+        "ta.interface_width": (3.003,),
+        "pd1.interface_width": (4.169,),
+        "mg.interface_width": (3.568,),
+        "mg.mro_length": (2.271, 2.398, 2.106, 2.069),
+        "mg.mro_volume": (1.763, 1.911, 1.592, 1.915),
+        "mg.mro_pdf_peak": (4.63, 4.77, 4.81, 3.75),
+    }
+    for name, values in measured.items():
+        assert rows[name].computed == pytest.approx(values, abs=2e-3), name
+
+
 def test_no_row_is_missing(rows: dict[str, Row]) -> None:
     assert list(rows) == list(read_published())
-    assert all(row.why for row in rows.values() if row.status == "not attempted")
+    assert all(row.why for row in rows.values())
 
 
 def test_one_sample_alone(reference: Find) -> None:
-    found = published_figures(reference, golden_path, ["Ta_film"])
-    assert {name.split(".")[0] for name in found} == {"ta"}
+    reference()
+    found = published_figures(locate_reference, golden_path, ["Ta_film"])
+    assert {name.split(".")[0] for name in found.computed} == {"ta"}
+    assert not found.missing
 
 
 def test_other_samples_have_no_public_model(reference: Find) -> None:
     for read in (published_model, published_order):
-        with pytest.raises(InputError, match="'Pd2'; expected MG_particle or one of"):
-            read(reference, "Pd2")
+        with pytest.raises(InputError, match="'CuTa_film'; expected MG_particle or one of"):
+            read(reference, "CuTa_film")
+
+
+def test_the_second_particle_is_read_like_the_first(reference: Find) -> None:
+    """Its files in the place of the first one's, for they may not be at hand themselves."""
+
+    def first(*parts: str) -> Path:
+        return reference(*(part.replace("Pd2", "Pd1") for part in parts))
+
+    found = dict(film_acquisition(first, "Pd2"))
+    assert found["pd2.n_projections"].values == (52,)
+    # Printed with three digits; the fit ends on exact pairs.
+    assert found["pd2.pixel_size"].values == pytest.approx((0.454,), abs=1e-7)
 
 
 @pytest.mark.slow
-def test_what_takes_minutes_is_reproduced_too(reference: Find) -> None:
-    found = published_figures(reference, golden_path, ["MG_particle"], exact=True)
+def test_all_directions_of_the_shells(reference: Find) -> None:
+    found = dict(glass_order(reference, golden_path, True))
+    assert compare(read_published()["mg.shell_bins"], found["mg.shell_bins"]).status == "reproduced"
+
+
+@pytest.mark.slow
+def test_the_search_for_networks(reference: Find) -> None:
     published = read_published()
-    for name in ("mg.shell_bins", *MEDIUM_RANGE):
+    found = dict(searched_mro(reference))
+    assert set(found) == {"mg.n_mro", "mg.mro_networks", "mg.ico_mro_100"}
+    for name, one in found.items():
+        assert compare(published[name], one).status == "reproduced", name
+
+
+@pytest.mark.slow
+def test_every_sub_area_traced(reference: Find) -> None:
+    published = read_published()
+    reference()
+    # Sub-areas that are not at hand are left out, where the fixture would skip the test.
+    found = dict(film_tracing(locate_reference, exact=True))
+    for name in ("ta.traced_peaks", "ta.peak_distance", "ta.atoms_lost"):
         assert compare(published[name], found[name]).status == "reproduced", name
-    # Recipes the paper leaves open: measured 2.17, 2.29, 2.03, 1.95 nm for 2.27, 2.40, 2.07, 2.11.
-    assert found["mg.mro_length"].values == pytest.approx((2.17, 2.29, 2.03, 1.95), abs=0.01)
+
+
+@pytest.mark.slow
+def test_iterations_of_a_sub_area(reference: Find) -> None:
+    published = read_published()
+    for name, one in film_reconstruction(reference):
+        assert compare(published[name], one).status == "reproduced", name

@@ -16,9 +16,13 @@ from aet_port.validation.report import (
     compare,
     counts,
     html_page,
+    summary,
 )
 
 FACES = PublishedFigure("mg.faces", "glass", "Fig. 2c", "faces", (3.27, 29.14), "percent", "")
+BINS = PublishedFigure(
+    "mg.bins", "glass", "deposit", "bins", (0.0,), "", "", False, "--exact: a minute"
+)
 WIDTH = PublishedFigure("ta.width", "film", "text", "width <d>", (3.0,), "angstrom", "open recipe")
 FIGURES = {figure.id: figure for figure in (FACES, WIDTH)}
 
@@ -99,3 +103,34 @@ def test_the_page_shows_every_row_and_loads_nothing() -> None:
     assert "width <d> [ta.width]" in parser.cells
     assert "3.1" in parser.cells
     assert len(parser.cells) == len(COLUMNS) * (1 + len(rows))
+
+
+def test_a_figure_says_what_it_needs_before_what_its_sample_lacks() -> None:
+    figures = FIGURES | {"mg.bins": BINS}
+    missing = {"glass": "no such file: bins.mat"}
+
+    def why(given: tuple[str, ...]) -> list[str]:
+        return [row.why for row in build_report(figures, {}, ["glass"], missing, given)]
+
+    assert why(()) == ["no such file: bins.mat", "--exact: a minute"]
+    assert why(("--quench",)) == why(())
+    assert why(("--exact",)) == ["no such file: bins.mat"] * 2
+
+
+def test_rows_are_counted_by_origin_and_by_sample() -> None:
+    computed = {
+        "mg.bins": Computed((0.0,), 0, "whole numbers"),
+        "ta.width": Computed((4.0,), 1, ""),
+    }
+    rows = build_report(FIGURES | {"mg.bins": BINS}, computed)
+    none = {"reproduced": 0, "differs": 0, "not attempted": 0}
+    assert summary(rows) == {
+        "all": {"reproduced": 2, "differs": 0, "not attempted": 1},
+        "stated in the papers": none | {"reproduced": 1, "not attempted": 1},
+        "glass": none | {"reproduced": 1, "not attempted": 1},
+        "film": none | {"reproduced": 1},
+    }
+    page = html_page(rows, "figures")
+    assert "<li>glass: 1 reproduced, 0 differs, 1 not attempted</li>" in page
+    # By sample, whatever the order of the table.
+    assert page.index("[mg.faces]") < page.index("[mg.bins]") < page.index("[ta.width]")

@@ -1,0 +1,128 @@
+"""Every file of the two public repositories at the recorded commits, and how one is checked."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from aet_port.errors import DataFileError
+from aet_port.io.files import sha256
+
+TABLE = Path(__file__).resolve().parent / "registry.csv"
+COLUMNS = ("repository", "path", "bytes", "git_sha1", "sha256")
+COMMITS = {
+    "AET-MetallicGlass": "f1aadc316338c822c0728c655f7da5334a4eb2bc",
+    "AET-AmorphousMaterials": "42e77d26d2fef5ceb526c2ffaaa1c7a7774f621f",
+}
+PUBLIC_NAME = "Supplementary-Data-Codes"  # of both repositories, under their owners
+CODE = (".m", ".c", ".cpp", ".cu", ".h", ".f", ".mw")
+COMPILED = (".mex", ".mexa64", ".mexmaci64", ".mexw32", ".mexw64")
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file of a public repository at the recorded commit.
+
+    Attributes
+    ----------
+    repository
+        ``AET-MetallicGlass`` or ``AET-AmorphousMaterials``.
+    path
+        Its path there.
+    size
+        Bytes, where they are known.
+    git_sha1
+        The name git gives its content: SHA-1 of ``"blob <size>\\0"`` and the content. The tree of
+        the recorded commit has it for every file.
+    sha256
+        SHA-256 of the content, where it is known: not of the large files, which were never at
+        hand when the table was made.
+    """
+
+    repository: str
+    path: str
+    size: int | None
+    git_sha1: str
+    sha256: str | None
+
+    @property
+    def name(self) -> str:
+        """``repository/path``, its place in a folder of reference data."""
+        return f"{self.repository}/{self.path}"
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is source or compiled code, which nothing here reads."""
+        return Path(self.path).suffix in (*CODE, *COMPILED)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is one of the files of unknown size, about 4 MB and more."""
+        return self.size is None
+
+    def problem(self, file: Path) -> str:
+        """What is wrong with a copy of it, or nothing: SHA-256, else the hash of git, decides.
+
+        MATLAB: none
+        """
+        if self.sha256 is not None:
+            return _differs("SHA-256", sha256(file), self.sha256)
+        return _differs("git's SHA-1", git_sha1(file), self.git_sha1)
+
+
+def _differs(kind: str, found: str, expected: str) -> str:
+    return "" if found == expected else f"{kind} is {found[:12]}..., not {expected[:12]}..."
+
+
+def git_sha1(path: str | Path) -> str:
+    """The name git gives a file's content, as ``git hash-object`` prints it.
+
+    MATLAB: none
+    """
+    file = Path(path)
+    digest = hashlib.sha1(f"blob {file.stat().st_size}\0".encode(), usedforsecurity=False)
+    with file.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_registry(path: str | Path = TABLE) -> list[PublishedFile]:
+    """Every file of both repositories, in the order of the table.
+
+    Parameters
+    ----------
+    path
+        The table; the project's own unless given.
+
+    Raises
+    ------
+    DataFileError
+        If the table cannot be read, lacks a column, or names an unknown repository.
+
+    MATLAB: none
+    """
+    file = Path(path)
+    try:
+        with file.open(newline="", encoding="utf-8") as handle:
+            table = list(csv.reader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataFileError(file, f"unreadable: {error}", "a table in CSV, UTF-8") from error
+    if not table or tuple(table[0]) != COLUMNS:
+        found = ",".join(table[0]) if table else "an empty file"
+        raise DataFileError(file, found, "the columns " + ",".join(COLUMNS))
+    files = []
+    for number, cells in enumerate(table[1:], start=1):
+        if len(cells) != len(COLUMNS) or cells[0] not in COMMITS:
+            raise DataFileError(
+                file, f"row {number}: {','.join(cells)}", "five cells, the first a repository"
+            )
+        repository, where, size, blob, digest = cells
+        if size and not size.isdecimal():
+            raise DataFileError(file, f"row {number}: bytes {size!r}", "a whole number or nothing")
+        files.append(
+            PublishedFile(repository, where, int(size) if size else None, blob, digest or None)
+        )
+    return files

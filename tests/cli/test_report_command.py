@@ -1,0 +1,125 @@
+"""``aet report``: a page of a run or of a bank's model, or one clear line of refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mdb
+from aet_port.report_run import read_run
+from tests.cli.samples import Aet, Refused, Sample, contents
+from tests.mdb.samples import alloy
+from tests.report.pages import Page
+
+Asked = Callable[..., Any]
+
+
+def test_page_of_a_run(asked: Asked, sample: Sample, finished: Path) -> None:
+    before = contents(finished)
+    target = sample.folder / "pages" / "run.html"
+    facts = asked("report", finished, "-o", target)
+    assert facts["report"] == str(target)
+    assert facts["left_out"] == ["orders"]
+    read = Page(target.read_text(encoding="utf-8"))
+    assert "small particle" in read.text
+    record = json.loads((finished / "run.json").read_text())
+    for name, digest in record["inputs"].values():
+        assert name in read.text
+        assert digest in read.text
+    summary = json.loads((finished / "structure.json").read_text())
+    for number in summary["motifs"].values():
+        assert str(number) in read.pieces
+    assert "merge_distance = 2.0" in read.text
+    assert "measured, -66.0°" in read.text
+    assert "Calculated from the reconstructed volume." in read.text
+    assert contents(finished) == before
+
+
+def test_projections_that_are_not_found_are_left_out_and_said(
+    refused: Refused, sample: Sample, finished: Path
+) -> None:
+    moved = finished.rename(sample.folder.parent / "moved")
+    without = read_run(moved, threads=1)
+    assert set(without.missing) == {"convergence", "orders", "projections"}
+    assert "--config names the configuration" in without.missing["projections"]
+    assert set(read_run(moved, sample.config, threads=1).missing) == {"orders"}
+    # Other images under the same name are never taken for those of the run.
+    path = sample.folder / "projections.mat"
+    path.write_bytes(path.read_bytes() + b"\0")
+    named = ("report", moved, "-o", sample.folder / "run.html", "--config")
+    refused(*named, sample.config, parts=(path, "another file", "by its hash"))
+    other = sample.config.with_name("other.toml")
+    other.write_text(sample.config.read_text().replace("iterations = 20", "iterations = 21"))
+    refused(*named, other, parts=(other, "another one"))
+
+
+def test_page_of_a_model(aet: Aet, refused: Refused, tmp_path: Path) -> None:
+    bank, target = tmp_path / "bank.duckdb", tmp_path / "model.html"
+    model = alloy("Ta7")
+    with mdb.Bank(bank) as opened:
+        mdb.deposit(opened, model, kind="synthetic")
+    outcome = aet("report", bank, "TaXX00001", "-o", target)
+    assert outcome.code == 0
+    assert f" {len(model)} " in outcome.out
+    assert "TaXX00001" in Page(target.read_text(encoding="utf-8")).text
+    before = target.read_bytes()
+    refused("report", bank, "TaXX00009", "-o", target, parts=(bank, "'TaXX00009'", "TaXX00001"))
+    options = ("--analysis", 7)
+    refused("report", bank, *options, "-o", target, parts=("analysis of TaXX00001", "found 7"))
+    refused(
+        *("report", bank, "-o", target, "--config", tmp_path / "a.toml"),
+        parts=("--config", "a run folder"),
+    )
+    assert target.read_bytes() == before
+
+
+def test_sources_that_are_none(refused: Refused, tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "empty").mkdir()
+    for source, parts in (
+        ("nothing", ("no such file",)),
+        ("notes.txt", ("not a DuckDB file",)),
+        ("empty", ("no run", "a folder that `aet run` made")),
+    ):
+        refused("report", tmp_path / source, "-o", target, parts=(tmp_path / source, *parts))
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["volume.npy", "model.xyz", "structure.json"])
+def test_unfinished_runs(refused: Refused, finished: Path, tmp_path: Path, name: str) -> None:
+    (finished / name).unlink()
+    target = tmp_path / "page.html"
+    refused("report", finished, "-o", target, parts=(finished, f"without {name}", "--resume"))
+    assert not target.exists()
+
+
+def test_spoilt_runs(refused: Refused, finished: Path, tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    text = (finished / "config.toml").read_text()
+    (finished / "config.toml").write_text(text + "# changed\n")
+    refused("report", finished, "-o", target, parts=("config.toml", "another configuration"))
+    (finished / "config.toml").write_text(text)
+    volume = (finished / "volume.npy").read_bytes()
+    (finished / "volume.npy").write_bytes(volume[:1000])
+    refused("report", finished, "-o", target, parts=(finished / "volume.npy",))
+    (finished / "volume.npy").write_bytes(volume)
+    history = finished / "volumes" / "whole_r.npz"
+    history.write_bytes(history.read_bytes()[:100])
+    refused("report", finished, "-o", target, parts=(history, "no readable R factors"))
+    (finished / "run.json").write_text("[]")
+    refused("report", finished, "-o", target, parts=("run.json", "no record of a run"))
+    assert not target.exists()
+
+
+def test_refuses_a_model_of_a_run_and_a_page_of_another_kind(
+    refused: Refused, finished: Path, tmp_path: Path
+) -> None:
+    refused("report", finished, "TaXX00001", "-o", tmp_path / "a.html", parts=("MODEL", "a bank"))
+    refused("report", finished, "-o", tmp_path / "a.pdf", parts=("a.pdf", ".html"))
+    named = refused("report", finished.parent, "-o", tmp_path / "a.html", parts=("no run",))
+    assert f"it holds the run {finished.name}" in named
