@@ -202,7 +202,8 @@ class Refine:
 
     See :func:`aet_port.refinement.joint.refine`; with ``folds`` R-free is measured too. A
     ``restraint`` of 0 is none. ``scan_shear`` (none, x, y or both) is that of the scan coils, one
-    for all images.
+    for all images. In a run from raw frames ``images`` says whether the model is fitted to the
+    averages of the frames, whose noise is that of electrons, or to the denoised images.
     """
 
     method: Refiner = "lbfgs"
@@ -215,6 +216,7 @@ class Refine:
     folds: int | None = None
     schedule: str | None = None
     rounds: int | None = None
+    images: Literal["averaged", "denoised"] = "averaged"
 
 
 @dataclass(frozen=True)

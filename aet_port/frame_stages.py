@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.config import RunConfig
-from aet_port.config_sections import Preprocess
+from aet_port.config_sections import Preprocess, Refine
+from aet_port.data import TiltSeries
 from aet_port.frame_series import FrameSeries
 from aet_port.io import write_tilt_series
 from aet_port.io.arrays import write_npy
@@ -26,6 +27,7 @@ from aet_port.run_folder import (
     DENOISED,
     PREPROCESSED,
     PREPROCESSED_RECORD,
+    REMOVED,
     read_json,
     series_files,
     used_series,
@@ -66,6 +68,8 @@ def preprocess_frames(
         write_tilt_series(*series_files(folder, PREPROCESSED), done.series)
         if section.background_after_angles:
             write_npy(folder / DENOISED, done.denoised.astype(np.float32))
+        if _refines_averages(config) and done.method != "none":
+            write_npy(folder / REMOVED, (done.averaged - done.denoised).astype(np.float32))
         facts = done.record() | {"pixel_size": done.series.pixel_size, "frames_from": raw.name}
         write_json(record, facts)  # last: with it the stage is done
     return dict(read_json(record))
@@ -93,7 +97,7 @@ def clean_again(
             series, settings, config.file, threads=threads, progress=progress
         ).cropped()
         outlines = sample_outline(volume.array, series.angles, series.detector, section.margin)
-        place = _placement(folder)
+        place = _placement(config, folder)
         denoised = np.load(folder / DENOISED)
         masks = place.masks_back(outlines)
         removal = remove_background(
@@ -114,9 +118,29 @@ def clean_again(
     return float(read_json(record)["change"])
 
 
-def _placement(folder: Path) -> Placement:
+def refined_series(config: RunConfig, settings: Refine, folder: Path) -> TiltSeries:
+    """The series that the model of a run is refined against.
+
+    That of the other stages; where it was denoised, with what denoising took away put back, unless
+    ``settings.images`` is ``"denoised"``: a least-squares fit wants noise that is independent from
+    pixel to pixel.
+    """
+    series = used_series(config, folder)
+    if settings.images == "denoised" or not (folder / REMOVED).exists():
+        return series
+    noise = _placement(config, folder).apply(np.load(folder / REMOVED))
+    return replace(series, images=(series.images + noise).astype(series.images.dtype))
+
+
+def _refines_averages(config: RunConfig) -> bool:
+    return config.refine is not None and config.refine.images == "averaged"
+
+
+def _placement(config: RunConfig, folder: Path) -> Placement:
     """Everything by which the denoised images have been moved."""
-    first, second = read_json(folder / PREPROCESSED_RECORD), read_json(folder / ALIGNED_RECORD)
-    distortion = ScanDistortion(first["shear_x"], first["shear_y"], first["scale"])
-    shifts: NDArray[np.float64] = np.asarray(first["shifts"]) - np.asarray(second["shifts"])
-    return Placement(distortion, float(first["tilt_axis"]), shifts)
+    record = read_json(folder / PREPROCESSED_RECORD)
+    distortion = ScanDistortion(record["shear_x"], record["shear_y"], record["scale"])
+    shifts: NDArray[np.float64] = np.asarray(record["shifts"], dtype=np.float64)
+    if config.refine_angles is not None:
+        shifts = shifts - np.asarray(read_json(folder / ALIGNED_RECORD)["shifts"])
+    return Placement(distortion, float(record["tilt_axis"]), shifts)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from aet_port.config import RunConfig
 from aet_port.config_sections import Refine
 from aet_port.data import AtomicModel, Volume
+from aet_port.frame_stages import refined_series
 from aet_port.io import read_model, write_model
-from aet_port.run_folder import read_json, used_series, write_json
+from aet_port.run_folder import read_json, write_json
 from aet_port.stages import classify_with, refine_with, selected_model
 from aet_port.tracing.edits import (
     Edit,
@@ -82,7 +83,7 @@ def refine_atoms(
     checkpoint = folder / "refined.checkpoint.npz"
     if not record.exists():
         done, facts = refine_with(
-            used_series(config, folder),
+            refined_series(config, settings, folder),
             model,
             settings,
             threads=threads,

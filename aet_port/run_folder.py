@@ -17,7 +17,7 @@ WHOLE = 0  # stands for "the one volume" where there are no sub-areas
 # Folders of the tilt series that a stage made, and records that say it is done.
 PREPROCESSED, ALIGNED, CLEANED = Path("preprocessed"), Path("aligned"), Path("cleaned")
 PREPROCESSED_RECORD = PREPROCESSED / "preprocess.json"
-DENOISED = PREPROCESSED / "denoised.npy"
+DENOISED, REMOVED = PREPROCESSED / "denoised.npy", PREPROCESSED / "removed_noise.npy"
 ALIGNED_RECORD = ALIGNED / "refinement.json"
 
 

@@ -239,6 +239,7 @@ def refine_with(
     """
     plain = asdict(settings) | {"restraint": settings.restraint or None}
     folds = plain.pop("folds")
+    del plain["images"]  # which series it is
     done = refine(series, model, **plain, **options)
     crossed = None
     if folds is not None:

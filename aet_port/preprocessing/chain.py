@@ -32,6 +32,7 @@ from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.scan_distortion import (
     ScanDistortion,
     Shears,
+    UnsettledShear,
     correct_scan_distortion,
     estimate_scan_distortion,
 )
@@ -120,21 +121,26 @@ def preprocess(
     estimate, distortion = None, ScanDistortion()
     if isinstance(chosen.distortion, ScanDistortion):
         distortion = chosen.distortion
-    elif chosen.distortion == "estimate" and _mostly_still(drifts):
-        warnings.warn(
-            f"{series.name}: frames too noisy to be registered show no scan distortion either; "
-            "none is taken out",
-            UserWarning,
-            stacklevel=2,
-        )
     elif chosen.distortion == "estimate":
-        # Lines along the tilt axis are skewed along it.
-        shears: Shears = "y" if chosen.slow_axis == 0 else "x"
-        centred = align_particle(clean).images
-        # They must be fewer than half the tilts.
-        orders = min(ORDERS, (len(series) - 1) // 2)
-        estimate = estimate_scan_distortion(centred, theta, shears, orders)
-        distortion = estimate.distortion
+        reason = "frames too noisy to be registered"
+        if not _mostly_still(drifts):
+            # Lines along the tilt axis are skewed along it.
+            shears: Shears = "y" if chosen.slow_axis == 0 else "x"
+            centred = align_particle(clean).images
+            # They must be fewer than half the tilts.
+            orders = min(ORDERS, (len(series) - 1) // 2)
+            try:
+                estimate = estimate_scan_distortion(centred, theta, shears, orders)
+                distortion = estimate.distortion
+            except UnsettledShear as error:
+                reason = str(error)
+        if estimate is None:
+            warnings.warn(
+                f"{series.name}: no scan distortion is taken out, the noise hides it ({reason}); "
+                "refine it with the atoms",
+                UserWarning,
+                stacklevel=2,
+            )
     clean = correct_scan_distortion(clean, distortion)
     axis = 0.0
     if chosen.tilt_axis is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from aet_port.preprocessing.background import BackgroundRemoval
 from aet_port.preprocessing.bad_pixels import BadPixels
 from aet_port.preprocessing.drift import DriftCorrection
 from aet_port.preprocessing.noise import NoiseModel
+from aet_port.preprocessing.placement import Placement
 from aet_port.preprocessing.scan_distortion import DistortionEstimate, ScanDistortion
 from aet_port.preprocessing.settings import PreprocessSettings
 
@@ -70,6 +71,23 @@ class Preprocessed:
     strength: float | None = None
     method: str = "none"
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def placement(self) -> Placement:
+        """How the averaged images became aligned ones."""
+        return Placement(self.distortion, self.axis, self.alignment.shifts)
+
+    def measured(self) -> TiltSeries:
+        """The series without denoising: averages of the frames, free of background, aligned.
+
+        Its noise is independent from pixel to pixel but for one interpolation, which is what a
+        least-squares refinement of atoms assumes; a filter that serves the eye takes information.
+        """
+        images = self.averaged
+        if self.removal is not None:
+            images = images - self.removal.backgrounds
+            if self.settings.clear_outside:
+                images = np.where(self.removal.masks, images, 0)
+        return replace(self.series, images=self.placement().apply(images))
 
     def summary(self) -> dict[str, Any]:
         """The figures of each step that stand for all tilts, of plain numbers; lengths in pixels.

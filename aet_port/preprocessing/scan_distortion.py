@@ -22,6 +22,10 @@ LARGEST = 0.2
 Shears = Literal["both", "x", "y"]
 
 
+class UnsettledShear(InputError):
+    """A shear that an iteration did not find: the noise, or something else, hides it."""
+
+
 @dataclass(frozen=True)
 class ScanDistortion:
     """A linear map of the scan coils: what lies at ``x`` from the centre is seen at ``A x``.
@@ -189,8 +193,9 @@ def estimate_scan_distortion(
     Raises
     ------
     InputError
-        For wrong shapes or orders, too few tilts or too small a range, an image without signal, or
-        a shear that does not settle.
+        For wrong shapes or orders, too few tilts or too small a range, or an image without signal.
+    UnsettledShear
+        If the shear does not settle.
 
     MATLAB: none
     """
@@ -242,7 +247,7 @@ def estimate_scan_distortion(
             return DistortionEstimate(
                 found, float(errors[0]), float(errors[1]), shifts, before, _deviation(now), rounds
             )
-    raise InputError(
+    raise UnsettledShear(
         "images",
         f"a shear that does not settle (shear_x {shear[0]:.3g}, shear_y {shear[1]:.3g})",
         "the whole object in each image, no background, the tilt axis along y",

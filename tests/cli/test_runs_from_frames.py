@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from aet_port.config import load_config
 from aet_port.data import AtomicModel
 from aet_port.errors import AetError, DataFileError
 from aet_port.frame_series import FrameSeries
+from aet_port.frame_stages import refined_series
 from aet_port.io import read_model, read_tilt_series
 from aet_port.io.frames import write_frames
 from aet_port.pipeline import run
+from aet_port.resire.image_shift import measure_shift
+from aet_port.run_folder import used_series
 from aet_port.validation import match_models
 from aet_port.validation.raw_frames import RawSettings, take_frames
 from aet_port.validation.samples import amorphous_particle
@@ -49,6 +53,10 @@ oversampling = 2
 [select]
 support = "tight"
 merge_distance = 2.0
+
+[refine]
+evaluations = 15
+scan_shear = "y"
 
 [analyze]
 cutoff = 4.0
@@ -94,6 +102,26 @@ def test_atoms_are_found(frames: Path) -> None:
     found = match_models(model.positions, np.load(frames / "truth.npy"))
     # Two frames and fifteen tilts of coarse pixels; most atoms stand out all the same.
     assert found.matched >= 90
+    refined = read_model(frames / "run" / "refined.extxyz")
+    better = match_models(refined.positions, np.load(frames / "truth.npy"))
+    assert better.rmsd_pm < found.rmsd_pm
+    assert abs(json.loads((frames / "run" / "refinement.json").read_text())["shear_y"]) < 0.002
+
+
+def test_atoms_are_refined_against_the_averages(frames: Path) -> None:
+    config = load_config(frames / "frames.toml")
+    assert config.refine is not None
+    used = used_series(config, frames / "run")
+    averaged = refined_series(config, config.refine, frames / "run")
+    denoised = refined_series(config, replace(config.refine, images="denoised"), frames / "run")
+    np.testing.assert_array_equal(denoised.images, used.images)
+    np.testing.assert_array_equal(averaged.angles, used.angles)
+    # What is put back is noise: as strong as in the averages, without a mean or a displacement.
+    noise = averaged.images - used.images
+    assert noise.std() > 0.01 * used.images.max()
+    assert abs(noise.mean()) < 0.05 * noise.std()
+    moved = [measure_shift(a, b) for a, b in zip(averaged.images, used.images, strict=True)]
+    assert np.abs(moved).max() <= 0.1
 
 
 def test_background_again_changes_little_and_keeps_the_angles(frames: Path) -> None:
@@ -117,7 +145,7 @@ def test_a_run_is_taken_up_at_every_stage(frames: Path, tmp_path: Path) -> None:
     config = load_config(folder / "frames.toml")
     for gone in (
         ["model.xyz"],
-        ["cleaned/record.json", "volume.npy", "model.xyz"],
+        ["cleaned/record.json", "volume.npy", "model.xyz", "refinement.json"],
         ["aligned/refinement.json", "cleaned/record.json"],
         ["preprocessed/preprocess.json"],
     ):

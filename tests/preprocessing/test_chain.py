@@ -15,8 +15,9 @@ from aet_port.frame_series import FrameSeries
 from aet_port.preprocess_errors import step_errors
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.chain import preprocess
-from aet_port.preprocessing.scan_distortion import ScanDistortion
+from aet_port.preprocessing.scan_distortion import ScanDistortion, UnsettledShear
 from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.resire.image_shift import measure_shift
 from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
 from aet_port.validation.simulation import project_atoms
 
@@ -96,7 +97,7 @@ def test_what_noise_hides_is_left_and_told() -> None:
     settings = PreprocessSettings(denoise="wiener", distortion="estimate")
     with (
         pytest.warns(UserWarning, match="tilts 0-8: no drift is seen"),
-        pytest.warns(UserWarning, match="show no scan distortion either"),
+        pytest.warns(UserWarning, match="no scan distortion is taken out"),
     ):
         done = preprocess(frames_of(dim), settings, threads=1)
     assert {item.motion for item in done.drifts if item is not None} == {"still"}
@@ -255,3 +256,29 @@ def test_a_drift_out_of_the_detector_names_its_tilt(raw: RawFrames) -> None:
 def test_settings_are_checked(wrong: dict, named: str) -> None:
     with pytest.raises(InputError, match=named):
         PreprocessSettings(**wrong)
+
+
+def test_a_shear_that_noise_hides_is_said(raw: RawFrames, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsettled(*_: object) -> None:
+        raise UnsettledShear("images", "a shear that does not settle", "less noise")
+
+    monkeypatch.setattr("aet_port.preprocessing.chain.estimate_scan_distortion", unsettled)
+    settings = replace(PLAIN, distortion="estimate")
+    with pytest.warns(UserWarning, match=r"no scan distortion is taken out.*does not settle"):
+        done = preprocess(frames_of(raw), settings, threads=1)
+    assert done.distortion == ScanDistortion()
+    assert done.estimate is None
+
+
+def test_the_series_without_denoising_lies_where_the_other_does(raw: RawFrames) -> None:
+    done = preprocess(frames_of(raw), replace(PLAIN, denoise="nlm"), threads=1)
+    measured = done.measured()
+    np.testing.assert_array_equal(measured.angles, done.series.angles)
+    # What denoising took away is noise: it is not displaced against the rest.
+    moved = [
+        measure_shift(a, b) for a, b in zip(measured.images, done.series.images, strict=True)
+    ]
+    assert np.abs(moved).max() <= 0.05
+    assert not np.array_equal(measured.images, done.series.images)
+    plain = preprocess(frames_of(raw), PLAIN, threads=1)
+    np.testing.assert_allclose(plain.measured().images, plain.series.images, atol=1e-9)

@@ -1,0 +1,30 @@
+"""``python -m docs``: write what is made from the code: ``docs/schema.md`` and ``docs/api/``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from aet_port.io.files import write_whole
+from docs.api_reference import api_pages
+from docs.schema_reference import schema_page
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Write both into a folder, and say so."""
+    _write(folder / "schema.md", schema_page())
+    pages = api_pages(FOLDER.parent)
+    shutil.rmtree(folder / "api", ignore_errors=True)  # pages of modules that are gone
+    for name, page in pages.items():
+        _write(folder / "api" / name, page)
+    print(f"{folder / 'schema.md'}; {len(pages)} pages from {folder / 'api' / 'README.md'} on")
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

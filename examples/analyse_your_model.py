@@ -1,0 +1,24 @@
+"""Coordinates in, a table of the structure out: python analyse_your_model.py [MODEL [CUTOFF]]."""
+
+import sys
+
+import aet_port as aet
+from aet_port.validation import amorphous_particle
+
+if len(sys.argv) > 1:
+    atoms = aet.read_model(sys.argv[1]).atoms  # .xyz, .extxyz, .cif, LAMMPS data, .mat
+else:
+    atoms = amorphous_particle(300, "Ta", seed=1).atoms
+cutoff = float(sys.argv[2]) if len(sys.argv) > 2 else None  # angstrom; else the first valley
+
+found = aet.analyze(atoms, cutoff=cutoff, delta=0.255)
+print(f"{len(atoms)} atoms, cut-off {found.cutoff:.2f} angstrom ({found.summary()['cutoff_from']})")
+print(f"{len(found.tetrahedra.vertices)} tetrahedra")
+print("motif                      number  largest networks")
+names = {4: "quadrilateral", 5: "pentagonal", 6: "hexagonal"}
+for fold, name in names.items():
+    sizes = ", ".join(str(size) for size in found.networks[fold].size[:5])
+    print(f"{name + ' bipyramids':25} {found.counts[fold]:7}  {sizes}")
+order = found.summary()["short_range_order"]
+for key in ("coordination_number", "distorted_icosahedra", "mean_density"):
+    print(f"{key.replace('_', ' '):25} {order[key]:7.3f}")

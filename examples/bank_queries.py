@@ -1,0 +1,23 @@
+"""Models into a bank, answers out of it: named queries, SQL of your own, atoms with arrays."""
+
+import aet_port as aet
+import mdb
+from aet_port.validation import amorphous_particle
+from mdb.queries import run
+
+with mdb.Bank("bank.duckdb") as bank:
+    for seed in (1, 2):
+        model = amorphous_particle(200, "Ta", seed=seed)
+        stored = mdb.deposit(bank, model, kind="synthetic", analysis=aet.analyze(model.atoms))
+        print(stored.id, "new" if stored.new else "known")
+
+with mdb.Bank("bank.duckdb", read_only=True) as bank:
+    for row in run(bank, "largest-networks", n=2).to_pylist():
+        print(f"{row['model_id']}: a network of {row['size']} bipyramids, {row['atoms']} atoms")
+    answer = bank.sql(
+        "SELECT model_id, cn, count(*) AS atoms FROM voronoi JOIN analysis USING (analysis_id) "
+        "WHERE NOT surface GROUP BY ALL ORDER BY atoms DESC LIMIT 3"
+    )
+    print(answer.to_pylist())
+    atoms = bank.atoms("TaXX00001")  # ase.Atoms
+    print(sorted(atoms.arrays))

@@ -1,0 +1,64 @@
+"""Each script of ``examples/`` runs as it is, and what it prints is right."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from aet_port.io import read_model, read_tilt_series, write_model
+from aet_port.validation import amorphous_particle
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+# What each one prints, in part; and the files that it leaves.
+SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "reconstruct_and_trace": (r"(19\d|200) of 200 atoms found, \d\d pm off", ("traced.xyz",)),
+    "refine_positions": (r"before: 2\d\.\d pm\nafter: [1-7]\.\d pm\nR1 0\.1\d\d", ()),
+    "analyse_your_model": (r"300 atoms, cut-off 4\.\d\d angstrom \(first valley\)", ()),
+    "bank_queries": (r"TaXX00001 new\nTaXX00002 new\n(.*\n)+\[\{'model_id'", ("bank.duckdb",)),
+    "compare_with_simulation": (r"(nearest-by-\w+: rattled by 0\.[36] .*\n){2}", ()),
+    "preprocess_frames": (r"18 frames to 9 images\nnoise NoiseModel", ("clean.mat", "raw.mrc")),
+    "report": (r"report\.html: \d\.\d MB", ("report.html",)),
+}
+
+
+def run_script(name: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(FOLDER / f"{name}.py")
+    monkeypatch.setattr(sys, "argv", [path, *words])
+    runpy.run_path(path, run_name="__main__")
+
+
+def test_every_script_is_tried_and_is_short() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(SCRIPTS)
+    for name in SCRIPTS:
+        assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 40, name
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_script(name, monkeypatch=monkeypatch)
+    words, files = SCRIPTS[name]
+    assert re.search(words, capsys.readouterr().out)
+    assert set(files) <= {path.name for path in tmp_path.iterdir()}
+    if name == "reconstruct_and_trace":
+        assert len(read_model("traced.xyz")) >= 190
+    if name == "preprocess_frames":
+        assert len(read_tilt_series("clean.mat", "clean.txt").images) == 9
+
+
+def test_a_model_of_your_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_model("mine.xyz", amorphous_particle(100, "Pd", seed=2))
+    run_script("analyse_your_model", "mine.xyz", "3.9", monkeypatch=monkeypatch)
+    assert "100 atoms, cut-off 3.90 angstrom (given)" in capsys.readouterr().out
