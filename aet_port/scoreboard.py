@@ -1,8 +1,8 @@
 """From raw frames to atoms at one dose after another: what is found, and what each step does wrong.
 
-Frames of a glass particle are simulated, preprocessed, reconstructed, traced and refined; the
-model is held against the true one, each step of the preprocessing against the record of what was
-done to the frames.
+Frames of a glass particle are simulated, preprocessed, reconstructed and traced, the atoms refined
+against the averages before they were denoised; the model is held against the true one, each step
+of the preprocessing against the record of what was done to the frames.
 """
 
 from __future__ import annotations
@@ -165,8 +165,11 @@ def score_dose(
         )
         done = preprocess(series, _steps(settings), threads=threads, progress=progress)
         steps = step_errors(raw, done)
-        clean = cropped(done.series, fitting_shape(truth, raw.angles, raw.pixel_size))
-        traced, refined, left, r_factor = _found(truth, clean, settings, threads, progress)
+        shape = fitting_shape(truth, raw.angles, raw.pixel_size)
+        # Least squares want the noise of electrons, not what a filter leaves of it.
+        clean, measured = cropped(done.series, shape), cropped(done.measured(), shape)
+        found = _found(truth, clean, measured, settings, threads, progress)
+        traced, refined, left, r_factor = found
         steps = step_errors(raw, done, left)
     except AetError as error:
         return Score(dose, steps, traced, None, r_factor, str(error))
@@ -232,6 +235,7 @@ def _refine(settings: ScoreSettings) -> Refine:
 def _found(
     truth: AtomicModel,
     series: TiltSeries,
+    measured: TiltSeries,
     settings: ScoreSettings,
     threads: int | None,
     progress: bool,
@@ -246,7 +250,7 @@ def _found(
         volume, peaks.accepted, settings.select, settings.species, series.name, threads=threads
     )
     traced = measure_precision(model, truth, settings.radius)
-    refined, _ = refine_with(series, model, _refine(settings), threads=threads, progress=progress)
+    refined, _ = refine_with(measured, model, _refine(settings), threads=threads, progress=progress)
     best = measure_precision(refined.model, truth, settings.radius)
     return traced, best, refined.distortion, float(result.r1[-1].mean())
 
