@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.image_shift import shift_images
 from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.scan_distortion import ScanDistortion
-from aet_port.resire.image_shift import shift_images
 from aet_port.validation.raw_frames import RawFrames
 
 

@@ -11,7 +11,7 @@ import typer
 from aet_port.console import Json, report
 from aet_port.errors import InputError
 from aet_port.io.files import check_target
-from aet_port.report_content import ReportContent
+from aet_port.report.content import ReportContent
 
 ReadEntry = Callable[[Path, str | None, int | None], ReportContent]
 SUFFIXES = (".html", ".htm")
@@ -45,8 +45,8 @@ def report_command(read_entry: ReadEntry, resolve: Callable[[str], Path]) -> Cal
     ) -> None:
         """One page of a run or of a bank's model: figures, tables, views that turn."""
         # Matplotlib and plotly, slow to import
-        from aet_port.report import write_report
-        from aet_port.report_run import read_run
+        from aet_port.report.build import write_report
+        from aet_port.report.run import read_run
 
         check_target(output, SUFFIXES)
         if source.is_dir():

@@ -2,7 +2,7 @@
 
 import aet_port as aet
 import mdb
-from aet_port.report import write_report
+from aet_port.report.build import write_report
 from aet_port.validation import amorphous_particle
 from mdb.report_data import read_entry_report
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 from aet_port.errors import DataFileError
+from matlab_reference.tables import read_table
 
 Kind = Literal["ported", "library", "not needed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -92,15 +92,9 @@ def read_functions(path: str | Path = TABLE) -> list[FunctionRow]:
     MATLAB: none
     """
     file = Path(path)
-    try:
-        with file.open(newline="", encoding="utf-8") as handle:
-            table = list(csv.reader(handle))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataFileError(file, f"unreadable: {error}", "a table in CSV, UTF-8") from error
-    if not table or tuple(table[0]) != COLUMNS:
-        found = ",".join(table[0]) if table else "an empty file"
-        raise DataFileError(file, found, "the columns " + ",".join(COLUMNS))
-    return [_row(file, number, cells) for number, cells in enumerate(table[1:], start=1)]
+    return [
+        _row(file, number, cells) for number, cells in enumerate(read_table(file, COLUMNS), start=1)
+    ]
 
 
 def _row(file: Path, number: int, cells: list[str]) -> FunctionRow:

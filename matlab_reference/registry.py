@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from aet_port.errors import DataFileError
 from aet_port.io.files import sha256
+from matlab_reference.tables import read_table
 
 TABLE = Path(__file__).resolve().parent / "registry.csv"
 COLUMNS = ("repository", "path", "bytes", "git_sha1", "sha256")
@@ -105,16 +105,8 @@ def read_registry(path: str | Path = TABLE) -> list[PublishedFile]:
     MATLAB: none
     """
     file = Path(path)
-    try:
-        with file.open(newline="", encoding="utf-8") as handle:
-            table = list(csv.reader(handle))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataFileError(file, f"unreadable: {error}", "a table in CSV, UTF-8") from error
-    if not table or tuple(table[0]) != COLUMNS:
-        found = ",".join(table[0]) if table else "an empty file"
-        raise DataFileError(file, found, "the columns " + ",".join(COLUMNS))
     files = []
-    for number, cells in enumerate(table[1:], start=1):
+    for number, cells in enumerate(read_table(file, COLUMNS), start=1):
         if len(cells) != len(COLUMNS) or cells[0] not in COMMITS:
             raise DataFileError(
                 file, f"row {number}: {','.join(cells)}", "five cells, the first a repository"

@@ -11,7 +11,7 @@ import ase
 import numpy as np
 
 from aet_port.errors import InputError
-from aet_port.report_content import Convergence, Fact, ReportContent, Table
+from aet_port.report.content import Convergence, Fact, ReportContent, Table
 from mdb.bank import Bank
 from mdb.report_structure import read_structure, reals
 
@@ -50,7 +50,7 @@ FROM analysis WHERE model_id = $model ORDER BY analysis_id
 def read_entry_report(
     path: str | Path, model: str | None = None, analysis: int | None = None
 ) -> ReportContent:
-    """All that a bank knows of a model, for :func:`aet_port.report.write_report`.
+    """All that a bank knows of a model, for :func:`aet_port.report.build.write_report`.
 
     Parameters
     ----------

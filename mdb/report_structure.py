@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aet_port.report_content import TOP_INDICES, Bipyramids, Fact, Structure, named
+from aet_port.report.content import TOP_INDICES, Bipyramids, Fact, Structure, named
 from aet_port.structure.partial_pdf import ALL
 from aet_port.structure.short_range_order import FEWEST
 from mdb.bank import Bank

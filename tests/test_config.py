@@ -134,7 +134,10 @@ def test_every_limit_is_on_a_key() -> None:
     ("text", "parts"),
     [
         ("[sample\n", ("no TOML", "line 1", "see examples/ta_film.toml")),
-        (MINIMAL + "[refined]\n", ("'refined'", "sections sample, input, preprocess, refine_angles")),
+        (
+            MINIMAL + "[refined]\n",
+            ("'refined'", "sections sample, input, preprocess"),
+        ),
         ("stray = 1\n" + MINIMAL, ("'stray'", "sections sample")),
         (MINIMAL + "[trace]\nheight = 2\n", ("'height' in [trace]", "keys upsampling, threshold")),
         (MINIMAL.replace('species = "Ta"\n', ""), ("no 'species' in [sample]", "species = ...")),

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from aet_port.errors import InputError
+from aet_port.image_shift import measure_shift, shift_images
 from aet_port.preprocessing.noise import check_images, warn_of_saturation
-from aet_port.resire.image_shift import measure_shift, shift_images
 
 SMOOTHING = 2.0  # pixels, before the sample is told from its surroundings
 SAMPLE = 0.1  # of the highest smoothed pixel: what belongs to the sample
@@ -37,7 +37,7 @@ class Alignment:
         Shape (n, nx, ny): the given images moved by ``shifts``, interpolated once.
     shifts
         Shape (n, 2), pixels along x and y, by which
-        :func:`aet_port.resire.image_shift.shift_images` moved each image.
+        :func:`aet_port.image_shift.shift_images` moved each image.
     changes
         Largest change of a shift in each iteration, pixels.
     converged

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import signal
 
 from aet_port.errors import InputError
+from aet_port.image_shift import measure_shift, shift_images
 from aet_port.preprocessing.alignment import (
     UNLIKE,
     ZOOM,
@@ -15,7 +16,6 @@ from aet_port.preprocessing.alignment import (
     check_series,
     finished,
 )
-from aet_port.resire.image_shift import measure_shift, shift_images
 
 NEAR = 2  # tilts to either side that an image is laid on
 FARTHEST = 2.0  # pixels from the best whole-pixel place within which the true one lies

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from aet_port.errors import InputError
+from aet_port.image_shift import shift_images
 from aet_port.preprocessing.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.preprocessing.tilt_axis import turn_images
-from aet_port.resire.image_shift import shift_images
 
 
 @dataclass(frozen=True, eq=False)

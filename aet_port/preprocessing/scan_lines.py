@@ -8,7 +8,7 @@ from scipy import fft
 from scipy.interpolate import make_interp_spline
 
 from aet_port.errors import InputError
-from aet_port.resire.image_shift import MARGIN
+from aet_port.image_shift import MARGIN
 
 SPLINE = 5  # degree, between lines
 

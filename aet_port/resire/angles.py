@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from aet_port.data import TiltSeries
 from aet_port.errors import InputError
+from aet_port.image_shift import shift_images
 from aet_port.parallel import check_threads
 from aet_port.progress import progress as report_progress
 from aet_port.resire.calculated_images import FollowingVolume, StandingModel
-from aet_port.resire.image_shift import shift_images
 from aet_port.resire.orientation import Projector, Step, align, fix_gauge, gauss_newton, scan
 
 Method = Literal["gauss-newton", "scan"]

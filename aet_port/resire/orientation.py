@@ -16,8 +16,8 @@ from scipy import fft
 
 from aet_port.errors import InputError
 from aet_port.geometry import euler_rotations
+from aet_port.image_shift import fourier_shift, measure_shift
 from aet_port.parallel import map_threads
-from aet_port.resire.image_shift import fourier_shift, measure_shift
 
 # Calculated images (n, nx, ny) of Euler angles (n, 3), in any units.
 Projector = Callable[[NDArray[np.float64]], NDArray]

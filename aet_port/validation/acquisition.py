@@ -12,7 +12,7 @@ from scipy import fft, ndimage
 
 from aet_port.data import TiltSeries
 from aet_port.errors import InputError
-from aet_port.resire.image_shift import fourier_shift
+from aet_port.image_shift import fourier_shift
 from aet_port.validation.simulation import add_noise
 
 Distribution = Literal["uniform", "normal"]

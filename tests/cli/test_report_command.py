@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import mdb
-from aet_port.report_run import read_run
+from aet_port.report.run import read_run
 from tests.cli.samples import Aet, Refused, Sample, contents
 from tests.mdb.samples import alloy
 from tests.report.pages import Page

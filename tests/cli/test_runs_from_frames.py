@@ -15,10 +15,10 @@ from aet_port.data import AtomicModel
 from aet_port.errors import AetError, DataFileError
 from aet_port.frame_series import FrameSeries
 from aet_port.frame_stages import refined_series
+from aet_port.image_shift import measure_shift
 from aet_port.io import read_model, read_tilt_series
 from aet_port.io.frames import write_frames
 from aet_port.pipeline import run
-from aet_port.resire.image_shift import measure_shift
 from aet_port.run_folder import used_series
 from aet_port.validation import match_models
 from aet_port.validation.raw_frames import RawSettings, take_frames

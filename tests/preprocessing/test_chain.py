@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from aet_port.data import AtomicModel
 from aet_port.errors import InputError
 from aet_port.frame_series import FrameSeries
+from aet_port.image_shift import measure_shift
 from aet_port.preprocess_errors import step_errors
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.chain import preprocess
 from aet_port.preprocessing.scan_distortion import ScanDistortion, UnsettledShear
 from aet_port.preprocessing.settings import PreprocessSettings
-from aet_port.resire.image_shift import measure_shift
 from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
 from aet_port.validation.simulation import project_atoms
 
@@ -275,9 +275,7 @@ def test_the_series_without_denoising_lies_where_the_other_does(raw: RawFrames) 
     measured = done.measured()
     np.testing.assert_array_equal(measured.angles, done.series.angles)
     # What denoising took away is noise: it is not displaced against the rest.
-    moved = [
-        measure_shift(a, b) for a, b in zip(measured.images, done.series.images, strict=True)
-    ]
+    moved = [measure_shift(a, b) for a, b in zip(measured.images, done.series.images, strict=True)]
     assert np.abs(moved).max() <= 0.05
     assert not np.array_equal(measured.images, done.series.images)
     plain = preprocess(frames_of(raw), PLAIN, threads=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aet_port.report import build_report
+from aet_port.report.build import build_report
 from tests.report.pages import full_content
 
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 
 from aet_port.data import Volume
-from aet_port.report_content import (
+from aet_port.report.content import (
     Convergence,
     Projections,
     ReportContent,

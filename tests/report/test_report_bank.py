@@ -9,9 +9,9 @@ import pytest
 
 import mdb
 from aet_port.errors import InputError
-from aet_port.report import build_report
-from aet_port.report_content import structure_of
-from aet_port.report_networks import network_view
+from aet_port.report.build import build_report
+from aet_port.report.content import structure_of
+from aet_port.report.networks import network_view
 from mdb import Bank, BankError
 from mdb.report_data import read_entry_report
 from tests.mdb.samples import alloy, deposit_everything, particle

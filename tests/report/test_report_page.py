@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aet_port.errors import InputError, OutputError
-from aet_port.report import build_report, write_report
-from aet_port.report_charts import picture, still, structure_charts
-from aet_port.report_content import Structure, Table
-from aet_port.report_page import Section, facts, page, table, words
+from aet_port.report.build import build_report, write_report
+from aet_port.report.charts import picture, still, structure_charts
+from aet_port.report.content import Structure, Table
+from aet_port.report.page import Section, facts, page, table, words
 from tests.report.pages import HOSTILE, Page, full_content, short_content
 
 SECTIONS = (

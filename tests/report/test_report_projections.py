@@ -13,7 +13,7 @@ from aet_port.errors import DataFileError
 from aet_port.io.arrays import write_npy
 from aet_port.refinement import refine
 from aet_port.refinement.record import refinement_record
-from aet_port.report_projections import compare_projections
+from aet_port.report.projections import compare_projections
 from aet_port.resire import reconstruct
 from aet_port.validation import amorphous_particle, simulate_tilt_series
 

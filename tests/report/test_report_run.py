@@ -13,7 +13,7 @@ from aet_port.data import AtomicModel, TiltSeries
 from aet_port.errors import DataFileError
 from aet_port.io import matlab, read_model, write_angles, write_tilt_series
 from aet_port.pipeline import run
-from aet_port.report_run import read_run
+from aet_port.report.run import read_run
 from aet_port.validation import amorphous_particle, simulate_tilt_series
 from tests.cli.samples import CONFIG, PIXEL
 

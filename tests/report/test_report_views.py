@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aet_port.report_3d import MOST_ATOMS, atoms_view
-from aet_port.report_content import Bipyramids, Structure, structure_of
-from aet_port.report_networks import MOST_BALLS, network_view
-from aet_port.solid_shapes import SIDES, balls, sticks
+from aet_port.report.content import Bipyramids, Structure, structure_of
+from aet_port.report.networks import MOST_BALLS, network_view
+from aet_port.report.solid_shapes import SIDES, balls, sticks
+from aet_port.report.views import MOST_ATOMS, atoms_view
 from aet_port.structure import analyze
 from tests.structure.samples import close_packed, icosahedron, shaken_box
 

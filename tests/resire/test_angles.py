@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from aet_port.data import AtomicModel, TiltSeries
 from aet_port.errors import InputError
 from aet_port.geometry import euler_rotation, euler_rotations
+from aet_port.image_shift import fourier_shift
 from aet_port.refinement_angles import refine_angles_to_model
 from aet_port.resire.angles import AngleRefinement, refine_angles
 from aet_port.resire.calculated_images import FollowingVolume, _resized
-from aet_port.resire.image_shift import fourier_shift
 from aet_port.resire.orientation import euler_angles, fix_gauge, gauss_newton, scaled_r1, scan
 from aet_port.validation import amorphous_particle, project_atoms
 

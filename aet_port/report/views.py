@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aet_port.figures import VIEW, render_balls
 from aet_port.geometry import euler_rotation
-from aet_port.report_content import Structure
+from aet_port.report.content import Structure
 
 MOST_ATOMS = 20_000  # points that an ordinary computer still turns smoothly
 STILL = 900  # pixels

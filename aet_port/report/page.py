@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from aet_port.report_3d import View
-from aet_port.report_charts import still
+from aet_port.report.charts import still
+from aet_port.report.views import View
 
 # The browser itself refuses whatever would come from elsewhere.
 POLICY = (

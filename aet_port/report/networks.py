@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order
 
-from aet_port.report_3d import View, axes_of, box, layout_of, points, still_picture, thinned
-from aet_port.report_content import Bipyramids
-from aet_port.solid_shapes import Solid, balls, sticks
+from aet_port.report.content import Bipyramids
+from aet_port.report.solid_shapes import Solid, balls, sticks
+from aet_port.report.views import View, axes_of, box, layout_of, points, still_picture, thinned
 
 MOST_BALLS = 1_500  # more atoms of networks are drawn as points, to keep the file small
 NETWORKS = 5  # offered for choice

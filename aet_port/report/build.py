@@ -6,9 +6,9 @@ from pathlib import Path
 
 import aet_port
 from aet_port.io.files import check_target, write_whole
-from aet_port.report_content import ReportContent
-from aet_port.report_page import page
-from aet_port.report_sections import sections
+from aet_port.report.content import ReportContent
+from aet_port.report.page import page
+from aet_port.report.sections import sections
 
 SUFFIXES = (".html", ".htm")
 
@@ -19,7 +19,7 @@ def build_report(content: ReportContent) -> str:
     Parameters
     ----------
     content
-        From :func:`aet_port.report_run.read_run` or from a bank.
+        From :func:`aet_port.report.run.read_run` or from a bank.
 
     MATLAB: none
     """

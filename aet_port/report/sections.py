@@ -8,13 +8,13 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port import report_page as show
 from aet_port.packing_figures import NAMES
-from aet_port.report_3d import atoms_view
-from aet_port.report_charts import convergence_charts, index_name, picture, structure_charts
-from aet_port.report_content import Projections, ReportContent, Structure
-from aet_port.report_networks import network_view
-from aet_port.report_page import Section
+from aet_port.report import page as show
+from aet_port.report.charts import convergence_charts, index_name, picture, structure_charts
+from aet_port.report.content import Projections, ReportContent, Structure
+from aet_port.report.networks import network_view
+from aet_port.report.page import Section
+from aet_port.report.views import atoms_view
 
 TILTS = 6  # projections shown
 LARGEST = 10  # networks in a table

@@ -17,7 +17,7 @@ from aet_port.io import read_volume
 from aet_port.refinement.agreement import IMAGE_FITS, agreement, fit_images
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.parameters import Parameters
-from aet_port.report_content import Projections
+from aet_port.report.content import Projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
 from aet_port.resire.radon import RadonProjector

@@ -18,7 +18,7 @@ from scipy.ndimage import zoom
 
 from aet_port import structure_figures as draw
 from aet_port.packing_figures import NAMES
-from aet_port.report_content import Convergence, Structure
+from aet_port.report.content import Convergence, Structure
 from aet_port.structure.bond_order import SHELLS, lattice_order
 
 SQUARE, WIDE = (4.6, 4.0), (6.2, 3.6)  # inches

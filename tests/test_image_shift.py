@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from aet_port.errors import InputError
-from aet_port.resire.image_shift import MARGIN, fourier_shift, measure_shift, shift_images
+from aet_port.image_shift import MARGIN, fourier_shift, measure_shift, shift_images
 from matlab_reference import golden_path
 
 

@@ -17,14 +17,14 @@ from aet_port.errors import DataFileError, InputError
 from aet_port.io import read_model, read_volume
 from aet_port.io.files import sha256
 from aet_port.parallel import check_threads
-from aet_port.report_content import (
+from aet_port.report.content import (
     Convergence,
     Fact,
     ReportContent,
     Table,
     structure_of,
 )
-from aet_port.report_projections import Compared, compare_projections
+from aet_port.report.projections import Compared, compare_projections
 from aet_port.run_folder import WHOLE, read_json, read_pixel_size, used_series
 from aet_port.structure import analyze
 

@@ -1,0 +1,37 @@
+"""Tables of this package, CSV with a line of column names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from aet_port.errors import DataFileError
+
+
+def read_table(file: Path, columns: Sequence[str]) -> list[list[str]]:
+    """Rows below the line of names, cells as text.
+
+    Parameters
+    ----------
+    file
+        CSV, UTF-8.
+    columns
+        Their names, in order.
+
+    Raises
+    ------
+    DataFileError
+        If the file cannot be read, or has other columns.
+
+    MATLAB: none
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as handle:
+            table = list(csv.reader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataFileError(file, f"unreadable: {error}", "a table in CSV, UTF-8") from error
+    if not table or table[0] != list(columns):
+        found = ",".join(table[0]) if table else "an empty file"
+        raise DataFileError(file, found, "the columns " + ",".join(columns))
+    return table[1:]
