@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -59,11 +60,20 @@ MOTIFS = {
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 a check failed, 2 bad input (one line on standard error)."""
-    try:
-        app()
-    except AetError as error:
-        print(f"aet: error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+    with warnings.catch_warnings():
+        warnings.showwarning = _tell_warning
+        try:
+            app()
+        except AetError as error:
+            print(f"aet: error: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
+
+
+def _tell_warning(
+    message: Warning | str, category: type[Warning], *_: object, **__: object
+) -> None:
+    """A warning on one line, without the line of code that gave it."""
+    print(f"aet: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _resolve(name: str) -> Path:

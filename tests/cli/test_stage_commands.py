@@ -15,7 +15,9 @@ import mrcfile
 import numpy as np
 import pytest
 
+from aet_port.frame_series import FrameSeries
 from aet_port.io import matlab, read_model, read_volume
+from aet_port.io.frames import write_frames
 from aet_port.resire import single_axis
 from aet_port.resire.checkpoint import Checkpoint
 from aet_port.tracing import Peaks
@@ -310,6 +312,14 @@ def test_as_a_process(sample: Sample) -> None:
     good = call("analyze", truth, "--cutoff", 4, "--json")
     assert (good.returncode, good.stderr) == (0, "")
     assert json.loads(good.stdout)["atoms"] == 200
+    frames = np.full((9, 24, 24), 7, dtype=np.uint16)
+    frames[:, 8:16, 8:16] += np.random.default_rng(1).integers(0, 9, (9, 8, 8)).astype(np.uint16)
+    frames[4, 3, 3] = 60000
+    theta = np.linspace(-60, 60, 9)
+    write_frames(sample.folder / "raw.emd", FrameSeries(tuple(frames[:, None]), theta, 0.5))
+    told = call("preprocess", sample.folder / "raw.emd", "--denoise", "none", "-o", sample.folder)
+    assert re.search(r"^aet: warning: .*hot.*$", told.stderr, re.MULTILINE)
+    assert "cli.py" not in told.stderr
     bad = call("analyze", sample.folder / "absent.xyz")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert re.fullmatch(r"aet: error: .*absent\.xyz: found no such file; .*\n", bad.stderr)
