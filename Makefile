@@ -37,9 +37,10 @@ demo: $(VENV)/installed
 	$(BIN)/aet demo --out demo
 
 # In their own order: the files with the longest tests have few, and would else come last, alone.
+# Two workers share the cores: no library under NumPy or LAMMPS is to start threads of its own.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
-		--every-golden tests
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" \
+		-n 2 --dist loadfile --no-loadscope-reorder --every-golden tests
 
 regression: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests

@@ -29,7 +29,7 @@ Models = dict[str, tuple[ase.Atoms, np.ndarray]]
 def models(reference: Find) -> Models:
     return {
         sample: (published_model(reference, sample), published_order(reference, sample))
-        for sample in CUTOFFS
+        for sample in SCATTERED
     }
 
 
