@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from aet_port.errors import DataFileError
 from matlab_reference import locate_reference
@@ -19,6 +20,10 @@ from tests.every_golden import (  # noqa: F401
     pytest_sessionfinish,
     pytest_testnodedown,
 )
+
+# A busy machine is no failure of the code.
+settings.register_profile("aet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("aet")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_foreign_byte_order_is_turned(stack):
 
 
 @given(counts=st.lists(st.integers(1, 4), min_size=1, max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_stack_and_back(counts):
     images = np.random.default_rng(1).random((sum(counts), 2, 3))
     angles = np.arange(len(counts)) * 3.0
@@ -219,7 +219,7 @@ def test_saturation_limits():
 
 
 @given(seed=st.integers(0, 99), turn=st.integers(0, 3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_outliers_turn_with_the_image(seed, turn):
     image = _scene(seed, (), 500.0).astype(np.float64)
     image[20, 50] *= 20

@@ -27,7 +27,7 @@ def blobs(
     return image
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(28, 41), st.integers(28, 41)),
     st.floats(-4, 4),
@@ -61,7 +61,7 @@ def test_golden(case: int) -> None:
     np.testing.assert_allclose(moved, golden[f"out_{case}"].real, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(28, 41), st.integers(28, 41)),
     st.floats(-5, 5),

@@ -25,7 +25,7 @@ def model() -> AtomicModel:
     return AtomicModel.from_positions(positions, ["Ta", "Pd", "Ta"])
 
 
-@settings(deadline=None, max_examples=50)  # files take their time on a busy machine
+@settings(max_examples=50)  # files take their time on a busy machine
 @given(
     suffix=st.sampled_from(FREE_FORMATS),
     positions=hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(3)), elements=lengths),

@@ -250,7 +250,7 @@ METADATA = {
     step=st.sampled_from([0.0, 0.5, 3.0]),
     with_angles=st.booleans(),
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_nothing_is_lost_in_a_round_trip(tmp_path_factory, suffix, kind, counts, step, with_angles):
     rng = np.random.default_rng(sum(counts))
     frames = tuple(rng.integers(1, 999, (count, NX, NY)).astype(kind) for count in counts)

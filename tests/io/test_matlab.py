@@ -276,7 +276,7 @@ def test_what_a_reader_warns_of_is_an_error(tmp_path):
         matlab.read_array(path)
 
 
-@settings(deadline=None, max_examples=50)  # files take their time on a busy machine
+@settings(max_examples=50)  # files take their time on a busy machine
 @given(
     hnp.arrays(
         st.sampled_from([np.float32, np.float64, np.uint16, np.int32, np.bool_]),

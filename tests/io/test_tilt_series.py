@@ -32,7 +32,7 @@ def series() -> TiltSeries:
     return TiltSeries((1 + 100.0 * n + 10 * x + y).astype(np.float32), angles, 0.347)
 
 
-@settings(deadline=None, max_examples=50)  # files take their time on a busy machine
+@settings(max_examples=50)  # files take their time on a busy machine
 @given(
     suffixes=st.tuples(st.sampled_from(IMAGES), st.sampled_from(ANGLES)),
     images=hnp.arrays(

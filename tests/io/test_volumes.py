@@ -30,7 +30,7 @@ def volume() -> Volume:
     return Volume(array, 0.347, origin=np.array([1.5, -2.25, 8.0]), name="test")
 
 
-@settings(deadline=None, max_examples=50)  # files take their time on a busy machine
+@settings(max_examples=50)  # files take their time on a busy machine
 @given(
     suffix=st.sampled_from(SUFFIXES),
     array=hnp.arrays(

@@ -45,7 +45,7 @@ def test_a_gaussian_has_its_rms_and_its_shape() -> None:
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any), st.integers(0, 99))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_draws_follow_the_histogram(weights: list[int], seed: int) -> None:
     edges = np.linspace(0.1, 0.9, len(weights) + 1)
     errors = ErrorHistogram(edges, np.array(weights, dtype=float))

@@ -186,7 +186,7 @@ def test_films_that_cannot_be_aligned(film: tuple[NDArray, NDArray]) -> None:
         align_film(lost, marker)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(-4, 4), st.floats(-4, 4), st.integers(15, 22))
 def test_a_template_is_found_to_a_part_of_a_pixel(dx: float, dy: float, size: int) -> None:
     x, y = np.meshgrid(np.arange(48.0), np.arange(44.0), indexing="ij")

@@ -35,7 +35,7 @@ def dense_fill(image: NDArray, mask: NDArray) -> NDArray:
     return np.linalg.solve(matrix, right).reshape(nx, ny)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.tuples(st.integers(2, 14), st.integers(2, 14)), st.integers(0, 10**6), st.floats(0.1, 0.95)
 )

@@ -115,7 +115,7 @@ def test_a_drift_beyond_the_crop_is_an_error() -> None:
         correct_drift([wide[:128], wide[200:328]], index=7)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     speed=st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
     seed=st.integers(0, 100),

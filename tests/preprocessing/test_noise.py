@@ -55,7 +55,7 @@ def test_noise_of_frames(projections: NDArray) -> None:
     assert one.gain == pytest.approx(TRUTH.gain, rel=0.05)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.floats(0.01, 100), st.floats(-50, 50))
 def test_units_and_offset_of_the_images(scale: float, offset: float) -> None:
     x = np.linspace(0, 3 * np.pi, 64)

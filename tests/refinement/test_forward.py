@@ -61,7 +61,7 @@ STEPS = {
 }
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.sampled_from([(), ("scales",), ("scales", "offsets")]))
 def test_gradients_are_those_of_finite_differences(seed: int, fitted: tuple[str, ...]) -> None:
     species, positions = atoms_of(seed)
@@ -209,7 +209,7 @@ def test_curvature_of_an_atom_alone() -> None:
         )
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(0, 1000), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180))
 def test_turning_the_atoms_is_turning_the_axes(
     seed: int, phi: float, theta: float, psi: float

@@ -261,7 +261,7 @@ def test_bad_options(
         refine(series, truth, **options)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from(["none", "x", "y", "both"]))
 def test_gradient_of_the_restrained_variables(seed: int, scan_shear: Any) -> None:
     rng = np.random.default_rng(seed)
@@ -294,7 +294,7 @@ def test_gradient_of_the_restrained_variables(seed: int, scan_shear: Any) -> Non
     np.testing.assert_array_equal(variables.parameters(x).positions[1], start.positions[1])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(2, 12))
 def test_quasi_newton_finds_the_minimum_in_a_box(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)

@@ -241,7 +241,7 @@ def test_layers_are_the_image_and_its_slope():
     close(slope, (image(decay + tiny) - image(decay - tiny)) / (2 * tiny), 1e-8)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(-3, 3), st.integers(-3, 3))
 def test_order_and_shifts_of_atoms(seed, x, y):
     sight = make_projector([[0, 0, 0]], PIXEL, (45, 45), ["Ta"])

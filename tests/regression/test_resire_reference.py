@@ -37,7 +37,13 @@ def _distance(ours: NDArray, published: NDArray) -> float:
 # The published volume carries the rounding of its own single-precision sums, 6.2e-6 away from
 # the exact result; only the literal order of operations comes closer.
 @pytest.mark.parametrize(
-    ("precision", "bar"), [("single", 1e-5), ("double", 1e-5), ("reference-glass", 1e-6)]
+    ("precision", "bar"),
+    [
+        ("single", 1e-5),
+        ("double", 1e-5),
+        # Half a minute; the golden cases hold its order of operations in every run.
+        pytest.param("reference-glass", 1e-6, marks=pytest.mark.slow),
+    ],
 )
 def test_glass_sample(reference: Find, precision: str, bar: float) -> None:
     stored = reference(*GLASS, "output", "sample_amorphous_res.mat")

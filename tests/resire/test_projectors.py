@@ -132,7 +132,7 @@ def test_projection_of_a_shifted_volume_is_shifted() -> None:
     np.testing.assert_allclose(first[0], volume.sum(1), atol=1e-12)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     n_x=st.integers(4, 9),
     n_y=st.integers(4, 9),

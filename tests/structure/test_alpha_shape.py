@@ -20,7 +20,7 @@ def hollow(seed: int) -> ase.Atoms:
     return atoms[np.linalg.norm(atoms.positions - [3, 1, 0], axis=1) > 4.5]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6), st.sampled_from([2.6, 4.0, 30.0]))
 def test_points_inside_are_those_in_a_small_tetrahedron(seed: int, radius: float) -> None:
     atoms = hollow(seed)
@@ -75,7 +75,7 @@ def test_a_far_atom_is_on_the_surface_and_outside() -> None:
     assert not shape.contains(atoms.positions[-1:]).any()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_turned_shifted_and_reordered_atoms_have_the_same_shape(seed: int) -> None:
     atoms = hollow(seed)

@@ -144,7 +144,7 @@ def test_the_average_is_over_all_equal_labellings() -> None:
     assert average.cap_spread > 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_nothing_depends_on_the_frame(seed: int) -> None:
     one, two = (chain(a, 4.0) for a in (close_packed(seed), moved(close_packed(seed), seed + 1)))

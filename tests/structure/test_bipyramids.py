@@ -69,7 +69,7 @@ def test_the_capping_pair_excludes_all_rings_with_chords() -> None:
         assert of_fold(found, fold) == around_a_pair
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.sampled_from([0.15, 0.2, 0.255]))
 def test_motifs_as_by_definition(seed: int, delta: float) -> None:
     vertices = find_tetrahedra(close_packed(seed, radius=7), 4.1, delta).vertices
@@ -79,7 +79,7 @@ def test_motifs_as_by_definition(seed: int, delta: float) -> None:
         assert of_fold(found, fold) == expected[fold]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_counts_do_not_depend_on_the_frame(seed: int) -> None:
     atoms = close_packed(seed)

@@ -78,7 +78,7 @@ def test_atoms_without_two_bonds_give_nothing() -> None:
     assert np.isnan(found.partial["Cu"]).all()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.booleans())
 def test_turned_shifted_and_reordered(seed: int, periodic: bool) -> None:
     atoms = shaken_box(seed, repeat=3) if periodic else close_packed(seed)

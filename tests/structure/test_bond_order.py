@@ -156,7 +156,7 @@ def same(one: BondOrder, two: BondOrder) -> None:
         np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9, atol=1e-13)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.booleans())
 def test_turned_shifted_and_reordered(seed: int, periodic: bool) -> None:
     atoms = shaken_box(seed, repeat=3) if periodic else close_packed(seed)
@@ -169,7 +169,7 @@ def test_turned_shifted_and_reordered(seed: int, periodic: bool) -> None:
     same(bond_order(atoms, cutoff), turned)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_a_box_has_no_beginning(seed: int) -> None:
     atoms = shaken_box(seed, repeat=3)

@@ -94,7 +94,7 @@ def test_a_random_mixture_has_no_order() -> None:
     assert np.abs(order.warren_cowley).max() < 0.05
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6))
 def test_turned_shifted_and_reordered(seed: int) -> None:
     atoms = close_packed(seed)

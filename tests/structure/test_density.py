@@ -52,7 +52,7 @@ def test_densities_of_metals(name: str, lattice: str, a: float, handbook: float)
     np.testing.assert_allclose(everywhere.values, handbook, rtol=3e-3)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_a_triclinic_box_against_the_definition(seed: int) -> None:
     atoms = shaken_box(seed, repeat=2)

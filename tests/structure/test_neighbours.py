@@ -36,7 +36,7 @@ def as_mapping(found: neighbours.Neighbours) -> dict[tuple[int, int], float]:
     return dict(zip(pairs, found.distances.tolist(), strict=True))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 10**6), st.tuples(st.booleans(), st.booleans(), st.booleans()))
 def test_same_pairs_as_one_by_one(seed: int, pbc: tuple[bool, bool, bool]) -> None:
     atoms = shaken_box(seed, repeat=2)

@@ -150,7 +150,7 @@ def test_without_a_surface_there_is_no_distance() -> None:
     assert np.isnan(surface_distance(apart, lone, CUTOFF)).all()
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6))
 def test_turned_shifted_and_reordered(seed: int) -> None:
     atoms = crystal_in_a_matrix(seed, radius=7)

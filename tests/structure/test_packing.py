@@ -106,7 +106,7 @@ def test_tetrahedra_that_are_known_already() -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_nothing_depends_on_the_frame(seed: int) -> None:
     one, two = (

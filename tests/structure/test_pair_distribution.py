@@ -13,7 +13,7 @@ from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribu
 from tests.structure.samples import close_packed, moved, shaken_box
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.booleans())
 def test_counts_are_the_histogram_of_the_neighbours(seed: int, periodic: bool) -> None:
     atoms = shaken_box(seed, repeat=2)
@@ -67,7 +67,7 @@ def test_no_valley_is_said() -> None:
         first_valley(PairDistribution(r, np.minimum(r, 1.0), np.zeros(500, int), 1.0))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_turned_shifted_and_reordered_atoms_give_the_same_valley(seed: int) -> None:
     atoms = close_packed(seed, radius=12)

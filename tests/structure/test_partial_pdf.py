@@ -47,7 +47,7 @@ def alloy(atoms: ase.Atoms, seed: int, elements: tuple[str, ...] = ("Cu", "Ta"))
     return atoms
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.sampled_from([True, False, (True, False, True)]))
 def test_counts_are_the_histogram_of_the_neighbours(seed: int, pbc: bool) -> None:
     atoms = alloy(shaken_box(seed, repeat=3), seed, ("Cu", "Ni", "Ta"))
@@ -233,7 +233,7 @@ def test_part_of_a_box_has_the_outline_given() -> None:
     assert (whole.g[ALL][found.r > 3] > 1.02).all()
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(0, 10**6))
 def test_turned_shifted_and_reordered_atoms_give_the_same(seed: int) -> None:
     atoms = alloy(close_packed(seed, radius=10), seed)

@@ -28,7 +28,7 @@ def assert_alike(one: PolytetrahedralOrder, two: PolytetrahedralOrder) -> None:
         assert measured[name] == (pytest.approx(value, rel=1e-9, nan_ok=True), unit), name
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 10**6), st.booleans())
 def test_turned_shifted_and_reordered(seed: int, periodic: bool) -> None:
     atoms = shaken_box(seed) if periodic else close_packed(seed, radius=9)

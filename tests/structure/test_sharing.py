@@ -236,7 +236,7 @@ def summary(motifs: Motifs, tetrahedra: Tetrahedra, fold: int) -> tuple[list, np
     return numbers, np.sort(found.dihedral)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_nothing_depends_on_the_frame(seed: int) -> None:
     one, two = (chain(a, 4.0) for a in (close_packed(seed), moved(close_packed(seed), seed + 1)))

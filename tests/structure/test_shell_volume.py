@@ -110,7 +110,7 @@ def test_directions_are_even_unit_vectors() -> None:
     np.testing.assert_allclose(moments, np.eye(3) / 3, atol=1e-12)  # of an icosahedral group
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6), st.sampled_from([2.7, 4.0, 30.0]))
 def test_leaps_along_rays_miss_nothing(seed: int, radius: float) -> None:
     rng = np.random.default_rng(seed)

@@ -39,14 +39,14 @@ def assert_alike(one: ShortRangeOrder, two: ShortRangeOrder) -> None:
         assert measured[name][1] == unit
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 10**6))
 def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
     atoms = binary(close_packed(seed, radius=10), seed)
     assert_alike(short_range_order(atoms, 4.0), short_range_order(moved(atoms, seed + 1), 4.0))
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 10**6))
 def test_a_box_turned_shifted_and_reordered(seed: int) -> None:
     atoms = binary(shaken_box(seed, repeat=4), seed)

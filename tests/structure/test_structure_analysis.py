@@ -12,7 +12,7 @@ from aet_port.structure import analyze, first_valley, pair_distribution
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6))
 def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
     atoms = close_packed(seed, radius=10)
@@ -25,7 +25,7 @@ def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
         )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(0, 10**6))
 def test_a_box_turned_shifted_and_reordered(seed: int) -> None:
     atoms = shaken_box(seed, repeat=4)

@@ -130,7 +130,7 @@ def test_box_total_is_built_from_its_partials() -> None:
     np.testing.assert_allclose(found.s, structure_factor(alike, Q).s, atol=1e-10)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_turned_shifted_and_reordered(seed: int) -> None:
     atoms = mixed(close_packed(seed, radius=7))

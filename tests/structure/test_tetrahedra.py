@@ -59,7 +59,7 @@ def test_accepted_tetrahedra_and_face_pairs_as_the_reference(name: str) -> None:
     np.testing.assert_array_equal(face_pairs(rows), expected[np.lexsort(expected.T[::-1])])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
     atoms = close_packed(seed)
@@ -69,7 +69,7 @@ def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
     np.testing.assert_allclose(np.sort(one.distortion), np.sort(two.distortion), atol=1e-11)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_a_periodic_box_is_filled_once(seed: int) -> None:
     atoms = shaken_box(seed, repeat=4)
@@ -81,7 +81,7 @@ def test_a_periodic_box_is_filled_once(seed: int) -> None:
     assert len(face_pairs(vertices)) == 2 * len(vertices)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_a_shifted_box_has_the_same_tetrahedra(seed: int) -> None:
     atoms = shaken_box(seed, repeat=4)

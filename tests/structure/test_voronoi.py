@@ -301,7 +301,7 @@ def test_a_bond_length_opens_cells_but_keeps_their_volume() -> None:
     np.testing.assert_array_equal(every.volume, short.volume)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
     atoms = close_packed(seed)
@@ -316,7 +316,7 @@ def test_a_particle_turned_shifted_and_reordered(seed: int) -> None:
     np.testing.assert_allclose(one.volume[order][inner], two.volume[inner], rtol=1e-9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_a_box_shifted_across_its_faces(seed: int) -> None:
     atoms = shaken_box(seed, repeat=2)

@@ -64,7 +64,7 @@ an_edit = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(edits=st.lists(an_edit, min_size=1, max_size=5), suffix=st.sampled_from([".csv", ".jsonl"]))
 def test_every_edit_survives_the_file(tmp_path_factory, edits, suffix):
     path = tmp_path_factory.mktemp("edits") / f"a{suffix}"

@@ -50,7 +50,7 @@ def best_of_all(values: list[float], k: int, norm: int) -> Fraction:
     return min(costs)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(values=st.one_of(few, narrow), k=st.integers(1, 4), norm=st.sampled_from([1, 2]))
 def test_equals_the_best_of_all_partitions(values, k, norm):
     assume(len(set(values)) >= k)
@@ -60,7 +60,7 @@ def test_equals_the_best_of_all_partitions(values, k, norm):
     assert exact_cost_of(values, found.labels, norm) <= best * (1 + CLOSE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     values=st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=7),
     norm=st.sampled_from([1, 2]),
@@ -76,7 +76,7 @@ def test_no_other_assignment_is_better(values, norm):
     assert exact_cost_of(values, kmeans(values, 2, norm).labels, norm) == min(costs)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     values=few,
     k=st.integers(1, 3),

@@ -86,7 +86,6 @@ def test_stationary_point_golden(golden):
     assert np.isnan(points[~falling]).all()
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.floats(-3, 3)] * 3), st.integers(0, 2**32))
 def test_one_fit_equals_lstsq(position, seed):
     values = np.random.default_rng(seed).random((7, 7, 7))
@@ -136,7 +135,7 @@ def test_leaves_the_box():
     assert fits.flags.tolist() == [-2]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     centre=st.tuples(*[st.floats(-0.8, 0.8)] * 3),
     seed=st.integers(0, 2**32),
@@ -174,7 +173,6 @@ def test_threads_do_not_matter(rng):
         assert one.tobytes() == many.tobytes()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.floats(0, 4))
 def test_keep_apart_equals_slow_rule(seed, distance):
     rng = np.random.default_rng(seed)

@@ -343,7 +343,7 @@ def test_one_species(sample):
     assert found.changes == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     x=st.lists(st.floats(-100, 100), min_size=6, max_size=30),
     seed=st.integers(0, 5),

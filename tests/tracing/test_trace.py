@@ -92,7 +92,7 @@ def matching(one, other, tolerance):
     assert (gaps.min(axis=1) < tolerance).all()
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32),
     before=st.tuples(*[st.integers(0, 3)] * 3),
@@ -107,7 +107,7 @@ def test_padding_moves_the_peaks(blobs, seed, before, after):
     np.testing.assert_allclose(padded.positions, peaks.positions + before, rtol=0, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**32), axis=st.integers(0, 2))
 def test_flips_and_rotations(blobs, seed, axis):
     """The fine grid starts at its third point, but with zeros at the border that does not show."""

@@ -116,7 +116,7 @@ def test_an_exact_copy() -> None:
     assert single.rmsd == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000))
 def test_pairing_is_the_cheapest(n: int, m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -66,7 +66,7 @@ def test_series_of_the_tantalum_film() -> None:
         tilt_angles("gold")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(-5, 5), min_size=3, max_size=3),
     st.floats(-180, 180),
