@@ -14,7 +14,7 @@ from aet_port.config_sections import Preprocess, Refine
 from aet_port.data import TiltSeries
 from aet_port.frame_series import FrameSeries
 from aet_port.io import write_tilt_series
-from aet_port.io.arrays import write_npy
+from aet_port.io.arrays import read_npy, write_npy
 from aet_port.io.frames import read_frames
 from aet_port.preprocessing.background import remove_background
 from aet_port.preprocessing.chain import preprocess
@@ -36,6 +36,7 @@ from aet_port.run_folder import (
 from aet_port.stages import reconstruct_with
 
 OUTLINE_ITERATIONS = 30  # of RESIRE: an outline needs no atoms
+OWN = "the images that this run wrote; or another --out"
 
 
 def read_raw_frames(config: RunConfig) -> FrameSeries:
@@ -98,11 +99,9 @@ def clean_again(
         ).cropped()
         outlines = sample_outline(volume.array, series.angles, series.detector, section.margin)
         place = _placement(config, folder)
-        denoised = np.load(folder / DENOISED)
+        denoised = read_npy(folder / DENOISED, OWN)
         masks = place.masks_back(outlines)
-        removal = remove_background(
-            denoised, masks, margin=section.margin, smoothing=section.smoothing
-        )
+        removal = remove_background(denoised, masks, smoothing=section.smoothing)
         kept = np.where(masks, removal.images, 0) if section.clear_outside else removal.images
         images = place.apply(kept)
         change = float(np.sqrt(np.mean((images - series.images) ** 2) / np.mean(series.images**2)))
@@ -128,7 +127,7 @@ def refined_series(config: RunConfig, settings: Refine, folder: Path) -> TiltSer
     series = used_series(config, folder)
     if settings.images == "denoised" or not (folder / REMOVED).exists():
         return series
-    noise = _placement(config, folder).apply(np.load(folder / REMOVED))
+    noise = _placement(config, folder).apply(read_npy(folder / REMOVED, OWN))
     return replace(series, images=(series.images + noise).astype(series.images.dtype))
 
 

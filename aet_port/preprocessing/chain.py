@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -108,8 +109,11 @@ def preprocess(
     check_images(averaged, f"{series.name}: tilts")
     denoised, strength, method = averaged, None, "none"
     if chosen.denoise == "wiener":
-        method, strength = "wiener", chosen.strength or 1.0
-        denoised = _filtered(averaged, drifts, spectrum, strength)
+        method, smoothing = "wiener", chosen.strength or 1.0
+        strength = smoothing
+        denoised = _by_frames(
+            averaged, drifts, lambda some, count: wiener_filter(some, spectrum, count, smoothing)
+        )
     elif chosen.denoise != "none" and noise is not None:
         method = choose_method(chosen.denoise)
         denoised, strength = _denoised(averaged, drifts, noise, method, chosen.strength, progress)
@@ -269,32 +273,32 @@ def _denoised(
     progress: bool,
 ) -> tuple[NDArray[np.float64], float]:
     """Averages denoised, those of equally many frames together; and the strength."""
-    counts = np.array([1 if item is None else len(item.shifts) for item in drifts])
     if strength is None:
         middle = len(averaged) // 2
-        of_middle = _of_average(noise, int(counts[middle]))
+        drift = drifts[middle]
+        of_middle = _of_average(noise, 1 if drift is None else len(drift.shifts))
         pilot = pilot_image(averaged[middle : middle + 1], of_middle, method)
         strength = search_strength(pilot, of_middle, method).strength
-    result = np.empty_like(averaged)
-    for count in np.unique(counts):
-        alike = counts == count
-        own = _of_average(noise, int(count))
-        result[alike] = denoise(averaged[alike], own, strength, method, progress)
-    return result, strength
+    found = strength
+    result = _by_frames(
+        averaged,
+        drifts,
+        lambda some, count: denoise(some, _of_average(noise, count), found, method, progress),
+    )
+    return result, found
 
 
-def _filtered(
+def _by_frames(
     averaged: NDArray[np.float64],
     drifts: tuple[DriftCorrection | None, ...],
-    spectrum: FrameSpectrum,
-    strength: float,
+    apply: Callable[[NDArray[np.float64], int], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """Averages through the Wiener filter of as many frames as are in them."""
+    """Averages of equally many frames taken together through ``apply``, with that number."""
     counts = np.array([1 if item is None else len(item.shifts) for item in drifts])
     result = np.empty_like(averaged)
     for count in np.unique(counts):
         alike = counts == count
-        result[alike] = wiener_filter(averaged[alike], spectrum, int(count), strength)
+        result[alike] = apply(averaged[alike], int(count))
     return result
 
 

@@ -24,7 +24,7 @@ from aet_port.validation import match_models
 from aet_port.validation.raw_frames import RawSettings, take_frames
 from aet_port.validation.samples import amorphous_particle
 from aet_port.validation.simulation import project_atoms
-from tests.cli.samples import results
+from tests.cli.samples import results, truncated
 
 PIXEL, SHAPE, TILTS = 0.6, (77, 75), 15
 SHEAR = 0.004
@@ -105,6 +105,7 @@ def test_atoms_are_found(frames: Path) -> None:
     refined = read_model(frames / "run" / "refined.extxyz")
     better = match_models(refined.positions, np.load(frames / "truth.npy"))
     assert better.rmsd_pm < found.rmsd_pm
+    # Calibrated, so nought is left; 100 atoms know it ten times less well than 1000 do (0.02 %).
     assert abs(json.loads((frames / "run" / "refinement.json").read_text())["shear_y"]) < 0.002
 
 
@@ -120,8 +121,18 @@ def test_atoms_are_refined_against_the_averages(frames: Path) -> None:
     noise = averaged.images - used.images
     assert noise.std() > 0.01 * used.images.max()
     assert abs(noise.mean()) < 0.05 * noise.std()
+    # The registration of so noisy an image scatters by some hundredths of a pixel.
     moved = [measure_shift(a, b) for a, b in zip(averaged.images, used.images, strict=True)]
     assert np.abs(moved).max() <= 0.1
+
+
+def test_a_truncated_stack_is_named(frames: Path, tmp_path: Path) -> None:
+    shutil.copytree(frames, tmp_path / "again")
+    folder = tmp_path / "again" / "run"
+    (folder / "refinement.json").unlink()
+    truncated(folder / "preprocessed" / "removed_noise.npy")
+    with pytest.raises(DataFileError, match=r"removed_noise\.npy"):
+        run(load_config(tmp_path / "again" / "frames.toml"), folder, resume=True)
 
 
 def test_background_again_changes_little_and_keeps_the_angles(frames: Path) -> None:
@@ -135,6 +146,7 @@ def test_background_again_changes_little_and_keeps_the_angles(frames: Path) -> N
     change = json.loads((frames / "run" / "cleaned" / "record.json").read_text())["change"]
     difference = np.sqrt(np.mean((again.images - first.images) ** 2) / np.mean(first.images**2))
     assert change == pytest.approx(difference, rel=1e-5)  # stored in single precision
+    # The background is a few percent of the images, its change a part of that.
     assert 0 < change < 0.1
 
 
