@@ -15,9 +15,9 @@ from ovito.data import DataCollection
 from ovito.pipeline import ModifierInterface
 from traits.api import Float, Range
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure.analysis import NETWORK_FOLDS, analyze
-from aet_port.structure.membership import motif_counts, network_of_atoms
+from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
 
 COUNTS = {
     3: "Triplets",

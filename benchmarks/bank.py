@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aet_port.data import AtomicModel
-from aet_port.measure import peak_memory, reset_peak
+from aet_port.core.data import AtomicModel
+from aet_port.core.timings import peak_memory, reset_peak
 from aet_port.structure import StructureResult, analyze
 from benchmarks.networks import ball
 from benchmarks.structure import liquid

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from aet_port.measure import peak_memory
+from aet_port.core.timings import peak_memory
 from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
 from benchmarks.timing import Row

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries
+from aet_port.core.data import TiltSeries
 from aet_port.io import read_tilt_series, read_volume
 from aet_port.resire import back_projection, fourier_slice, reconstruct, single_axis
 from aet_port.resire.grid import Grid, make_grid

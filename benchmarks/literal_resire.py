@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from aet_port.data import TiltSeries
-from aet_port.geometry import centred_range, centred_window, crop_centred
+from aet_port.core.data import TiltSeries
+from aet_port.core.geometry import centred_range, centred_window, crop_centred
 from aet_port.resire.grid import Grid
 
 

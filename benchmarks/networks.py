@@ -11,12 +11,12 @@ import numba
 import numpy as np
 from scipy.spatial import Delaunay
 
-from aet_port.measure import peak_memory, reset_peak
-from aet_port.structure.bipyramids import find_motifs
-from aet_port.structure.mro import find_mro
-from aet_port.structure.networks import find_networks
-from aet_port.structure.packing import DELTAS, packing_by_distortion
-from aet_port.structure.tetrahedra import face_pairs, find_tetrahedra
+from aet_port.core.timings import peak_memory, reset_peak
+from aet_port.structure.medium_range.correction import find_mro
+from aet_port.structure.polytetrahedral.bipyramids import find_motifs
+from aet_port.structure.polytetrahedral.networks import find_networks
+from aet_port.structure.polytetrahedral.packing import DELTAS, packing_by_distortion
+from aet_port.structure.voronoi.tetrahedra import face_pairs, find_tetrahedra
 from benchmarks.structure import CUTOFF, liquid
 from benchmarks.timing import Row, least_seconds
 

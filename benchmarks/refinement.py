@@ -10,18 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.measure import peak_memory
-from aet_port.refinement import (
-    descend_positions,
-    descend_thermal,
-    make_projector,
-    prepare_series,
-)
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.timings import peak_memory
+from aet_port.refinement import descend_positions, descend_thermal, make_projector, prepare_series
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import refine
 from aet_port.refinement.parameters import Parameters
-from aet_port.validation.simulation import tilt_angles
+from aet_port.simulation.linear import tilt_angles
 from benchmarks.timing import Row, least_seconds
 from matlab_reference import golden_path
 from tests.refinement.golden_series import golden_series, number

@@ -16,11 +16,11 @@ import numba
 import numpy as np
 from ase.build import bulk
 
-from aet_port.measure import peak_memory, reset_peak
-from aet_port.structure.bond_order import bond_order
+from aet_port.core.timings import peak_memory, reset_peak
+from aet_port.structure.bonds.orientational import bond_order
 from aet_port.structure.neighbours import find_neighbours
-from aet_port.structure.pair_counting import pair_counts
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.pairs.pair_counting import pair_counts
+from aet_port.structure.voronoi.analysis import voronoi_analysis
 from benchmarks.timing import Row, least_seconds
 
 CUTOFF, REACH, BINS = 4.1, 20.0, 1000  # angstrom

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numba
 
 from aet_port.io import read_volume
+from aet_port.tracing.peak_search import trace
 from aet_port.tracing.peaks import local_maxima
 from aet_port.tracing.polynomial_fit import fit_peaks
-from aet_port.tracing.trace import trace
 from aet_port.tracing.upsampling import fine_grid
 from benchmarks.timing import Row, least_seconds
 from matlab_reference import locate_reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from aet_port.io.files import write_whole
+from aet_port.core.files import write_whole
 from docs.api_reference import api_pages
 from docs.schema_reference import schema_page
 

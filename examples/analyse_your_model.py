@@ -3,7 +3,7 @@
 import sys
 
 import aet_port as aet
-from aet_port.validation import amorphous_particle
+from aet_port.simulation import amorphous_particle
 
 if len(sys.argv) > 1:
     atoms = aet.read_model(sys.argv[1]).atoms  # .xyz, .extxyz, .cif, LAMMPS data, .mat

@@ -2,7 +2,7 @@
 
 import aet_port as aet
 import mdb
-from aet_port.validation import amorphous_particle
+from aet_port.simulation import amorphous_particle
 from mdb.queries import run
 
 with mdb.Bank("bank.duckdb") as bank:

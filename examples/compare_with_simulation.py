@@ -4,7 +4,7 @@ from ase.lattice.cubic import FaceCenteredCubic
 
 import aet_port as aet
 import mdb
-from aet_port.validation import amorphous_particle
+from aet_port.simulation import amorphous_particle
 from mdb.queries import run
 
 with mdb.Bank("compared.duckdb") as bank:

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from aet_port.frame_series import FrameSeries
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.io import read_frames, write_frames, write_tilt_series
 from aet_port.preprocessing.chain import preprocess
-from aet_port.preprocessing.scan_distortion import ScanDistortion
 from aet_port.preprocessing.settings import PreprocessSettings
-from aet_port.validation import amorphous_particle, project_atoms
-from aet_port.validation.raw_frames import RawSettings, take_frames
+from aet_port.simulation import amorphous_particle, project_atoms
+from aet_port.simulation.raw_frames import RawSettings, take_frames
 
 truth = amorphous_particle(60, "Ta", seed=4)
 angles = np.zeros((9, 3))

@@ -1,7 +1,7 @@
 """A simulated tilt series to atoms, in memory: reconstruct, trace, leave out what is no atom."""
 
 import aet_port as aet
-from aet_port.validation import amorphous_particle, simulate_tilt_series, tilt_angles
+from aet_port.simulation import amorphous_particle, simulate_tilt_series, tilt_angles
 
 truth = amorphous_particle(200, "Ta", seed=1)
 series = simulate_tilt_series(truth, tilt_angles("ta-film"), pixel_size=0.6, shape=(50, 50))

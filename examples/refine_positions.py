@@ -3,7 +3,7 @@
 import numpy as np
 
 import aet_port as aet
-from aet_port.validation import amorphous_particle, simulate_tilt_series, tilt_angles
+from aet_port.simulation import amorphous_particle, simulate_tilt_series, tilt_angles
 
 truth = amorphous_particle(100, "Ta", seed=2)
 series = simulate_tilt_series(truth, tilt_angles("ta-film"), pixel_size=0.5, shape=(50, 50))

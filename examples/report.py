@@ -2,9 +2,9 @@
 
 import aet_port as aet
 import mdb
-from aet_port.report.build import write_report
-from aet_port.validation import amorphous_particle
-from mdb.report_data import read_entry_report
+from aet_port.reporting.bank import read_entry_report
+from aet_port.reporting.build import write_report
+from aet_port.simulation import amorphous_particle
 
 model = amorphous_particle(200, "Ta", seed=1)
 with mdb.Bank("report.duckdb") as bank:

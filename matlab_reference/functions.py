@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from matlab_reference.tables import read_table
 
 Kind = Literal["ported", "library", "not needed"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pooch
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 
 REPOSITORIES = ("AET-MetallicGlass", "AET-AmorphousMaterials")
 ADVICE = (

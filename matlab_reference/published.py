@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
-
-from aet_port.validation.report import PublishedFigure
 
 TABLE = Path(__file__).resolve().parent / "published.csv"
 REPRODUCED = Path(__file__).resolve().parent / "reproduced.txt"
+
+
+@dataclass(frozen=True)
+class PublishedFigure:
+    """A figure (or a few of one kind) that a paper states.
+
+    Attributes
+    ----------
+    id
+        Such as ``mg.face_fractions``: sample and quantity.
+    sample
+        Specimen or simulation.
+    where
+        Paper and place in it.
+    quantity
+        What is stated.
+    values
+        The figures.
+    unit
+        Their unit; empty for a pure number.
+    note
+        Remarks.
+    stated
+        Whether a paper states it; else it is read off the deposited data, or nought for a
+        difference from them.
+    needs
+        What its computation takes beyond the files that are usually at hand, if anything: an
+        option of ``aet validate``, or files.
+    """
+
+    id: str
+    sample: str
+    where: str
+    quantity: str
+    values: tuple[float, ...]
+    unit: str
+    note: str
+    stated: bool = True
+    needs: str = ""
 
 
 def read_published() -> dict[str, PublishedFigure]:

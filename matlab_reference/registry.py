@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from aet_port.errors import DataFileError
-from aet_port.io.files import sha256
+from aet_port.core.errors import DataFileError
+from aet_port.core.files import sha256
 from matlab_reference.tables import read_table
 
 TABLE = Path(__file__).resolve().parent / "registry.csv"

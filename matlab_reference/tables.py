@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 
 
 def read_table(file: Path, columns: Sequence[str]) -> list[list[str]]:

@@ -12,12 +12,12 @@ import ase
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import sha256, write_whole
+from aet_port.core.progress import progress
 from aet_port.io import read_model, write_model
-from aet_port.io.files import sha256, write_whole
-from aet_port.progress import progress
-from md_sim.drive import DAMPING, SKIN
+from md_sim.driver import DAMPING, SKIN
 from md_sim.protocol import PICOSECOND, check_cooling, check_positive, check_whole, steps_of
 from md_sim.runtime import lammps, lammps_version, potentials_folder
 from md_sim.setfl import PotentialFile, read_potential

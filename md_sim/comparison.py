@@ -13,7 +13,7 @@ from md_sim.comparison_choice import experiment_analysis, newest_run, snapshot_a
 from md_sim.comparison_measures import Measured, read_measured
 from md_sim.comparison_table import column, plain
 from md_sim.likeness import Likeness, like_by_distance, like_by_value
-from md_sim.normalized_pdf import normalized_distances
+from md_sim.pdf_scaling import normalized_distances
 from mdb import Bank
 from mdb.queries import run as ask
 

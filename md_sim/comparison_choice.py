@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from md_sim.comparison_measures import Measured
-from md_sim.quench import read_settings
+from md_sim.quenches import read_settings
 from mdb import Bank
 
 _SAME = 1e-6  # relative: parameters that differ by rounding only

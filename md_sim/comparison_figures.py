@@ -11,16 +11,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port import structure_figures as draw
-from aet_port.errors import InputError
-from aet_port.structure.bipyramids import FOLDS
-from aet_port.structure.sharing import SITES
+from aet_port.core.errors import InputError
+from aet_port.figures import styles as draw
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS
+from aet_port.structure.polytetrahedral.sharing import SITES
 from md_sim.comparison import Comparison
 from md_sim.comparison_measures import Measured
 from md_sim.comparison_table import NAMES
-from md_sim.glass_transition import GlassTransition, glass_transition
-from md_sim.normalized_pdf import cell_means, normalized_distances
+from md_sim.pdf_scaling import cell_means, normalized_distances
 from md_sim.protocol import Protocol
+from md_sim.transition import GlassTransition, glass_transition
 from mdb import Bank
 
 SIZE, TALL = (6.4, 4.0), (6.4, 6.4)  # inches
@@ -300,7 +300,7 @@ def overlay(axes: Axes, curves: Mapping[str, ArrayLike]) -> None:
     Parameters
     ----------
     curves
-        By name, of :func:`md_sim.normalized_pdf.normalized_pdf`.
+        By name, of :func:`md_sim.pdf_scaling.normalized_pdf`.
     """
     draw.pair_distributions(axes, normalized_distances(), curves)
     axes.set(xlabel="r / first peak", xlim=(normalized_distances()[0], normalized_distances()[-1]))

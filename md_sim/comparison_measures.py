@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aet_port.structure.bipyramids import FOLDS
-from aet_port.structure.sharing import SITES
-from md_sim.normalized_pdf import first_peak, normalized_pdf
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS
+from aet_port.structure.polytetrahedral.sharing import SITES
+from md_sim.pdf_scaling import first_peak, normalized_pdf
 from mdb import Bank
 
 PENTAGONAL = 5
@@ -158,11 +158,11 @@ class Measured:
 
     @property
     def first_peak(self) -> float:
-        """Place of the first peak of g, angstrom (:func:`md_sim.normalized_pdf.first_peak`)."""
+        """Place of the first peak of g, angstrom (:func:`md_sim.pdf_scaling.first_peak`)."""
         return first_peak(self.r, self.g, self.cutoff)
 
     def normalized_pdf(self) -> NDArray[np.float64]:
-        """g against r over the first peak (:func:`md_sim.normalized_pdf.normalized_pdf`)."""
+        """g against r over the first peak (:func:`md_sim.pdf_scaling.normalized_pdf`)."""
         return normalized_pdf(self.r, self.g, self.first_peak)
 
 

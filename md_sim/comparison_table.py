@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.structure.bipyramids import FOLDS
-from aet_port.structure.sharing import SITES
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS
+from aet_port.structure.polytetrahedral.sharing import SITES
 from md_sim.comparison_measures import Measured
 
 NAMES = {

@@ -10,7 +10,7 @@ from ase import units
 from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from md_sim.eam_forms import EamForm, lattice_vectors
 from md_sim.runtime import lammps
 from md_sim.setfl import PotentialFile

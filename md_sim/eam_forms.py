@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ZHOU_CUTOFF = 5.5  # angstrom

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 
 @dataclass(frozen=True)

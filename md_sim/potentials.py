@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from md_sim.eam_forms import EamForm, ravelo_tantalum, zhou
 from md_sim.setfl import PotentialFile, read_potential, write_setfl
 

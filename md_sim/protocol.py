@@ -9,7 +9,7 @@ from typing import Any
 
 from ase.data import atomic_numbers
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 PICOSECOND = 1e-12  # seconds
 _LATTICE_ATOMS = {"bcc": 2, "fcc": 4}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze
-from aet_port.structure.polytetrahedral_order import PENTAGONAL
-from aet_port.validation.report import Computed
+from aet_port.structure.polytetrahedral.order import PENTAGONAL
+from aet_port.validation.published_table import Computed
 from md_sim.protocol import Protocol, preset
-from md_sim.quench import read_quench
+from md_sim.quenches import read_quench
 
 PRESET, ELEMENT, LATTICE = "ta-paper", "Ta", "bcc"
 WINDOWS = 250.0  # kelvin that T_g moves with the windows of the two lines

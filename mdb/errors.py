@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aet_port.errors import AetError
+from aet_port.core.errors import AetError
 
 
 class BankError(AetError):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ase.data import atomic_numbers, chemical_symbols
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 LETTERS = 4
 DIGITS = 5

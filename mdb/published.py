@@ -7,20 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aet_port.data import AtomicModel
-from aet_port.errors import AetError, DataFileError, InputError
-from aet_port.progress import progress
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import AetError, DataFileError, InputError
+from aet_port.core.progress import progress
 from aet_port.structure import analyze
-from aet_port.validation.published_figures import Figures, published_figures
-from aet_port.validation.published_models import (
-    CUTOFFS,
-    FILM,
-    GLASS,
-    Find,
-)
-from aet_port.validation.report import PublishedFigure, Row, build_report
+from aet_port.validation.published_models import CUTOFFS, FILM, GLASS, Find
+from aet_port.validation.published_table import PublishedFigure, Row, build_report
+from aet_port.validation.published_values import Figures, published_figures
 from mdb.bank import Bank
-from mdb.deposit import deposit
+from mdb.deposits import deposit
 from mdb.published_files import MODELS, NO_MODELS, PublishedModel, read_files
 from mdb.records import Deposit, Details, Provenance, Reconstruction, SpeciesFit
 from mdb.runs import deposit_validation

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError
 from aet_port.io import read_model
 from aet_port.io.matlab import read_per_atom
 from aet_port.validation.published_models import FILM, GLASS, GLASS_TYPES, SAMPLE_GLASS, Find

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from mdb.bank import Bank
 from mdb.query_parameters import Parameter, Value, parse_parameter, shown
 

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 Value = str | int | float | bool
 

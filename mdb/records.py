@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries
-from aet_port.errors import InputError
-from aet_port.io.files import sha256
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import InputError
+from aet_port.core.files import sha256
 
 KINDS = ("experiment", "md_snapshot", "synthetic")
 OPTIMIZATION_TYPES = (

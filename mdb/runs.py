@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from aet_port.errors import InputError
-from aet_port.validation.report import Row
+from aet_port.core.errors import InputError
+from aet_port.validation.published_table import Row
 from mdb.bank import Bank
-from mdb.deposit import code_version
+from mdb.deposits import code_version
 from mdb.entries import next_number, one, sample_number, write_entry
 from mdb.hashing import canonical_json, digest, table_digest
-from mdb.model_tables import row, short
+from mdb.model_rows import row, short
 from mdb.records import MdRun
 from mdb.schema import utc_now
 
@@ -86,7 +86,7 @@ def deposit_validation(bank: Bank, rows: Sequence[Row]) -> int:
     Parameters
     ----------
     rows
-        Of :func:`aet_port.validation.report.build_report`.
+        Of :func:`aet_port.validation.published_table.build_report`.
 
     Raises
     ------

@@ -8,10 +8,10 @@ from functools import cache
 import duckdb
 import pyarrow as pa
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from mdb.invariants import KEYS, RANGES
-from mdb.rules import range_rule
 from mdb.schema import Migration, migrations
+from mdb.value_rules import range_rule
 
 # Without the table of versions, which is read whenever a bank is opened.
 COLUMNS = """
@@ -46,7 +46,7 @@ def real_columns(columns: pa.Table) -> dict[str, dict[str, bool]]:
 def refuse_senseless(
     connection: duckdb.DuckDBPyConnection, written: Mapping[str, tuple[str, str | int]]
 ) -> None:
-    """Refuse rows that :func:`mdb.check.check` would find out of range, before they are committed.
+    """Refuse rows that :func:`mdb.checks.check` would find out of range, before they are committed.
 
     Parameters
     ----------

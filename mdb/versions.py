@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from mdb.entries import one
 from mdb.ids import next_id, version_id
 

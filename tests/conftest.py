@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from matlab_reference import locate_reference
 
 # Hooks, which pytest finds here.

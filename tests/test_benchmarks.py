@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aet_port.data import TiltSeries
+from aet_port.core.data import TiltSeries
 from aet_port.resire import reconstruct
 from aet_port.resire.grid import make_grid
 from benchmarks.literal_resire import LiteralResire

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 import aet_port
-from aet_port.errors import DataFileError
-from aet_port.geometry import EULER_AXES, extended_object_shape, pad_centred
+from aet_port.core.errors import DataFileError
+from aet_port.core.geometry import EULER_AXES, extended_object_shape, pad_centred
 from aet_port.resire import fourier_slice
 from aet_port.resire.grid import make_grid
 from matlab_reference import golden_path
@@ -40,7 +40,7 @@ ORIGIN = re.compile(r"[\w@*./-]*(?:\{[\w,]+\}[\w@*./-]*)?\.m\b")
 def resolve(dotted: str) -> Any:
     """The object of a dotted path: the longest part that is a module, then attributes.
 
-    ``aet_port.tracing.trace`` is a module though its package also has a function of that name.
+    A module may have the name of a function elsewhere, so the longest module is tried first.
     """
     parts = dotted.split(".")
     for split in range(len(parts), 0, -1):

@@ -1,28 +1,5 @@
 """Readers and writers of the formats users have."""
 
-from aet_port.io.atoms import read_model, write_model
-from aet_port.io.frames import read_frames, write_frames
-from aet_port.io.model_files import read_models
-from aet_port.io.tilt_series import (
-    read_angles,
-    read_images,
-    read_tilt_series,
-    write_angles,
-    write_tilt_series,
-)
-from aet_port.io.volumes import read_volume, write_volume
+import lazy_loader as lazy
 
-__all__ = [
-    "read_angles",
-    "read_frames",
-    "read_images",
-    "read_model",
-    "read_models",
-    "read_tilt_series",
-    "read_volume",
-    "write_angles",
-    "write_frames",
-    "write_model",
-    "write_tilt_series",
-    "write_volume",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import AetError, DataFileError, InputError
-from aet_port.io.files import write_whole
+from aet_port.core.errors import AetError, DataFileError, InputError
+from aet_port.core.files import write_whole
 
 MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali")
 TIFF_SUFFIXES = (".tif", ".tiff")

@@ -11,13 +11,13 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
-from aet_port.geometry import centre
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import write_whole
+from aet_port.core.geometry import centre
 from aet_port.io import matlab
 from aet_port.io.arrays import existing_file, reason
 from aet_port.io.cif_blocks import read_cif_blocks
-from aet_port.io.files import write_whole
 from aet_port.io.lammps_data import LAMMPS_SUFFIXES, read_data_file
 from aet_port.io.xyz_frames import XYZ_SUFFIXES, read_xyz_frames
 

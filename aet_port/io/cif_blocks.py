@@ -10,10 +10,10 @@ import ase.io
 import numpy as np
 from ase.io.cif import CIFBlock, parse_cif
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
-from aet_port.io.text_lines import check_text, quoted
+from aet_port.io.text_files import check_text, quoted
 
 WANTED = "a CIF with the cell and the sites of every atom"
 _COORDINATE = re.compile(r"_atom_site_(fract|cartn)_[xyz]")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading, real_array
 from aet_port.io.raw_images import RawImages
 from aet_port.io.units import angstrom, is_angle

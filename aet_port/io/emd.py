@@ -23,10 +23,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import DataFileError, InputError
-from aet_port.frame_series import FrameSeries
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import write_whole
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io.arrays import existing_file, reading, real_array
-from aet_port.io.files import write_whole
 from aet_port.io.raw_images import RawImages
 from aet_port.io.units import angstrom, is_angle, is_length, unit_word
 from aet_port.io.velox import IMAGES, read_velox

@@ -13,16 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import DataFileError, InputError
-from aet_port.frame_series import FrameSeries, plain
-from aet_port.io.arrays import (
-    read_mrc,
-    read_tiff,
-    reading,
-    single_precision,
-    write_mrc,
-    write_tiff,
-)
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.frame_series import FrameSeries, plain
+from aet_port.io.arrays import read_mrc, read_tiff, reading, single_precision, write_mrc, write_tiff
 from aet_port.io.mdoc import Mdoc, mdoc_angles, mdoc_number, read_mdoc, write_mdoc
 from aet_port.io.raw_images import RawImages
 from aet_port.io.sidecar import Sidecar, find_sidecar, read_sidecar, write_sidecar

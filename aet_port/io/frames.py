@@ -15,12 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import DataFileError, InputError
-from aet_port.frame_series import FrameSeries
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import check_target
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES
 from aet_port.io.dm import DM_SUFFIXES, read_dm
 from aet_port.io.emd import EMD_SUFFIXES, read_emd, write_emd
-from aet_port.io.files import check_target
 from aet_port.io.frame_stacks import (
     SAME_SIZE,
     one_axis_angles,

@@ -12,9 +12,9 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from ase.io.lammpsdata import read_lammps_data
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import reading
-from aet_port.io.text_lines import check_text
+from aet_port.io.text_files import check_text
 
 LAMMPS_SUFFIXES = (".lammps", ".data", ".lmp")
 BOUNDARY = re.compile(r"aet-port, units metal, boundary ([pf]) ([pf]) ([pf])")

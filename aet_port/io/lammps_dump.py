@@ -13,10 +13,10 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import reading
-from aet_port.io.text_lines import Lines, quoted, text_lines
+from aet_port.io.text_files import Lines, quoted, text_lines
 
 DUMP_SUFFIXES = (".dump", ".lammpstrj")
 WANTED = "a LAMMPS dump: ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS and ATOMS in every frame"

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import write_whole
 from aet_port.io.arrays import existing_file, reading
-from aet_port.io.files import write_whole
 
 MAT_FILE = "a MATLAB file of version 5 to 7.3; save it anew, in MATLAB: save(name, '-v7')"
 V7_LIMIT = 2**31 - 1  # bytes of one variable; larger ones need version 7.3

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import real_array
 from aet_port.io.mat_files import read_variables, write_mat
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import existing_file, reading
 from aet_port.io.atoms import read_model
 from aet_port.io.cif_blocks import read_cif_blocks

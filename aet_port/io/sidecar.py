@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import DataFileError
-from aet_port.frame_series import FrameSeries
+from aet_port.core.errors import DataFileError
+from aet_port.core.files import write_whole
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io.arrays import existing_file, reading
-from aet_port.io.files import write_whole
 from aet_port.io.units import angstrom
 
 SIDECAR_FILE = "angles and metadata as a .json dictionary or a .csv table with column titles"

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import write_whole
 from aet_port.io import matlab
 from aet_port.io.arrays import (
     MRC_SUFFIXES,
@@ -30,7 +31,6 @@ from aet_port.io.arrays import (
     write_npy,
     write_tiff,
 )
-from aet_port.io.files import write_whole
 
 IMAGES_FILE = "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff"
 ANGLES_FILE = "angles as .mat, .npy, .txt, .csv, .tlt or .rawtlt"

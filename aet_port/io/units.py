@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
 
 _ANGSTROM = {
     "a": 1.0,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import Volume
-from aet_port.errors import DataFileError, InputError
-from aet_port.geometry import centre
+from aet_port.core.data import Volume
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.geometry import centre
 from aet_port.io import matlab
 from aet_port.io.arrays import (
     MRC_SUFFIXES,

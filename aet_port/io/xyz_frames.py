@@ -11,10 +11,10 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
-from aet_port.io.text_lines import Lines, quoted, text_lines
+from aet_port.io.text_files import Lines, quoted, text_lines
 
 XYZ_SUFFIXES = (".xyz", ".extxyz")
 WANTED = "the number of atoms, a comment, then a line 'symbol x y z' for each atom"

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
-from aet_port.image_shift import measure_shift, shift_images
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.preprocessing.noise import check_images, warn_of_saturation
 
 SMOOTHING = 2.0  # pixels, before the sample is told from its surroundings
@@ -37,7 +37,7 @@ class Alignment:
         Shape (n, nx, ny): the given images moved by ``shifts``, interpolated once.
     shifts
         Shape (n, 2), pixels along x and y, by which
-        :func:`aet_port.image_shift.shift_images` moved each image.
+        :func:`aet_port.core.image_shift.shift_images` moved each image.
     changes
         Largest change of a shift in each iteration, pixels.
     converged

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 BINS = 256
 # The rim of a round sample is thin and stays below a threshold halfway between two classes; once

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.frame_series import FrameSeries
-from aet_port.progress import progress
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.progress import progress
 
 THRESHOLD = 8.0  # standard deviations; at 1e6 pixels a Gaussian never gets there
 _BINS = 12  # of local intensity

@@ -17,30 +17,30 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries
-from aet_port.errors import InputError
-from aet_port.frame_series import FrameSeries
-from aet_port.parallel import check_threads, map_threads
-from aet_port.preprocessing.alignment import Alignment, align_particle
-from aet_port.preprocessing.background import BackgroundRemoval, remove_background
-from aet_port.preprocessing.bad_pixels import BadPixels, find_bad_pixels
-from aet_port.preprocessing.denoising import choose_method, denoise, pilot_image, search_strength
-from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of_unseen
-from aet_port.preprocessing.film_alignment import Region, align_film
-from aet_port.preprocessing.frame_spectrum import FrameSpectrum, frame_spectrum, wiener_filter
-from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
-from aet_port.preprocessing.outcome import Preprocessed
-from aet_port.preprocessing.scan_distortion import (
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import InputError
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.parallel import check_threads, map_threads
+from aet_port.core.progress import Reporter
+from aet_port.core.progress import progress as show_progress
+from aet_port.core.scan_distortion import (
     ScanDistortion,
     Shears,
     UnsettledShear,
     correct_scan_distortion,
     estimate_scan_distortion,
 )
+from aet_port.preprocessing.alignment import Alignment, align_particle
+from aet_port.preprocessing.background import BackgroundRemoval, remove_background
+from aet_port.preprocessing.bad_pixels import BadPixels, find_bad_pixels
+from aet_port.preprocessing.denoising import choose_method, denoise, pilot_image, search_strength
+from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of_unseen
+from aet_port.preprocessing.film_alignment import Region, align_film
+from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
+from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum, wiener_filter
 from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
-from aet_port.progress import Reporter
-from aet_port.progress import progress as show_progress
 
 LEAST_SEEN = 2 / 3  # of the detector along both axes must be seen by all frames
 ORDERS = 5  # moments of the estimated shear

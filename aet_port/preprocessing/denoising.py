@@ -12,7 +12,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError, MissingDependencyError
+from aet_port.core.errors import InputError, MissingDependencyError
+from aet_port.core.progress import progress
 from aet_port.preprocessing.noise import (
     NoiseModel,
     check_images,
@@ -21,7 +22,6 @@ from aet_port.preprocessing.noise import (
     unstabilise,
     warn_of_saturation,
 )
-from aet_port.progress import progress
 
 Method = Literal["auto", "bm3d", "nlm"]
 

@@ -12,15 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
-from aet_port.image_shift import measure_shift
-from aet_port.preprocessing.frame_registration import (
-    LIKELY,
-    line_speed,
-    prepared,
-    whole_shift,
-)
-from aet_port.preprocessing.frame_spectrum import FrameSpectrum, frame_spectrum
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import measure_shift
+from aet_port.preprocessing.frame_registration import LIKELY, line_speed, prepared, whole_shift
 from aet_port.preprocessing.scan_lines import (
     between_lines,
     line_path,
@@ -28,6 +22,7 @@ from aet_port.preprocessing.scan_lines import (
     slow_places,
     undrift,
 )
+from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum
 
 BLUR = 1.0  # pixels: noise above the resolution of the atoms carries no position
 ZOOM = 200  # steps per pixel of the registration
@@ -103,7 +98,7 @@ def correct_drift(
 
     All pairs of frames are registered: by whole pixels at the highest normalized cross-correlation
     of what two frames share (each displacement with mean and variance of its own overlap), then by
-    :func:`~aet_port.image_shift.measure_shift`, frequencies weighted by what the noise
+    :func:`~aet_port.core.image_shift.measure_shift`, frequencies weighted by what the noise
     leaves of them. The shifts are the least-squares solution of the pairs; the slope of a straight
     line through them over the frames' times is the drift rate.
     As a line of a frame is taken at its own time, each line is moved back by the drift at that

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import signal
 
-from aet_port.errors import InputError
-from aet_port.image_shift import measure_shift, shift_images
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.preprocessing.alignment import (
     UNLIKE,
     ZOOM,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, optimize
 
-from aet_port.errors import InputError
-from aet_port.preprocessing.frame_spectrum import FrameSpectrum, both_halves, flattened, taper
+from aet_port.core.errors import InputError
+from aet_port.preprocessing.spectra import FrameSpectrum, both_halves, flattened, taper
 
 MIN_OVERLAP = 0.25  # part of an image that two frames must share for a correlation to count
 SIGNIFICANT = 5.0  # standard deviations of what frames with nothing in common correlate by

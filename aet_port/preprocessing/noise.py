@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, stats
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.preprocessing.bad_pixels import BadPixelWarning, saturated_mask
 
 # Sixth differences along both axes: smooth images vanish, a white noise keeps its variance.

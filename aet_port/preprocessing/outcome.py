@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries
+from aet_port.core.data import TiltSeries
+from aet_port.core.scan_distortion import DistortionEstimate, ScanDistortion
 from aet_port.preprocessing.alignment import Alignment
 from aet_port.preprocessing.background import BackgroundRemoval
 from aet_port.preprocessing.bad_pixels import BadPixels
 from aet_port.preprocessing.drift import DriftCorrection
 from aet_port.preprocessing.noise import NoiseModel
 from aet_port.preprocessing.placement import Placement
-from aet_port.preprocessing.scan_distortion import DistortionEstimate, ScanDistortion
 from aet_port.preprocessing.settings import PreprocessSettings
 
 

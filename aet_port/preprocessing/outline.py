@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
-from aet_port.geometry import centre, euler_rotations
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import centre, euler_rotations
 from aet_port.preprocessing.background import otsu_split
 
 FLANK = 2.0

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
-from aet_port.image_shift import shift_images
-from aet_port.preprocessing.scan_distortion import ScanDistortion, correct_scan_distortion
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import shift_images
+from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.preprocessing.tilt_axis import turn_images
 
 

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from scipy.interpolate import make_interp_spline
 
-from aet_port.errors import InputError
-from aet_port.image_shift import MARGIN
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import MARGIN
 
 SPLINE = 5  # degree, between lines
 

@@ -7,10 +7,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
+from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.preprocessing.film_alignment import Region
 from aet_port.preprocessing.noise import NoiseModel
-from aet_port.preprocessing.scan_distortion import ScanDistortion
 
 Denoiser = Literal["auto", "bm3d", "nlm", "wiener", "none"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.preprocessing.alignment import check_same_sample, check_series
 from aet_port.preprocessing.denoising import golden_section
 from aet_port.preprocessing.noise import check_images

@@ -11,11 +11,11 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from aet_port.errors import InputError
-from aet_port.geometry import euler_rotations
-from aet_port.parallel import check_threads, chunks, map_threads
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import euler_rotations
+from aet_port.core.parallel import check_threads, chunks, map_threads
+from aet_port.core.scattering import scattering_factor
 from aet_port.refinement.parameters import Curvature, Misfit, Parameters
-from aet_port.scattering import scattering_factor
 
 Precision = Literal["single", "double"]
 Fitted = frozenset[str]

@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError
-from aet_port.progress import progress
+from aet_port.core.errors import InputError
+from aet_port.core.progress import progress
 from aet_port.refinement.projections import relative_error
 from aet_port.refinement.projector import Floats, Projector
 from aet_port.refinement.thermal import check_error, check_steps, rise_of, runaway

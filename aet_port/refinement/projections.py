@@ -10,17 +10,10 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from aet_port.errors import InputError
-from aet_port.geometry import centre
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import centre
 from aet_port.refinement.gaussian_windows import gaussian_profile, nearest_pixel
-from aet_port.refinement.projector import (
-    HALF_WIDTH,
-    Floats,
-    Projector,
-    few,
-    form_factor,
-    per_atom,
-)
+from aet_port.refinement.projector import HALF_WIDTH, Floats, Projector, few, form_factor, per_atom
 
 Scale = Literal["least_squares", "sum"]
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from aet_port.errors import InputError
-from aet_port.geometry import centred_range, euler_rotations
-from aet_port.parallel import check_threads, chunks, map_threads
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import centred_range, euler_rotations
+from aet_port.core.parallel import check_threads, chunks, map_threads
+from aet_port.core.scattering import scattering_factor
 from aet_port.refinement.gaussian_windows import add_atoms, add_slopes, read_atoms
-from aet_port.scattering import scattering_factor
 
 HALF_WIDTH = 4  # pixels; the window of the published refinements
 CHUNK = 8  # images whose gradients are added up by one thread; fixed, so that results are too

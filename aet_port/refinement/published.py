@@ -9,9 +9,9 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import ArrayLike
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import InputError
-from aet_port.geometry import pad_centred
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import pad_centred
 from aet_port.refinement.positions import descend_positions
 from aet_port.refinement.projector import HALF_WIDTH, Floats, Projector, make_projector
 from aet_port.refinement.thermal import descend_thermal, scan_b

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.data import TiltSeries
-from aet_port.io.files import write_whole
-from aet_port.refinement.agreement import CrossValidation, agreement
+from aet_port.core.data import TiltSeries
+from aet_port.core.files import write_whole
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import Refinement
+from aet_port.refinement.r_factors import CrossValidation, agreement
 
 OVERFITTING = "moving the atoms made the images held out worse: overfitting"
 

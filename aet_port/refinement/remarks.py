@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
-from aet_port.preprocessing.scan_distortion import LARGEST
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.scan_distortion import LARGEST
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.parameters import Misfit, Parameters
 from aet_port.refinement.quasi_newton import Vector

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError
-from aet_port.progress import progress
+from aet_port.core.errors import InputError
+from aet_port.core.progress import progress
 from aet_port.refinement.projections import image_scale, relative_error
 from aet_port.refinement.projector import Floats, Projector
 

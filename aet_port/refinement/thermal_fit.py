@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
-from aet_port.errors import InputError
-from aet_port.parallel import map_threads
-from aet_port.progress import progress
+from aet_port.core.errors import InputError
+from aet_port.core.parallel import map_threads
+from aet_port.core.progress import progress
 from aet_port.refinement.projections import image_scale, relative_error
 from aet_port.refinement.projector import Floats, Projector
 from aet_port.refinement.thermal import Setting, ThermalFit, by_species, setting_of

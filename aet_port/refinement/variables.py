@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
-from aet_port.preprocessing.scan_distortion import LARGEST
+from aet_port.core.errors import InputError
+from aet_port.core.scan_distortion import LARGEST
 from aet_port.refinement.parameters import Curvature, Parameters
 from aet_port.refinement.quasi_newton import Vector
 

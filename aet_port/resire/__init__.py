@@ -1,16 +1,5 @@
 """RESIRE: tomographic reconstruction in real space."""
 
-from aet_port.resire.angles import AngleRefinement, refine_angles
-from aet_port.resire.grid import Grid, make_grid
-from aet_port.resire.reconstruction import Parameters, Reconstruction, r_factors, reconstruct
+import lazy_loader as lazy
 
-__all__ = [
-    "AngleRefinement",
-    "Grid",
-    "Parameters",
-    "Reconstruction",
-    "make_grid",
-    "r_factors",
-    "reconstruct",
-    "refine_angles",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from aet_port.parallel import chunks, map_threads
+from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 
 

@@ -15,7 +15,7 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 from scipy import fft
 
-from aet_port.parallel import chunks, map_threads
+from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 from aet_port.resire.vectors import blend_pairs
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
-from aet_port.geometry import EULER_AXES, Axes, euler_rotations, extended_object_shape
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import EULER_AXES, Axes, euler_rotations, extended_object_shape
 
 
 @dataclass(frozen=True)

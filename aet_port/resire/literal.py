@@ -14,7 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy import fft
 
-from aet_port.geometry import centred_range, centred_window, crop_centred
+from aet_port.core.geometry import centred_range, centred_window, crop_centred
 from aet_port.resire.fused import fma
 from aet_port.resire.grid import Grid
 

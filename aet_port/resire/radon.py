@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
-from aet_port.parallel import chunks, map_threads
+from aet_port.core.errors import InputError
+from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 
 MOMENTUM = 0.1  # share of the former gradient in the new one

@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries, Volume
-from aet_port.errors import InputError
-from aet_port.geometry import EULER_AXES, Axes, crop_centred
-from aet_port.parallel import check_threads
-from aet_port.progress import progress as report_progress
+from aet_port.core.checkpoint import Checkpoint, fingerprint
+from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import EULER_AXES, Axes, crop_centred
+from aet_port.core.parallel import check_threads
+from aet_port.core.progress import progress as report_progress
 from aet_port.resire import back_projection, fourier_slice, single_axis
-from aet_port.resire.checkpoint import Checkpoint, fingerprint
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.literal import LiteralProjector
 from aet_port.resire.radon import RadonProjector

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
-from aet_port.errors import InputError
-from aet_port.geometry import EULER_AXES, Axes, centred_range, crop_centred, euler_rotations
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import EULER_AXES, Axes, centred_range, crop_centred, euler_rotations
 
 SAMPLES = 1_000_000  # points that are looked up at once; 24 bytes each
 

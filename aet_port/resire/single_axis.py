@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from aet_port.parallel import chunks, map_threads
+from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 
 BLOCK_BYTES = 48e6  # working memory of one thread for one block of y slices

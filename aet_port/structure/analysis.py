@@ -9,16 +9,16 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
-from aet_port.structure.bipyramids import Motifs, find_motifs
+from aet_port.core.errors import InputError
+from aet_port.structure.medium_range.order import SoluteOrder, solute_order
 from aet_port.structure.neighbours import check_atoms
-from aet_port.structure.networks import Networks, find_networks
-from aet_port.structure.packing import DELTAS
-from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
-from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder, polytetrahedral_order
-from aet_port.structure.short_range_order import ShortRangeOrder, short_range_order
-from aet_port.structure.solute_order import SoluteOrder, solute_order
-from aet_port.structure.tetrahedra import (
+from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
+from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
+from aet_port.structure.polytetrahedral.networks import Networks, find_networks
+from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder, polytetrahedral_order
+from aet_port.structure.polytetrahedral.packing import DELTAS
+from aet_port.structure.short_range import ShortRangeOrder, short_range_order
+from aet_port.structure.voronoi.tetrahedra import (
     ALPHA,
     Tetrahedra,
     face_pairs,
@@ -124,7 +124,7 @@ def analyze(
         Largest distortion, ``e_max / e_avg - 1``.
     alpha
         Largest empty circumsphere, angstrom (see
-        :func:`aet_port.structure.tetrahedra.find_tetrahedra`).
+        :func:`aet_port.structure.voronoi.tetrahedra.find_tetrahedra`).
     order
         Whether to compute the short-range order and the shape and joints of the bipyramids as well.
     solute

@@ -11,7 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms

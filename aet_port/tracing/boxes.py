@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import NdBSpline, make_interp_spline
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.intensities import positions_table
 from aet_port.tracing.upsampling import FACTOR, FIRST, FineGrid, fine_box
 

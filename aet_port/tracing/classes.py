@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import box_offsets
-from aet_port.tracing.gaussian_3d import fit_gaussian_3d
+from aet_port.tracing.clustering import Start, kmeans
+from aet_port.tracing.gaussian_fit import fit_gaussian_3d
 from aet_port.tracing.intensities import BINS, histogram
-from aet_port.tracing.kmeans import Start, kmeans
 
 
 def sphere_in_box(steps: int) -> NDArray[np.bool_]:
@@ -109,7 +109,7 @@ def classes_and_non_atoms(
     n_types
         Number of species.
     norm, start, seed
-        As of :func:`aet_port.tracing.kmeans.kmeans`.
+        As of :func:`aet_port.tracing.clustering.kmeans`.
     reference_quirks
         See :func:`atom_or_not`.
 
@@ -147,7 +147,7 @@ def lightest_split(
     sums
         Shape (n,): intensities.
     n_types, norm, start, seed
-        As of :func:`aet_port.tracing.kmeans.kmeans`.
+        As of :func:`aet_port.tracing.clustering.kmeans`.
 
     Raises
     ------

@@ -14,11 +14,11 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import check_target, write_whole
 from aet_port.io.arrays import reading
-from aet_port.io.files import check_target, write_whole
-from aet_port.io.text_lines import LONGEST_LINE, check_text, quoted
+from aet_port.io.text_files import LONGEST_LINE, check_text, quoted
 
 ACTIONS = ("add", "remove", "move", "retype")
 EDIT_SUFFIXES = (".csv", ".jsonl")

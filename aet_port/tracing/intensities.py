@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.upsampling import FACTOR
 
 BINS = 100

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 MAX_ROUNDS = 200
 

@@ -10,13 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.errors import InputError
-from aet_port.tracing.intensities import (
-    histogram,
-    positions_table,
-    sphere_values,
-    two_gaussians,
-)
+from aet_port.core.errors import InputError
+from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.patching import merge_close
 from aet_port.tracing.support import erode
 

@@ -8,8 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError
-from aet_port.sub_areas import TRIM_Y, SubAreas
+from aet_port.core.errors import InputError
+from aet_port.core.sub_areas import TRIM_Y, SubAreas
 from aet_port.tracing.intensities import positions_table
 
 
@@ -29,7 +29,7 @@ def patch_peaks(
         From the 0-based index of an area to its accepted peaks, shape (m, 3), 0-based voxel
         coordinates of the area (of its central crop, where the reconstruction is larger).
     trim_y
-        See :meth:`aet_port.sub_areas.SubAreas.windows`.
+        See :meth:`aet_port.core.sub_areas.SubAreas.windows`.
 
     Returns
     -------

@@ -11,8 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import DataFileError, InputError
-from aet_port.io.files import write_whole
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import write_whole
 from aet_port.tracing.upsampling import FineGrid, to_voxels
 
 ACCEPTED = 0
@@ -62,7 +62,7 @@ class Peaks:
     def positions(self) -> NDArray[np.float64]:
         """Shape (n, 3): fitted positions, 0-based voxel coordinates; the rejected ones too.
 
-        :meth:`aet_port.data.Volume.to_positions` turns them into angstrom.
+        :meth:`aet_port.core.data.Volume.to_positions` turns them into angstrom.
         """
         return to_voxels(self.maxima + self.shifts)
 

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.peaks import ACCEPTED, LEFT_THE_BOX, NOT_A_MAXIMUM, NOT_SETTLED, TOO_CLOSE
 from aet_port.tracing.upsampling import FineGrid, fine_box
 

@@ -10,8 +10,8 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.data import AtomicModel, Volume
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import box_values, fine_box_values, refuse_outside
 from aet_port.tracing.classes import (
     ClassHistogram,
@@ -20,8 +20,8 @@ from aet_port.tracing.classes import (
     lightest_split,
     sphere_in_box,
 )
+from aet_port.tracing.clustering import Start, kmeans
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
-from aet_port.tracing.kmeans import Start, kmeans
 from aet_port.tracing.local_classes import LocalClasses, reclassify_locally
 from aet_port.tracing.non_atoms import ATOM, two_classes
 from aet_port.tracing.upsampling import FACTOR, Method, fine_grid
@@ -192,7 +192,7 @@ def classify(
     unassigned
         Atoms whose confidence is below this get no species (X, type 0).
     norm, start, seed
-        As of :func:`aet_port.tracing.kmeans.kmeans`; ``norm`` also of the local rounds.
+        As of :func:`aet_port.tracing.clustering.kmeans`; ``norm`` also of the local rounds.
     reference_quirks
         As coded: see :func:`aet_port.tracing.classes.atom_or_not`, ``reclassify_locally`` and
         :func:`aet_port.tracing.non_atoms.two_classes`.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 BINS = 256
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline, make_interp_spline
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 FACTOR = 3
 FIRST = 2  # the fine grid starts at its third point: fine voxel 0 lies at voxel 2/3

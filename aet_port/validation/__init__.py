@@ -1,17 +1,5 @@
-"""Checks against truth: synthetic samples, simulated tilt series and matching of models."""
+"""Models held against the truth, and computed figures against the published ones."""
 
-from aet_port.validation.matching import Matching, match_models
-from aet_port.validation.precision import Precision, measure_precision
-from aet_port.validation.samples import amorphous_particle
-from aet_port.validation.simulation import project_atoms, simulate_tilt_series, tilt_angles
+import lazy_loader as lazy
 
-__all__ = [
-    "Matching",
-    "Precision",
-    "amorphous_particle",
-    "match_models",
-    "measure_precision",
-    "project_atoms",
-    "simulate_tilt_series",
-    "tilt_angles",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

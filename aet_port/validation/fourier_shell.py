@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from aet_port.data import TiltSeries, Volume
-from aet_port.errors import InputError
+from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.errors import InputError
 from aet_port.resire.reconstruction import reconstruct
 
 HALF, GOLD_STANDARD = 0.5, 0.143  # where the curve is read, by two customs

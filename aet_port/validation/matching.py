@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 
 SHIFT_GOAL = 1e-4  # angstrom, sum over the axes; the reference's
 MAX_ROUNDS = 200

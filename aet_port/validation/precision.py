@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
 from aet_port.validation.matching import Matching, match_models
 
 BIN = 0.02  # angstrom, of the glass paper's histogram

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from aet_port.io.matlab import read_angles, read_array, read_positions
 from aet_port.validation.published_models import FILM, FOLDERS, GLASS, KEYS, SAMPLE_GLASS, Find
-from aet_port.validation.report import Computed
+from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
 ANGLES = {

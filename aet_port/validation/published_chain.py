@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.data import AtomicModel, TiltSeries, Volume
-from aet_port.errors import DataFileError
+from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.errors import DataFileError
+from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.io import matlab, read_model, read_tilt_series, read_volume
 from aet_port.resire import reconstruct
-from aet_port.sub_areas import SubAreas, patch_volumes
 from aet_port.tracing.non_atoms import ATOM, inside_volume, remove_non_atoms
 from aet_port.tracing.patching import merge_close, patch_peaks
-from aet_port.tracing.trace import trace
+from aet_port.tracing.peak_search import trace
 from aet_port.validation.precision import measure_precision
 from aet_port.validation.published_models import FILM, GLASS, GLASS_TYPES, Find
-from aet_port.validation.report import Computed
+from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
 ROUND_TRIP = (GLASS, "10_Multislice_AET_simulations", "3_posref")

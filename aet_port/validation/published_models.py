@@ -9,7 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.io.matlab import read_per_atom, read_positions
 
 Find = Callable[..., Path]

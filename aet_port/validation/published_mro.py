@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.io.matlab import read_variables
-from aet_port.structure.mro import LEAST, MediumRangeOrder, find_mro
-from aet_port.structure.mro_assignment import Network
-from aet_port.structure.mro_search import CUTOFF, TYPES
-from aet_port.structure.network_cells import network_cells
-from aet_port.structure.nuclei import crystalline_atoms
-from aet_port.structure.solute_clusters import centre_distribution
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.bonds.nuclei import crystalline_atoms
+from aet_port.structure.medium_range.assignment import Network
+from aet_port.structure.medium_range.cells import network_cells
+from aet_port.structure.medium_range.clusters import centre_distribution
+from aet_port.structure.medium_range.correction import LEAST, MediumRangeOrder, find_mro
+from aet_port.structure.medium_range.search import CUTOFF, TYPES
+from aet_port.structure.voronoi.analysis import voronoi_analysis
 from aet_port.validation.published_models import (
     GLASS,
     SAMPLE_GLASS,
@@ -26,7 +26,7 @@ from aet_port.validation.published_models import (
     published_order,
 )
 from aet_port.validation.published_order import SOLUTE
-from aet_port.validation.report import Computed
+from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
 LISTED = ("sc", "bcc", "fcc", "hcp")  # types of the published list, from 1

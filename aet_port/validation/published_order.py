@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.io.matlab import read_array, read_per_atom
-from aet_port.structure.alpha_shape import alpha_shape
-from aet_port.structure.bond_order import BondOrder, bond_order
-from aet_port.structure.chemical_order import chemical_order
-from aet_port.structure.nuclei import crystalline_atoms, interface_width, surface_distance
-from aet_port.structure.pair_counting import group_pair_counts, reference_frame
-from aet_port.structure.partial_pdf import ALL, partial_pair_distribution
-from aet_port.structure.pdf_peaks import bond_length, pdf_peaks
-from aet_port.structure.shell_volume import shell_counts, sphere_directions
-from aet_port.structure.short_range_order import surface_atoms
-from aet_port.structure.solute_clusters import solute_centres
-from aet_port.structure.voronoi import Voronoi, voronoi_analysis
+from aet_port.structure.bonds.nuclei import crystalline_atoms, interface_width, surface_distance
+from aet_port.structure.bonds.orientational import BondOrder, bond_order
+from aet_port.structure.bonds.warren_cowley import chemical_order
+from aet_port.structure.medium_range.clusters import solute_centres
+from aet_port.structure.pairs.pair_counting import group_pair_counts, reference_frame
+from aet_port.structure.pairs.partial_pdf import ALL, partial_pair_distribution
+from aet_port.structure.pairs.peaks import bond_length, pdf_peaks
+from aet_port.structure.pairs.shell_volume import shell_counts, sphere_directions
+from aet_port.structure.short_range import surface_atoms
+from aet_port.structure.voronoi.alpha_shapes import alpha_shape
+from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
 from aet_port.validation.published_models import (
     CUTOFFS,
     KEYS,
@@ -30,7 +30,7 @@ from aet_port.validation.published_models import (
     published_model,
     published_order,
 )
-from aet_port.validation.report import Computed
+from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
 Cells = tuple[Voronoi, NDArray[np.bool_]]

@@ -10,21 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.io.matlab import read_array, read_positions
-from aet_port.structure.bipyramid_geometry import bipyramid_geometry
-from aet_port.structure.bipyramids import FOLDS, Motifs, find_motifs
-from aet_port.structure.networks import Networks, find_networks
-from aet_port.structure.nuclei import crystalline_atoms
-from aet_port.structure.packing import (
+from aet_port.structure.bonds.nuclei import crystalline_atoms
+from aet_port.structure.polytetrahedral.bipyramid_shapes import bipyramid_geometry
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs, find_motifs
+from aet_port.structure.polytetrahedral.networks import Networks, find_networks
+from aet_port.structure.polytetrahedral.order import BIPYRAMIDS, PENTAGONAL
+from aet_port.structure.polytetrahedral.packing import (
     icosahedron_distortions,
     packed_atoms,
     packed_density,
     packing_by_distortion,
 )
-from aet_port.structure.polytetrahedral_order import BIPYRAMIDS, PENTAGONAL
-from aet_port.structure.sharing import Sharing, amorphous_motifs, find_sharing
-from aet_port.structure.short_range_order import surface_atoms
-from aet_port.structure.tetrahedra import Tetrahedra, delaunay, face_pairs, find_tetrahedra
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.polytetrahedral.sharing import Sharing, amorphous_motifs, find_sharing
+from aet_port.structure.short_range import surface_atoms
+from aet_port.structure.voronoi.analysis import voronoi_analysis
+from aet_port.structure.voronoi.tetrahedra import (
+    Tetrahedra,
+    delaunay,
+    face_pairs,
+    find_tetrahedra,
+)
 from aet_port.validation.published_models import (
     CUTOFFS,
     FILM,
@@ -33,7 +38,7 @@ from aet_port.validation.published_models import (
     published_model,
     published_order,
 )
-from aet_port.validation.report import Computed
+from aet_port.validation.published_table import Computed
 
 TIGHT = 0.255
 UNLIKE = (

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.cli import main
-from aet_port.config import load_config
+from aet_port.cli.app import main
 from aet_port.io import write_model, write_tilt_series
-from aet_port.pipeline import run
-from aet_port.validation import amorphous_particle, simulate_tilt_series
+from aet_port.simulation import amorphous_particle, simulate_tilt_series
+from aet_port.workflow.config import load_config
+from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, PIXEL, Aet, Outcome, Refused, Sample
 
 

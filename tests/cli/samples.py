@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from aet_port.data import AtomicModel, TiltSeries
+from aet_port.core.data import AtomicModel, TiltSeries
 
 PIXEL = 0.7  # angstrom: coarse, but atoms lie four pixels apart
 CONFIG = """\

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.data import Volume
+from aet_port.core.data import Volume
 from aet_port.io import matlab, write_volume
 from tests.cli.samples import PIXEL, Refused, Sample, truncated
 

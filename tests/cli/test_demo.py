@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from aet_port.demo import make_demo
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.io import read_model
 from aet_port.structure import analyze
+from aet_port.workflow.demo_run import make_demo
 from tests.cli.samples import Aet, Refused, results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("demonstration") / "demo"
     words = ("demo", "--atoms", "200", "--seed", "3", "--out", str(folder))
     done = subprocess.run(
-        [sys.executable, "-m", "aet_port.cli", *words],
+        [sys.executable, "-m", "aet_port.cli.app", *words],
         cwd=ROOT,
         capture_output=True,
         text=True,

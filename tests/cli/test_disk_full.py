@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from aet_port.io import files
-from aet_port.resire.checkpoint import Checkpoint
+from aet_port.core import files
+from aet_port.core.checkpoint import Checkpoint
 from tests.cli.samples import PIXEL, Aet, Refused, Sample, contents, results
 
 FULL = "could not be written ("  # NumPy gives the bytes written instead of the system's reason

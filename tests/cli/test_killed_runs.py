@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port.config import load_config
-from aet_port.pipeline import run
+from aet_port.workflow.config import load_config
+from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, Aet, Sample, results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ from importlib import import_module
 from aet_port import cli
 from aet_port.io import files
 
-import_module("aet_port.tracing.trace")._CHUNK = 300
+import_module("aet_port.tracing.peak_search")._CHUNK = 300
 name, left = sys.argv[1], int(sys.argv[2])
 
 def replace(partial, target, rename=os.replace):
@@ -64,7 +64,7 @@ def test_killed_twice(sample: Sample, aet: Aet) -> None:
     out = sample.folder / "run"
     state, volume = out / "volumes/whole.checkpoint.npz", out / "volumes/whole.npy"
     # From outside, in the middle of the reconstruction.
-    process = start("-m", "aet_port.cli", "run", sample.config, "--out", out, *COMMAND)
+    process = start("-m", "aet_port.cli.app", "run", sample.config, "--out", out, *COMMAND)
     try:
         deadline = time.monotonic() + 120
         while not state.exists():
@@ -112,7 +112,7 @@ def test_killed_at_random_moments(sample: Sample) -> None:
     sample.config.write_text(CONFIG.replace("iterations = 20", "iterations = 100"))
     run(load_config(sample.config), undisturbed)
     for _ in range(12):
-        process = start("-m", "aet_port.cli", "run", sample.config, "--out", out, *COMMAND)
+        process = start("-m", "aet_port.cli.app", "run", sample.config, "--out", out, *COMMAND)
         time.sleep(rng.uniform(2, 5))  # two seconds for the imports
         process.kill()
         process.wait()

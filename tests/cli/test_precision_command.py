@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.data import AtomicModel
+from aet_port.core.data import AtomicModel
 from aet_port.io import read_model, write_angles, write_model
-from aet_port.validation import amorphous_particle
+from aet_port.simulation import amorphous_particle
 from aet_port.validation.precision import measure_precision
 from tests.cli.samples import Aet, Refused, contents
 
-trip = import_module("aet_port.precision_trip")
+trip = import_module("aet_port.workflow.round_trip_run")
 # Coarse pixels and few iterations: the stages take a second each.
 QUICK = ("--pixel-size", 0.6, "--iterations", 40, "--oversampling", 2, "--threads", 1)
 

@@ -13,16 +13,16 @@ import typer
 from matplotlib.image import imread
 from typer.testing import CliRunner
 
-from aet_port import preprocess_commands
-from aet_port.data import AtomicModel
-from aet_port.errors import AetError, InputError
-from aet_port.frame_series import FrameSeries
+from aet_port.cli import preprocess as preprocess_commands
+from aet_port.cli.preprocess import preprocess_command, scoreboard_command
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import AetError, InputError
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io import read_tilt_series
 from aet_port.io.frames import write_frames
-from aet_port.preprocess_commands import preprocess_command, scoreboard_command
-from aet_port.scoreboard import Score, ScoreSettings
-from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
-from aet_port.validation.simulation import project_atoms
+from aet_port.simulation.linear import project_atoms
+from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
+from aet_port.workflow.dose_series import Score, ScoreSettings
 from tests.cli.samples import contents
 
 PIXEL, SHAPE, TILTS = 0.5, (73, 70), 7

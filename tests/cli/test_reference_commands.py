@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from matlab_reference import commands, fetch, locate
+from aet_port.cli import reference as commands
+from matlab_reference import download as fetch
+from matlab_reference import locate
 from matlab_reference.functions import read_functions
 from tests.cli.samples import Aet, Refused
 from tests.matlab_reference.published_server import CONTENTS, FILES, LARGE, NAMES, Server, serve

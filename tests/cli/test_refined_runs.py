@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import mdb
-from aet_port.config import load_config
-from aet_port.data import AtomicModel
+from aet_port.core.data import AtomicModel
 from aet_port.io import read_model, write_tilt_series
-from aet_port.pipeline import run
-from aet_port.validation import amorphous_particle, match_models, simulate_tilt_series
+from aet_port.simulation import amorphous_particle, simulate_tilt_series
+from aet_port.validation import match_models
+from aet_port.workflow.config import load_config
+from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, PIXEL, Aet, Refused, Sample
 
 REFINE = """

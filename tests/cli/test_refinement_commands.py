@@ -12,10 +12,10 @@ import typer
 from scipy.io import savemat
 from typer.testing import CliRunner
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import AetError, InputError, OutputError
+from aet_port.cli.refine import refine
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import AetError, InputError, OutputError
 from aet_port.io import read_model, write_model, write_tilt_series
-from aet_port.refinement_commands import refine
 from tests.refinement.particle import displaced, particle_series, rms_distance, true_particle
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import mdb
-from aet_port.report.run import read_run
+from aet_port.reporting.run import read_run
 from tests.cli.samples import Aet, Refused, Sample, contents
 from tests.mdb.samples import alloy
-from tests.report.pages import Page
+from tests.reporting.pages import Page
 
 Asked = Callable[..., Any]
 

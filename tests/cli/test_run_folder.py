@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port import model_stages, pipeline
-from aet_port.config import load_config
-from aet_port.errors import DataFileError
-from aet_port.pipeline import run
+from aet_port.core.errors import DataFileError
+from aet_port.workflow import model_stages, pipeline
+from aet_port.workflow.config import load_config
+from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, Aet, Refused, Sample, contents, truncated
 
 

@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port.config import load_config
-from aet_port.data import AtomicModel
-from aet_port.errors import AetError, DataFileError
-from aet_port.frame_series import FrameSeries
-from aet_port.frame_stages import refined_series
-from aet_port.image_shift import measure_shift
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import AetError, DataFileError
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.image_shift import measure_shift
 from aet_port.io import read_model, read_tilt_series
 from aet_port.io.frames import write_frames
-from aet_port.pipeline import run
-from aet_port.run_folder import used_series
+from aet_port.simulation.linear import project_atoms
+from aet_port.simulation.raw_frames import RawSettings, take_frames
+from aet_port.simulation.samples import amorphous_particle
 from aet_port.validation import match_models
-from aet_port.validation.raw_frames import RawSettings, take_frames
-from aet_port.validation.samples import amorphous_particle
-from aet_port.validation.simulation import project_atoms
+from aet_port.workflow.config import load_config
+from aet_port.workflow.frame_stages import refined_series
+from aet_port.workflow.pipeline import run
+from aet_port.workflow.run_folder import used_series
 from tests.cli.samples import results, truncated
 
 PIXEL, SHAPE, TILTS = 0.6, (77, 75), 15

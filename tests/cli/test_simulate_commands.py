@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aet_port.core.scattering import adf_cross_section
 from aet_port.io import read_model, read_tilt_series, write_angles, write_model
-from aet_port.scattering import adf_cross_section
-from aet_port.validation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.validation.acquisition import blur_source
+from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
+from aet_port.simulation.acquisition import blur_source
 from tests.cli.samples import Aet, Refused, contents
 
 PIXEL = 0.5
@@ -101,7 +101,7 @@ def test_multislice_goes_on_after_ctrl_c(
     model: Path, tilts: Path, aet: Aet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("abtem")
-    from aet_port.validation import multislice
+    from aet_port.simulation import multislice
 
     grid = ("--slice-thickness", 5, "--window", 8, "--workers", 1, "--json")
     angles = ("--semiangle", 15, "--inner", 20, "--outer", 45)

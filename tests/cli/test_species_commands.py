@@ -15,16 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from typer.testing import CliRunner
 
-from aet_port import species_commands
-from aet_port.data import AtomicModel, Volume
-from aet_port.errors import AetError
+from aet_port.cli import classify as species_commands
+from aet_port.cli.classify import classify_command
+from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.errors import AetError
+from aet_port.figures.species import class_histograms, write_class_figure
 from aet_port.io import read_model, read_volume, write_model, write_volume
-from aet_port.species_commands import classify_command
-from aet_port.species_figures import class_histograms, write_class_figure
 from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit, write_edits
+from aet_port.tracing.peak_search import trace
 from aet_port.tracing.species import Classification, classify
-from aet_port.tracing.trace import trace
 
 SYMBOLS = ("Co", "Pd", "Pt")
 HEIGHTS = (1.0, 1.7, 2.6)

@@ -15,17 +15,17 @@ import mrcfile
 import numpy as np
 import pytest
 
-from aet_port.frame_series import FrameSeries
+from aet_port.core.checkpoint import Checkpoint
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io import matlab, read_model, read_volume
 from aet_port.io.frames import write_frames
 from aet_port.resire import single_axis
-from aet_port.resire.checkpoint import Checkpoint
 from aet_port.tracing import Peaks
 from aet_port.tracing.polynomial_fit import fit_peaks
 from tests.cli.samples import PIXEL, Aet, Sample
 
 # The package names a function like this module.
-tracing = import_module("aet_port.tracing.trace")
+tracing = import_module("aet_port.tracing.peak_search")
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ("--iterations", 20, "--oversampling", 2)
 
@@ -305,7 +305,7 @@ def test_as_a_process(sample: Sample) -> None:
     """The exit code and both streams of a real process, good and bad."""
 
     def call(*words: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "aet_port.cli", *map(str, words)]
+        command = [sys.executable, "-m", "aet_port.cli.app", *map(str, words)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     truth = sample.folder / "truth.xyz"

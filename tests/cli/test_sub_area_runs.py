@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from aet_port import pipeline
-from aet_port.config import load_config
-from aet_port.data import TiltSeries
-from aet_port.errors import InputError
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import InputError
 from aet_port.io import matlab, read_volume, write_angles
-from aet_port.pipeline import run
 from aet_port.resire import reconstruct
-from aet_port.validation import match_models, simulate_tilt_series
+from aet_port.simulation import simulate_tilt_series
+from aet_port.validation import match_models
+from aet_port.workflow import pipeline
+from aet_port.workflow.config import load_config
+from aet_port.workflow.pipeline import run
 from tests.cli.samples import PIXEL, Refused, Sample, results
 
 CONFIG = """\

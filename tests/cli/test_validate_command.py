@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aet_port.validation.published_figures import Figures
-from aet_port.validation.report import Computed
+from aet_port.validation.published_table import Computed
+from aet_port.validation.published_values import Figures
 from matlab_reference.published import read_published, read_reproduced
 from tests.cli.samples import Aet, Refused
 
@@ -20,7 +20,7 @@ PRESET = 4  # figures that the preset of the quench sets, computed whatever else
 def found(monkeypatch: pytest.MonkeyPatch) -> Figures:
     """What the command takes for computed, in place of minutes of work."""
     figures = Figures()
-    module = sys.modules["aet_port.validate_command"]
+    module = sys.modules["aet_port.cli.validate"]
     monkeypatch.setattr(module, "published_figures", lambda *_, **__: figures)
     return figures
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from aet_port.cli import app
+from aet_port.cli.app import app
 from tests.docs.markdown import PAGES, ROOT, every_command
 
 COMMANDS = every_command()

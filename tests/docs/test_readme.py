@@ -11,10 +11,10 @@ import pytest
 
 import aet_port as aet
 import mdb
-from aet_port.cli import main
-from aet_port.config import load_config
+from aet_port.cli.app import main
 from aet_port.io import write_tilt_series
-from aet_port.validation import amorphous_particle, simulate_tilt_series
+from aet_port.simulation import amorphous_particle, simulate_tilt_series
+from aet_port.workflow.config import load_config
 from tests.docs.markdown import ROOT, blocks, commands
 
 PAGE = "README.md"

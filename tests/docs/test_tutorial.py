@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import mdb
-from aet_port.cli import main
+from aet_port.cli.app import main
 from aet_port.io import read_model
 from aet_port.validation import match_models
 from tests.docs.markdown import blocks, commands

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aet_port import config as configuration
-from aet_port.config import load_config
+from aet_port.workflow import config as configuration
+from aet_port.workflow.config import load_config
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 SECTIONS = configuration._SECTIONS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aet_port.io import read_model, read_tilt_series, write_model
-from aet_port.validation import amorphous_particle
+from aet_port.simulation import amorphous_particle
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 # What each one prints, in part; and the files that it leaves.

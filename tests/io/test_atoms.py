@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError, OutputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.io import read_model, write_model
 
 FREE_FORMATS = [".xyz", ".extxyz", ".lammps", ".data", ".lmp"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from aet_port.io.dm import read_dm, read_dm_tags
 from aet_port.io.frames import read_frames
 

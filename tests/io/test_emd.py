@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from aet_port.errors import DataFileError, InputError
-from aet_port.frame_series import FrameSeries
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io.emd import read_emd, write_emd
 from aet_port.io.frames import read_frames
 

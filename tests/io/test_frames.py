@@ -11,8 +11,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import DataFileError, InputError, OutputError
-from aet_port.frame_series import FrameSeries
+from aet_port.core.errors import DataFileError, InputError, OutputError
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io.frames import read_frames, write_frames
 from aet_port.io.units import angstrom, degrees
 

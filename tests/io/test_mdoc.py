@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from aet_port.io.mdoc import Mdoc, mdoc_angles, mdoc_number, read_mdoc, write_mdoc
 
 TEXT = """PixelSpacing = 3.47

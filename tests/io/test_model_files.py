@@ -12,9 +12,9 @@ import ase.units
 import numpy as np
 import pytest
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_model, read_models
-from aet_port.io.text_lines import LONGEST_LINE, Lines, check_text
+from aet_port.io.text_files import LONGEST_LINE, Lines, check_text
 
 BOX = "ITEM: BOX BOUNDS pp ff pp\n-1 9\n0 11\n2 14\n"
 COLUMNS = "id type x y z"

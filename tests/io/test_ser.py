@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from aet_port.io.frames import read_frames
 from aet_port.io.ser import read_emi, read_ser
 

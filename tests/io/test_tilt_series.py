@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aet_port.data import TiltSeries
-from aet_port.errors import DataFileError, InputError, OutputError
-from aet_port.io import (
-    read_angles,
-    read_images,
-    read_tilt_series,
-    write_angles,
-    write_tilt_series,
-)
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import DataFileError, InputError, OutputError
+from aet_port.io import read_angles, read_images, read_tilt_series, write_angles, write_tilt_series
 
 IMAGES = [".mat", ".npy", ".mrc", ".mrcs", ".st", ".ali", ".tif", ".tiff"]
 ANGLES = [".mat", ".npy", ".txt", ".csv", ".tlt", ".rawtlt"]

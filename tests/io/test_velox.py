@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from aet_port.io.frames import read_frames
 from aet_port.io.velox import read_velox
 

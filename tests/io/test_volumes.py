@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aet_port.data import Volume
-from aet_port.errors import DataFileError, InputError, OutputError
+from aet_port.core.data import Volume
+from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.io import read_volume, write_volume
 
 SUFFIXES = [".mat", ".npy", ".mrc", ".map", ".rec", ".tif", ".tiff"]

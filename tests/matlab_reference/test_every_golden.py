@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def test_files_that_were_not_opened_fail_the_run() -> None:
     """One golden test alone opens one file; a test of the set itself, which opens all, none."""
     chosen = (
-        "tests/test_image_shift.py::test_golden",
+        "tests/core/test_image_shift.py::test_golden",
         "tests/matlab_reference/test_golden_set.py::test_the_manifest_lists_what_is_there",
     )
     options = ("-q", "-p", "no:cacheprovider", "--every-golden")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pooch
 import pytest
 
-from aet_port.errors import DataFileError, InputError, OutputError
-from matlab_reference import fetch as fetching
-from matlab_reference.fetch import HOST, address, fetch, missing, select
+from aet_port.core.errors import DataFileError, InputError, OutputError
+from matlab_reference import download as fetching
+from matlab_reference.download import HOST, address, fetch, missing, select
 from matlab_reference.locate import holds_data
 from matlab_reference.registry import PublishedFile, read_registry
 from tests.matlab_reference.published_server import (
@@ -197,7 +197,7 @@ def test_a_killed_fetch_goes_on(server: Server, tmp_path: Path) -> None:
     """A process ended by SIGKILL with half of the second file: it has no name yet."""
     server.faults, server.times = {NAMES[1]: "stall"}, 1
     code = (
-        "from matlab_reference.fetch import fetch\n"
+        "from matlab_reference.download import fetch\n"
         "from tests.matlab_reference.published_server import FILES\n"
         f"fetch(FILES, {str(tmp_path)!r}, host={server.host!r}, retries=0)"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aet_port.errors import DataFileError
+from aet_port.core.errors import DataFileError
 from matlab_reference.locate import REPOSITORIES
 from matlab_reference.registry import COLUMNS, COMMITS, PublishedFile, git_sha1, read_registry
 

@@ -11,15 +11,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+from aet_port.cli.md_compare import compare_command
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.structure import StructureResult, analyze
 from md_sim.comparison import SCALARS, Comparison, compare
 from md_sim.comparison_choice import newest_experiment, run_of_folder
-from md_sim.comparison_commands import compare_command
 from md_sim.comparison_measures import Measured
 from md_sim.likeness import like_by_distance, like_by_value
-from md_sim.normalized_pdf import cell_means, first_peak, normalized_distances, normalized_pdf
+from md_sim.pdf_scaling import cell_means, first_peak, normalized_distances, normalized_pdf
 from mdb import Bank, Snapshot, deposit, deposit_failure, deposit_run
 from mdb import queries as named
 from tests.md_sim.comparison_samples import (

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from md_sim.comparison import Comparison, compare
 from md_sim.comparison_figures import (
     against_temperature,
@@ -19,8 +19,8 @@ from md_sim.comparison_figures import (
     overlay,
     write_comparison_figures,
 )
-from md_sim.glass_transition import glass_transition
-from md_sim.normalized_pdf import normalized_distances
+from md_sim.pdf_scaling import normalized_distances
+from md_sim.transition import glass_transition
 from mdb import Bank, deposit_run
 from tests.md_sim.comparison_samples import Compared, fill, md_run, thermo
 

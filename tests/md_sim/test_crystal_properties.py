@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase import units
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from md_sim.crystal_properties import ElasticConstants, elastic_constants, vacancy_energy
 from md_sim.eam_forms import EamForm, crystal_energy, ravelo_tantalum, zhou
 from md_sim.potentials import POTENTIALS, find_potential

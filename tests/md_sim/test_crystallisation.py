@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aet_port.errors import InputError
-from aet_port.structure.voronoi import voronoi_analysis
-from md_sim.crystallisation import (
+from aet_port.core.errors import InputError
+from aet_port.structure.voronoi.analysis import voronoi_analysis
+from md_sim.crystals import (
     Crystallisation,
     crystal_warning,
     crystallisation,
@@ -20,7 +20,7 @@ from md_sim.crystallisation import (
     refuse_crystal,
 )
 from md_sim.protocol import Protocol
-from md_sim.quench import run_quench
+from md_sim.quenches import run_quench
 from md_sim.runtime import installed
 from tests.structure.samples import shaken_box
 

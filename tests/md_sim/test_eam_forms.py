@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
 from md_sim.eam_forms import EamForm, crystal_energy, lattice_shells, ravelo_tantalum, zhou
 from md_sim.potentials import DEFAULTS, POTENTIALS, find_potential
 from md_sim.setfl import read_potential, write_setfl

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from aet_port.errors import DataFileError, InputError, MissingDependencyError
-from aet_port.structure.voronoi import voronoi_analysis
-from md_sim import study_commands
+from aet_port.cli import md_study as study_commands
+from aet_port.cli.md_study import error_study_command
+from aet_port.core.errors import DataFileError, InputError, MissingDependencyError
+from aet_port.structure.voronoi.analysis import voronoi_analysis
 from md_sim.alloy import AlloyProtocol, quench_alloy
-from md_sim.error_study import ErrorHistogram, crop_sphere, error_study
 from md_sim.errors import SimulationError
+from md_sim.position_errors import ErrorHistogram, crop_sphere, error_study
 from md_sim.runtime import installed
-from md_sim.study_commands import error_study_command
 from tests.structure.samples import close_packed, shaken_box
 
 TINY = AlloyProtocol(cells=5, melt_time=0.2, cooling_rate=5e15)

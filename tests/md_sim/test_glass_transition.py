@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aet_port.errors import InputError
-from md_sim.glass_transition import glass_transition
+from aet_port.core.errors import InputError
+from md_sim.transition import glass_transition
 
 T = np.linspace(5200, 300, 491)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.structure import analyze
-from aet_port.validation.report import compare
+from aet_port.validation.published_table import compare
 from matlab_reference.published import read_published
 from md_sim.published_quench import quench_figures
 from tests.md_sim.test_study import PROTOCOL, write_quench

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port.errors import DataFileError, InputError
-from md_sim.drive import RESTART, THERMO
+from aet_port.core.errors import DataFileError, InputError
+from md_sim.driver import RESTART, THERMO
 from md_sim.errors import SimulationError
 from md_sim.potentials import find_potential
 from md_sim.protocol import PRESETS, Protocol, preset
-from md_sim.quench import Quench, read_quench, run_quench
+from md_sim.quenches import Quench, read_quench, run_quench
 from md_sim.runtime import installed
 
 needs_lammps = pytest.mark.skipif(
@@ -123,7 +123,7 @@ def test_a_killed_run_is_taken_up(done: Quench, tmp_path: Path) -> None:
     longer = replace(SMALL, cooling_rate=4.9e14, thermo_every=100)  # 5,100 steps
     code = (
         "import sys, json; from md_sim.protocol import Protocol; "
-        "from md_sim.quench import run_quench; "
+        "from md_sim.quenches import run_quench; "
         "run_quench(Protocol.from_plain(json.loads(sys.argv[1])), sys.argv[2])"
     )
     root = Path(__file__).resolve().parents[2]
@@ -206,7 +206,7 @@ def test_an_unstable_step_says_so_and_keeps_what_there_was(tmp_path: Path) -> No
 def test_a_temperature_that_runs_away_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("md_sim.drive._RUNAWAY", 0.1)
+    monkeypatch.setattr("md_sim.driver._RUNAWAY", 0.1)
     with pytest.raises(SimulationError, match=r"K at step 50, where 5200 K were asked for; a time"):
         run_quench(SMALL, tmp_path / "run")
     assert (tmp_path / "run" / "thermo.csv").read_text().count("\n") == 1
@@ -219,7 +219,7 @@ def test_the_words_of_lammps_are_told(done: Quench, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps(settings))
-    from md_sim.drive import drive
+    from md_sim.driver import drive
 
     with pytest.raises(SimulationError, match="Unrecognized pair style 'nonsense'"):
         drive(folder)
@@ -239,7 +239,7 @@ def test_the_words_of_a_rank_are_told(done: Quench, tmp_path: Path) -> None:
 
 
 def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aet_port.errors import MissingDependencyError
+    from aet_port.core.errors import MissingDependencyError
     from md_sim import runtime
 
     runtime._library.cache_clear()

@@ -17,19 +17,19 @@ from typer.testing import CliRunner
 
 import mdb
 import mdb.queries
-from aet_port.data import AtomicModel
-from aet_port.errors import AetError, DataFileError, InputError
+from aet_port.cli.md_study import analyze as analyze_command
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.structure import StructureResult, analyze
+from md_sim import snapshot_study as study_module
 from md_sim import snapshots as snapshots_module
-from md_sim import study as study_module
-from md_sim.drive import COLUMNS, SNAPSHOTS, THERMO
-from md_sim.glass_transition import glass_transition
+from md_sim.driver import COLUMNS, SNAPSHOTS, THERMO
 from md_sim.protocol import Protocol
-from md_sim.quench import Quench, read_quench
+from md_sim.quenches import Quench, read_quench
+from md_sim.snapshot_study import Study, StudyRow, study
 from md_sim.snapshots import SnapshotTask
-from md_sim.study import Study, StudyRow, study
-from md_sim.study_commands import analyze as analyze_command
-from mdb.check import check, failed
+from md_sim.transition import glass_transition
+from mdb.checks import check, failed
 
 PROTOCOL = Protocol("Ta", 4, 3000.0, melt_time=0.2, cooling_rate=1e15, snapshots=3, thermo_every=50)
 RUNS = "SELECT model_id, md_run_id, step FROM md_snapshot SEMI JOIN current_model USING (model_id)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aet_port.structure import StructureResult, analyze
-from md_sim.crystallisation import crystallisation
+from md_sim.crystals import crystallisation
 from md_sim.protocol import preset
-from md_sim.quench import Quench, run_quench
+from md_sim.quenches import Quench, run_quench
 from md_sim.runtime import installed
 
 pytestmark = pytest.mark.skipif(

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 import mdb
-from aet_port.data import AtomicModel, TiltSeries
+from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.structure import StructureResult, analyze
-from aet_port.validation.report import Row
+from aet_port.validation.published_table import Row
 from mdb import Bank
-from mdb.check import check, failed
+from mdb.checks import check, failed
 from tests.structure.samples import close_packed, shaken_box
 
 

@@ -9,8 +9,8 @@ import ase
 import numpy as np
 import pytest
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze
 from mdb import Bank, BankError, Details, deposit
 from tests.mdb.samples import alloy, particle

@@ -10,14 +10,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import mdb.check_command
-from aet_port.errors import InputError
+import aet_port.cli.bank_check
+from aet_port.core.errors import InputError
 from mdb import Bank
-from mdb.check import Check, check, failed
+from mdb.checks import Check, check, failed
 from mdb.invariants import KEYS, KINDS, RANGES, SPECIES, UNBOUND
-from mdb.rules import rules
 from mdb.schema import migrations
 from mdb.validity import expected_schema, real_columns, refuse_senseless
+from mdb.value_rules import rules
 from tests.mdb.samples import deposit_everything
 from tests.mdb.spoilt_rows import COUNTS, ORPHANS, Expected
 from tests.mdb.spoilt_values import RANGE
@@ -309,7 +309,7 @@ def test_a_damaged_file_is_told(bank_path: Path) -> None:
 @pytest.fixture
 def command() -> typer.Typer:
     app = typer.Typer()
-    app.command()(mdb.check_command.check)
+    app.command()(aet_port.cli.bank_check.check)
     return app
 
 

@@ -9,8 +9,8 @@ import ase
 import numpy as np
 import pytest
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze
 from mdb import Bank, Deposit, Details, Provenance, Reconstruction, deposit
 from mdb.ids import next_id, prefix

@@ -15,12 +15,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from aet_port.cli import main
-from aet_port.data import AtomicModel
-from aet_port.errors import AetError, DataFileError, InputError
+from aet_port.cli.app import main
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.io import write_model
 from mdb import Bank, BankError, Details, Provenance, Reconstruction, deposit
-from mdb.import_models import import_models
+from mdb.model_import import import_models
 from tests.mdb.samples import alloy, assert_whole, deposit_everything
 
 SQL = "x'); DROP TABLE model; DELETE FROM atom; --\" $name ? {}"

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import mdb.import_models
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+import mdb.model_import
+from aet_port.cli.bank import app
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_models, write_model
 from mdb import Bank, Details
-from mdb.commands import app
-from mdb.export import bank_hash, export_bank
-from mdb.import_models import import_models
+from mdb.model_import import import_models
+from mdb.parquet_export import bank_hash, export_bank
 from tests.mdb.samples import alloy, assert_whole
 from tests.structure.samples import close_packed
 
@@ -137,7 +137,7 @@ def test_a_file_that_fails_late_leaves_nothing_of_it(
 ) -> None:
     run, good = tmp_path / "run.dump", write_model(tmp_path / "good.data", alloy("Pd2"))
     run.write_text(dump(3))
-    true, calls = mdb.import_models.deposit, []
+    true, calls = mdb.model_import.deposit, []
 
     def fails_at_the_third(*words: object, **options: object) -> object:
         calls.append(1)
@@ -145,7 +145,7 @@ def test_a_file_that_fails_late_leaves_nothing_of_it(
             raise InputError("model", "something", "something else")
         return true(*words, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mdb.import_models, "deposit", fails_at_the_third)
+    monkeypatch.setattr(mdb.model_import, "deposit", fails_at_the_third)
     with pytest.raises(InputError, match="something else"):
         import_models(path, [good, run], species=["Pd", "Ta"])
     with Bank(path, read_only=True) as bank:
@@ -158,13 +158,13 @@ def test_a_file_that_changes_meanwhile_is_not_stored(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write_model(tmp_path / "m.xyz", alloy("Pd2"))
-    true = mdb.import_models.deposit
+    true = mdb.model_import.deposit
 
     def changing(*words: object, **options: object) -> object:
         write_model(file, alloy("Pd2", 4))
         return true(*words, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mdb.import_models, "deposit", changing)
+    monkeypatch.setattr(mdb.model_import, "deposit", changing)
     with pytest.raises(DataFileError, match="a file at rest"):
         import_models(path, [file])
     with Bank(path, read_only=True) as bank:

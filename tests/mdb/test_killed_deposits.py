@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mdb import Bank
-from mdb.check import check
+from mdb.checks import check
 from mdb.database import create
 from mdb.hashing import model_hash
 from mdb.schema import newest_version, schema_version

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aet_port.errors import DataFileError, OutputError
-from aet_port.io.files import sha256
+from aet_port.core.errors import DataFileError, OutputError
+from aet_port.core.files import sha256
 from mdb import Bank, BankError, Details, deposit
-from mdb.export import MANIFEST, bank_hash, export_bank
-from mdb.import_bank import import_bank
+from mdb.parquet_export import MANIFEST, bank_hash, export_bank
+from mdb.parquet_import import import_bank
 from tests.mdb.samples import alloy, assert_whole, deposit_everything, particle
 
 

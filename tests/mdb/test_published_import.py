@@ -11,14 +11,14 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from aet_port.errors import DataFileError, InputError
+from aet_port.cli.bank_import import published_command
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.matlab import write_mat
 from aet_port.validation.published_models import published_model
 from matlab_reference import golden_path, locate_reference
 from matlab_reference.published import read_published
 from mdb import Bank
-from mdb.check import check, failed
-from mdb.import_commands import published_command
+from mdb.checks import check, failed
 from mdb.published import LICENCE, import_published
 from mdb.published_files import MODELS, read_files
 from tests.mdb.samples import assert_whole

@@ -17,14 +17,14 @@ import typer
 from ase.build import bulk
 from typer.testing import CliRunner
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
+from aet_port.cli.bank_query import queries as queries_command
+from aet_port.cli.bank_query import query as query_command
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
 from aet_port.structure import ShortRangeOrder, StructureResult, analyze
-from aet_port.structure.pdf import pair_distribution
+from aet_port.structure.pairs.pdf import pair_distribution
 from mdb import Bank, MdRun, Snapshot, deposit, deposit_failure, deposit_run
 from mdb import queries as named
-from mdb.query_commands import queries as queries_command
-from mdb.query_commands import query as query_command
 from tests.mdb.samples import alloy
 from tests.structure.samples import close_packed, moved, shaken_box
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 import mdb
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import InputError
 from mdb import Bank, BankError, Deposit, Details, deposit
 from mdb.entries import read_entry
 from mdb.hashing import table_digest

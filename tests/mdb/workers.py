@@ -16,10 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from aet_port.data import AtomicModel
+from aet_port.core.data import AtomicModel
 from aet_port.structure import StructureResult
 from mdb import Bank, Reconstruction, deposit
-from mdb.rules import rules
+from mdb.value_rules import rules
 from tests.mdb.samples import shifted
 
 Sample = tuple[AtomicModel, StructureResult]

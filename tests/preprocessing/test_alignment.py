@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
-from aet_port.image_shift import shift_images
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import shift_images
 from aet_port.preprocessing.alignment import align_particle
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.film_alignment import align_film, locate
 from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
-from aet_port.validation.simulation import add_noise, project_atoms, tilt_angles
+from aet_port.simulation.linear import add_noise, project_atoms, tilt_angles
 from matlab_reference.locate import golden_path
 
 PIXEL = 0.4

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.preprocessing.background import (
     laplace_fill,
     otsu_split,
     remove_background,
     sample_mask,
 )
-from aet_port.validation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.validation.raw_frames import RawSettings, take_frames
+from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
+from aet_port.simulation.raw_frames import RawSettings, take_frames
 
 PIXEL = 0.3216
 

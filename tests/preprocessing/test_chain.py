@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
-from aet_port.frame_series import FrameSeries
-from aet_port.image_shift import measure_shift
-from aet_port.preprocess_errors import step_errors
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.image_shift import measure_shift
+from aet_port.core.scan_distortion import ScanDistortion, UnsettledShear
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.chain import preprocess
-from aet_port.preprocessing.scan_distortion import ScanDistortion, UnsettledShear
 from aet_port.preprocessing.settings import PreprocessSettings
-from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
-from aet_port.validation.simulation import project_atoms
+from aet_port.simulation.linear import project_atoms
+from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
+from aet_port.validation.preprocess_errors import step_errors
 
 PIXEL, SHAPE, TILTS = 0.5, (79, 74), 9
 SHEAR = 0.005

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError, MissingDependencyError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.preprocessing import denoising
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.denoising import (
@@ -24,7 +24,7 @@ from aet_port.preprocessing.denoising import (
     search_strength,
 )
 from aet_port.preprocessing.noise import NoiseModel, simulate_noise
-from aet_port.validation.simulation import project_atoms, tilt_angles
+from aet_port.simulation.linear import project_atoms, tilt_angles
 
 NOISE = NoiseModel(gain=0.5, read_noise=0.4, offset=1.0)
 

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.preprocessing.drift import correct_drift
 from aet_port.preprocessing.scan_lines import undrift
-from aet_port.validation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
+from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
+from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
 
 PIXEL, SHAPE = 0.3216, (112, 104)
 TILTS = tilt_angles()[::9]

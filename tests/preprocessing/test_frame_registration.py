@@ -11,17 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of_unseen
-from aet_port.preprocessing.frame_registration import (
-    LIKELY,
-    line_speed,
-    prepared,
-    whole_shift,
-)
-from aet_port.preprocessing.frame_spectrum import frame_spectrum
-from aet_port.validation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.validation.raw_frames import RawFrames, RawSettings, take_frames
+from aet_port.preprocessing.frame_registration import LIKELY, line_speed, prepared, whole_shift
+from aet_port.preprocessing.spectra import frame_spectrum
+from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
+from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
 
 PIXEL, SHAPE = 0.3216, (112, 104)
 TILTS = tilt_angles()[::5]

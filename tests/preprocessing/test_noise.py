@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.noise import (
     NoiseModel,
@@ -22,7 +22,7 @@ from aet_port.preprocessing.noise import (
     stabilise,
     unstabilise,
 )
-from aet_port.validation.simulation import project_atoms, tilt_angles
+from aet_port.simulation.linear import project_atoms, tilt_angles
 
 TRUTH = NoiseModel(gain=0.02, read_noise=0.05, offset=0.0)
 

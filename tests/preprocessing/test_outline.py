@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from aet_port.errors import InputError
-from aet_port.geometry import euler_rotations
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import euler_rotations
 from aet_port.preprocessing.outline import sample_outline
 
 N = 41

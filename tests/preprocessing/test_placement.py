@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from aet_port.errors import InputError
-from aet_port.image_shift import shift_images
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import shift_images
+from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.preprocessing.placement import Placement
-from aet_port.preprocessing.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.preprocessing.tilt_axis import turn_images
 
 SHIFTS = np.array([[3.4, -2.2], [-6.0, 5.5]])

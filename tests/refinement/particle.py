@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.validation import amorphous_particle
-from aet_port.validation.simulation import project_atoms, tilt_angles
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.simulation import amorphous_particle
+from aet_port.simulation.linear import project_atoms, tilt_angles
 
 PIXEL = 0.4
 HEIGHTS = {"Co": 1.0, "Pd": 1.6, "Pt": 3.0}

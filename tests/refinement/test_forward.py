@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
-from aet_port.geometry import euler_rotation
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import euler_rotation
 from aet_port.refinement.forward import SPREAD, Forward, _gather, _lay_down
 from aet_port.refinement.parameters import Parameters
-from aet_port.validation.simulation import project_atoms
+from aet_port.simulation.linear import project_atoms
 from tests.refinement.particle import PIXEL
 
 ANGLES = np.array([[0.3, -60.0, 0.1], [-1.0, -5.0, 2.0], [0.0, 40.0, -0.5]])

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aet_port.refinement.joint as joint
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import CheckpointError, InputError
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import CheckpointError, InputError
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import Refinement, refine
 from aet_port.refinement.parameters import Parameters

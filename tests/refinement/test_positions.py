@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.refinement.positions import _running_means, descend_atoms, descend_positions
 from aet_port.refinement.projector import make_projector
 from tests.refinement.golden_series import SINGLE, golden_series, load, number

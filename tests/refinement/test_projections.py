@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.refinement import gaussian_windows, projections, projector
 from aet_port.refinement.projections import (
     gaussian_volume,

@@ -3,15 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import InputError
 from aet_port.refinement.projector import make_projector
-from aet_port.refinement.published import (
-    SCHEDULES,
-    prepare_series,
-    refine_published,
-    schedule_for,
-)
+from aet_port.refinement.published import SCHEDULES, prepare_series, refine_published, schedule_for
 from tests.refinement.golden_series import SINGLE, golden_series, number
 
 PLACE = 5e-6  # angstrom; the reference's single precision

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.data import AtomicModel, TiltSeries
-from aet_port.errors import CheckpointError
-from aet_port.preprocessing.scan_distortion import ScanDistortion, correct_scan_distortion
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import CheckpointError
+from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import refine
 from aet_port.refinement.parameters import Parameters

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.refinement.projections import image_scale, relative_error, scaled_projections
 from aet_port.refinement.projector import make_projector
 from aet_port.refinement.thermal import descend_heights, descend_thermal, scan_b

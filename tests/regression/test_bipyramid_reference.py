@@ -12,21 +12,28 @@ import pytest
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from aet_port.structure.alpha_shape import alpha_shape
-from aet_port.structure.bipyramid_geometry import average_bipyramid, bipyramid_geometry
-from aet_port.structure.bipyramids import Motifs, find_motifs
-from aet_port.structure.networks import find_networks
-from aet_port.structure.nuclei import crystalline_atoms
-from aet_port.structure.packing import (
+from aet_port.structure.bonds.nuclei import crystalline_atoms
+from aet_port.structure.polytetrahedral.bipyramid_shapes import (
+    average_bipyramid,
+    bipyramid_geometry,
+)
+from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
+from aet_port.structure.polytetrahedral.networks import find_networks
+from aet_port.structure.polytetrahedral.packing import (
     DELTAS,
     icosahedron_distortions,
     packed_atoms,
     packed_density,
     packing_by_distortion,
 )
-from aet_port.structure.sharing import amorphous_motifs, find_sharing, icosahedral_filling
-from aet_port.structure.tetrahedra import Tetrahedra, face_pairs, find_tetrahedra
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.polytetrahedral.sharing import (
+    amorphous_motifs,
+    find_sharing,
+    icosahedral_filling,
+)
+from aet_port.structure.voronoi.alpha_shapes import alpha_shape
+from aet_port.structure.voronoi.analysis import voronoi_analysis
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra, face_pairs, find_tetrahedra
 from aet_port.validation.published_models import CUTOFFS, published_model, published_order
 
 pytestmark = pytest.mark.reference

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from aet_port.structure.bond_order import bond_order
+from aet_port.structure.bonds.orientational import bond_order
 from aet_port.validation.published_models import CUTOFFS, SRO, published_model, published_order
 
 pytestmark = pytest.mark.reference

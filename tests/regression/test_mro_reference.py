@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from aet_port.io.matlab import read_variables
-from aet_port.structure.mro import MediumRangeOrder, find_mro
-from aet_port.structure.mro_assignment import assign_networks, best_cluster
-from aet_port.structure.mro_lattice import lattice_sites
-from aet_port.structure.mro_search import Cluster, search_clusters
-from aet_port.structure.solute_clusters import (
+from aet_port.structure.medium_range.assignment import assign_networks, best_cluster
+from aet_port.structure.medium_range.clusters import (
     centre_distribution,
     network_extents,
     shared_atoms,
     solute_centres,
 )
+from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
+from aet_port.structure.medium_range.lattices import lattice_sites
+from aet_port.structure.medium_range.search import Cluster, search_clusters
 from aet_port.validation.published_models import CUTOFFS, published_model, published_order
 
 pytestmark = pytest.mark.reference

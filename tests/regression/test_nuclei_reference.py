@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from aet_port.structure.nuclei import (
+from aet_port.structure.bonds.nuclei import (
     crystalline_atoms,
     find_nuclei,
     interface_width,

@@ -12,11 +12,11 @@ import pytest
 from scipy.io import loadmat
 from scipy.spatial import cKDTree
 
-from aet_port.structure.alpha_shape import AlphaShape, alpha_shape
-from aet_port.structure.pair_counting import group_pair_counts, reference_frame
-from aet_port.structure.partial_pdf import PartialPdf, partial_pair_distribution
-from aet_port.structure.pdf_peaks import bond_length, pdf_peaks
-from aet_port.structure.shell_volume import shell_counts, sphere_directions
+from aet_port.structure.pairs.pair_counting import group_pair_counts, reference_frame
+from aet_port.structure.pairs.partial_pdf import PartialPdf, partial_pair_distribution
+from aet_port.structure.pairs.peaks import bond_length, pdf_peaks
+from aet_port.structure.pairs.shell_volume import shell_counts, sphere_directions
+from aet_port.structure.voronoi.alpha_shapes import AlphaShape, alpha_shape
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

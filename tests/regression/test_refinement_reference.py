@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.data import AtomicModel, TiltSeries
+from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.io import matlab, read_angles, read_images, read_model
-from aet_port.refinement.agreement import agreement, cross_validate
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import refine
 from aet_port.refinement.parameters import Parameters
-from aet_port.validation.simulation import project_atoms
+from aet_port.refinement.r_factors import agreement, cross_validate
+from aet_port.simulation.linear import project_atoms
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.data import TiltSeries
+from aet_port.core.data import TiltSeries
 from aet_port.io import matlab, read_tilt_series, read_volume
 from aet_port.resire import back_projection, fourier_slice, reconstruct, single_axis
 from aet_port.resire.grid import make_grid

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.spatial import cKDTree
 
-from aet_port.data import AtomicModel, Volume
-from aet_port.sub_areas import SubAreas, patch_volumes
-from aet_port.tracing.difference_map import difference_map
+from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.sub_areas import SubAreas, patch_volumes
+from aet_port.tracing.difference_maps import difference_map
 from aet_port.tracing.non_atoms import inside_volume
 from aet_port.tracing.patching import merge_close
 from aet_port.tracing.species import Classification, classify

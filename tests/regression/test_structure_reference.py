@@ -18,7 +18,7 @@ from aet_port.structure import (
     first_valley,
     pair_distribution,
 )
-from aet_port.structure.tetrahedra import circumradii
+from aet_port.structure.voronoi.tetrahedra import circumradii
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

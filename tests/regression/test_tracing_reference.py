@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.spatial import cKDTree
 
-from aet_port.data import Volume
-from aet_port.sub_areas import SubAreas, patch_volumes
+from aet_port.core.data import Volume
+from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.tracing.non_atoms import ATOM, in_support, inside_volume, remove_non_atoms
 from aet_port.tracing.patching import merge_close, patch_peaks
+from aet_port.tracing.peak_search import trace
 from aet_port.tracing.support import erode
-from aet_port.tracing.trace import trace
 
 pytestmark = pytest.mark.reference
 

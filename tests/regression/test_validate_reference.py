@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.validation.published_acquisition import film_acquisition
 from aet_port.validation.published_chain import film_reconstruction, film_tracing
-from aet_port.validation.published_figures import published_figures
 from aet_port.validation.published_models import published_model, published_order
 from aet_port.validation.published_mro import searched_mro
 from aet_port.validation.published_order import glass_order
-from aet_port.validation.report import Row, build_report, check_samples, compare
+from aet_port.validation.published_table import Row, build_report, check_samples, compare
+from aet_port.validation.published_values import published_figures
 from matlab_reference import golden_path, locate_reference
 from matlab_reference.published import read_published, read_reproduced
 from md_sim.published_quench import quench_figures

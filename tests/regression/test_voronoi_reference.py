@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from aet_port.structure.alpha_shape import alpha_shape
-from aet_port.structure.chemical_order import chemical_order
-from aet_port.structure.voronoi import Voronoi, voronoi_analysis
+from aet_port.structure.bonds.warren_cowley import chemical_order
+from aet_port.structure.voronoi.alpha_shapes import alpha_shape
+from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
 from matlab_reference import golden_path
 
 pytestmark = pytest.mark.reference

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.ndimage import map_coordinates
 
-from aet_port.data import TiltSeries
-from aet_port.errors import CheckpointError, InputError
-from aet_port.geometry import crop_centred, pad_centred
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import CheckpointError, InputError
+from aet_port.core.geometry import crop_centred, pad_centred
 from aet_port.resire import back_projection, fourier_slice, reconstruct, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.literal import _trilinear

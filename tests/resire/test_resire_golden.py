@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from aet_port.data import TiltSeries
+from aet_port.core.data import TiltSeries
 from aet_port.resire import reconstruct
 from aet_port.resire.grid import make_grid
 from aet_port.resire.literal import LiteralProjector

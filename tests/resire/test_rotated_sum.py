@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.geometry import EULER_AXES, pad_centred
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import EULER_AXES, pad_centred
 from aet_port.resire import fourier_slice, rotated_sum
 from aet_port.resire.grid import make_grid
 from aet_port.resire.rotated_sum import project_rotated

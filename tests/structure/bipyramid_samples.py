@@ -5,9 +5,14 @@ from __future__ import annotations
 import ase
 import numpy as np
 
-from aet_port.structure.bipyramids import Motifs, find_motifs
-from aet_port.structure.tetrahedra import Tetrahedra, distortion, face_pairs, find_tetrahedra
-from aet_port.structure.tetrahedra import volumes as tetrahedron_volumes
+from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
+from aet_port.structure.voronoi.tetrahedra import (
+    Tetrahedra,
+    distortion,
+    face_pairs,
+    find_tetrahedra,
+)
+from aet_port.structure.voronoi.tetrahedra import volumes as tetrahedron_volumes
 
 
 def chain(atoms: ase.Atoms, cutoff: float) -> tuple[Motifs, Tetrahedra]:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull, Delaunay
 
-from aet_port.errors import InputError
-from aet_port.structure.alpha_shape import alpha_shape
-from aet_port.structure.tetrahedra import circumradii, volumes
+from aet_port.core.errors import InputError
+from aet_port.structure.voronoi.alpha_shapes import alpha_shape
+from aet_port.structure.voronoi.tetrahedra import circumradii, volumes
 from tests.structure.samples import close_packed, moved, shaken_box
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.structure.baseline import baseline, strip_peaks
+from aet_port.core.errors import InputError
+from aet_port.structure.pairs.baselines import baseline, strip_peaks
 from matlab_reference import golden_path
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
-from aet_port.structure.bipyramid_geometry import (
+from aet_port.core.errors import InputError
+from aet_port.structure.polytetrahedral.bipyramid_shapes import (
     average_bipyramid,
     bipyramid_geometry,
     bipyramid_positions,

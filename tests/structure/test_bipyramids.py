@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat
 
-from aet_port.structure import bipyramids, face_pairs, find_motifs, find_tetrahedra
-from aet_port.structure.bipyramids import FOLDS, Motifs
+from aet_port.structure import face_pairs, find_motifs, find_tetrahedra
+from aet_port.structure.polytetrahedral import bipyramids
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, icosahedron, moved, slow_cycles, slow_motifs
 

@@ -10,9 +10,9 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
-from aet_port.structure import bond_angles as module
-from aet_port.structure.bond_angles import bond_angles
+from aet_port.core.errors import InputError
+from aet_port.structure.bonds import angles as module
+from aet_port.structure.bonds.angles import bond_angles
 from aet_port.structure.neighbours import find_neighbours
 from tests.structure.samples import close_packed, moved, shaken_box
 

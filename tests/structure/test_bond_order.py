@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.io import loadmat
 from scipy.special import sph_harm_y
 
-from aet_port.errors import InputError
-from aet_port.structure import bond_order as module
-from aet_port.structure.bond_order import BondOrder, bond_order, lattice_order
+from aet_port.core.errors import InputError
+from aet_port.structure.bonds import orientational as module
+from aet_port.structure.bonds.orientational import BondOrder, bond_order, lattice_order
 from aet_port.structure.neighbours import (
     cell_list,
     find_neighbours,

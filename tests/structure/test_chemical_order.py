@@ -9,10 +9,10 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
-from aet_port.structure.chemical_order import chemical_order
+from aet_port.core.errors import InputError
+from aet_port.structure.bonds.warren_cowley import chemical_order
 from aet_port.structure.neighbours import find_neighbours
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.voronoi.analysis import voronoi_analysis
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box
 
 

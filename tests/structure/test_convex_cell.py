@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, HalfspaceIntersection
 
-import aet_port.structure.convex_cell as kernels
-from aet_port.structure.convex_cell import (
+import aet_port.structure.voronoi.convex_cell as kernels
+from aet_port.structure.voronoi.convex_cell import (
     BROKEN,
     FULL,
     TIE,

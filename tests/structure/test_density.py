@@ -11,16 +11,16 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
-from aet_port.structure import density
-from aet_port.structure.density import (
+from aet_port.core.errors import InputError
+from aet_port.structure.pairs import density
+from aet_port.structure.pairs.density import (
     GRAMS_PER_CC,
     DensityMap,
     atom_density,
     density_gain,
     density_map,
 )
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.voronoi.analysis import voronoi_analysis
 from tests.structure.samples import close_packed, icosahedron, shaken_box
 
 

@@ -10,11 +10,11 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from aet_port.errors import InputError
-from aet_port.scattering import scattering_factor
-from aet_port.structure.diffraction import DiffractionPdf, pdf_from_diffraction
-from aet_port.structure.pdf import PairDistribution, pair_distribution
-from aet_port.structure.structure_factor import structure_factor
+from aet_port.core.errors import InputError
+from aet_port.core.scattering import scattering_factor
+from aet_port.structure.pairs.debye import structure_factor
+from aet_port.structure.pairs.diffraction import DiffractionPdf, pdf_from_diffraction
+from aet_port.structure.pairs.pdf import PairDistribution, pair_distribution
 from tests.structure.samples import shaken_box
 
 Q = np.arange(0.8, 17.0, 0.02)

@@ -8,8 +8,8 @@ import pytest
 from scipy.io import loadmat
 
 from aet_port.structure import find_motifs
-from aet_port.structure.bipyramids import FOLDS
-from aet_port.structure.mro_search import SHELL, _neighbour_table
+from aet_port.structure.medium_range.search import SHELL, _neighbour_table
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from matlab_reference import golden_path
 
 Rings = set[tuple[int, ...]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult, analyze
-from aet_port.structure.membership import motif_counts, network_of_atoms
+from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
 from tests.structure.samples import close_packed, icosahedron, shaken_box
 
 

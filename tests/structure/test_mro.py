@@ -10,18 +10,23 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 
-from aet_port.errors import InputError
-from aet_port.structure import mro_assignment
-from aet_port.structure.mro import MediumRangeOrder, find_mro
-from aet_port.structure.mro_assignment import assign_networks, best_cluster, hull_volume
-from aet_port.structure.mro_lattice import LATTICES, WALKS, nearest_site, neighbour_vectors
-from aet_port.structure.mro_search import Cluster, search_clusters
-from aet_port.structure.solute_clusters import (
+from aet_port.core.errors import InputError
+from aet_port.structure.medium_range import assignment as mro_assignment
+from aet_port.structure.medium_range.assignment import assign_networks, best_cluster, hull_volume
+from aet_port.structure.medium_range.clusters import (
     centre_distribution,
     network_extents,
     shared_atoms,
     solute_centres,
 )
+from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
+from aet_port.structure.medium_range.lattices import (
+    LATTICES,
+    WALKS,
+    nearest_site,
+    neighbour_vectors,
+)
+from aet_port.structure.medium_range.search import Cluster, search_clusters
 from matlab_reference import golden_path
 
 ROUNDING = 1e-12  # sums of tens of numbers of order ten, in double precision

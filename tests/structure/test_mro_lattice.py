@@ -7,10 +7,17 @@ import pytest
 from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
-from aet_port.errors import InputError
-from aet_port.structure import mro_fit, mro_growth, mro_lattice
-from aet_port.structure.mro_fit import START, fit_lattice, lattice_deviation, rigid_fit
-from aet_port.structure.mro_lattice import (
+from aet_port.core.errors import InputError
+from aet_port.structure.medium_range import growth as mro_growth
+from aet_port.structure.medium_range import lattice_fit as mro_fit
+from aet_port.structure.medium_range import lattices as mro_lattice
+from aet_port.structure.medium_range.lattice_fit import (
+    START,
+    fit_lattice,
+    lattice_deviation,
+    rigid_fit,
+)
+from aet_port.structure.medium_range.lattices import (
     LATTICES,
     NEIGHBOURS,
     WALKS,

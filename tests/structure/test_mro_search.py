@@ -10,18 +10,18 @@ import pytest
 from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
-from aet_port.errors import InputError
-from aet_port.structure import mro_growth
-from aet_port.structure.mro_fit import START, fit_lattice, lattice_deviation
-from aet_port.structure.mro_growth import grow_clusters
-from aet_port.structure.mro_lattice import (
+from aet_port.core.errors import InputError
+from aet_port.structure.medium_range import growth as mro_growth
+from aet_port.structure.medium_range.growth import grow_clusters
+from aet_port.structure.medium_range.lattice_fit import START, fit_lattice, lattice_deviation
+from aet_port.structure.medium_range.lattices import (
     LATTICES,
     NEIGHBOURS,
     WALKS,
     lattice_sites,
     neighbour_vectors,
 )
-from aet_port.structure.mro_search import SHELL, Cluster, search_clusters
+from aet_port.structure.medium_range.search import SHELL, Cluster, search_clusters
 from matlab_reference import golden_path
 
 ROUNDING = 1e-12  # fits of up to 1000 steps, in double precision

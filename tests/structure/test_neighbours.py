@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import neighbours
 from aet_port.structure.neighbours import check_atoms, find_neighbours, heights, periodic_images
 from tests.structure.samples import close_packed, shaken_box

@@ -8,11 +8,11 @@ import pytest
 from ase.build import bulk
 from numpy.typing import NDArray
 
-from aet_port.errors import InputError
-from aet_port.structure.mro import MediumRangeOrder
-from aet_port.structure.mro_assignment import Network
-from aet_port.structure.network_cells import network_cells
-from aet_port.structure.voronoi import Voronoi, voronoi_analysis
+from aet_port.core.errors import InputError
+from aet_port.structure.medium_range.assignment import Network
+from aet_port.structure.medium_range.cells import network_cells
+from aet_port.structure.medium_range.correction import MediumRangeOrder
+from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
 
 CUBE = 2.5  # angstrom, between atoms of a simple cubic crystal
 

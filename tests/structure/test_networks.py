@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import (
     Motifs,
     Tetrahedra,
@@ -13,8 +13,8 @@ from aet_port.structure import (
     find_motifs,
     find_networks,
     find_tetrahedra,
-    networks,
 )
+from aet_port.structure.polytetrahedral import networks
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, icosahedron, shaken_box
 

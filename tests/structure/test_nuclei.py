@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.structure.bond_order import bond_order
-from aet_port.structure.nuclei import (
+from aet_port.core.errors import InputError
+from aet_port.structure.bonds.nuclei import (
     crystalline_atoms,
     find_nuclei,
     interface_width,
     surface_distance,
 )
+from aet_port.structure.bonds.orientational import bond_order
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, moved, shaken_box
 

@@ -6,9 +6,9 @@ import ase
 import numpy as np
 import pytest
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze
-from aet_port.structure.membership import motif_counts, network_of_atoms
+from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
 from tests.structure.samples import close_packed, shaken_box
 
 ovito = pytest.importorskip("ovito.pipeline", exc_type=ImportError)

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from scipy.io import loadmat
 from scipy.spatial import ConvexHull
 
-from aet_port.errors import InputError
-from aet_port.structure.bipyramids import FOLDS, find_motifs
-from aet_port.structure.density import GRAMS_PER_CC, density_gain
-from aet_port.structure.packing import (
+from aet_port.core.errors import InputError
+from aet_port.structure.pairs.density import GRAMS_PER_CC, density_gain
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS, find_motifs
+from aet_port.structure.polytetrahedral.packing import (
     DELTAS,
     icosahedron_distortions,
     packed_atoms,
     packed_density,
     packing_by_distortion,
 )
-from aet_port.structure.tetrahedra import distortion, face_pairs, find_tetrahedra
-from aet_port.structure.voronoi import voronoi_analysis
+from aet_port.structure.voronoi.analysis import voronoi_analysis
+from aet_port.structure.voronoi.tetrahedra import distortion, face_pairs, find_tetrahedra
 from matlab_reference import golden_path
 from tests.structure.bipyramid_samples import chain
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box

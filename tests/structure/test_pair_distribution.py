@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import find_neighbours, heights
-from aet_port.structure.pair_counting import pair_counts
-from aet_port.structure.pdf import PairDistribution, first_valley, pair_distribution
+from aet_port.structure.pairs.pair_counting import pair_counts
+from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
 from tests.structure.samples import close_packed, moved, shaken_box
 
 

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.structure import pair_counting
-from aet_port.structure.alpha_shape import alpha_shape
+from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import find_neighbours, heights
-from aet_port.structure.pair_counting import (
+from aet_port.structure.pairs import pair_counting
+from aet_port.structure.pairs.pair_counting import (
     group_labels,
     group_pair_counts,
     pair_counts,
     reference_frame,
 )
-from aet_port.structure.partial_pdf import partial_pair_distribution
-from aet_port.structure.pdf_peaks import reference_curve
-from aet_port.structure.shell_volume import shell_counts, sphere_directions
+from aet_port.structure.pairs.partial_pdf import partial_pair_distribution
+from aet_port.structure.pairs.peaks import reference_curve
+from aet_port.structure.pairs.shell_volume import shell_counts, sphere_directions
+from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, moved, shaken_box
 

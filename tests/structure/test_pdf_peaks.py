@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.structure.partial_pdf import partial_pair_distribution
-from aet_port.structure.pdf_peaks import bond_length, pdf_peaks, reference_curve, smooth
+from aet_port.core.errors import InputError
+from aet_port.structure.pairs.partial_pdf import partial_pair_distribution
+from aet_port.structure.pairs.peaks import bond_length, pdf_peaks, reference_curve, smooth
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, moved, shaken_box
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aet_port.structure import analyze
-from aet_port.structure.polytetrahedral_order import PolytetrahedralOrder
+from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box
 
 

@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.structure import sharing
-from aet_port.structure.bipyramid_geometry import ideal_bipyramid
-from aet_port.structure.bipyramids import Motifs
-from aet_port.structure.networks import edge_sharing_pairs, find_networks
-from aet_port.structure.sharing import (
+from aet_port.core.errors import InputError
+from aet_port.structure.polytetrahedral import sharing
+from aet_port.structure.polytetrahedral.bipyramid_shapes import ideal_bipyramid
+from aet_port.structure.polytetrahedral.bipyramids import Motifs
+from aet_port.structure.polytetrahedral.networks import edge_sharing_pairs, find_networks
+from aet_port.structure.polytetrahedral.sharing import (
     amorphous_motifs,
     amorphous_tetrahedra,
     find_sharing,
     icosahedral_filling,
     skeletons,
 )
-from aet_port.structure.tetrahedra import Tetrahedra, incentres
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra, incentres
 from matlab_reference import golden_path
 from tests.structure.bipyramid_samples import assembled, bipyramid, chain, regular
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
-from aet_port.structure import shell_volume
-from aet_port.structure.alpha_shape import AlphaShape, alpha_shape
-from aet_port.structure.shell_volume import (
+from aet_port.core.errors import InputError
+from aet_port.structure.pairs import shell_volume
+from aet_port.structure.pairs.shell_volume import (
     icosahedron,
     shell_counts,
     sphere_directions,
     sphere_points,
     subdivide,
 )
+from aet_port.structure.voronoi.alpha_shapes import AlphaShape, alpha_shape
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed
 

@@ -11,10 +11,10 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import ShortRangeOrder, analyze
-from aet_port.structure.partial_pdf import ALL
-from aet_port.structure.short_range_order import short_range_order, surface_atoms
+from aet_port.structure.pairs.partial_pdf import ALL
+from aet_port.structure.short_range import short_range_order, surface_atoms
 from tests.structure.samples import close_packed, moved, shaken_box
 
 WHOLE = ("surface_atoms", "inner_atoms", "crystalline_atoms", "largest_nuclei", "voronoi_top")

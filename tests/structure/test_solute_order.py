@@ -8,12 +8,12 @@ import ase
 import numpy as np
 import pytest
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze
-from aet_port.structure.mro import find_mro
-from aet_port.structure.mro_search import SHELL
-from aet_port.structure.short_range_order import short_range_order
-from aet_port.structure.solute_order import solute_order
+from aet_port.structure.medium_range.correction import find_mro
+from aet_port.structure.medium_range.order import solute_order
+from aet_port.structure.medium_range.search import SHELL
+from aet_port.structure.short_range import short_range_order
 from tests.structure.samples import close_packed
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import analyze, first_valley, pair_distribution
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box
 

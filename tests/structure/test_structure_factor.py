@@ -7,13 +7,9 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
-from aet_port.scattering import scattering_factor
-from aet_port.structure.structure_factor import (
-    debye_structure_factor,
-    structure_factor,
-    window_function,
-)
+from aet_port.core.errors import InputError
+from aet_port.core.scattering import scattering_factor
+from aet_port.structure.pairs.debye import debye_structure_factor, structure_factor, window_function
 from tests.structure.samples import close_packed, moved, shaken_box
 
 Q = np.linspace(0.0, 12.0, 61)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure import delaunay, face_pairs, find_tetrahedra
 from aet_port.structure.neighbours import periodic_images
-from aet_port.structure.tetrahedra import (
+from aet_port.structure.voronoi.tetrahedra import (
     circumradii,
     distortion,
     incentres,

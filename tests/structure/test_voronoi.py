@@ -14,10 +14,10 @@ from scipy.io import loadmat
 from scipy.spatial import ConvexHull
 from scipy.spatial import Voronoi as QhullVoronoi
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import periodic_images
-from aet_port.structure.voronoi import Voronoi, voronoi_analysis
-from aet_port.structure.voronoi_quirks import _five_edged_area
+from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
+from aet_port.structure.voronoi.quirks import _five_edged_area
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box
 

@@ -3,15 +3,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing import boxes
-from aet_port.tracing.boxes import (
-    box_offsets,
-    box_points,
-    box_values,
-    fine_box_values,
-    voxel_boxes,
-)
+from aet_port.tracing.boxes import box_offsets, box_points, box_values, fine_box_values, voxel_boxes
 from aet_port.tracing.intensities import sphere_offsets, sphere_values
 from aet_port.tracing.upsampling import fine_grid
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mdb
-from aet_port.data import AtomicModel
-from aet_port.errors import DataFileError, InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.tracing.edits import (
     COLUMNS,
     Edit,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.intensities import histogram, sphere_offsets, sphere_values, two_gaussians
 
 ROLES = {"Ta": (4, 7), "Pd1": (7, 4)}  # thirds for the classes and for the histogram

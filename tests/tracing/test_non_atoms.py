@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.intensities import sphere_values
 from aet_port.tracing.non_atoms import (
     ATOM,

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
-from aet_port.sub_areas import SubAreas
+from aet_port.core.errors import InputError
+from aet_port.core.sub_areas import SubAreas
 from aet_port.tracing.patching import merge_close, patch_peaks
 
 

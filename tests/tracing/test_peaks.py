@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.ndimage import generate_binary_structure, grey_dilation
 
-from aet_port.errors import DataFileError, InputError, OutputError
+from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.tracing import peaks as module
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.upsampling import fine_grid

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.peaks import local_maxima
 from aet_port.tracing.polynomial_fit import (
     ORDERS,

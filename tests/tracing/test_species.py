@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import norm as normal
 
-from aet_port.data import Volume
-from aet_port.errors import InputError
+from aet_port.core.data import Volume
+from aet_port.core.errors import InputError
 from aet_port.tracing import local_classes
 from aet_port.tracing.boxes import box_values, voxel_boxes
 from aet_port.tracing.classes import (
@@ -15,14 +15,9 @@ from aet_port.tracing.classes import (
     classes_and_non_atoms,
     lightest_split,
 )
-from aet_port.tracing.kmeans import kmeans
+from aet_port.tracing.clustering import kmeans
 from aet_port.tracing.local_classes import reclassify_locally
-from aet_port.tracing.species import (
-    NOT_AN_ATOM,
-    NOT_ASSIGNED,
-    class_posteriors,
-    classify,
-)
+from aet_port.tracing.species import NOT_AN_ATOM, NOT_ASSIGNED, class_posteriors, classify
 from aet_port.tracing.upsampling import fine_grid
 
 SPECIES = ("Co", "Pd", "Pt")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.support import (
     ball,
     dilate,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import map_coordinates
 
-from aet_port.errors import InputError
+from aet_port.core.errors import InputError
 from aet_port.tracing.upsampling import fine_box, fine_grid, fine_size, to_voxels
 
 METHODS = ("linear", "spline")

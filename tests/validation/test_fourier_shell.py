@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import fft
 
-from aet_port import precision_figures
-from aet_port.data import TiltSeries, Volume
-from aet_port.errors import InputError
-from aet_port.validation import amorphous_particle, simulate_tilt_series
+from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.errors import InputError
+from aet_port.figures import precision as precision_figures
+from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation.fourier_shell import (
     FourierShells,
     fourier_shell_correlation,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from aet_port import precision_figures
-from aet_port.data import AtomicModel
-from aet_port.errors import InputError
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.figures import precision as precision_figures
 from aet_port.validation import match_models
 from aet_port.validation.precision import Precision, measure_precision
 

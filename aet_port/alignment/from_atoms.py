@@ -1,0 +1,49 @@
+"""Refinement of tilt angles against an atomic model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from aet_port.alignment.from_volume import AngleRefinement, refine_angles
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.simulation.linear import B_FACTOR, project_atoms
+
+
+def refine_angles_to_model(
+    series: TiltSeries,
+    model: AtomicModel,
+    b_factor: float | Mapping[str, float] = B_FACTOR,
+    intensities: Mapping[str, float] | None = None,
+    **options: Any,
+) -> AngleRefinement:
+    """:func:`aet_port.alignment.from_volume.refine_angles` with the linear projections of a model.
+
+    The frame is the model's: a rotation or displacement of the whole series against it is found
+    like that of a single image.
+
+    Parameters
+    ----------
+    series
+        Projections and angles.
+    model
+        Positions in angstrom, the origin on the rotation centre.
+    b_factor, intensities
+        As of :func:`aet_port.simulation.linear.project_atoms`; the scale of an image does not
+        matter.
+    options
+        ``method``, ``rounds``, ``tolerance``, ``limit``, ``threads``, ``progress`` of that
+        function.
+
+    MATLAB: none
+    """
+    project = partial(
+        project_atoms,
+        model,
+        pixel_size=series.pixel_size,
+        shape=series.detector,
+        b_factor=b_factor,
+        intensities=intensities,
+    )
+    return refine_angles(series, project=project, **options)

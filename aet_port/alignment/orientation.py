@@ -1,0 +1,215 @@
+"""Orientation and displacement of single projections against calculated ones.
+
+Two ways to better them. One is the search of the papers: Euler angle by Euler angle, at each
+trial the measured image aligned by cross-correlation. The other is a Gauss-Newton step on all
+three angles and both shifts at once, from the derivatives of the calculated image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import euler_rotations
+from aet_port.core.image_shift import fourier_shift, measure_shift
+from aet_port.core.parallel import map_threads
+
+# Calculated images (n, nx, ny) of Euler angles (n, 3), in any units.
+Projector = Callable[[NDArray[np.float64]], NDArray]
+
+DIFFERENCE = 0.3  # degrees of the central differences: moves the rim by less than half a pixel
+MOST_TURN, MOST_SHIFT = 0.5, 1.0  # degrees and pixels of one step, where a straight line may hold
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step changes.
+
+    Attributes
+    ----------
+    turns
+        Shape (n, 3), degrees to add to phi, theta, psi.
+    shifts
+        Shape (n, 2), pixels by which the measured images are displaced still.
+    r1
+        Shape (n,): ``sum |c P - b| / sum |b|`` with the best scale ``c`` of each image; before
+        the change in a Gauss-Newton step, after it in a search.
+    """
+
+    turns: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    r1: NDArray[np.float64]
+
+
+def scaled_r1(calculated: NDArray, measured: NDArray) -> tuple[float, float]:
+    """R1 of an image and the scale of the calculated one that fits best in least squares."""
+    power = float(np.vdot(calculated, calculated))
+    scale = float(np.vdot(calculated, measured)) / power if power > 0 else 0.0
+    return float(np.abs(scale * calculated - measured).sum() / np.abs(measured).sum()), scale
+
+
+def align(project: Projector, measured: NDArray, angles: NDArray, threads: int = 1) -> Step:
+    """Shifts alone, by cross-correlation with the calculated images.
+
+    Parameters
+    ----------
+    project
+        Makes calculated images of angles.
+    measured
+        Shape (n, nx, ny).
+    angles
+        Shape (n, 3), degrees.
+    threads
+        Threads over projections.
+    """
+    pairs = list(zip(measured, project(angles), strict=True))
+    found = map_threads(lambda pair: _aligned(*pair), pairs, threads)
+    shifts, r1 = zip(*found, strict=True)
+    return Step(np.zeros((len(angles), 3)), np.array(shifts), np.array(r1))
+
+
+def _aligned(image: NDArray, calculated: NDArray) -> tuple[NDArray[np.float64], float]:
+    shift = measure_shift(image, calculated)
+    return shift, scaled_r1(fourier_shift(calculated, shift), image)[0]
+
+
+def scan(
+    project: Projector,
+    measured: NDArray,
+    angles: NDArray,
+    offsets: NDArray[np.float64],
+    threads: int = 1,
+) -> Step:
+    """The papers' search: one Euler angle after the other, each trial aligned by shifts.
+
+    Each projection keeps, for each angle in turn, the trial of lowest R1 after its measured image
+    was aligned along x and y.
+
+    Parameters
+    ----------
+    offsets
+        Trial changes of an angle, degrees.
+    others
+        As of :func:`align`.
+
+    MATLAB: none; in neither repository (Methods, angular refinement and spatial alignment)
+    """
+    turns = np.zeros((len(angles), 3))
+    best = align(project, measured, angles, threads)
+    shifts, r1 = best.shifts, best.r1
+    for axis in range(3):
+        here = turns.copy()
+        for offset in offsets[offsets != 0]:
+            trial = here.copy()
+            trial[:, axis] += offset
+            found = align(project, measured, angles + trial, threads)
+            better = found.r1 < r1
+            turns[better], shifts[better], r1[better] = (
+                trial[better],
+                found.shifts[better],
+                found.r1[better],
+            )
+    return Step(turns, shifts, r1)
+
+
+def gauss_newton(project: Projector, measured: NDArray, angles: NDArray, threads: int = 1) -> Step:
+    """One Gauss-Newton step of every projection on its three angles, two shifts and its scale.
+
+    Minimises ``|c P(angles)(u - s) - b|^2`` of each image, linear about where it is: derivatives
+    by the angles from central differences of calculated images, those by the shifts exact. Steps
+    are cut at half a degree and one pixel.
+
+    Parameters as of :func:`align`.
+
+    MATLAB: none
+    """
+    central = np.asarray(project(angles))
+    columns = []
+    for axis in range(3):
+        turn = np.zeros(3)
+        turn[axis] = DIFFERENCE
+        columns.append((project(angles + turn) - project(angles - turn)) / (2 * DIFFERENCE))
+
+    def solve(k: int) -> tuple[NDArray[np.float64], float]:
+        image, calculated = measured[k].astype(np.float64), central[k].astype(np.float64)
+        r1, scale = scaled_r1(calculated, image)
+        if scale <= 0:
+            raise InputError(
+                f"image {k}", "no likeness to its calculated image", "angles near the true ones"
+            )
+        parts = [column[k].ravel() for column in columns]
+        parts += [-slope.ravel() for slope in _slopes(calculated)]
+        table = scale * np.stack([*parts, calculated.ravel()], axis=1)
+        rest = (image - scale * calculated).ravel()
+        return np.linalg.lstsq(table, rest, rcond=None)[0][:5], r1
+
+    solved = map_threads(solve, range(len(angles)), threads)
+    changes = np.array([change for change, _ in solved])
+    return Step(
+        np.clip(changes[:, :3], -MOST_TURN, MOST_TURN),
+        np.clip(changes[:, 3:], -MOST_SHIFT, MOST_SHIFT),
+        np.array([r1 for _, r1 in solved]),
+    )
+
+
+def _slopes(image: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Derivatives of a periodic image along x and y, per pixel."""
+    nx, ny = image.shape
+    spectrum = fft.rfft2(image)
+    along, across = fft.fftfreq(nx), fft.rfftfreq(ny)
+    # The highest frequency of an even size has no sign.
+    along[np.abs(along) == 0.5] = across[across == 0.5] = 0
+    return [
+        fft.irfft2(2j * np.pi * k * spectrum, s=image.shape) for k in (along[:, None], across[None])
+    ]
+
+
+def euler_angles(rotations: NDArray, near: NDArray) -> NDArray[np.float64]:
+    """Euler angles (n, 3) in degrees of rotations (n, 3, 3), the inverse of ``euler_rotations``.
+
+    Of the two triples that make the same rotation, and of all full turns, the nearest to ``near``
+    (n, 3) is taken.
+    """
+    matrix = np.swapaxes(np.asarray(rotations, dtype=np.float64), 1, 2)  # R_z R_y R_x
+    theta = np.arcsin(np.clip(-matrix[:, 2, 0], -1, 1))
+    phi = np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
+    psi = np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2])
+    one = np.rad2deg(np.stack([phi, theta, psi], axis=1))
+    other = np.stack([one[:, 0] + 180, 180 - one[:, 1], one[:, 2] + 180], axis=1)
+    both = np.stack([one, other])
+    both += 360 * np.round((near - both) / 360)
+    chosen = np.argmin(np.sum((both - near) ** 2, axis=2), axis=0)
+    return both[chosen, np.arange(len(near))]
+
+
+def fix_gauge(
+    angles: NDArray, shifts: NDArray, given: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Angles and shifts without the rotation and displacement that all projections share.
+
+    The object may be turned and moved as a whole without any change in its projections. The turn
+    ``Q`` that brings the rotations nearest to the given ones, least ``sum |R_k Q - R_k0|^2``, and
+    the displacement ``t`` of least ``sum |s_k - (R_k t)[:2]|^2`` are taken off, so that the
+    angles change by nothing on average and no displacement of the object is left in the shifts.
+
+    Parameters
+    ----------
+    angles, given
+        Shape (n, 3), degrees: refined and original.
+    shifts
+        Shape (n, 2), pixels.
+    """
+    rotations = euler_rotations(np.asarray(angles, dtype=np.float64))
+    target = euler_rotations(np.asarray(given, dtype=np.float64))
+    left, _, right = np.linalg.svd(np.einsum("kji,kjl->il", rotations, target))
+    turn = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
+    turned = rotations @ turn
+    # A single tilt, or tilts all alike, leave a displacement along the beam open: least norm.
+    rows = turned[:, :2].reshape(-1, 3)
+    displacement = np.linalg.lstsq(rows, shifts.reshape(-1), rcond=None)[0]
+    return euler_angles(turned, given), shifts - turned[:, :2] @ displacement

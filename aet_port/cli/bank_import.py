@@ -1,0 +1,163 @@
+"""The commands ``aet mdb import`` and ``aet mdb import-published``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aet_port.cli.bank_options import BankFile, Doi, Licence, Temperature
+from aet_port.core.console import Json, print_json, print_rows
+from aet_port.core.errors import InputError
+from aet_port.validation.published_models import Find
+from aet_port.validation.published_table import PublishedFigure
+from mdb.model_import import ImportedFile, import_models
+from mdb.parquet_import import import_bank
+from mdb.published import Published, PublishedDeposit, import_published
+from mdb.records import Details
+
+
+def import_command(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files of models (.xyz, .extxyz, .dump, .lammpstrj, .data, .db, .cif, .mat), "
+            "or one folder that `aet mdb export` wrote."
+        ),
+    ],
+    bank: BankFile,
+    species: Annotated[
+        str | None,
+        typer.Option(help="Where a file has none: a symbol, or one per atom type: Cu,Ta."),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="experiment, md_snapshot or synthetic; by the type of file unless given."
+        ),
+    ] = None,
+    sample: Annotated[str | None, typer.Option(help="Name; that of the file unless given.")] = None,
+    temperature: Temperature = None,
+    doi: Doi = None,
+    licence: Licence = None,
+    analyze: Annotated[
+        bool, typer.Option("--analyze/--no-analyze", help="Deposit the structure of each, too.")
+    ] = False,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Angstrom; each model's first valley unless given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Store all models of files, each file whole or not at all; or a bank exported as Parquet."""
+    folders = [file for file in files if file.is_dir()]
+    if folders:
+        own = {"species": species, "kind": kind, "sample": sample, "temperature": temperature}
+        own |= {"doi": doi, "licence": licence, "cutoff": cutoff, "analyze": analyze or None}
+        unused = [f"--{name}" for name, value in own.items() if value is not None]
+        if len(files) > 1 or unused:
+            found = f"{folders[0]} beside {unused[0] if unused else f'{len(files) - 1} more'}"
+            raise InputError("folder", found, "an exported bank alone, without options for models")
+        _print_facts(asdict(import_bank(bank, folders[0], show_progress=not as_json)), as_json)
+        return
+    done = import_models(
+        bank,
+        files,
+        species=species.split(",") if species is not None and "," in species else species,
+        kind=kind,
+        sample=sample,
+        details=Details(temperature=temperature, doi=doi, licence=licence),
+        with_analysis=analyze,
+        cutoff=cutoff,
+        show_progress=not as_json,
+    )
+    if as_json:
+        print_json([_plain(one) for one in done])
+        return
+    rows = [(str(one.file), len(one.models), one.new, _range(one)) for one in done]
+    print_rows(("file", "models", "new", "ids"), rows, "aet mdb import")
+
+
+def _plain(done: ImportedFile) -> dict[str, Any]:
+    return {"file": str(done.file), "models": [asdict(model) for model in done.models]}
+
+
+def _range(done: ImportedFile) -> str:
+    """First and last id of a file's models."""
+    first, last = done.models[0].id, done.models[-1].id
+    return first if len(done.models) == 1 else f"{first} to {last}"
+
+
+def _print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        print_rows(("", ""), list(facts.items()), "aet mdb import")
+
+
+def published_command(
+    find: Find,
+    golden: Callable[[str], Path],
+    published: Callable[[], Mapping[str, PublishedFigure]],
+) -> Callable[..., None]:
+    """The command ``aet mdb import-published``.
+
+    Parameters
+    ----------
+    find
+        Path of a file of the published data by its parts.
+    golden
+        Path of a golden file by its name.
+    published
+        Reads the published figures.
+    """
+
+    def command(
+        bank: BankFile,
+        sample: Annotated[
+            list[str] | None, typer.Option(help="Only this sample; may be repeated.")
+        ] = None,
+        validate: Annotated[
+            bool, typer.Option(help="Deposit the figures of `aet validate`, too.")
+        ] = True,
+        quick: Annotated[
+            bool, typer.Option("--quick", help="Without medium-range order (minutes).")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Deposit the published models, their structure, and published beside computed figures."""
+        result = import_published(
+            bank,
+            find,
+            golden,
+            published(),
+            sample,
+            validate=validate,
+            quick=quick,
+            show_progress=not as_json,
+        )
+        if as_json:
+            print_json(asdict(result))
+        else:
+            _print_published(result)
+
+    return command
+
+
+def _print_published(result: Published) -> None:
+    rows = [
+        (one.deposit.id, one.sample, one.name, one.n_atoms, one.deposit.analysis or "", _news(one))
+        for one in result.models
+    ]
+    heads = ("id", "sample", "model", "atoms", "analysis", "")
+    print_rows(heads, rows, "aet mdb import-published")
+    for what, why in {**result.missing, **result.left_out}.items():
+        print(f"not imported: {what}: {why}")
+    if result.validation is not None:
+        print(f"published beside computed figures: validation {result.validation}")
+
+
+def _news(one: PublishedDeposit) -> str:
+    return "new" if one.deposit.new or one.deposit.new_analysis else "known"

@@ -1,0 +1,150 @@
+"""The ``aet md`` commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aet_port.cli.md_compare import compare_command
+from aet_port.cli.md_study import analyze, error_study_command
+from aet_port.core.console import Json, print_json, print_rows, report
+from aet_port.core.errors import InputError
+from md_sim.crystal_properties import elastic_constants
+from md_sim.eam_forms import crystal_energy
+from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
+from md_sim.protocol import PRESETS, Protocol, preset
+from md_sim.quenches import Quench, read_settings, run_quench
+
+app = typer.Typer(help="Melt-quenches with LAMMPS, beside experiment.", no_args_is_help=True)
+
+
+@app.command()
+def quench(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    name: Annotated[
+        str | None, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")
+    ] = None,
+    potential: Annotated[
+        str | None,
+        typer.Option(help=f"A file, or one of {', '.join(POTENTIALS)}; by the element otherwise."),
+    ] = None,
+    cells: Annotated[int | None, typer.Option(help="Unit cells along an edge.")] = None,
+    cooling_rate: Annotated[float | None, typer.Option(help="Kelvin per second.")] = None,
+    melt_temperature: Annotated[float | None, typer.Option(help="Kelvin.")] = None,
+    melt_time: Annotated[float | None, typer.Option(help="Picoseconds.")] = None,
+    time_step: Annotated[float | None, typer.Option(help="Picoseconds.")] = None,
+    snapshots: Annotated[int | None, typer.Option(help="Evenly spaced in temperature.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the first velocities.")] = None,
+    ranks: Annotated[int, typer.Option(help="MPI processes.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take up a run that was stopped.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Melt a crystal and cool it at a constant rate."""
+    given = {
+        "cells": cells,
+        "cooling_rate": cooling_rate,
+        "melt_temperature": melt_temperature,
+        "melt_time": melt_time,
+        "time_step": time_step,
+        "snapshots": snapshots,
+        "seed": seed,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    if resume:
+        if name is not None or changes or potential is not None:
+            raise InputError("--resume", "settings beside it", "none: the run has its own")
+        protocol = Protocol.from_plain(read_settings(out)["protocol"])
+    elif name is None:
+        raise InputError("--preset", "none", f"one of {', '.join(PRESETS)}")
+    else:
+        protocol = preset(name, **changes)
+    done = run_quench(
+        protocol,
+        out,
+        potential=potential,
+        ranks=ranks,
+        resume=resume,
+        show_progress=not as_json,
+    )
+    report(as_json, f"aet md quench {out}", _facts(done))
+
+
+def _facts(done: Quench) -> dict[str, Any]:
+    protocol, potential = done.protocol, done.settings["potential"]
+    facts: dict[str, Any] = {
+        "potential": potential["name"],
+        "atoms": protocol.n_atoms(potential["lattice"]),
+        "steps": protocol.steps,
+        "cooling_rate": protocol.cooling_rate,
+        "snapshots": len(protocol.snapshot_steps()),
+        "final_temperature": round(float(done.thermo["temperature"][-1]), 1),
+        "final_volume": round(float(done.thermo["volume"][-1]), 4),
+    }
+    known = POTENTIALS.get(potential["name"])
+    slowest = None if known is None else known.slowest_glass
+    if slowest is not None and protocol.cooling_rate < slowest:
+        facts["warning"] = f"this potential is known to form a glass at {slowest:g} K/s or faster"
+    try:
+        found = done.glass_transition()
+    except InputError as error:
+        facts["glass_transition"] = str(error)
+    else:
+        windows = [
+            f"{low:.0f} to {high:.0f}" for low, high in (found.glass_window, found.liquid_window)
+        ]
+        facts["glass_transition"] = round(found.temperature)
+        facts["glass_transition_error"] = round(found.uncertainty)
+        facts["fitted_between"] = windows
+    return facts
+
+
+@app.command()
+def potentials(as_json: Json = False) -> None:
+    """The potentials that need no file, and what they say of the perfect crystal."""
+    rows = [_of_crystal(potential) for potential in POTENTIALS.values()]
+    if as_json:
+        print_json(rows)
+        return
+    headings = {
+        "name": "potential",
+        "crystal": "crystal",
+        "lattice_constant": "a, A",
+        "cohesive_energy": "Ec, eV",
+        "elastic_constants": "C11 C12 C44, GPa",
+        "slowest_glass": "glass, K/s",
+    }
+    print_rows(list(headings.values()), [[_cell(row[key]) for key in headings] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(f"{number:.0f}" for number in value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else value
+
+
+def _of_crystal(potential: Potential) -> dict[str, Any]:
+    form = potential.make()
+    elastic = elastic_constants(form)
+    return {
+        "name": potential.name,
+        "element": potential.element,
+        "default": DEFAULTS[potential.element] == potential.name,
+        "crystal": form.lattice,
+        "lattice_constant": round(form.lattice_constant, 4),
+        "cohesive_energy": round(-float(crystal_energy(form, form.lattice_constant)[0]), 4),
+        "elastic_constants": [round(c, 2) for c in (elastic.c11, elastic.c12, elastic.c44)],
+        "slowest_glass": potential.slowest_glass,
+        "cutoff": form.cutoff,
+        "doi": potential.doi,
+        "source": potential.source,
+        "licence": potential.licence,
+    }
+
+
+app.command()(analyze)
+app.command("compare")(compare_command)
+app.command("error-study")(error_study_command)

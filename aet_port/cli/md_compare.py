@@ -1,0 +1,68 @@
+"""``aet md compare``: an experiment beside a quench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import mdb
+from aet_port.cli.bank_options import BankFile
+from aet_port.core.console import Json, print_json, print_rows
+from aet_port.core.files import check_target
+from md_sim.comparison import Comparison, compare
+from md_sim.comparison_choice import newest_experiment, run_of_folder
+
+_LABEL, _COLUMN = 40, 10  # characters that names and one snapshot take
+
+
+def compare_command(
+    run: Annotated[str, typer.Argument(help="Folder of a quench, or number of a run in the bank.")],
+    bank: BankFile,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Experimental model; the newest of the same element unless given."),
+    ] = None,
+    analysis: Annotated[
+        int | None, typer.Option(help="Analysis of that model; the newest unless given.")
+    ] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for figures.")] = None,
+    figure_format: Annotated[str, typer.Option(help="png or svg.")] = "png",
+    as_json: Json = False,
+) -> None:
+    """An experimental model beside every snapshot of a quench, and at which it is most like it."""
+    if figures is not None:
+        check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
+    with mdb.Bank(bank, read_only=True) as opened:
+        # A folder may have a number for its name.
+        numbered = run.isdecimal() and not Path(run).is_dir()
+        number = int(run) if numbered else run_of_folder(opened, run)
+        name = newest_experiment(opened, number) if model is None else model
+        found = compare(opened, name, number, analysis)
+        written = [] if figures is None else _draw(opened, found, figures, figure_format)
+    if as_json:
+        print_json(found.plain() | {"figures": [str(path) for path in written]})
+        return
+    _show(found)
+    for path in written:
+        print(path)
+
+
+def _draw(bank: mdb.Bank, found: Comparison, folder: Path, form: str) -> list[Path]:
+    from md_sim.comparison_figures import write_comparison_figures  # Matplotlib, seldom needed
+
+    return write_comparison_figures(bank, found, folder, form)
+
+
+def _show(found: Comparison) -> None:
+    title = f"{found.experiment.model_id} ({found.experiment.name}) beside run {found.run_name}"
+    fit = max(1, (Console().width - _LABEL) // _COLUMN)
+    for start in range(0, len(found.points), fit):
+        shown = found.points[start : start + fit]
+        print_rows(found.columns(shown), found.rows(shown), title)
+    columns = ("most like the experiment by", "experiment", "quench", "at")
+    print_rows(columns, found.likeness_rows())
+    for name, why in found.left_out.items():
+        print(f"left out: {name}: {why}")

@@ -1,0 +1,205 @@
+"""The ``aet reference`` commands: the published data and the reference's functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aet_port.core.console import Json, print_json, print_rows
+from aet_port.core.errors import DataFileError, InputError
+from matlab_reference import download as fetching
+from matlab_reference.download import missing, select
+from matlab_reference.functions import KINDS, REPOS, count_by_status, read_functions
+from matlab_reference.locate import ADVICE, cache, candidates, holds_data
+from matlab_reference.registry import COMMITS, PublishedFile, read_registry
+
+CHECK_FAILED = 1
+SHOWN = 10  # names of a list that are printed; --json has them all
+
+app = typer.Typer(
+    help="The published data of the two papers, and the reference's functions.",
+    no_args_is_help=True,
+)
+
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Only files that fit, such as '*Ta_film*'; may be repeated."),
+]
+Code = Annotated[bool, typer.Option("--code", help="Also source and compiled code.")]
+Small = Annotated[
+    bool, typer.Option("--small", help="Leave out the large files, about 4 MB and more.")
+]
+
+
+@app.command("functions")
+def functions_command(
+    status: Annotated[
+        str | None, typer.Option(help="Only ported, library or not-needed files.")
+    ] = None,
+    repo: Annotated[
+        str | None, typer.Option(help="Only mg (glass paper) or am (film paper).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Every source file of the reference: what it became here, and the test that says so."""
+    kind = None if status is None else status.replace("-", " ")
+    if kind not in (None, *KINDS):
+        raise InputError("--status", repr(status), "ported, library or not-needed")
+    if repo not in (None, *REPOS):
+        raise InputError("--repo", repr(repo), " or ".join(REPOS))
+    every = read_functions()
+    rows = [r for r in every if kind in (None, r.kind) and repo in (None, r.repo)]
+    counts = count_by_status(every)
+    if as_json:
+        print_json({"counts": counts, "rows": [asdict(row) for row in rows]})
+        return
+    print_rows(
+        ("file", "status", "here", "test"),
+        [(row.name, row.status, row.symbol, row.test) for row in rows],
+        "aet reference functions",
+    )
+    print_rows(
+        ("repository", *KINDS, "files"),
+        [
+            (REPOS.get(name, name), *numbers.values(), sum(numbers.values()))
+            for name, numbers in counts.items()
+        ],
+        "files by status",
+    )
+
+
+@app.command("locate")
+def locate_command(
+    check: Annotated[
+        bool, typer.Option("--check", help="Also compare every checksum (seconds).")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Where the published data are looked for, where they were found, and what is missing."""
+    places = candidates()
+    looked = [{"folder": str(folder), "found": holds_data(folder)} for folder in places]
+    found = next((folder for folder in places if holds_data(folder)), None)
+    files = select(read_registry(), code=False)
+    states = [] if found is None else [_state(found, name, files, check) for name in COMMITS]
+    if as_json:
+        print_json(
+            {"looked": looked, "found": None if found is None else str(found)}
+            | {"repositories": states}
+        )
+    else:
+        for one in looked:
+            print(f"looked in {one['folder']}: {'found' if one['found'] else 'not there'}")
+    if found is None:
+        raise DataFileError(places[0], "no reference data", ADVICE)
+    if not as_json:
+        print(f"found in {found}")
+        heads = ("repository", "data files", "there", "missing", "of these large", "damaged")
+        rows = [
+            (
+                state["repository"],
+                state["files"],
+                state["there"],
+                len(state["missing"]),
+                state["missing_large"],
+                len(state["damaged"]) if check else "not looked at (--check)",
+            )
+            for state in states
+        ]
+        print_rows(heads, rows, "published data files")
+        if any(state["missing"] for state in states):
+            print(f"aet reference fetch --to {found}   gets what is missing")
+    if any(state["damaged"] for state in states):
+        names = [name for state in states for name in state["damaged"]]
+        print(f"aet: not as published: {_some(names)}", file=sys.stderr)
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _state(
+    folder: Path, repository: str, files: Sequence[PublishedFile], check: bool
+) -> dict[str, Any]:
+    own = [one for one in files if one.repository == repository]
+    there = [one for one in own if (folder / one.name).is_file()]
+    absent = [one for one in own if one not in there]
+    return {
+        "repository": repository,
+        "commit": COMMITS[repository],
+        "files": len(own),
+        "there": len(there),
+        "missing": [one.name for one in absent],
+        "missing_large": sum(one.is_large for one in absent),
+        "damaged": [one.name for one in there if check and one.problem(folder / one.name)],
+    }
+
+
+@app.command("fetch")
+def fetch_command(
+    to: Annotated[Path | None, typer.Option(help="Folder; the user's cache unless given.")] = None,
+    only: Only = None,
+    small: Small = False,
+    code: Code = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be fetched, and stop.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Download the papers' public data at the recorded commits; go on with a stopped download.
+
+    Every file is checked against its SHA-256, the large ones against the hash that git has of
+    them, and takes its name only then.
+    """
+    folder = cache() if to is None else to
+    files = select(read_registry(), only, code=code, small=small)
+    wanted = missing(files, folder)
+    plan = {
+        "folder": str(folder),
+        "files": len(files),
+        "to_fetch": len(wanted),
+        "known_bytes": sum(one.size or 0 for one in wanted),
+        "of_unknown_size": sum(one.is_large for one in wanted),
+    }
+    if not as_json:
+        print(_plan(plan, dry_run))
+    if dry_run:
+        if as_json:
+            print_json(plan | {"names": [one.name for one in wanted]})
+        return
+    try:
+        done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
+    except KeyboardInterrupt:
+        print("aet: stopped; the same command goes on", file=sys.stderr)
+        raise
+    if as_json:
+        print_json(
+            plan
+            | {"fetched": [one.name for one in done.fetched], "bytes": done.size}
+            | {"present": len(files) - len(wanted), "failed": done.failed}
+        )
+    else:
+        print(f"{len(done.fetched)} files fetched, {done.size / 1e6:.1f} MB")
+        first = next((one for one in candidates() if holds_data(one)), None)
+        if first != folder:
+            print(f"set AET_REFERENCE={folder.absolute()} to use them; first found now: {first}")
+    if done.failed:
+        reasons = [f"{name} ({reason})" for name, reason in done.failed.items()]
+        print(f"aet: not fetched: {_some(reasons)}", file=sys.stderr)
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _plan(plan: dict[str, Any], dry_run: bool) -> str:
+    large = plan["of_unknown_size"]
+    return (
+        f"{plan['files']} files in {plan['folder']}: {plan['files'] - plan['to_fetch']} there, "
+        f"{plan['to_fetch']} {'would be fetched' if dry_run else 'to fetch'}, "
+        f"{plan['known_bytes'] / 1e6:.1f} MB"
+        + (f" and {large} large files, about 4 MB each and more, of unknown size" if large else "")
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return "; ".join(names[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

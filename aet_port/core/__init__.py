@@ -1,0 +1,1 @@
+"""The ground layer: data, errors, geometry, files, checkpoints, threads, progress."""

@@ -1,0 +1,87 @@
+"""State of an unfinished iteration on disk, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.errors import CheckpointError
+from aet_port.core.files import write_whole
+
+
+def fingerprint(*parts: object) -> str:
+    """SHA-256 of arrays and of the text of anything else, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
+class Checkpoint:
+    """Arrays saved every few seconds under a fingerprint of the input they belong to.
+
+    Parameters
+    ----------
+    path
+        An ``.npz`` file; None saves nothing.
+    key
+        Fingerprint of data and parameters.
+    interval
+        Least seconds between two saves.
+    """
+
+    def __init__(self, path: str | Path | None, key: str, interval: float = 20.0) -> None:
+        self.path = Path(path) if path is not None else None
+        self.key, self.interval = key, interval
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, NDArray] | None:
+        """The saved arrays, or None if there is no file.
+
+        Raises
+        ------
+        CheckpointError
+            If the file cannot be read or belongs to other data or parameters.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            with open(self.path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise CheckpointError(
+                self.path, f"an unreadable file ({error})", "a checkpoint; delete it to start anew"
+            ) from error
+        if str(arrays.pop("key", "")) != self.key:
+            raise CheckpointError(
+                self.path,
+                "a checkpoint of other data or parameters",
+                "one of this run; delete it or use another output folder",
+            )
+        return arrays
+
+    def due(self) -> bool:
+        """Whether it is time to save again."""
+        return self.path is not None and time.monotonic() - self._last >= self.interval
+
+    def save(self, **arrays: Any) -> None:
+        """Replace the file by these arrays, whole or not at all."""
+        if self.path is None:
+            return
+        write_whole(self.path, lambda partial: np.savez(partial, key=self.key, **arrays))
+        self._last = time.monotonic()
+
+    def discard(self) -> None:
+        """Delete the file, the work being done."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,314 @@
+"""Raw frames of a tilt series: several images per tilt angle, with everything known about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aet_port.core.errors import InputError
+
+
+def plain(subject: str, value: Any) -> Any:
+    """``value`` in the types JSON has; NumPy scalars, arrays and tuples are turned.
+
+    Raises
+    ------
+    InputError
+        For anything JSON cannot hold, or a key that is no text; ``subject`` names the place.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return plain(subject, value.item())
+    if isinstance(value, np.ndarray):
+        return plain(subject, value.tolist())
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(subject, f"the key {key!r}", "keys that are text")
+        return {key: plain(f"{subject}[{key!r}]", item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(f"{subject}[{index}]", item) for index, item in enumerate(value)]
+    raise InputError(subject, f"a {type(value).__name__}", "numbers, text, lists and dictionaries")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSeries:
+    """Frames of a tilt series as the microscope recorded them.
+
+    Parameters
+    ----------
+    frames
+        One entry per tilt: an array (n_frames, nx, ny), a list of images (nx, ny), or one image.
+        x first, y the tilt axis. Frames of one tilt have one size and type; tilts may differ in
+        the number of frames and in size. The stored type (integers too) is kept.
+    angles
+        Tilt angle of each tilt in degrees, shape (n_tilts,); None if unknown.
+    pixel_size
+        Angstrom.
+    metadata
+        Everything else the files tell, in the types of JSON. Common to all formats are the keys
+        ``voltage_kv`` (kilovolt) and ``dwell_time_us`` (microseconds per pixel).
+    name
+        Where the series came from; errors name it.
+
+    Raises
+    ------
+    InputError
+        For no frames, frames of different size, values that are no finite real numbers, another
+        number of angles, a pixel size not above zero, or metadata that JSON cannot hold; the
+        text names the index of the tilt and of the frame.
+    """
+
+    frames: tuple[NDArray, ...]
+    angles: NDArray[np.float64] | None
+    pixel_size: float
+    metadata: dict[str, Any] = field(default_factory=dict)
+    name: str = "frame series"
+
+    def __post_init__(self) -> None:
+        frames = tuple(
+            _one_tilt(f"{self.name}: tilt {index}", tilt) for index, tilt in enumerate(self.frames)
+        )
+        if not frames:
+            raise InputError(f"{self.name}: frames", "no tilts", "at least one tilt")
+        object.__setattr__(self, "frames", frames)
+        if self.angles is not None:
+            angles = np.array(self.angles, dtype=np.float64)
+            if angles.shape != (len(frames),):
+                raise InputError(
+                    f"{self.name}: angles",
+                    f"shape {angles.shape} for {len(frames)} tilts",
+                    "one tilt angle in degrees per tilt",
+                )
+            bad = np.flatnonzero(~np.isfinite(angles))
+            if bad.size:
+                raise InputError(
+                    f"{self.name}: angles", f"{angles[bad[0]]} at tilt {bad[0]}", "finite degrees"
+                )
+            object.__setattr__(self, "angles", angles)
+        size = self.pixel_size
+        if not (isinstance(size, int | float | np.number) and np.isfinite(size) and size > 0):
+            raise InputError(
+                f"{self.name}: pixel_size", f"{size!r}", "a length above zero, in angstrom"
+            )
+        object.__setattr__(self, "pixel_size", float(size))
+        if not isinstance(self.metadata, dict):
+            raise InputError(f"{self.name}: metadata", repr(self.metadata), "a dictionary")
+        object.__setattr__(self, "metadata", plain(f"{self.name}: metadata", self.metadata))
+
+    @classmethod
+    def from_stack(
+        cls,
+        images: NDArray,
+        angles: ArrayLike | None,
+        pixel_size: float,
+        frames_per_tilt: int | Sequence[int] | None = None,
+        metadata: dict[str, Any] | None = None,
+        name: str = "frame series",
+    ) -> FrameSeries:
+        """Frames of images (n, nx, ny) in the order of recording.
+
+        Parameters
+        ----------
+        images
+            Shape (n, nx, ny).
+        angles
+            Degrees: one per tilt or one per image (equal within a tilt), or None.
+        pixel_size
+            Angstrom.
+        frames_per_tilt
+            One number for all tilts, or one per tilt. Without it, neighbouring images of equal
+            angle make one tilt; fewer angles than images share them evenly; without angles every
+            image is a tilt.
+        metadata, name
+            As in :class:`FrameSeries`.
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit, or the angles within one tilt differ.
+        """
+        stack = np.asarray(images)
+        if stack.ndim != 3:
+            raise InputError(f"{name}: images", f"shape {stack.shape}", "shape (n, nx, ny)")
+        table = None if angles is None else np.asarray(angles, dtype=np.float64).reshape(-1)
+        counts = _frame_counts(name, len(stack), table, frames_per_tilt)
+        ends = np.cumsum(counts)
+        if table is not None and len(table) == len(stack):
+            starts = ends - counts
+            own = np.repeat(table[starts], counts)
+            wrong = np.flatnonzero(own != table)
+            if wrong.size:
+                raise InputError(
+                    f"{name}: angles",
+                    f"{table[wrong[0]]:g} degrees at image {wrong[0]} within a tilt at "
+                    f"{own[wrong[0]]:g} degrees",
+                    "one angle for all frames of a tilt",
+                )
+            table = table[starts]
+        frames = tuple(np.split(stack, ends[:-1]))
+        return cls(frames, table, pixel_size, metadata or {}, name)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def frames_per_tilt(self) -> list[int]:
+        """Number of frames of each tilt."""
+        return [len(tilt) for tilt in self.frames]
+
+    @property
+    def detector(self) -> tuple[int, int]:
+        """Pixels of a frame along x and y.
+
+        Raises
+        ------
+        InputError
+            If the tilts differ in size.
+        """
+        nx, ny = self.frames[0].shape[1:]
+        for index, tilt in enumerate(self.frames):
+            if tilt.shape[1:] != (nx, ny):
+                raise InputError(
+                    f"{self.name}: tilt {index}",
+                    f"frames of {tilt.shape[1]} x {tilt.shape[2]} pixels",
+                    f"{nx} x {ny} pixels, as at tilt 0",
+                )
+        return int(nx), int(ny)
+
+    @property
+    def voltage(self) -> float | None:
+        """Accelerating voltage in kilovolt, where known."""
+        return self._number("voltage_kv")
+
+    @property
+    def dwell_time(self) -> float | None:
+        """Time per pixel in microseconds, where known."""
+        return self._number("dwell_time_us")
+
+    def _number(self, key: str) -> float | None:
+        value = self.metadata.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{self.name}: metadata[{key!r}]", repr(value), "a number")
+        return float(value)
+
+    def tilt_angles(self) -> NDArray[np.float64]:
+        """The angles in degrees, for steps that cannot do without.
+
+        Raises
+        ------
+        InputError
+            If they are not known.
+        """
+        if self.angles is None:
+            raise InputError(
+                f"{self.name}: angles",
+                "none in the file",
+                f"{len(self)} tilt angles in degrees; give them when the frames are read",
+            )
+        return self.angles
+
+    def stack(self) -> NDArray:
+        """All frames, tilt after tilt, (n, nx, ny).
+
+        Raises
+        ------
+        InputError
+            If the tilts differ in size.
+        """
+        self.detector  # noqa: B018  (checks the sizes)
+        return np.concatenate(self.frames)
+
+    def metadata_text(self) -> str:
+        """The metadata as JSON."""
+        return json.dumps(self.metadata, sort_keys=True, ensure_ascii=True)
+
+
+def _one_tilt(subject: str, tilt: Any) -> NDArray:
+    """Frames (n_frames, nx, ny) of one tilt, checked."""
+    if isinstance(tilt, list | tuple):
+        images = [np.asarray(image) for image in tilt]
+        for index, image in enumerate(images):
+            if image.shape != images[0].shape:
+                raise InputError(
+                    f"{subject}, frame {index}",
+                    f"shape {image.shape}",
+                    f"shape {images[0].shape}, as frame 0: frames of one tilt have one size",
+                )
+        if not images:
+            raise InputError(subject, "no frames", "at least one frame")
+        array = np.stack(images)
+    else:
+        array = np.asarray(tilt)
+    if array.ndim == 2:
+        array = array[np.newaxis]
+    if array.ndim != 3 or array.size == 0:
+        raise InputError(
+            subject, f"shape {array.shape}", "frames (n_frames, nx, ny), nothing empty"
+        )
+    if array.dtype.kind not in "iuf":
+        raise InputError(subject, f"an array of type {array.dtype}", "real numbers")
+    if array.dtype.kind == "f":
+        good = np.isfinite(array)
+        if not good.all():
+            frame, x, y = (int(i) for i in np.argwhere(~good)[0])
+            raise InputError(
+                f"{subject}, frame {frame}",
+                f"{array[frame, x, y]} at pixel ({x}, {y}), {(~good).sum()} such values in all",
+                "finite numbers; replace dead pixels first",
+            )
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _frame_counts(
+    name: str,
+    n_images: int,
+    angles: NDArray[np.float64] | None,
+    frames_per_tilt: int | Sequence[int] | None,
+) -> NDArray[np.int64]:
+    """Frames of each tilt; see :meth:`FrameSeries.from_stack`."""
+    if n_images == 0:
+        raise InputError(f"{name}: images", "none", "at least one image")
+    n_angles = None if angles is None else len(angles)
+    if frames_per_tilt is None:
+        if angles is None:
+            counts = np.ones(n_images, dtype=np.int64)
+        elif n_angles == n_images:
+            starts = np.flatnonzero(np.r_[True, angles[1:] != angles[:-1]])
+            counts = np.diff(np.r_[starts, n_images])
+        elif n_angles and n_images % n_angles == 0:
+            counts = np.full(n_angles, n_images // n_angles)
+        else:
+            raise InputError(
+                f"{name}: angles",
+                f"{n_angles} angles for {n_images} images",
+                "one angle per image, or one per tilt with equally many frames each, or "
+                "frames_per_tilt=[...]",
+            )
+        return counts
+    if isinstance(frames_per_tilt, int | np.integer):
+        each = int(frames_per_tilt)
+        counts = np.full(n_images // each if each > 0 else 0, each, dtype=np.int64)
+    else:
+        counts = np.asarray(frames_per_tilt, dtype=np.int64).reshape(-1)
+    if counts.size == 0 or (counts < 1).any() or counts.sum() != n_images:
+        raise InputError(
+            f"{name}: frames_per_tilt",
+            f"{frames_per_tilt} for {n_images} images",
+            "frames of at least 1 per tilt that add up to the number of images",
+        )
+    if n_angles not in (None, n_images, len(counts)):
+        raise InputError(
+            f"{name}: angles",
+            f"{n_angles} angles for {len(counts)} tilts of {n_images} images",
+            "one angle per tilt or one per image",
+        )
+    return counts

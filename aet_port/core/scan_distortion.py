@@ -1,0 +1,357 @@
+"""Shear and scale of the scan coils: found in a tilt series or given, and taken out of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from aet_port.core.errors import InputError
+
+SPLINE = 5
+BLUR = 2.0  # pixels, along the tilt axis: what is left above the noise
+DERIVATIVE = np.array([1, -8, 0, 8, -1]) / 12  # exact for polynomials of degree 4
+CONVERGED = 1e-5  # step of the shear
+SURE = 0.01  # of its standard error: a smaller step means nothing either
+LARGEST = 0.2
+
+Shears = Literal["both", "x", "y"]
+
+
+class UnsettledShear(InputError):
+    """A shear that an iteration did not find: the noise, or something else, hides it."""
+
+
+@dataclass(frozen=True)
+class ScanDistortion:
+    """A linear map of the scan coils: what lies at ``x`` from the centre is seen at ``A x``.
+
+    ``A = [[1, shear_x], [shear_y, scale]]``, centre on pixel ``n // 2``.
+
+    Parameters
+    ----------
+    shear_x
+        Pixels moved along x per pixel of y.
+    shear_y
+        Pixels moved along y (the tilt axis) per pixel of x.
+    scale
+        Magnification along y relative to that along x.
+    """
+
+    shear_x: float = 0.0
+    shear_y: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("shear_x", "shear_y"):
+            value = getattr(self, name)
+            if not abs(value) <= LARGEST:
+                raise InputError(name, f"{value!r}", f"a fraction between -{LARGEST} and {LARGEST}")
+        if not 0.5 <= self.scale <= 2:
+            raise InputError("scale", f"{self.scale!r}", "a number between 0.5 and 2")
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """``A``, shape (2, 2)."""
+        return np.array([[1.0, self.shear_x], [self.shear_y, self.scale]])
+
+    def then(self, left: ScanDistortion) -> ScanDistortion:
+        """The whole distortion, if ``left`` is still in images that were corrected for this one.
+
+        ``A A_left``, over its first element: the pixel size is that along x.
+        """
+        whole = self.matrix @ left.matrix
+        whole /= whole[0, 0]
+        return ScanDistortion(float(whole[0, 1]), float(whole[1, 0]), float(whole[1, 1]))
+
+
+@dataclass(frozen=True)
+class DistortionEstimate:
+    """The shear of a tilt series, and how well it is known.
+
+    Parameters
+    ----------
+    distortion
+        With a scale of one: a common line does not hold it.
+    error_x, error_y
+        Standard errors of the shears, from what of the moments is left unexplained; zero for a
+        shear that was not searched.
+    shifts
+        Shape (n, 2), pixels: displacements of the images against a common object.
+    residual_before, residual
+        Root mean square deviation of the common lines from their mean over the root mean square of
+        that, as given and corrected.
+    iterations
+        Rounds.
+    """
+
+    distortion: ScanDistortion
+    error_x: float
+    error_y: float
+    shifts: NDArray[np.float64]
+    residual_before: float
+    residual: float
+    iterations: int
+
+
+def correct_scan_distortion(images: ArrayLike, distortion: ScanDistortion) -> NDArray[np.float64]:
+    """Images as an undistorted scan would have shown them: ``out(x) = image(c + A (x - c))``.
+
+    By B-splines of degree 5 with mirrored edges; identity changes nothing. For a projection of
+    atoms of ``B' = 6`` square angstrom in pixels of 0.32 angstrom the error is below 2e-4 of the
+    peak.
+
+    Parameters
+    ----------
+    images
+        Shape (n, nx, ny).
+    distortion
+        Of all images.
+
+    Raises
+    ------
+    InputError
+        For another shape or NaN, naming the image.
+
+    MATLAB: none
+    """
+    stack = _checked(images)
+    if distortion == ScanDistortion():
+        return stack.copy()
+    coefficients = [ndimage.spline_filter(image, SPLINE, mode="mirror") for image in stack]
+    return _warped(np.stack(coefficients), distortion, np.zeros((len(stack), 2)))
+
+
+def _warped(
+    coefficients: NDArray[np.float64], distortion: ScanDistortion, shifts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Images of these B-spline coefficients at ``c + A (x - c)`` + shift."""
+    centre = np.array(coefficients.shape[1:]) // 2
+    offset = centre - distortion.matrix @ centre
+    warped = np.empty_like(coefficients)
+    for image, move, out in zip(coefficients, shifts, warped, strict=True):
+        ndimage.affine_transform(
+            image,
+            distortion.matrix,
+            offset + move,
+            output=out,
+            order=SPLINE,
+            mode="mirror",
+            prefilter=False,
+        )
+    return warped
+
+
+def estimate_scan_distortion(
+    images: ArrayLike,
+    angles: ArrayLike,
+    shears: Shears = "both",
+    orders: int = 5,
+    max_iterations: int = 20,
+) -> DistortionEstimate:
+    """Shear of the scan coils from what all projections of a tilt series must share.
+
+    The tilt axis is y. Summed over x, a projection leaves the density of the object along the axis,
+    ``c(y)``, whatever the tilt: the common line. It is the first of a row of conditions (Helgason
+    and Ludwig): with Legendre polynomials ``P_k`` the moments
+
+        ``m_k(y, theta) = sum_x P_k(x / R) I(x, y)``
+
+    of a row are, over the tilts, sums of ``cos(j theta), sin(j theta)`` with ``j = k, k - 2, ...``.
+    A shear of y along x adds ``-x dI/dy`` to the images, one of x along y adds ``-y dI/dx``, which
+    break these conditions. What is left of the moments without those sums is fitted by the two
+    shears and a shift along x and y for each image, weighted by the noise; images are scaled to
+    the same sum before, and corrected and measured again until the shears stay (Gauss-Newton).
+    With one order only ``shear_y`` is seen, by the common line alone; further ones make it
+    several times as certain: for 1000 Ta atoms at the dose of the Ta film (8.2e5 electrons per
+    square angstrom over 46 tilts) the standard error of ``shear_y`` alone is 0.06 %, for
+    4000 atoms 0.03 %. Behind drift, background and alignment of real images it was off by 0.15 %
+    (rms of six simulated series of 1000 atoms); refined with the atoms 0.03 % is left.
+
+    A turn of the camera by ``a`` looks like ``shear_y = a``, ``shear_x = -a``. A scale along y
+    common to all images leaves no trace; it comes from a calibration.
+
+    Parameters
+    ----------
+    images
+        Shape (n, nx, ny), without background and best zero outside the sample, the whole object in
+        each, centred to within some pixels; n >= 5.
+    angles
+        Shape (n,), degrees: tilts about y; or (n, 3), whose second column is taken.
+    shears
+        Which are searched; the other stays zero. Where the lines of the scan run along the tilt
+        axis, the skew of the coils is ``shear_y`` alone, with the slow scan along it ``shear_x``;
+        one alone is better known than both.
+    orders
+        Number of moments, above 0 and below half the number of tilts; 1 sees ``shear_y`` only.
+    max_iterations
+        Rounds at most.
+
+    Raises
+    ------
+    InputError
+        For wrong shapes or orders, too few tilts or too small a range, or an image without signal.
+    UnsettledShear
+        If the shear does not settle.
+
+    MATLAB: none
+    """
+    stack = _checked(images)
+    tilts = np.asarray(angles, dtype=np.float64)
+    if tilts.ndim == 2 and tilts.shape[1] == 3:
+        tilts = tilts[:, 1]
+    n = len(stack)
+    if tilts.shape != (n,) or not np.isfinite(tilts).all():
+        raise InputError("angles", f"shape {tilts.shape}", f"{n} finite tilts in degrees")
+    if n < 5 or np.ptp(tilts) < 20:
+        raise InputError(
+            "angles", f"{n} tilts over {np.ptp(tilts):.1f} degrees", "5 over 20 degrees at least"
+        )
+    if shears not in get_args(Shears):
+        raise InputError("shears", f"{shears!r}", "both, x or y")
+    if orders == 1 and shears != "y":
+        raise InputError("orders", f"1 for shears {shears!r}", "2 or more, or shears 'y'")
+    if not 1 <= orders <= n / 2:
+        raise InputError("orders", f"{orders!r}", f"1 to {n // 2}, half the number of tilts")
+    for i, image in enumerate(stack):
+        if not image.sum() > 0:
+            raise InputError(f"image {i}", "a sum that is not above zero", "a sample")
+    # The sum of an image is known far better than a factor fitted to noisy lines.
+    sums = stack.sum(axis=(1, 2), keepdims=True)
+    stack = stack * (sums.mean() / sums)
+    coefficients = np.stack([ndimage.spline_filter(i, SPLINE, mode="mirror") for i in stack])
+    shear = np.zeros(2)
+    # The centres of mass of the common lines agree; a start for the shifts along y. Along x they
+    # follow p cos(theta) + q sin(theta).
+    shifts = np.stack([ndimage.center_of_mass(image) for image in stack])
+    shifts -= np.array(stack.shape[1:]) // 2
+    radians = np.radians(tilts)
+    turning, _ = np.linalg.qr(np.stack([np.cos(radians), np.sin(radians)], axis=1))
+    shifts[:, 0] -= turning @ (turning.T @ shifts[:, 0])
+    shifts[:, 1] -= shifts[:, 1].mean()
+    now = _warped(coefficients, ScanDistortion(), shifts)
+    reach = _reach(now)
+    before = _deviation(now)
+    for rounds in range(1, max_iterations + 1):
+        step, errors, move = _moments(now, radians, orders, reach, shears)
+        # Steps are small shears of images already corrected; to first order they add up.
+        shear, shifts = shear + step, shifts + move
+        if np.abs(shear).max() > LARGEST:
+            break
+        found = ScanDistortion(float(shear[0]), float(shear[1]))
+        now = _warped(coefficients, found, shifts)
+        if (np.abs(step) < np.maximum(CONVERGED, SURE * errors)).all():
+            return DistortionEstimate(
+                found, float(errors[0]), float(errors[1]), shifts, before, _deviation(now), rounds
+            )
+    raise UnsettledShear(
+        "images",
+        f"a shear that does not settle (shear_x {shear[0]:.3g}, shear_y {shear[1]:.3g})",
+        "the whole object in each image, no background, the tilt axis along y",
+    )
+
+
+def _reach(images: NDArray[np.float64]) -> int:
+    """Half the width of the region around the tilt axis in which there is anything."""
+    profile = np.abs(images.sum(axis=(0, 2)))
+    some = np.flatnonzero(profile > 1e-7 * profile.max())
+    centre = images.shape[1] // 2
+    return int(min(max(centre - some[0], some[-1] - centre), centre, images.shape[1] - 1 - centre))
+
+
+def _deviation(images: NDArray[np.float64]) -> float:
+    """Root mean square deviation of the common lines from their mean, relative to that."""
+    lines = ndimage.gaussian_filter1d(images, BLUR, axis=2).sum(axis=1)
+    lines = lines / lines.sum(axis=1, keepdims=True)
+    mean = lines.mean(axis=0)
+    return float(np.sqrt(np.mean((lines - mean) ** 2) / np.mean(mean**2)))
+
+
+def _moments(
+    images: NDArray[np.float64],
+    radians: NDArray[np.float64],
+    orders: int,
+    reach: int,
+    shears: Shears,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Steps of shear_x and shear_y, their standard errors, and of the shifts."""
+    n, nx, ny = images.shape
+    smooth = ndimage.gaussian_filter1d(images, BLUR, axis=2)[
+        :, nx // 2 - reach : nx // 2 + reach + 1
+    ]
+    x = np.arange(-reach, reach + 1.0)
+    y = np.arange(ny) - ny // 2.0
+    along_x, along_y = (ndimage.correlate1d(smooth, DERIVATIVE, axis=a) for a in (1, 2))
+    polynomials = legendre.legvander(x / reach, orders - 1)
+    changes = [-y * along_x, -x[:, None] * along_y, -along_x, -along_y]
+    # Shears are one each for all images; shifts belong to one image.
+    normal = np.zeros((2 * n + 2, 2 * n + 2))
+    right = np.zeros(2 * n + 2)
+    power, count = 0.0, 0.0
+    density = np.maximum(smooth.mean(axis=(0, 2)), 0)
+    density = density + 0.2 * density.mean()  # noise of the read-out besides that of counts
+    for order in range(orders):
+        weight = 1 / np.sqrt(np.sum(density * polynomials[:, order] ** 2))
+        target, *parts = (
+            np.einsum("i,nij->nj", polynomials[:, order] * weight, v) for v in (smooth, *changes)
+        )
+        multiples = np.arange(order, -1, -2)
+        waves = np.concatenate(
+            [np.cos(np.outer(multiples, radians)), np.sin(np.outer(multiples, radians))]
+        )
+        allowed, sizes, _ = np.linalg.svd(waves.T, full_matrices=False)
+        allowed = allowed[:, sizes > 1e-9 * sizes[0]]
+        left = np.eye(n) - allowed @ allowed.T
+        for j in range(ny):
+            # One row of the image: all tilts by all unknowns.
+            own = [left * part[:, j] for part in parts[2:]]
+            shared = [left @ part[:, j : j + 1] for part in parts[:2]]
+            design = np.concatenate([*shared, *own], axis=1)
+            goal = left @ target[:, j]
+            normal += design.T @ design
+            right += design.T @ goal
+            power += float(goal @ goal)
+        count += ny * left.trace()
+    if shears != "both":
+        fixed = "yx".index(shears)
+        normal[fixed] = normal[:, fixed] = right[fixed] = 0
+    searched = np.array([shears != "y", shears != "x"], dtype=float)
+    if orders == 1:  # the sum over x does not see shifts along x, only their rounding
+        unseen = slice(2, 2 + n)
+        normal[unseen] = normal[:, unseen] = right[unseen] = 0
+    inverse, rank = _pseudo_inverse(normal)
+    fit = inverse @ right
+    rest = max(power - float(fit @ right), 0.0)
+    # The blur makes one independent number of 2 sqrt(pi) sigma pixels.
+    correlated = 2 * np.sqrt(np.pi) * BLUR
+    errors = np.sqrt(np.diag(inverse)[:2] * rest / max(count - rank * correlated, 1) * correlated)
+    return (
+        fit[:2] * searched,
+        errors * searched,
+        np.stack([fit[2 : 2 + n], fit[2 + n : 2 + 2 * n]], axis=1),
+    )
+
+
+def _pseudo_inverse(normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Without what moves the object as a whole, which no condition can see."""
+    # A column of rounding errors must not count as one.
+    power = np.diag(normal)
+    scale = np.sqrt(np.maximum(power, 1e-10 * power.max()))
+    values, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
+    kept = values > 1e-9 * values[-1]
+    inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    return inverse / np.outer(scale, scale), int(kept.sum())
+
+
+def _checked(images: ArrayLike) -> NDArray[np.float64]:
+    stack = np.asarray(images, dtype=np.float64)
+    if stack.ndim != 3 or stack.size == 0 or min(stack.shape[1:]) < 8:
+        raise InputError("images", f"shape {stack.shape}", "shape (n, nx, ny), 8 x 8 at least")
+    for i, image in enumerate(stack):
+        if not np.isfinite(image).all():
+            raise InputError(f"image {i}", "NaN or infinite values", "finite numbers only")
+    return stack

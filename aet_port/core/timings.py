@@ -1,0 +1,89 @@
+"""Seconds and peak memory of the stages of a run."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aet_port.core.errors import DataFileError
+from aet_port.core.files import write_whole
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process since the last :func:`reset_peak`, in GB."""
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def reset_peak() -> None:
+    """Start counting the peak anew where the system can; elsewhere it stays that of the process."""
+    try:
+        _RESET.write_text("5")
+    except OSError:
+        return  # not Linux, or not allowed: the peak is then of the whole process
+
+
+@dataclass
+class Timings:
+    """What each stage of a run cost, kept beside its results and never part of them.
+
+    Parameters
+    ----------
+    path
+        JSON file to keep the figures in; None keeps them here alone.
+    stages
+        ``stage``, ``seconds``, ``peak_gb`` and what the stage added, in the order of the work.
+    """
+
+    path: Path | None = None
+    stages: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def resumed(cls, path: Path) -> Timings:
+        """Figures that go on from those at ``path``, if there are any.
+
+        Raises
+        ------
+        DataFileError
+            If the file is there and holds something else.
+        """
+        if not path.exists():
+            return cls(path)
+        expected = "figures this program wrote; delete it to go on without them"
+        try:
+            stages = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataFileError(path, f"no readable figures ({error})", expected) from error
+        if not isinstance(stages, list) or any(
+            not isinstance(entry, dict) or not {"stage", "seconds", "peak_gb"} <= set(entry)
+            for entry in stages
+        ):
+            raise DataFileError(path, "other contents", expected)
+        return cls(path, stages)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Measure a block; what the block puts into the dictionary is kept with the figures."""
+        reset_peak()
+        start = time.perf_counter()
+        entry: dict[str, Any] = {"stage": name}
+        yield entry
+        entry["seconds"] = round(time.perf_counter() - start, 3)
+        entry["peak_gb"] = round(peak_memory(), 3)
+        self.stages.append(entry)
+        if self.path is not None:
+            text = json.dumps(self.stages, indent=1) + "\n"
+            write_whole(self.path, lambda partial: partial.write_text(text))

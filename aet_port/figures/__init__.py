@@ -1,0 +1,1 @@
+"""Every picture, one module a topic."""

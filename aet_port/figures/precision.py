@@ -1,0 +1,102 @@
+"""Figures of precision: deviations of matched atoms, Fourier shell correlation."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from aet_port.figures.styles import BLUE, GREY, ORANGE, Drawing, save_figures
+from aet_port.validation.fourier_shell import GOLD_STANDARD, HALF, FourierShells
+from aet_port.validation.precision import BIN, Precision
+
+SIZE = (6.4, 4.0)  # inches
+SHOWN = 99.8  # percent of the pairs that lie inside the axes
+
+
+def deviations(axes: Axes, found: Precision, width: float = BIN) -> None:
+    """Histogram of the distances in the pairs. Supp. Fig. of the multislice test, both papers.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    width
+        Of a bin, angstrom.
+
+    MATLAB: 10_Multislice_AET_simulations/4_results/Compare_MG_multislice_posres.m (the plot)
+    """
+    counts, edges = found.histogram(width)
+    axes.stairs(counts, 100 * edges, fill=True, color=BLUE)
+    axes.axvline(found.rmsd_pm, color=ORANGE, linestyle="--", label=f"RMSD {found.rmsd_pm:.2f} pm")
+    last = 100 * float(np.percentile(found.deviations, SHOWN))
+    axes.set(
+        xlim=(0, max(last, 200 * width)),
+        xlabel="deviation (pm)",
+        ylabel=f"atoms of {found.matching.matched}",
+    )
+    axes.legend(frameon=False)
+
+
+def shell_correlation(axes: Axes, shells: FourierShells) -> None:
+    """Fourier shell correlation against spatial frequency, read at 0.5 and 0.143.
+
+    Parameters
+    ----------
+    shells
+        The curve.
+    """
+    axes.plot(shells.frequency, shells.correlation, color=BLUE)
+    for threshold in (HALF, GOLD_STANDARD):
+        period = shells.resolution(threshold)
+        axes.axhline(threshold, color=GREY, linestyle=":", linewidth=1)
+        axes.annotate(
+            f"{threshold:g}: {period:.2f} angstrom",
+            (shells.frequency[-1], threshold),
+            xytext=(-2, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+        )
+    axes.set(
+        xlim=(0, shells.frequency[-1]),
+        ylim=(min(0.0, float(np.nanmin(shells.correlation))), 1.05),
+        xlabel="spatial frequency (1/angstrom)",
+        ylabel="Fourier shell correlation",
+    )
+
+
+def write_precision_figures(
+    folder: str | Path,
+    found: Precision | None = None,
+    shells: FourierShells | None = None,
+    form: str = "png",
+) -> list[Path]:
+    """Write ``deviations`` and ``fourier_shells``, as far as there is something to draw.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    form
+        ``"png"`` or ``"svg"``.
+
+    Returns
+    -------
+    The files written.
+
+    Raises
+    ------
+    InputError
+        For another format.
+    OutputError
+        If a file can't be written.
+    """
+    figures: dict[str, Drawing] = {}
+    if found is not None:
+        figures["deviations"] = (partial(deviations, found=found), SIZE)
+    if shells is not None:
+        figures["fourier_shells"] = (partial(shell_correlation, shells=shells), SIZE)
+    return save_figures(figures, folder, form)

@@ -1,0 +1,235 @@
+"""How well a model explains the images: R factors, and R-free on images held out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import InputError
+from aet_port.refinement.forward import Fitted, Forward, Precision
+from aet_port.refinement.joint import Refinement, refine
+from aet_port.refinement.parameters import Parameters
+from aet_port.resire.reconstruction import r_factors
+
+IMAGE_STEPS = 12  # of the fit of image shifts
+IMAGE_FITS = ("shifts", "scales", "offsets")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """R factors of calculated images.
+
+    Attributes
+    ----------
+    r1
+        Shape (n_images,): ``sum |calculated - measured| / sum |measured|`` of each image.
+    r1_global
+        The same sums over all images, after one common scale of all calculated images.
+    scale
+        That scale, by least squares.
+    """
+
+    r1: NDArray[np.float64]
+    r1_global: float
+    scale: float
+
+    @property
+    def r1_mean(self) -> float:
+        """Mean of ``r1`` over the images."""
+        return float(self.r1.mean())
+
+
+def agreement(calculated: NDArray, measured: NDArray) -> Agreement:
+    """R1 of each image, and of all with one scale ``k = sum c m / sum c^2``.
+
+    Parameters
+    ----------
+    calculated, measured
+        Shape (n_images, nx, ny).
+
+    Raises
+    ------
+    InputError
+        For shapes that differ, or calculated images of zeros.
+
+    MATLAB: the R of 5_Position_refinement/src/Cal_Bproj.m (film paper) is of all images, with a
+    scale
+    """
+    if calculated.shape != measured.shape or calculated.ndim != 3:
+        raise InputError(
+            "calculated images",
+            f"shape {calculated.shape}",
+            f"that of the measured, {measured.shape}",
+        )
+    cross = square = 0.0
+    for ours, theirs in zip(calculated, measured, strict=True):
+        cross += float(np.sum(ours.astype(np.float64) * theirs))
+        square += float(np.sum(np.square(ours, dtype=np.float64)))
+    if square == 0:
+        raise InputError("calculated images", "only zeros", "a model that the images show")
+    scale = cross / square
+    left = total = 0.0
+    for ours, theirs in zip(calculated, measured, strict=True):
+        left += float(np.abs(scale * ours.astype(np.float64) - theirs).sum())
+        total += float(np.abs(theirs).sum(dtype=np.float64))
+    return Agreement(r_factors(calculated, measured)[0], left / total, scale)
+
+
+def fit_images(
+    forward: Forward,
+    parameters: Parameters,
+    images: NDArray,
+    fits: Collection[str],
+    steps: int = IMAGE_STEPS,
+) -> Parameters:
+    """Shift, scale and offset of each image by least squares, the model held.
+
+    Parameters
+    ----------
+    forward, parameters, images
+        As for :meth:`aet_port.refinement.forward.Forward.misfit`.
+    fits
+        Any of ``"shifts"``, ``"scales"``, ``"offsets"``; what is not named stays.
+    steps
+        Of Gauss and Newton on the shifts; a step that does not lower an image's residual is
+        halved.
+
+    Raises
+    ------
+    InputError
+        For an unknown name among ``fits``.
+    """
+    fitted = _fitted(fits)
+    best = forward.misfit(parameters, images, fitted)
+    if "shifts" not in fits:
+        return best.parameters
+    length = np.ones((len(forward), 1))
+    for _ in range(steps):
+        bend = forward.curvature(best.parameters).shifts
+        step = -np.linalg.solve(bend, best.gradient.shifts[:, :, None])[:, :, 0]
+        trial = replace(best.parameters, shifts=best.parameters.shifts + length * step)
+        new = forward.misfit(trial, images, fitted)
+        better = new.values < best.values
+        shifts = np.where(better[:, None], trial.shifts, best.parameters.shifts)
+        length = np.where(better[:, None], 1.0, 0.5 * length)
+        if np.abs(length * step).max() < 1e-4:  # angstrom
+            break
+        best = forward.misfit(replace(best.parameters, shifts=shifts), images, fitted)
+    return best.parameters
+
+
+def _fitted(fits: Collection[str]) -> Fitted:
+    unknown = set(fits) - set(IMAGE_FITS)
+    if unknown:
+        raise InputError("fits", f"{sorted(unknown)[0]!r}", "any of " + ", ".join(IMAGE_FITS))
+    return frozenset(fits) - {"shifts"}
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """R factors of refinements that did not see some of the images.
+
+    Attributes
+    ----------
+    fold
+        Shape (n_images,): the fold in which an image was held out.
+    r_free
+        Shape (n_images,): R1 of each image by the refinement that did not see it.
+    r_free_start
+        Shape (n_images,): the same with the atoms where they started; heights, B factors and
+        image shifts are refined on the same images.
+    r_work, r_work_start
+        Shape (folds,): mean R1 of the images refined on, with and without moving the atoms.
+    refinements
+        One of each fold.
+    """
+
+    fold: NDArray[np.int64]
+    r_free: NDArray[np.float64]
+    r_free_start: NDArray[np.float64]
+    r_work: NDArray[np.float64]
+    r_work_start: NDArray[np.float64]
+    refinements: tuple[Refinement, ...]
+
+    @property
+    def overfits(self) -> bool:
+        """Whether moving the atoms made the images held out worse."""
+        return bool(self.r_free.mean() > self.r_free_start.mean())
+
+
+def cross_validate(
+    series: TiltSeries,
+    model: AtomicModel,
+    folds: int = 5,
+    held_out_fits: Collection[str] = (),
+    precision: Precision = "single",
+    threads: int | None = None,
+    **options: Any,
+) -> CrossValidation:
+    """R-free: refine on all images but every ``folds``-th, then compare those held out.
+
+    Image ``p`` is held out in fold ``p mod folds``, so that each fold misses tilts all over the
+    range. A. T. Brünger, Nature 355, 472 (1992), with projections in the place of reflections.
+
+    Parameters
+    ----------
+    series, model
+        As for :func:`aet_port.refinement.joint.refine`.
+    folds
+        At least two.
+    held_out_fits
+        What of the held-out images themselves may be fitted before they are compared, see
+        :func:`fit_images`; nothing unless said.
+    precision, threads, options
+        Of :func:`aet_port.refinement.joint.refine`.
+
+    Raises
+    ------
+    InputError
+        For fewer than two folds or more folds than images, and as that function.
+    """
+    if not 2 <= folds <= len(series) // 2:
+        raise InputError("folds", f"{folds}", f"2 to half of the {len(series)} images")
+    _fitted(held_out_fits)
+    fold = np.arange(len(series)) % folds
+    free, start = np.empty(len(series)), np.empty(len(series))
+    work: list[float] = []
+    work_start: list[float] = []
+    refinements = []
+    common: dict[str, Any] = {"precision": precision, "threads": threads, **options}
+    still = {**common, "movable": np.zeros(len(model), bool), "checkpoint": None}
+    for number in range(folds):
+        held, used = fold == number, fold != number
+        part, rest = _some(series, used), _some(series, held)
+        forward = Forward(
+            model.species, rest.angles, rest.pixel_size, rest.detector, precision, threads
+        )
+        for kept, target, means in ((still, start, work_start), (common, free, work)):
+            result = refine(part, model, **kept)
+            there = _without_images(result.parameters, len(rest))
+            there = fit_images(forward, there, rest.images, held_out_fits)
+            target[held] = agreement(forward.project(there), rest.images).r1
+            means.append(float(result.r1.mean()))
+        refinements.append(result)
+    return CrossValidation(
+        fold, free, start, np.array(work), np.array(work_start), tuple(refinements)
+    )
+
+
+def _some(series: TiltSeries, chosen: NDArray[np.bool_]) -> TiltSeries:
+    return replace(series, images=series.images[chosen], angles=series.angles[chosen])
+
+
+def _without_images(parameters: Parameters, n_images: int) -> Parameters:
+    """The model with images of their own, of the mean scale and offset of those refined on."""
+    return replace(
+        parameters,
+        shifts=np.zeros((n_images, 2)),
+        scales=np.full(n_images, parameters.scales.mean()),
+        offsets=np.full(n_images, parameters.offsets.mean()),
+    )

@@ -1,0 +1,150 @@
+"""An analysis in a bank as a report shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure, named
+from aet_port.structure.pairs.partial_pdf import ALL
+from aet_port.structure.short_range import FEWEST
+from mdb.bank import Bank
+
+_VORONOI = """
+SELECT n3, n4, n5, n6, count(*) AS atoms, atoms / sum(count(*)) OVER () AS fraction
+FROM voronoi JOIN atom_order USING (analysis_id, atom)
+WHERE analysis_id = $analysis AND cn IS NOT NULL AND NOT surface AND NOT crystalline
+GROUP BY ALL ORDER BY atoms DESC, n3, n4, n5, n6 LIMIT $most
+"""
+_BIPYRAMIDS = """
+SELECT cap_1, cap_2, ring, network FROM motif
+LEFT JOIN network_member USING (analysis_id, motif)
+WHERE analysis_id = $analysis AND fold = 5 ORDER BY motif
+"""
+_NETWORKS = """
+SELECT network, fold, size, atoms, CASE WHEN spanning THEN 'infinity'::DOUBLE ELSE length END AS far
+FROM network WHERE analysis_id = $analysis ORDER BY fold, network
+"""
+_PARTIAL = """
+SELECT group_1, group_2, r, g FROM partial_pdf WHERE analysis_id = $analysis
+ORDER BY group_1 <> '*', group_1, group_2, r
+"""
+_ORDERS = """
+SELECT solute, lattice, size, length, lattice_constant FROM mro
+WHERE analysis_id = $analysis ORDER BY mro
+"""
+
+
+def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
+    """Results of one analysis.
+
+    Parameters
+    ----------
+    bank
+        An open bank.
+    number
+        Of an analysis that passed.
+    n_atoms
+        Of its model.
+
+    Raises
+    ------
+    BankError
+        If the bank can't be read.
+    """
+    asked = {"analysis": number}
+    facts = _facts(bank, number)
+    pdf = bank.sql("SELECT r, g FROM pdf WHERE analysis_id = $analysis ORDER BY r", asked)
+    order = bank.sql(
+        "SELECT atom, q4, q6, boo, crystalline FROM atom_order WHERE analysis_id = $analysis",
+        asked,
+    )
+    parts: dict[str, Any] = {}
+    if order.num_rows:
+        for name in ("q4", "q6", "boo"):
+            parts[name] = np.full(n_atoms, np.nan)
+            parts[name][order["atom"].to_numpy()] = reals(order, name)
+        rows = bank.sql(_VORONOI, asked | {"most": TOP_INDICES}).to_pylist()
+        parts["voronoi"] = [
+            (tuple(row[f"n{k}"] for k in (3, 4, 5, 6)), row["atoms"], row["fraction"])
+            for row in rows
+        ]
+    partial = bank.sql(_PARTIAL, asked)
+    if partial.num_rows:
+        disordered = n_atoms - sum(order["crystalline"].to_pylist())
+        parts["partial"] = _partial(
+            partial, f"{'disordered' if disordered >= FEWEST else 'all'} atoms"
+        )
+    counts = bank.sql(
+        "SELECT fold, count(*) AS number FROM motif WHERE analysis_id = $analysis GROUP BY 1",
+        asked,
+    ).to_pylist()
+    known = {row["fold"]: row["number"] for row in counts}
+    networks = bank.sql(_NETWORKS, asked)
+    searched = "solute" in json.loads(
+        bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)[
+            "parameters"
+        ][0].as_py()
+    )
+    if searched:
+        rows = bank.sql(_ORDERS, asked).to_pylist()
+        parts["orders"] = [tuple(row.values()) for row in rows]
+    fold = networks["fold"].to_numpy()
+    table = np.stack([reals(networks, name) for name in ("size", "atoms", "far")], axis=1)
+    return Structure(
+        facts,
+        pdf=(reals(pdf, "r"), reals(pdf, "g")) if pdf.num_rows else None,
+        motifs={one: known.get(one, 0) for one in range(3, 9)},
+        networks={int(one): table[fold == one] for one in np.unique(fold)},
+        bipyramids=_bipyramids(bank, asked, networks),
+        **parts,
+    )
+
+
+def _facts(bank: Bank, number: int) -> list[Fact]:
+    head = bank.sql("SELECT * FROM analysis WHERE analysis_id = $id", {"id": number}).to_pylist()[0]
+    measures = bank.sql(
+        "SELECT name, value, unit FROM measure WHERE analysis_id = $id", {"id": number}
+    )
+    return [
+        ("analysis", number),
+        ("cut-off (Å)", head["cutoff"]),
+        ("largest distortion", head["delta"]),
+        ("tetrahedra", head["n_tetrahedra"]),
+        *((named(row["name"], row["unit"]), row["value"]) for row in measures.to_pylist()),
+    ]
+
+
+def _partial(
+    table: pa.Table, whole: str
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    first, second = table["group_1"].to_pylist(), table["group_2"].to_pylist()
+    pairs = list(zip(first, second, strict=True))
+    g, r = reals(table, "g"), reals(table, "r")
+    size = len(table) // len(set(pairs))
+    curves = {
+        whole if (a, b) == ALL else f"{a}-{b}": g[k * size : (k + 1) * size]
+        for k, (a, b) in enumerate(dict.fromkeys(pairs))
+    }
+    return r[:size], curves
+
+
+def _bipyramids(bank: Bank, asked: Mapping[str, Any], networks: pa.Table) -> Bipyramids:
+    rows = bank.sql(_BIPYRAMIDS, asked)
+    caps = np.stack([rows[f"cap_{k}"].to_numpy() for k in (1, 2)], axis=1)
+    rings = np.array(rows["ring"].to_pylist(), dtype=np.int64).reshape(-1, 5)
+    # Networks of every fold are numbered on; those of fold 5 begin here.
+    five = networks["network"].to_numpy()[networks["fold"].to_numpy() == 5]
+    first = int(five.min()) if len(five) else 0
+    label = rows["network"].fill_null(first - 1).to_numpy() - first
+    return Bipyramids(caps.astype(np.int64), rings, label.astype(np.int64))
+
+
+def reals(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """A column as numbers; NULL is NaN."""
+    return np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float64)

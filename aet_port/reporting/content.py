@@ -1,0 +1,233 @@
+"""What a report shows, as plain data: filled from a run folder or from an entry of a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ase
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.data import Volume
+from aet_port.structure.analysis import StructureResult
+from aet_port.structure.pairs.partial_pdf import ALL
+
+Fact = tuple[str, Any]
+TOP_INDICES = 10
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report: a line above it, headings, rows of plain values."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """R factors of a reconstruction.
+
+    Attributes
+    ----------
+    history
+        Shape (iterations,): R1, mean over the projections, by iteration; None if it is not known.
+    tilt
+        Shape (n,): tilt angle theta of each projection, degrees.
+    r1
+        By name, shape (n,): R1 of each projection.
+    """
+
+    history: NDArray[np.float64] | None
+    tilt: NDArray[np.float64]
+    r1: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Projections:
+    """Measured projections beside calculated ones.
+
+    Attributes
+    ----------
+    tilt
+        Shape (n,): tilt angle theta, degrees.
+    measured
+        Shape (n, nx, ny).
+    calculated
+        The same shape; None if they could not be calculated (``note`` says why).
+    pixel_size
+        Angstrom.
+    note
+        What they were calculated from.
+    """
+
+    tilt: NDArray[np.float64]
+    measured: NDArray
+    calculated: NDArray | None
+    pixel_size: float
+    note: str
+
+
+@dataclass(frozen=True)
+class Bipyramids:
+    """Pentagonal bipyramids and the networks they belong to.
+
+    Attributes
+    ----------
+    caps
+        Shape (m, 2): atoms shared by the tetrahedra of each bipyramid.
+    ring
+        Shape (m, 5): atoms around them, in order.
+    network
+        Shape (m,): number of its network, from 0, largest first; -1 for none.
+    """
+
+    caps: NDArray[np.int64]
+    ring: NDArray[np.int64]
+    network: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Results of one structure analysis; what it does not hold is None.
+
+    Attributes
+    ----------
+    facts
+        Its parameters and single figures, names and values with their units.
+    pdf
+        Distance (angstrom) and pair distribution of all atoms, each of shape (n,).
+    partial
+        Distance, and by name the pair distributions of the disordered atoms and of pairs of
+        groups.
+    q4, q6, boo
+        Shape (n_atoms,): bond-orientational order, NaN where undefined.
+    voronoi
+        The most frequent Voronoi indices, each with its count and fraction.
+    motifs
+        Number of motifs by fold, 3 to 8.
+    networks
+        By fold: motifs, atoms and length (angstrom, infinite if it spans a cell) of each network,
+        shape (k, 3), largest first.
+    bipyramids
+        The pentagonal ones.
+    orders
+        Networks of medium-range order: solute, lattice, centres, length (angstrom), lattice
+        constant (angstrom).
+    """
+
+    facts: Sequence[Fact]
+    pdf: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    partial: tuple[NDArray[np.float64], Mapping[str, NDArray[np.float64]]] | None = None
+    q4: NDArray[np.float64] | None = None
+    q6: NDArray[np.float64] | None = None
+    boo: NDArray[np.float64] | None = None
+    voronoi: Sequence[tuple[tuple[int, ...], int, float]] = ()
+    motifs: Mapping[int, int] = field(default_factory=dict)
+    networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    bipyramids: Bipyramids | None = None
+    orders: Sequence[tuple[str, str, int, float, float]] | None = None
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """All that a report shows.
+
+    Attributes
+    ----------
+    title, subtitle
+        Of the page.
+    metadata
+        What is known of the sample and the model.
+    atoms
+        The model.
+    agreement
+        R factors and what else says how well the model fits.
+    provenance
+        Tables of what everything was made from.
+    settings
+        Text of the configuration or parameters, shown as it is; may be empty.
+    convergence, projections, volume, structure
+        None where there is nothing; then ``missing`` says why.
+    missing
+        By section (``"convergence"``, ``"projections"``, ``"volume"``, ``"structure"``,
+        ``"orders"``): why it is left out.
+    """
+
+    title: str
+    subtitle: str
+    metadata: Sequence[Fact]
+    atoms: ase.Atoms
+    agreement: Sequence[Fact]
+    provenance: Sequence[Table]
+    settings: str = ""
+    convergence: Convergence | None = None
+    projections: Projections | None = None
+    volume: Volume | None = None
+    structure: Structure | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def structure_of(found: StructureResult) -> Structure:
+    """What a report shows of an analysis.
+
+    Parameters
+    ----------
+    found
+        Result of :func:`aet_port.structure.analyze`.
+
+    MATLAB: none
+    """
+    motifs, chains, order = found.motifs, found.networks[5], found.order
+    five = motifs.fold == 5
+    network = np.full(len(motifs), -1, dtype=np.int64)
+    network[chains.motif] = chains.label
+    parts: dict[str, Any] = {}
+    facts: list[Fact] = [
+        ("cut-off (Å)", found.cutoff),
+        ("cut-off from", found.parameters["cutoff_from"]),
+        ("largest distortion", found.delta),
+        ("tetrahedra", len(found.tetrahedra)),
+    ]
+    if order is not None:
+        facts += [(named(name, unit), value) for name, (value, unit) in order.measures().items()]
+        curves = {
+            f"{order.pdf_of} atoms" if pair == ALL else "-".join(pair): g
+            for pair, g in order.pdf.g.items()
+        }
+        parts = {
+            "partial": (order.pdf.r, curves),
+            "q4": order.bonds.q4,
+            "q6": order.bonds.q6,
+            "boo": order.bonds.normalised,
+            "voronoi": order.voronoi.ranking(order.inner)[:TOP_INDICES],
+        }
+    if found.solutes is not None:
+        chosen = found.solutes.found.networks
+        parts["orders"] = [
+            (found.solutes.solute, n.lattice, len(n), float(length), float(n.lattice_constant))
+            for n, length in zip(chosen, found.solutes.length, strict=True)
+        ]
+    return Structure(
+        facts,
+        pdf=(found.pdf.r, found.pdf.g),
+        motifs=found.counts,
+        networks={
+            fold: np.stack([n.size, n.atoms, n.length], axis=1).astype(np.float64)
+            for fold, n in found.networks.items()
+        },
+        bipyramids=Bipyramids(motifs.caps[five], motifs.ring[five, :5], network[five]),
+        **parts,
+    )
+
+
+def named(name: str, unit: str) -> str:
+    """A figure's name in words, with its unit unless it is a pure number."""
+    words, short = (
+        name.replace("_", " "),
+        {"angstrom": "Å", "degree": "°", "g/cm^3": "g/cm³"}.get(unit, unit),
+    )
+    return words if unit in ("", "1") else f"{words} ({short})"

@@ -1,0 +1,128 @@
+"""Measured projections of a run beside calculated ones, for its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import DataFileError
+from aet_port.io import read_volume
+from aet_port.refinement.forward import Forward
+from aet_port.refinement.parameters import Parameters
+from aet_port.refinement.r_factors import IMAGE_FITS, agreement, fit_images
+from aet_port.reporting.content import Projections
+from aet_port.resire import fourier_slice, single_axis
+from aet_port.resire.grid import make_grid
+from aet_port.resire.radon import RadonProjector
+from aet_port.workflow.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Projections, and how far the calculated ones are off.
+
+    Attributes
+    ----------
+    shown
+        Measured and calculated.
+    r1
+        Shape (n,): R1 of each calculated projection; None if there are none.
+    name
+        What they were calculated from; empty if there are none.
+    """
+
+    shown: Projections
+    r1: NDArray[np.float64] | None
+    name: str
+
+
+def compare_projections(
+    config: RunConfig,
+    volume_file: Path,
+    series: TiltSeries,
+    model: AtomicModel,
+    refined: Mapping[str, Any] | None,
+    threads: int,
+) -> Compared:
+    """The projections of a run beside those of its refined model, or else of its volume.
+
+    Parameters
+    ----------
+    config
+        Of the run.
+    volume_file
+        The volume that was reconstructed from the series.
+    series
+        What the stages worked on.
+    model, refined
+        The refined model and the record of its refinement; None if there is none.
+    threads
+        Threads of the projectors.
+
+    Raises
+    ------
+    DataFileError
+        If the volume can't be read or has another shape than the run gave it.
+
+    MATLAB: none
+    """
+    tilt = series.angles[:, 1].astype(np.float64)
+    calculated, name = None, ""
+    if config.refine is not None and refined is not None:
+        name = "refined model"
+        note = "Calculated from the refined model."
+        calculated = _of_model(config, series, model, refined, threads)
+    elif config.reconstruct.extended:
+        note = (
+            "calculated projections: those of an extended film also show what lies outside of the "
+            "volume that the run kept"
+        )
+    else:
+        name = "volume"
+        note = "Calculated from the reconstructed volume."
+        calculated = _of_volume(config, volume_file, series, threads)
+    shown = Projections(tilt, series.images, calculated, series.pixel_size, note)
+    r1 = None if calculated is None else agreement(calculated, series.images).r1
+    return Compared(shown, r1, name)
+
+
+def _of_model(
+    config: RunConfig,
+    series: TiltSeries,
+    model: AtomicModel,
+    refined: Mapping[str, Any],
+    threads: int,
+) -> NDArray:
+    forward = Forward(
+        model.species, series.angles, series.pixel_size, series.detector, threads=threads
+    )
+    heights, b_factors = (
+        [refined[key][kind] for kind in forward.kinds] for key in ("heights", "b_factors")
+    )
+    begin = Parameters.start(model.positions, heights, b_factors, len(series))
+    shears = np.array([refined.get(f"shear_{axis}", 0.0) for axis in "xy"])
+    settings = config.refine
+    # The run keeps no shift, scale or offset of single images: they follow from the model.
+    fits = [name for name in IMAGE_FITS if getattr(settings, name)]
+    return forward.project(fit_images(forward, replace(begin, shears=shears), series.images, fits))
+
+
+def _of_volume(config: RunConfig, path: Path, series: TiltSeries, threads: int) -> NDArray:
+    settings = config.reconstruct
+    array = read_volume(path, series.pixel_size).array
+    grid = make_grid(
+        series.detector, series.angles, settings.oversampling, thickness=settings.thickness
+    )
+    if array.shape != grid.shape:
+        raise DataFileError(path, f"shape {array.shape}", f"{grid.shape}, as the run made it")
+    swapped = np.ascontiguousarray(np.moveaxis(array, 1, 2), dtype=np.float32)
+    if settings.method == "radon":
+        return RadonProjector(grid, series.angles).project(swapped, threads)
+    project = single_axis.project if grid.single_axis else fourier_slice.project
+    return project(swapped, grid, threads)

@@ -1,0 +1,182 @@
+"""The views of a report that turn in the browser, and the one of all atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ase
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from ase.data.colors import jmol_colors
+from numpy.typing import NDArray
+
+from aet_port.core.geometry import euler_rotation
+from aet_port.figures.overview import VIEW, render_balls
+from aet_port.reporting.content import Structure
+
+MOST_ATOMS = 20_000  # points that an ordinary computer still turns smoothly
+STILL = 900  # pixels
+
+
+@dataclass(frozen=True)
+class View:
+    """A figure for plotly, and the choices beside it.
+
+    Attributes
+    ----------
+    traces, layout
+        As plotly has them.
+    choices
+        By the words on a button: which traces are seen, and the changes of the layout.
+    note
+        What is drawn, and what was left out.
+    still
+        Shape (pixels, pixels, 4): the first choice from one side, red, green, blue and opacity in
+        0..1, for paper and for browsers without scripts.
+    """
+
+    traces: list[dict[str, Any]]
+    layout: dict[str, Any]
+    choices: dict[str, tuple[list[bool], dict[str, Any]]]
+    note: str
+    still: NDArray[np.float64]
+
+
+def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
+    """All atoms as points, by species or by normalised bond-orientational order.
+
+    Parameters
+    ----------
+    atoms
+        More than 20,000 are thinned out evenly, which the note says.
+    structure
+        Its ``boo`` is the second choice; None for none.
+
+    MATLAB: none
+    """
+    shown = thinned(len(atoms))
+    places = atoms.positions[shown]
+    symbols = np.array(atoms.get_chemical_symbols())[shown]
+    size = float(np.clip(9 - 1.4 * np.log10(len(shown)), 2.0, 6.5))
+    traces = []
+    for symbol in sorted(set(symbols.tolist())):
+        mine = symbols == symbol
+        colour = _web(jmol_colors[atomic_numbers[symbol]])
+        traces.append(points(places[mine], shown[mine], symbol, size, color=colour))
+    species = len(traces)
+    seen = {"by species": [True] * species}
+    boo = None if structure is None else structure.boo
+    if boo is not None:
+        scale = {"title": {"text": "normalised order"}, "thickness": 14, "len": 0.7}
+        traces.append(
+            points(
+                places,
+                shown,
+                "atoms",
+                size,
+                color=boo[shown].astype(np.float32),
+                colorscale="Viridis",
+                cmin=0.0,
+                cmax=1.0,
+                colorbar=scale,
+            )
+            | {"visible": False, "showlegend": False}
+        )
+        seen["by species"].append(False)
+        seen["by bond-orientational order"] = [False] * species + [True]
+    note = f"{len(atoms):,} atoms"
+    if len(shown) < len(atoms):
+        note = f"{len(shown):,} of {len(atoms):,} atoms, evenly thinned out"
+    numbers = atoms.numbers[shown]
+    still = still_picture(places, 0.75 * covalent_radii[numbers], jmol_colors[numbers])
+    choices: dict[str, tuple[list[bool], dict[str, Any]]] = {
+        words: (which, {}) for words, which in seen.items()
+    }
+    return View(traces, layout_of(places), choices, note, still)
+
+
+def still_picture(
+    places: NDArray[np.float64], radii: NDArray[np.float64], colours: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Balls (n, 3), radii (n,) in angstrom and colours (n, 3), as :attr:`View.still` has them."""
+    turned = places @ euler_rotation(*VIEW).T
+    turned -= (turned.min(axis=0) + turned.max(axis=0)) / 2
+    half = float(np.abs(turned[:, :2]).max() + radii.max() + 0.5)
+    return render_balls(turned, radii, colours, half, STILL)
+
+
+def thinned(count: int) -> NDArray[np.int64]:
+    """Rows of at most 20,000 atoms, evenly over all."""
+    number = min(count, MOST_ATOMS)
+    return np.linspace(0, count - 1, number).round().astype(np.int64)
+
+
+def points(
+    places: NDArray[np.float64],
+    rows: NDArray[Any],
+    name: str,
+    size: float,
+    **marker: Any,
+) -> dict[str, Any]:
+    """A trace of points that say, under the mouse, which atoms (rows) they are."""
+    trace: dict[str, Any] = axes_of(places) | {
+        "type": "scatter3d",
+        "mode": "markers",
+        "name": name,
+        "marker": {"size": size, "line": {"color": "#30343b", "width": 0.5}, **marker},
+    }
+    if len(rows):
+        where = "atom %{customdata}: %{x:.2f}, %{y:.2f}, %{z:.2f} Å<extra></extra>"
+        return trace | {"customdata": rows.astype(np.int32), "hovertemplate": where}
+    return trace | {"hoverinfo": "skip"}
+
+
+def axes_of(places: NDArray[Any]) -> dict[str, Any]:
+    """Places (n, 3) as the x, y and z of a trace, in single precision."""
+    return dict(zip("xyz", np.ascontiguousarray(places.T, dtype=np.float32), strict=True))
+
+
+def box(
+    places: NDArray[np.float64], margin: float
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Ends of the axes, by name, that hold all places with a margin; their lengths beside 1."""
+    low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
+    ranges = {
+        f"{name}axis": [float(a), float(b)] for name, a, b in zip("xyz", low, high, strict=True)
+    }
+    length = (high - low) / np.cbrt(np.prod(high - low))
+    return ranges, dict(zip("xyz", length.tolist(), strict=True))
+
+
+def layout_of(places: NDArray[np.float64], margin: float = 1.0) -> dict[str, Any]:
+    """Axes that hold all places with a margin (angstrom), all to the same scale."""
+    ranges, ratio = box(places, margin)
+    axes = {
+        name: {
+            "title": {"text": f"{name[0]} (Å)"},
+            "range": reach,
+            "showbackground": False,
+            "gridcolor": "#e4e7ec",
+            "zeroline": False,
+            "showspikes": False,
+        }
+        for name, reach in ranges.items()
+    }
+    # In perspective: plotly does not light triangles seen in parallel projection.
+    camera = {"eye": {"x": 1.15, "y": -1.4, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.1}}
+    return {
+        "scene": axes
+        | {"aspectmode": "manual", "aspectratio": ratio, "camera": camera, "dragmode": "orbit"},
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "height": 560,
+        "showlegend": True,
+        "legend": {"x": 0.01, "y": 0.99, "itemsizing": "constant", "bgcolor": "rgba(0,0,0,0)"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "modebar": {"bgcolor": "rgba(255,255,255,0.7)", "color": "#9aa1ab"},
+        "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 13, "color": "#23272e"},
+    }
+
+
+def _web(colour: NDArray[np.float64]) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)

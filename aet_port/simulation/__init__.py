@@ -1,0 +1,5 @@
+"""From a model to its tilt series: linear and multislice images, microscope, noise, raw frames."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

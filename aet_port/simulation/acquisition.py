@@ -1,0 +1,230 @@
+"""What taking a tilt series does to it: wrong angles, shifted and blurred images, noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import fft, ndimage
+
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import InputError
+from aet_port.core.image_shift import fourier_shift
+from aet_port.simulation.linear import add_noise
+
+Distribution = Literal["uniform", "normal"]
+Project = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+FWHM = float(np.sqrt(8 * np.log(2)))  # of a Gaussian of standard deviation one
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Errors of a measured tilt series; the defaults are a perfect one.
+
+    Parameters
+    ----------
+    angle_error
+        Degrees: the true angles differ from the nominal ones by up to this much (``"uniform"``)
+        or with this standard deviation (``"normal"``), each Euler angle of each tilt on its own.
+    shift_error
+        Pixels: the images are displaced along x and along y, likewise.
+    distribution
+        Of both errors.
+    source_size
+        Angstrom: full width at half maximum of the Gaussian image of the electron source.
+    dose
+        Electrons per square angstrom, the sum over the series; None counts no electrons.
+    read_noise
+        Standard deviation of the detector's noise in electrons per pixel; only with a dose.
+    seed
+        Of angles, shifts and noise; each has random numbers of its own, so that a change of one
+        error leaves the others as they were.
+    """
+
+    angle_error: float = 0.0
+    shift_error: float = 0.0
+    distribution: Distribution = "uniform"
+    source_size: float = 0.0
+    dose: float | None = None
+    read_noise: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, unit in (
+            ("angle_error", "degrees"),
+            ("shift_error", "pixels"),
+            ("source_size", "angstrom"),
+            ("read_noise", "electrons"),
+        ):
+            value = getattr(self, name)
+            if not 0 <= value < np.inf:
+                raise InputError(name, f"{value!r}", f"{unit}, zero or more")
+        if self.distribution not in get_args(Distribution):
+            known = " or ".join(get_args(Distribution))
+            raise InputError("distribution", f"{self.distribution!r}", known)
+        if self.dose is not None and not 0 < self.dose < np.inf:
+            raise InputError("dose", f"{self.dose!r}", "electrons per square angstrom, above zero")
+        if self.seed < 0:
+            raise InputError("seed", str(self.seed), "zero or more")
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """A measured series and what is true of it.
+
+    Parameters
+    ----------
+    series
+        Images with all errors, in single precision, and the nominal angles.
+    angles
+        Shape (n, 3), degrees: the angles at which the images were made.
+    shifts
+        Shape (n, 2), pixels: what was at detector position ``x`` stands at ``x + shift``.
+    settings
+        The errors asked for.
+    """
+
+    series: TiltSeries
+    angles: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    settings: Acquisition
+
+    def truth(self) -> dict[str, Any]:
+        """The record of the truth, of plain numbers."""
+        return {
+            "pixel_size": self.series.pixel_size,
+            "nominal_angles": self.series.angles.tolist(),
+            "true_angles": self.angles.tolist(),
+            "shifts_in_pixels": self.shifts.tolist(),
+            "acquisition": asdict(self.settings),
+        }
+
+
+def acquire(
+    project: Project,
+    angles: ArrayLike,
+    pixel_size: float,
+    settings: Acquisition | None = None,
+    name: str = "simulated series",
+) -> Acquired:
+    """A tilt series as it would be measured: drawn angles, then blur, shifts and counted electrons.
+
+    ``image_k = noise(shift_k(blur(P(angles_k + error_k))))``.
+
+    Parameters
+    ----------
+    project
+        The engine ``P``: noise-free images (n, nx, ny) of angles (n, 3), as the fraction of the
+        incident electrons.
+    angles
+        Shape (n, 3): nominal phi, theta, psi in degrees.
+    pixel_size
+        Angstrom.
+    settings
+        The errors; none unless given.
+    name
+        Of the series.
+
+    Raises
+    ------
+    InputError
+        For angles of another shape, or what :func:`~.simulation.add_noise` cannot use.
+
+    MATLAB: none; the reference has no model of these errors
+    """
+    settings = settings or Acquisition()
+    nominal = np.asarray(angles, dtype=np.float64)
+    if nominal.ndim != 2 or nominal.shape[1] != 3 or len(nominal) == 0:
+        raise InputError(
+            "angles", f"shape {nominal.shape}", "shape (n, 3): phi, theta, psi in degrees, n > 0"
+        )
+    of_angles, of_shifts, of_noise = np.random.default_rng(settings.seed).spawn(3)
+    true = nominal + _errors(settings.angle_error, settings, of_angles, nominal.shape)
+    shifts = _errors(settings.shift_error, settings, of_shifts, (len(nominal), 2))
+    images = blur_source(project(true), pixel_size, settings.source_size)
+    if settings.shift_error:
+        images = shift_images(images, shifts)
+    if settings.dose is not None:
+        # A shift by part of a pixel rings; no image has fewer electrons than none.
+        images = add_noise(
+            np.maximum(images, 0), pixel_size, settings.dose, settings.read_noise, of_noise
+        )
+    series = TiltSeries(images.astype(np.float32), nominal, pixel_size, name=name)
+    return Acquired(series, true, shifts, settings)
+
+
+def _errors(
+    size: float, settings: Acquisition, rng: np.random.Generator, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    drawn = (
+        rng.uniform(-1, 1, shape) if settings.distribution == "uniform" else rng.normal(size=shape)
+    )
+    return size * drawn
+
+
+def blur_source(images: ArrayLike, pixel_size: float, fwhm: float) -> NDArray[np.float64]:
+    """Images convolved with a Gaussian source of full width at half maximum ``fwhm`` angstrom.
+
+    Outside the images is vacuum.
+
+    Parameters
+    ----------
+    images
+        Shape (n, nx, ny).
+    pixel_size
+        Angstrom.
+    fwhm
+        Angstrom; zero changes nothing.
+
+    MATLAB: none
+    """
+    clean = np.asarray(images, dtype=np.float64)
+    if not fwhm:
+        return clean
+    sigma = fwhm / FWHM / pixel_size
+    return ndimage.gaussian_filter(clean, sigma, axes=(1, 2), mode="constant")
+
+
+def shift_images(images: ArrayLike, shifts: ArrayLike) -> NDArray[np.float64]:
+    """Images displaced by any part of a pixel: ``F^-1[ F[image] exp(-2 pi i q . shift) ]``.
+
+    What leaves an image is lost, what comes in is vacuum.
+
+    Parameters
+    ----------
+    images
+        Shape (n, nx, ny).
+    shifts
+        Shape (n, 2), pixels: what was at ``x`` ends at ``x + shift``.
+
+    Raises
+    ------
+    InputError
+        For other shapes or shifts that are not finite.
+
+    MATLAB: none
+    """
+    given, moves = np.asarray(images, dtype=np.float64), np.asarray(shifts, dtype=np.float64)
+    if given.ndim != 3 or moves.shape != (len(given), 2):
+        raise InputError(
+            "shifts",
+            f"shape {moves.shape} for images {given.shape}",
+            "shape (n, 2) for (n, nx, ny)",
+        )
+    if not np.isfinite(moves).all():
+        raise InputError("shifts", "NaN or infinite values", "pixels")
+    nx, ny = given.shape[1:]
+    # Half as much vacuum again as an image is wide, so that nothing comes in from the other side.
+    border = int(np.ceil(np.abs(moves).max(initial=0))) + max(nx, ny) // 4
+    canvas = [fft.next_fast_len(n + 2 * border, real=True) for n in (nx, ny)]
+    moved = np.empty_like(given)
+    for number, (image, shift) in enumerate(zip(given, moves, strict=True)):
+        padded = np.zeros(canvas)
+        padded[border : border + nx, border : border + ny] = image
+        back = fourier_shift(padded, shift)
+        moved[number] = back[border : border + nx, border : border + ny]
+    return moved

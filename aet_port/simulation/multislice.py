@@ -1,0 +1,311 @@
+"""ADF-STEM tilt series of a model by multislice, with abTEM (extra ``multislice``, GPL-3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from aet_port.core import progress as reporting
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
+from aet_port.core.files import write_whole
+from aet_port.core.geometry import centre, euler_rotations
+from aet_port.core.parallel import map_processes, map_tasks
+from aet_port.core.scattering import scattering_parameters
+from aet_port.simulation.microscope import REACH, Microscope, Numerics, check_positive
+from aet_port.simulation.slices import odd_points, sliced_potential
+
+BATCH = 24  # plane waves carried through the sample at a time; more only take more memory
+DEPTH_MARGIN = 1.0  # angstrom of vacuum above the first and below the last atom
+
+
+@dataclass(frozen=True)
+class _Tilt:
+    """One image with all that a worker elsewhere needs."""
+
+    number: int
+    positions: NDArray[np.float64]  # angstrom, in the frame of the detector
+    symbols: tuple[str, ...]
+    pixel_size: float
+    shape: tuple[int, int]
+    microscope: Microscope
+    numerics: Numerics
+    seed: int
+    folder: Path | None
+
+    @property
+    def path(self) -> Path | None:
+        return None if self.folder is None else self.folder / f"tilt_{self.number:04d}.npz"
+
+    def key(self) -> str:
+        """Hash of everything that the image depends on."""
+        facts = [
+            self.number,
+            self.symbols,
+            self.pixel_size,
+            self.shape,
+            asdict(self.microscope),
+            asdict(self.numerics),
+            self.seed if self.numerics.phonons else None,
+        ]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(np.ascontiguousarray(self.positions).tobytes())
+        return digest.hexdigest()
+
+
+def multislice_images(
+    model: AtomicModel,
+    angles: ArrayLike,
+    pixel_size: float,
+    shape: tuple[int, int],
+    microscope: Microscope | None = None,
+    numerics: Numerics | None = None,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    scheduler: str | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
+) -> NDArray[np.float64]:
+    """ADF-STEM images of a model: a focused probe at every pixel, carried through it by multislice.
+
+    For each tilt the atoms are turned into the frame of the detector, ``R @ r``, the beam along
+    its third axis; the probe of pixel ``(i, j)`` stands over detector position
+    ``((i, j) - n // 2) pixel_size``, so that images lie as those of
+    :func:`aet_port.simulation.linear.project_atoms`. Source size, dose and errors are put on
+    by :mod:`aet_port.simulation.acquisition`.
+
+    Parameters
+    ----------
+    model
+        Positions in angstrom with the origin on the rotation centre.
+    angles
+        Shape (n, 3): phi, theta, psi in degrees.
+    pixel_size
+        Angstrom.
+    shape
+        Pixels (nx, ny) of an image.
+    microscope, numerics
+        The defaults of the two classes unless given.
+    seed
+        Of the thermal displacements; every tilt draws its own.
+    workers
+        Processes, each at work on one tilt with one thread; one takes about 2 GB for a particle
+        of 3 nm.
+    scheduler
+        Address of a Dask scheduler that spreads the tilts over its workers instead.
+    checkpoint
+        Folder for a file per finished tilt. The tilts found there are not computed again; it may
+        be deleted when the images are safe.
+    progress
+        Whether to report on standard error.
+
+    Returns
+    -------
+    Shape (n, nx, ny), double precision: the fraction of the incident electrons that reach the
+    detector. The same for any number of processes.
+
+    Raises
+    ------
+    MissingDependencyError
+        If abTEM is not installed.
+    InputError
+        For numbers out of range or an image that no atom falls on.
+    CheckpointError
+        If a file in the folder belongs to other images or cannot be read.
+
+    MATLAB: none; the reference ships multislice images without the code that made them
+    """
+    _import_abtem()  # before any work
+    check_positive("pixel_size", pixel_size)
+    if len(shape) != 2 or min(shape) < 1:
+        raise InputError("shape", f"{shape!r}", "two numbers of pixels above zero")
+    if seed < 0:
+        raise InputError("seed", str(seed), "zero or more")
+    for symbol in sorted(set(model.species)):
+        scattering_parameters(symbol)  # refuses what has no potential
+    microscope, numerics = microscope or Microscope(), numerics or Numerics()
+    numerics.grid(microscope)
+    folder = None if checkpoint is None else Path(checkpoint).absolute()
+    rotations = euler_rotations(np.asarray(angles, dtype=np.float64))
+    nx, ny = (int(n) for n in shape)
+    tilts = [
+        _Tilt(
+            number,
+            model.positions @ rotation.T,
+            tuple(model.species),
+            float(pixel_size),
+            (nx, ny),
+            microscope,
+            numerics,
+            int(seed),
+            folder,
+        )
+        for number, rotation in enumerate(rotations)
+    ]
+    for tilt in tilts:
+        _on_image(tilt)
+    images = np.empty((len(tilts), nx, ny))
+    with reporting.progress("multislice", len(tilts), progress) as bar:
+        for number, image in enumerate(_computed(tilts, workers, scheduler)):
+            images[number] = image
+            bar.advance()
+    return images
+
+
+def _computed(tilts: list[_Tilt], workers: int, scheduler: str | None) -> Iterator[NDArray]:
+    if scheduler is None:
+        yield from map_processes(_image, tilts, workers)
+    else:
+        yield from map_tasks(_image, tilts, scheduler)
+
+
+def _import_abtem() -> ModuleType:
+    try:
+        import abtem
+    except ImportError as error:
+        raise MissingDependencyError("a multislice simulation", "multislice") from error
+    return abtem
+
+
+@contextmanager
+def _one_thread(abtem: ModuleType) -> Iterator[None]:
+    """Context in which a sum has one order, whatever the machine and its configuration."""
+    import dask
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    settings = {
+        "device": "cpu",
+        "precision": "float32",
+        "fft": "fftw",
+        # Plans measured against the clock would differ in the last digits from run to run.
+        "fftw.planning_effort": "FFTW_ESTIMATE",
+        "fftw.threads": 1,
+        "dask.chunk-size": "128 MB",
+        "diagnostics.progress_bar": False,
+    }
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(1))
+        stack.enter_context(dask.config.set(scheduler="synchronous"))
+        stack.enter_context(abtem.config.set(settings))
+        yield
+
+
+def _image(tilt: _Tilt) -> NDArray[np.float64]:
+    """The image of one tilt, from its file if that is there."""
+    path, key = tilt.path, tilt.key()
+    if path is not None and path.exists():
+        return _stored(path, key)
+    abtem = _import_abtem()
+    configurations = max(1, tilt.numerics.phonons)
+    total = np.zeros(tilt.shape)
+    with _one_thread(abtem):
+        for number in range(configurations):
+            total += _scan(abtem, tilt, _displaced(tilt, number))
+    total /= configurations
+    if path is not None:
+        write_whole(path, lambda partial: np.savez(partial, key=key, image=total))
+    return total
+
+
+def _stored(path: Path, key: str) -> NDArray[np.float64]:
+    try:
+        with open(path, "rb") as handle, np.load(handle) as stored:
+            found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            path, f"no readable image ({error})", "the file this program wrote; delete it"
+        ) from error
+    if found != key:
+        raise CheckpointError(
+            path, "an image of another model or setting", "the same series, or another folder"
+        )
+    return image
+
+
+def _displaced(tilt: _Tilt, configuration: int) -> NDArray[np.float64]:
+    """Positions with thermal displacements drawn for this tilt and configuration."""
+    if not tilt.numerics.phonons:
+        return tilt.positions
+    rng = np.random.default_rng([tilt.seed, tilt.number, configuration])
+    return tilt.positions + rng.normal(0.0, tilt.numerics.displacement, tilt.positions.shape)
+
+
+def _on_image(tilt: _Tilt) -> NDArray[np.bool_]:
+    """Which atoms a probe on the image can reach, shape (n_atoms,)."""
+    middle = np.array([centre(n) for n in tilt.shape])
+    low = -middle * tilt.pixel_size - REACH
+    high = (np.array(tilt.shape) - 1 - middle) * tilt.pixel_size + REACH
+    inside = ((tilt.positions[:, :2] >= low) & (tilt.positions[:, :2] <= high)).all(axis=1)
+    if not inside.any():
+        raise InputError(
+            f"model, image {tilt.number}",
+            "no atom on the image",
+            "an image of more pixels, or positions in angstrom about the rotation centre",
+        )
+    return inside
+
+
+def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The image of one set of positions (n_atoms, 3), detector frame; no file, no average."""
+    microscope, numerics = tilt.microscope, tilt.numerics
+    chosen = _on_image(tilt)
+    atoms = positions[chosen]
+    middle = [centre(n) for n in tilt.shape]
+    probes = (np.indices(tilt.shape).reshape(2, -1).T - middle) * tilt.pixel_size
+    near = np.isfinite(cKDTree(atoms[:, :2]).query(probes, distance_upper_bound=REACH)[0])
+    low, high = atoms.min(axis=0), atoms.max(axis=0)
+    # Beyond this the periodic images of the atoms are further from a probe than its own window.
+    needed = high[:2] - low[:2] + 2 * REACH
+    sampling = numerics.grid(microscope)
+    if numerics.window is None:
+        points = [odd_points(n / sampling) for n in needed]
+        factors, sides = None, [n * sampling for n in points]
+    else:
+        factors = [int(np.ceil(n / numerics.window)) for n in needed]
+        single = odd_points(numerics.window / sampling)
+        points, sides = [f * single for f in factors], [f * numerics.window for f in factors]
+    depth = high[2] - low[2] + 2 * DEPTH_MARGIN
+    origin = np.array([*((low + high)[:2] - sides) / 2, low[2] - DEPTH_MARGIN])
+    potential = sliced_potential(
+        abtem,
+        atoms - origin,
+        np.array(tilt.symbols)[chosen],
+        (sides[0], sides[1], float(depth)),
+        (points[0], points[1]),
+        numerics,
+    )
+    optics: dict[str, Any] = {
+        "energy": microscope.energy * 1e3,
+        "semiangle_cutoff": microscope.semiangle,
+    }
+    aberrations = {
+        # abTEM counts the defocus from where the probe enters.
+        "defocus": microscope.defocus - origin[2],
+        "Cs": microscope.spherical_aberration,
+    }
+    detector = abtem.AnnularDetector(microscope.inner, microscope.outer)
+    scan = abtem.CustomScan(probes[near] - origin[:2])
+    if factors is None:
+        probe = abtem.Probe(**optics, **aberrations)
+        measured = probe.scan(potential, scan=scan, detectors=detector, lazy=False)
+    else:
+        matrix = abtem.SMatrix(potential=potential, interpolation=tuple(factors), **optics)
+        ctf = abtem.CTF(**optics, **aberrations)
+        measured = matrix.scan(
+            scan=scan, detectors=detector, ctf=ctf, max_batch_multislice=BATCH, lazy=False
+        )
+    image = np.zeros(len(probes))
+    image[near] = np.asarray(measured.array, dtype=np.float64)
+    return image.reshape(tilt.shape)

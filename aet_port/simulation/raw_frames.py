@@ -1,0 +1,302 @@
+"""Raw frames of a tilt series: drift, line jitter, scan distortion, background, counted electrons.
+
+:mod:`~aet_port.simulation.acquisition` spoils whole images; here each is taken as several frames,
+line after line, as the microscope does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from aet_port.core.errors import InputError
+from aet_port.simulation.acquisition import Project
+from aet_port.simulation.linear import TA_FILM_DOSE, add_noise
+
+SPLINE = 5
+WAVES = 3  # slow waves of the background in each image
+
+
+@dataclass(frozen=True)
+class RawSettings:
+    """What goes wrong while a tilt series is scanned; sizes are standard deviations.
+
+    Parameters
+    ----------
+    n_frames
+        Frames per tilt.
+    slow_axis
+        The direction in which line follows line: 0 (lines run along y, the tilt axis) or 1.
+    drift_rate
+        Pixels per frame, along x and along y: the sample's speed, constant over a tilt.
+    frame_jump
+        Pixels: what each frame lies off the straight drift besides.
+    line_jitter
+        Pixels along the line, each line for itself.
+    shear
+        Skew of the scan coils: pixels along a line per line. Not random.
+    scale
+        Distance of lines relative to that of pixels in a line, seen. Not random.
+    shift_error
+        Pixels, along x and along y: displacement of each tilt.
+    background
+        Mean of the background as a part of the largest value of the clean images; it varies by
+        half of itself over an image.
+    dose
+        Electrons per square angstrom, the sum over all frames; None counts no electrons.
+    read_noise
+        Electrons per pixel and frame.
+    seed
+        Each error has random numbers of its own.
+    """
+
+    n_frames: int = 3
+    slow_axis: int = 0
+    drift_rate: float = 1.0
+    frame_jump: float = 0.05
+    line_jitter: float = 0.1
+    shear: float = 0.005
+    scale: float = 1.0
+    shift_error: float = 2.0
+    background: float = 0.2
+    dose: float | None = TA_FILM_DOSE
+    read_noise: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_frames < 1:
+            raise InputError("n_frames", str(self.n_frames), "1 or more")
+        if self.slow_axis not in (0, 1):
+            raise InputError("slow_axis", f"{self.slow_axis!r}", "0 (x) or 1 (y)")
+        for name, unit in (
+            ("drift_rate", "pixels per frame"),
+            ("frame_jump", "pixels"),
+            ("line_jitter", "pixels"),
+            ("shift_error", "pixels"),
+            ("background", "part of the peak"),
+            ("read_noise", "electrons"),
+        ):
+            value = getattr(self, name)
+            if not 0 <= value < np.inf:
+                raise InputError(name, f"{value!r}", f"{unit}, zero or more")
+        if not abs(self.shear) <= 0.2:
+            raise InputError("shear", f"{self.shear!r}", "a fraction between -0.2 and 0.2")
+        if not 0.5 <= self.scale <= 2:
+            raise InputError("scale", f"{self.scale!r}", "a number between 0.5 and 2")
+        if self.dose is not None and not 0 < self.dose < np.inf:
+            raise InputError("dose", f"{self.dose!r}", "electrons per square angstrom, above zero")
+        if self.seed < 0:
+            raise InputError("seed", str(self.seed), "zero or more")
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """``A`` of the scan: what lies at ``x`` from the centre is seen at ``A x``."""
+        matrix = np.eye(2)
+        matrix[1 - self.slow_axis, self.slow_axis] = self.shear
+        # Only the ratio counts; the pixel size is that along x.
+        matrix[1, 1] = self.scale
+        return matrix
+
+
+@dataclass(frozen=True)
+class RawFrames:
+    """Frames of a tilt series and what is true of them.
+
+    Pixel ``p`` of line ``s`` of frame ``j`` of tilt ``i`` shows the point
+    ``c + A^-1 (p - c - d) - shifts[i]`` of the clean image plus background, where ``c = n // 2``,
+    ``A = settings.matrix`` and
+    ``d = frame_shifts[i, j] + rates[i] (s - (n - 1) / 2) / n`` plus the jitter of the line.
+
+    Parameters
+    ----------
+    frames
+        Shape (n, m, nx, ny), single precision; electrons over incident electrons as in
+        :func:`~.simulation.add_noise`.
+    angles
+        Shape (n, 3), degrees.
+    pixel_size
+        Angstrom.
+    clean, backgrounds
+        Shape (n, nx, ny), noise-free, neither shifted nor distorted.
+    shifts
+        Shape (n, 2), pixels: displacement of each tilt before the scan distorts it.
+    frame_shifts
+        Shape (n, m, 2), pixels: displacement of the middle of each frame; mean over frames zero.
+    rates
+        Shape (n, 2), pixels per frame.
+    jitter
+        Shape (n, m, lines), pixels.
+    settings
+        What was asked for.
+    """
+
+    frames: NDArray[np.float32]
+    angles: NDArray[np.float64]
+    pixel_size: float
+    clean: NDArray[np.float64]
+    backgrounds: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    frame_shifts: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    jitter: NDArray[np.float64]
+    settings: RawSettings
+
+    def truth(self) -> dict[str, Any]:
+        """The record of the truth, of plain numbers; images are left out."""
+        return {
+            "pixel_size": self.pixel_size,
+            "angles": self.angles.tolist(),
+            "shifts_in_pixels": self.shifts.tolist(),
+            "frame_shifts_in_pixels": self.frame_shifts.tolist(),
+            "drift_rates_in_pixels_per_frame": self.rates.tolist(),
+            "line_jitter_in_pixels": self.jitter.tolist(),
+            "scan_matrix": self.settings.matrix.tolist(),
+            "settings": asdict(self.settings),
+        }
+
+
+def take_frames(
+    project: Project,
+    angles: ArrayLike,
+    pixel_size: float,
+    settings: RawSettings | None = None,
+) -> RawFrames:
+    """Raw frames of a tilt series, with everything that was done to them.
+
+    The clean image of each tilt plus its background is read, by B-splines of degree 5, where the
+    drifting, jittering and skewed scan of each frame falls on the sample; beyond the image is
+    vacuum on a background that goes on. Then the electrons of each frame are counted, the dose
+    being shared equally. The background is a mean level and slow waves, at rest with the
+    sample.
+
+    Parameters
+    ----------
+    project
+        Noise-free images (n, nx, ny) of angles (n, 3), as the fraction of the incident electrons.
+    angles
+        Shape (n, 3): phi, theta, psi in degrees; those not in it are the missing wedge.
+    pixel_size
+        Angstrom.
+    settings
+        The errors; :class:`RawSettings` as it is unless given.
+
+    Raises
+    ------
+    InputError
+        For angles of another shape, images of another number, or what
+        :func:`~.simulation.add_noise` cannot use.
+
+    MATLAB: none; the repositories start from denoised and aligned images
+    """
+    settings = settings or RawSettings()
+    table = np.asarray(angles, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != 3 or len(table) == 0:
+        raise InputError("angles", f"shape {table.shape}", "shape (n, 3): phi, theta, psi")
+    if not (np.isfinite(pixel_size) and pixel_size > 0):
+        raise InputError("pixel_size", f"{pixel_size!r}", "a length above zero, in angstrom")
+    clean = np.asarray(project(table), dtype=np.float64)
+    if clean.ndim != 3 or len(clean) != len(table) or not np.isfinite(clean).all():
+        raise InputError(
+            "project", f"images of shape {clean.shape}", f"({len(table)}, nx, ny), finite"
+        )
+    n, m, shape = len(table), settings.n_frames, clean.shape[1:]
+    n_lines = shape[settings.slow_axis]
+    of_drift, of_jump, of_jitter, of_shift, of_ground, of_noise = np.random.default_rng(
+        settings.seed
+    ).spawn(6)
+    rates = settings.drift_rate * of_drift.normal(size=(n, 2))
+    jumps = settings.frame_jump * of_jump.normal(size=(n, m, 2))
+    jitter = settings.line_jitter * of_jitter.normal(size=(n, m, n_lines))
+    shifts = settings.shift_error * of_shift.normal(size=(n, 2))
+    when = np.arange(m) - (m - 1) / 2
+    moved = when[None, :, None] * rates[:, None, :] + jumps
+    moved -= moved.mean(axis=1, keepdims=True)
+    level = settings.background * float(clean.max())
+    ground = [_draw_background(of_ground, level) for _ in range(n)]
+    grid = np.stack(np.meshgrid(*(np.arange(k, dtype=float) for k in shape), indexing="ij"))
+    backgrounds = np.stack([_background(grid, waves, shape) for waves in ground])
+    frames = np.empty((n, m, *shape))
+    for i in range(n):
+        spline = ndimage.spline_filter(np.pad(clean[i], SPLINE * 2), order=SPLINE)
+        for j in range(m):
+            places = _scan(grid, settings, moved[i, j], rates[i], jitter[i, j], shifts[i])
+            seen = ndimage.map_coordinates(
+                spline,
+                places + SPLINE * 2,
+                order=SPLINE,
+                mode="grid-constant",
+                prefilter=False,
+            )
+            frames[i, j] = seen + _background(places, ground[i], shape)
+    if settings.dose is not None:
+        # A spline rings where the image ends; no pixel has fewer electrons than none.
+        counted = add_noise(
+            np.maximum(frames, 0).reshape(n * m, *shape),
+            pixel_size,
+            settings.dose,
+            settings.read_noise,
+            of_noise,
+        )
+        frames = counted.reshape(frames.shape)
+    return RawFrames(
+        frames.astype(np.float32),
+        table,
+        float(pixel_size),
+        clean,
+        backgrounds,
+        shifts,
+        moved,
+        rates,
+        jitter,
+        settings,
+    )
+
+
+def _scan(
+    grid: NDArray[np.float64],
+    settings: RawSettings,
+    frame_shift: NDArray[np.float64],
+    rate: NDArray[np.float64],
+    jitter: NDArray[np.float64],
+    shift: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Where on the undistorted image each pixel of a frame looks, shape (2, nx, ny)."""
+    slow = settings.slow_axis
+    n = grid.shape[1 + slow]
+    place = (np.arange(n) - (n - 1) / 2) / n
+    drift = frame_shift[:, None] + np.outer(rate, place)
+    drift[1 - slow] += jitter
+    along = drift[:, :, None] if slow == 0 else drift[:, None, :]
+    centre = np.array(grid.shape[1:])[:, None, None] // 2
+    inverse = np.linalg.inv(settings.matrix)
+    return centre + np.einsum("ab,bxy->axy", inverse, grid - along - centre) - shift[:, None, None]
+
+
+def _draw_background(
+    rng: np.random.Generator, level: float
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Level, and per wave: amplitude and phase, and cycles across the image along x and y."""
+    phases = np.stack([rng.uniform(0.2, 0.5, WAVES), rng.uniform(0, 2 * np.pi, WAVES)])
+    phases[0] *= 0.5 * level / phases[0].sum()
+    turn = rng.uniform(0, 2 * np.pi, WAVES)
+    # A tenth to four tenths of a cycle across the image.
+    cycles = rng.uniform(0.1, 0.4, WAVES) * np.stack([np.cos(turn), np.sin(turn)])
+    return level, phases, cycles
+
+
+def _background(
+    places: NDArray[np.float64],
+    waves: tuple[float, NDArray[np.float64], NDArray[np.float64]],
+    shape: tuple[int, ...],
+) -> NDArray[np.float64]:
+    level, (heights, phases), cycles = waves[0], waves[1], waves[2]
+    total = np.full(places.shape[1:], level)
+    for height, phase, (u, v) in zip(heights, phases, cycles.T, strict=True):
+        total += height * np.sin(
+            2 * np.pi * (u * places[0] / shape[0] + v * places[1] / shape[1]) + phase
+        )
+    return total

@@ -1,0 +1,226 @@
+"""Simulated tilt series as they would be measured: an engine, a microscope, errors and noise."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError, OutputError
+from aet_port.core.files import check_target
+from aet_port.core.geometry import euler_rotations
+from aet_port.core.scattering import adf_cross_section
+from aet_port.io import write_tilt_series
+from aet_port.simulation.acquisition import Acquired, Acquisition, acquire
+from aet_port.simulation.linear import B_FACTOR, project_atoms
+from aet_port.simulation.microscope import Microscope, Numerics
+from aet_port.simulation.multislice import multislice_images
+
+Engine = Literal["linear", "multislice"]
+SERIES_SUFFIXES = (".npy", ".mat", ".mrc", ".mrcs", ".st", ".ali", ".tif", ".tiff")
+VACUUM = 3.0  # angstrom between the outermost atom and the edge of an image
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How a tilt series of a model is made.
+
+    Parameters
+    ----------
+    engine
+        ``"linear"``: projected atoms, :func:`~.simulation.project_atoms`; ``"multislice"``:
+        :func:`~.multislice.multislice_images`.
+    pixel_size
+        Angstrom.
+    shape
+        Pixels (nx, ny); :func:`fitting_shape` unless given.
+    b_factor
+        ``B'`` of the linear engine in square angstrom: thermal motion and the probe.
+    microscope
+        The linear engine takes from it the scale of the images: energy and detector.
+    numerics
+        Of multislice.
+    acquisition
+        Errors and noise.
+    """
+
+    engine: Engine = "linear"
+    pixel_size: float = 0.35
+    shape: tuple[int, int] | None = None
+    b_factor: float = B_FACTOR
+    microscope: Microscope = field(default_factory=Microscope)
+    numerics: Numerics = field(default_factory=Numerics)
+    acquisition: Acquisition = field(default_factory=Acquisition)
+
+    def __post_init__(self) -> None:
+        if self.engine not in get_args(Engine):
+            raise InputError("engine", f"{self.engine!r}", " or ".join(get_args(Engine)))
+        if not (np.isfinite(self.pixel_size) and self.pixel_size > 0):
+            raise InputError("pixel_size", f"{self.pixel_size!r}", "a length above zero, angstrom")
+
+    def record(self) -> dict[str, Any]:
+        """What the images depend on, of plain numbers."""
+        facts: dict[str, Any] = {"engine": self.engine, "microscope": asdict(self.microscope)}
+        if self.engine == "linear":
+            return facts | {"b_factor": self.b_factor}
+        return facts | {"numerics": asdict(self.numerics)}
+
+
+def fitting_shape(
+    model: AtomicModel, angles: ArrayLike, pixel_size: float, shift_error: float = 0.0
+) -> tuple[int, int]:
+    """Pixels (nx, ny), both odd, of images that show the whole model at every tilt.
+
+    Parameters
+    ----------
+    model
+        Positions in angstrom about the rotation centre.
+    angles
+        Shape (n, 3): phi, theta, psi in degrees.
+    pixel_size
+        Angstrom.
+    shift_error
+        Pixels by which atoms will be displaced.
+    """
+    reach = np.zeros(2)
+    for rotation in euler_rotations(angles):
+        seen = np.abs(model.positions @ rotation[:2].T).max(axis=0)
+        reach = np.maximum(reach, seen)
+    nx, ny = (odd_size(float(r), pixel_size, shift_error) for r in reach)
+    return nx, ny
+
+
+def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
+    """Odd number of pixels that hold what reaches so far (angstrom) from the centre, and vacuum."""
+    return 2 * int(np.ceil((reach + VACUUM) / pixel_size + more)) + 1
+
+
+def simulate(
+    model: AtomicModel,
+    angles: ArrayLike,
+    settings: Simulation | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
+) -> Acquired:
+    """A tilt series of a model as it would be measured.
+
+    Parameters
+    ----------
+    model
+        Positions in angstrom with the origin on the rotation centre.
+    angles
+        Shape (n, 3): nominal phi, theta, psi in degrees.
+    settings
+        The defaults of :class:`Simulation` unless given.
+    workers, scheduler, checkpoint, progress
+        Of :func:`~.multislice.multislice_images`; the linear engine takes seconds.
+
+    Raises
+    ------
+    AetError
+        Whatever engine or acquisition cannot use.
+
+    MATLAB: none
+    """
+    settings = settings or Simulation()
+    optics, errors = settings.microscope, settings.acquisition
+    radius = float(np.linalg.norm(model.positions, axis=1).max())
+    turned = radius * np.radians(2 * errors.angle_error) / settings.pixel_size
+    shape = settings.shape or fitting_shape(
+        model, angles, settings.pixel_size, errors.shift_error + turned
+    )
+    if settings.engine == "linear":
+        intensities = {
+            symbol: adf_cross_section(symbol, optics.energy, optics.inner, optics.outer)
+            for symbol in sorted(set(model.species))
+        }
+        project = partial(
+            project_atoms,
+            model,
+            pixel_size=settings.pixel_size,
+            shape=shape,
+            b_factor=settings.b_factor,
+            intensities=intensities,
+        )
+    else:
+        project = partial(
+            multislice_images,
+            model,
+            pixel_size=settings.pixel_size,
+            shape=shape,
+            microscope=optics,
+            numerics=settings.numerics,
+            seed=errors.seed,
+            workers=workers,
+            scheduler=scheduler,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    name = f"{settings.engine} series of {model.name}"
+    return acquire(project, angles, settings.pixel_size, errors, name)
+
+
+def write_measured(
+    path: str | Path, acquired: Acquired, record: Mapping[str, Any]
+) -> dict[str, Path]:
+    """Write a series, its nominal angles and the truth: all of them or nothing.
+
+    Parameters
+    ----------
+    path
+        Images: .npy, .mat, .mrc and its kin, .tif. The angles go to ``STEM_angles.txt`` beside
+        them, or into the same .mat file, the truth to ``STEM_truth.json``.
+    acquired
+        The series.
+    record
+        Plain values to stand above the truth.
+
+    Returns
+    -------
+    The files by role: ``projections``, ``angles``, ``truth``.
+
+    Raises
+    ------
+    InputError
+        For another suffix.
+    OutputError
+        If a file cannot be written.
+    """
+    target = Path(path)
+    check_target(target, SERIES_SUFFIXES)
+    angles = (
+        target if target.suffix.lower() == ".mat" else target.with_name(f"{target.stem}_angles.txt")
+    )
+    files = {
+        "projections": target,
+        "angles": angles,
+        "truth": target.with_name(f"{target.stem}_truth.json"),
+    }
+    text = json.dumps(dict(record) | acquired.truth(), indent=1) + "\n"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as folder:
+            written = {role: Path(folder) / file.name for role, file in files.items()}
+            written["truth"].write_text(text, encoding="utf-8")
+            write_tilt_series(written["projections"], written["angles"], acquired.series)
+            for role in ("truth", "angles", "projections"):
+                if written[role].exists():
+                    os.replace(written[role], files[role])
+    except OSError as error:
+        # The cause says why; the error itself would name a temporary file.
+        cause = error.__cause__ if isinstance(error, OutputError) else error
+        reason = getattr(cause, "strerror", None) or str(cause)
+        raise OutputError(target, reason, "free some space or choose another place") from error
+    return files

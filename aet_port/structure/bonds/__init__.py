@@ -1,0 +1,1 @@
+"""Bonds: orientational order, nuclei, angles, chemical short-range order."""

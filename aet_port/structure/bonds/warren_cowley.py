@@ -1,0 +1,117 @@
+"""Chemical short-range order: which kinds of atoms are neighbours of which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aet_port.core.errors import InputError
+from aet_port.structure.neighbours import Neighbours
+from aet_port.structure.voronoi.analysis import Voronoi
+
+
+@dataclass(frozen=True)
+class ChemicalOrder:
+    """Neighbours by kind, for g groups of atoms.
+
+    Attributes
+    ----------
+    names
+        The groups, sorted.
+    fraction
+        Shape (g,): share of each group among the counted atoms.
+    coordination
+        Shape (g,): mean number of neighbours of an atom of each group; NaN of an empty group.
+    partial_coordination
+        Shape (g, g): mean number of neighbours of group j around an atom of group i.
+    warren_cowley
+        Shape (g, g): ``1 - Z_ij / (Z_i c_j)`` with these three: 0 in a random mixture, below 0
+        where i prefers j; NaN where i has no atoms or no neighbours.
+    """
+
+    names: tuple[str, ...]
+    fraction: NDArray[np.float64]
+    coordination: NDArray[np.float64]
+    partial_coordination: NDArray[np.float64]
+    warren_cowley: NDArray[np.float64]
+
+
+def chemical_order(
+    groups: ArrayLike,
+    neighbours: Voronoi | Neighbours | tuple[ArrayLike, ArrayLike],
+    mask: NDArray[np.bool_] | None = None,
+) -> ChemicalOrder:
+    """Partial coordination numbers and Warren-Cowley parameters.
+
+    Parameters
+    ----------
+    groups
+        Shape (n,): what each atom counts as, a species or a type.
+    neighbours
+        Voronoi cells, pairs within a cut-off, or two arrays (m,) of atoms: centre and neighbour,
+        both directions listed.
+    mask
+        Shape (n,): atoms counted as centres (and in the fractions); their neighbours may be any
+        atoms. All if None. Atoms with an open Voronoi cell are never counted.
+
+    Raises
+    ------
+    InputError
+        If shapes don't agree, or no atom is left to count.
+
+    Paper: Methods of Yang et al., Nature 592, 60 (2021), "chemical short-range order". The public
+    code does not hold this step.
+    """
+    names, group = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    n, g = len(group), len(names)
+    counted = np.ones(n, dtype=bool) if mask is None else np.asarray(mask)
+    if counted.dtype != np.bool_ or counted.shape != (n,):
+        raise InputError(
+            "mask", f"{counted.dtype} of shape {counted.shape}", f"{n} booleans, one per atom"
+        )
+    if isinstance(neighbours, Voronoi):
+        if len(neighbours) != n:
+            raise InputError("groups", f"{n} of them", f"{len(neighbours)}, one per Voronoi cell")
+        counted = neighbours.chosen(counted)
+    centre, other = _pairs(neighbours, n)
+    if not counted.any():
+        raise InputError("mask", "no atom with a closed cell to count", "at least one")
+    atoms = np.bincount(group[counted], minlength=g)
+    chosen = counted[centre]
+    pairs = np.bincount(group[centre[chosen]] * g + group[other[chosen]], minlength=g * g)
+    fraction = atoms / atoms.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        partial = pairs.reshape(g, g) / atoms[:, None]
+        total = partial.sum(axis=1)
+        warren_cowley = 1 - partial / (total[:, None] * fraction)
+    # A group without counted atoms has no concentration to compare with.
+    warren_cowley[:, fraction == 0] = np.nan
+    return ChemicalOrder(tuple(names.tolist()), fraction, total, partial, warren_cowley)
+
+
+def _pairs(
+    neighbours: Voronoi | Neighbours | tuple[ArrayLike, ArrayLike], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Centres and neighbours, each pair in both directions."""
+    if isinstance(neighbours, Voronoi):
+        start = neighbours.faces.start
+        return np.repeat(np.arange(len(start) - 1), np.diff(start)), neighbours.faces.neighbour
+    if isinstance(neighbours, Neighbours):
+        first, second = neighbours.first, neighbours.second
+        centre, other = np.concatenate([first, second]), np.concatenate([second, first])
+    else:
+        centre, other = (np.asarray(part) for part in neighbours)
+    shaped = centre.ndim == 1 and centre.shape == other.shape
+    if not shaped or centre.dtype.kind not in "iu" or other.dtype.kind not in "iu":
+        raise InputError(
+            "neighbours",
+            f"arrays of shapes {centre.shape} and {other.shape}",
+            "two arrays of atom numbers, equally long",
+        )
+    if len(centre) and (min(centre.min(), other.min()) < 0 or max(centre.max(), other.max()) >= n):
+        raise InputError(
+            "neighbours", "numbers of atoms that do not exist", f"atoms 0 to {n - 1}, as in groups"
+        )
+    return centre.astype(np.int64), other.astype(np.int64)

@@ -1,0 +1,1 @@
+"""Medium-range order: solute centres on local lattices."""

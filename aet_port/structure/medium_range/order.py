@@ -1,0 +1,138 @@
+"""Medium-range order of the solutes of a model in one call: their networks and shared atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ase
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.errors import InputError
+from aet_port.core.records import plain
+from aet_port.structure.medium_range.clusters import (
+    CentreDistribution,
+    SharedAtoms,
+    centre_distribution,
+    network_extents,
+    shared_atoms,
+)
+from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
+from aet_port.structure.medium_range.search import CUTOFF, SHELL, TYPES
+from aet_port.structure.short_range import ShortRangeOrder
+
+
+@dataclass(frozen=True)
+class SoluteOrder:
+    """Medium-range order of the disordered atoms of one group.
+
+    Attributes
+    ----------
+    solute
+        The group: a symbol, or a type.
+    shell
+        Least and greatest distance of neighbouring solute centres, angstrom.
+    centres
+        Shape (n,): atoms at the solute centres.
+    found
+        Their networks; atoms count in ``centres``.
+    length, volume
+        Shape (networks,): with the atoms around their centres, angstrom and cubic angstrom.
+    shared
+        Atoms that neighbouring solute-centred clusters have in common.
+    distributions
+        By lattice: how the centres of its networks lie around each other.
+    """
+
+    solute: str
+    shell: tuple[float, float]
+    centres: NDArray[np.int64]
+    found: MediumRangeOrder
+    length: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    shared: SharedAtoms
+    distributions: dict[str, CentreDistribution]
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for a table or JSON: plain numbers and lists, None for what is undefined."""
+        sizes = self.found.size
+        return {
+            "solute": self.solute,
+            "solute_centres": len(self.centres),
+            "mros": self.found.counts(),
+            "largest_mros": {
+                name: sizes[self.found.lattice == name][:5].tolist() for name in self.found.types
+            },
+            "mro_peak": {name: plain(found.peak) for name, found in self.distributions.items()},
+            "shared_atoms": {str(k): n for k, n in self.shared.counts().items()},
+        }
+
+
+def solute_order(
+    atoms: ase.Atoms,
+    order: ShortRangeOrder,
+    solute: str,
+    *,
+    cutoff: float = CUTOFF,
+    shell: tuple[float, float] | None = None,
+    reference_quirks: bool = False,
+    threads: int | None = None,
+    show_progress: bool = False,
+) -> SoluteOrder:
+    """Crystal-like networks of the disordered atoms of one group (glass paper, Figs. 3 and 4).
+
+    Parameters
+    ----------
+    order
+        Short-range order of these atoms: what is disordered, and the groups.
+    solute
+        One of the groups: a symbol, or a type where the atoms have types.
+    cutoff
+        How far a centre may lie from its site, angstrom.
+    shell
+        Least and greatest distance of neighbouring centres, angstrom; unless given, the first and
+        the second minimum of the pair distribution function, or those of the glass paper if it has
+        not got both.
+    reference_quirks
+        Search and assign as the reference does.
+    threads, show_progress
+        As for :func:`aet_port.structure.medium_range.correction.find_mro`.
+
+    Raises
+    ------
+    InputError
+        For an unknown group, fewer than two disordered atoms of it, or as ``find_mro``.
+
+    MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m, Main_2_final_mro.m
+    """
+    known = sorted(set(order.groups.tolist()))
+    if solute not in known:
+        raise InputError("solute", repr(solute), f"one of {', '.join(known)}")
+    chosen = np.flatnonzero((order.groups == solute) & ~order.nuclei.crystalline)
+    if len(chosen) < 2:
+        raise InputError("solute", f"{len(chosen)} disordered atoms of {solute}", "two or more")
+    if shell is None:
+        minima = (order.peaks.first_minimum, order.peaks.second_minimum)
+        shell = minima if np.isfinite(minima).all() else SHELL
+    part = atoms[chosen]
+    found = find_mro(
+        part,
+        cutoff=cutoff,
+        types=TYPES,
+        shell=shell,
+        reference_quirks=reference_quirks,
+        threads=threads,
+        show_progress=show_progress,
+    )
+    length, volume = network_extents(atoms, chosen, found, order.cutoff)
+    return SoluteOrder(
+        solute=solute,
+        shell=shell,
+        centres=chosen,
+        found=found,
+        length=length,
+        volume=volume,
+        shared=shared_atoms(atoms, chosen, order.cutoff, shell),
+        distributions={name: centre_distribution(part, found, name) for name in TYPES},
+    )

@@ -1,0 +1,1 @@
+"""Distances: pair distributions, their peaks, densities, structure factors."""

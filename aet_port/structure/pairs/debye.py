@@ -1,0 +1,229 @@
+"""Structure factor S(q) of a model, by Debye's sum or from its pair distribution function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import ase
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aet_port.core.errors import InputError
+from aet_port.core.scattering import scattering_factor
+from aet_port.structure.neighbours import check_atoms
+from aet_port.structure.pairs.pair_counting import group_pair_counts
+from aet_port.structure.pairs.pdf import pair_distribution
+
+DEBYE_STEP = 0.001  # angstrom
+PDF_STEP = 0.01  # angstrom
+ROWS = 16  # values of q transformed at a time, to bound the memory
+WINDOWS = ("lorch", "none")
+WEIGHTS = ("electrons", "atoms")
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class StructureFactor:
+    """Structure factor, total and Faber-Ziman partials; both are 1 for an ideal gas.
+
+    Attributes
+    ----------
+    q
+        Shape (n,): scattering vector ``4 pi sin(theta) / wavelength = 2 pi / d``, 1/angstrom.
+    s
+        Shape (n,): total, ``sum_ab c_a c_b f_a f_b S_ab / <f>^2``.
+    partial
+        ``S_ab`` by pair of species, each pair once, in alphabetical order.
+    """
+
+    q: NDArray[np.float64]
+    s: NDArray[np.float64]
+    partial: dict[Pair, NDArray[np.float64]]
+
+
+def debye_structure_factor(
+    atoms: ase.Atoms, q: ArrayLike, *, step: float = DEBYE_STEP, weights: str = "electrons"
+) -> StructureFactor:
+    """Structure factor of a particle as it stands, by Debye's sum over all pairs.
+
+    ``S_ab(q) = 1 + 1 / (N c_a c_b) sum_(i in a, j in b, j != i) sin(q r_ij) / (q r_ij)``.
+    The distances are rounded to the middle of fine bins: at most ``q step / 2`` in the phase of a
+    pair, of either sign, so that over the pairs most of it averages out. Nothing is cut
+    off or smoothed, so below ``q`` of about 6 over the particle's radius its shape shows.
+
+    Parameters
+    ----------
+    q
+        Shape (n,): 1/angstrom, ``2 pi / d``.
+    step
+        Width of a bin of distances, angstrom.
+    weights
+        ``"electrons"`` (scattering factors of :mod:`aet_port.core.scattering`) or ``"atoms"`` (all
+        alike) in the total.
+
+    Raises
+    ------
+    InputError
+        For unusable atoms, a periodic direction (the sum over an infinite crystal has no end), an
+        unusable q, step or weight, or a species without a scattering factor.
+
+    MATLAB: none; the papers' structure factors are not in the public code
+    """
+    check_atoms(atoms)
+    q = check_q(q)
+    if atoms.pbc.any():
+        raise InputError(
+            "atoms", "periodic directions", "a particle; for a box use structure_factor"
+        )
+    if not (np.isfinite(step) and step > 0):
+        raise InputError("step", f"{step!r}", "a length above zero, in angstrom")
+    concentration = concentrations(atoms)
+    factors = _factors(q, concentration, weights)
+    reach = float(np.linalg.norm(np.ptp(atoms.positions, axis=0))) + 2 * step
+    counts = _partial_counts(atoms, list(concentration), reach, step)
+    partial = {}
+    for (a, b), count in counts.items():
+        pairs = len(atoms) * concentration[a] * concentration[b] / (2 if a == b else 1)
+        r = (np.arange(len(count), dtype=np.float64) + 0.5) * step
+        partial[a, b] = 1 + _transform(q, r[count > 0], count[count > 0] / pairs)
+    return StructureFactor(q, _total(partial, concentration, factors), partial)
+
+
+def structure_factor(
+    atoms: ase.Atoms,
+    q: ArrayLike,
+    *,
+    r_max: float | None = None,
+    step: float = PDF_STEP,
+    window: str = "lorch",
+    weights: str = "electrons",
+) -> StructureFactor:
+    """Structure factor of the material a box or particle is made of, through its g(r).
+
+    ``S_ab(q) = 1 + 4 pi rho int_0^r_max r^2 (g_ab(r) - 1) sin(q r) / (q r) W(r) dr`` with
+    the pair distribution functions of :func:`aet_port.structure.pairs.pdf.pair_distribution`: exact
+    densities in a periodic box; in a particle the fall of the pairs with r by its shape is divided
+    out, for which the species must be spread over it alike. The window keeps the end of g at
+    ``r_max`` from making ripples; peaks get about ``pi / r_max`` wide.
+
+    Parameters
+    ----------
+    q
+        Shape (n,): 1/angstrom, ``2 pi / d``; above ``0.5 / step`` bins are too coarse.
+    r_max
+        Angstrom; unless given, as in ``pair_distribution``.
+    step
+        Width of a bin, angstrom.
+    window
+        ``"lorch"`` (``W = sin(pi r / r_max) / (pi r / r_max)``) or ``"none"``.
+    weights
+        ``"electrons"`` (scattering factors of :mod:`aet_port.core.scattering`) or ``"atoms"`` (all
+        alike) in the total.
+
+    Raises
+    ------
+    InputError
+        For unusable atoms, q, range, step, window or weight, or a species without a scattering
+        factor.
+
+    MATLAB: none; the papers' structure factors are not in the public code
+    """
+    q = check_q(q)
+    distribution = pair_distribution(atoms, r_max=r_max, step=step)
+    concentration = concentrations(atoms)
+    factors = _factors(q, concentration, weights)
+    r = distribution.r
+    reach = len(r) * step
+    counts = _partial_counts(atoms, list(concentration), reach, step)
+    smoothing = window_function(r / reach, window)
+    partial = {}
+    for (a, b), count in counts.items():
+        share = concentration[a] * concentration[b] * (1 if a == b else 2)
+        ratio = count / np.where(distribution.counts > 0, distribution.counts, 1) / share
+        difference = distribution.g * ratio - 1
+        shells = 4 * np.pi * distribution.density * r**2 * step
+        partial[a, b] = 1 + _transform(q, r, shells * difference * smoothing)
+    return StructureFactor(q, _total(partial, concentration, factors), partial)
+
+
+def window_function(x: NDArray[np.float64], window: str) -> NDArray[np.float64]:
+    """Weight of a Fourier integral at ``x`` between 0 and its end 1.
+
+    Raises
+    ------
+    InputError
+        Unless ``window`` is ``"lorch"`` (``sin(pi x) / (pi x)``) or ``"none"``.
+    """
+    if window not in WINDOWS:
+        raise InputError("window", f"{window!r}", f"one of {', '.join(WINDOWS)}")
+    return np.sinc(x) if window == "lorch" else np.ones_like(x)
+
+
+def check_q(q: ArrayLike) -> NDArray[np.float64]:
+    """``q`` as an array (n,) of finite numbers not below zero.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    values = np.asarray(q, dtype=np.float64)
+    if values.ndim != 1 or len(values) == 0 or not (np.isfinite(values) & (values >= 0)).all():
+        raise InputError(
+            "q", f"an array of shape {values.shape}, or values that are negative or not finite",
+            "finite numbers, zero or above, in 1/angstrom",
+        )  # fmt: skip
+    return values
+
+
+def concentrations(atoms: ase.Atoms) -> dict[str, float]:
+    """Fraction of the atoms of each species, in alphabetical order."""
+    names, count = np.unique(np.array(atoms.get_chemical_symbols()), return_counts=True)
+    return {str(name): float(n) / len(atoms) for name, n in zip(names, count, strict=True)}
+
+
+def _factors(
+    q: NDArray[np.float64], concentration: dict[str, float], weights: str
+) -> dict[str, NDArray[np.float64]]:
+    if weights not in WEIGHTS:
+        raise InputError("weights", f"{weights!r}", f"one of {', '.join(WEIGHTS)}")
+    if weights == "atoms":
+        return {name: np.ones_like(q) for name in concentration}
+    # The fits of the scattering factors are in 1/period.
+    return {name: scattering_factor(q / (2 * np.pi), name) for name in concentration}
+
+
+def _total(
+    partial: dict[Pair, NDArray[np.float64]],
+    concentration: dict[str, float],
+    factors: dict[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    part = {name: c * factors[name] for name, c in concentration.items()}
+    total = sum(
+        (s * part[a] * part[b] * (1 if a == b else 2) for (a, b), s in partial.items()),
+        np.zeros_like(next(iter(partial.values()))),
+    )
+    return np.asarray(total / np.sum(list(part.values()), axis=0) ** 2)
+
+
+def _partial_counts(
+    atoms: ase.Atoms, names: list[str], reach: float, step: float
+) -> dict[Pair, NDArray[np.int64]]:
+    """Pairs by species and distance, each pair of atoms once."""
+    ordered = group_pair_counts(atoms, atoms.get_chemical_symbols(), reach, step)
+    return {
+        (a, b): ordered[i, j] // 2 if i == j else ordered[i, j]
+        for (i, a), (j, b) in combinations_with_replacement(enumerate(names), 2)
+    }
+
+
+def _transform(
+    q: NDArray[np.float64], r: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over r of ``weight sin(q r) / (q r)``, for each q."""
+    result = np.empty(len(q))
+    for start in range(0, len(q), ROWS):
+        part = slice(start, start + ROWS)
+        result[part] = np.sinc(q[part, None] * r / np.pi) @ weight
+    return result

@@ -1,0 +1,1 @@
+"""Bipyramids, the networks they form, and how they are joined."""

@@ -1,0 +1,1 @@
+"""Voronoi cells, Delaunay tetrahedra and the alpha shape made of them."""

@@ -1,0 +1,271 @@
+"""Delaunay tetrahedra of a particle or a periodic box, their distortion, and which share faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ase
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import Delaunay, QhullError
+
+from aet_port.core.errors import InputError
+from aet_port.structure.neighbours import check_atoms, check_cutoff, periodic_images
+
+EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
+BLOCK = 65_536  # tetrahedra whose edges are taken at a time
+ALPHA = 1.1  # largest empty sphere inside the sample, in cut-offs
+
+
+@dataclass(frozen=True)
+class Tetrahedra:
+    """Tetrahedra of atoms, in lexicographic order of their vertices.
+
+    Attributes
+    ----------
+    vertices
+        Shape (n, 4): atom indices, ascending in each row.
+    corners
+        Shape (n, 4, 3): positions of the vertices next to each other (across the faces of a
+        periodic cell), angstrom.
+    distortion
+        Shape (n,): longest edge over mean edge, minus 1.
+    volume
+        Shape (n,), cubic angstrom.
+    """
+
+    vertices: NDArray[np.int64]
+    corners: NDArray[np.float64]
+    distortion: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.vertices)
+
+
+def edge_lengths(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Six edges, shape (n, 6), of tetrahedra with ``corners`` (n, 4, 3), same unit."""
+    result = np.empty((len(corners), len(EDGES)))
+    for start in range(0, len(corners), BLOCK):  # the vectors of all edges would be large
+        part = corners[start : start + BLOCK]
+        edges = part[:, EDGES[:, 1]] - part[:, EDGES[:, 0]]
+        result[start : start + BLOCK] = np.sqrt((edges**2).sum(axis=2))
+    return result
+
+
+def distortion(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distortion parameter ``e_max / e_avg - 1`` of each tetrahedron, shape (n,); 0 if regular.
+
+    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m (paper: Methods of Yuan et
+    al. 2021)
+    """
+    edges = edge_lengths(corners)
+    return edges.max(axis=1) / edges.mean(axis=1) - 1
+
+
+def volumes(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Volume of each tetrahedron, shape (n,)."""
+    legs = corners[:, 1:] - corners[:, :1]
+    return np.abs(np.einsum("ni,ni->n", legs[:, 0], np.cross(legs[:, 1], legs[:, 2]))) / 6
+
+
+def incentres(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre of the inscribed sphere, shape (n, 3): vertices weighted by the opposite faces' areas.
+
+    MATLAB: the built-in ``incenter``
+    """
+    faces = corners[:, FACES]
+    areas = np.linalg.norm(
+        np.cross(faces[:, :, 1] - faces[:, :, 0], faces[:, :, 2] - faces[:, :, 0]), axis=2
+    )
+    return np.einsum("nf,nfc->nc", areas, corners) / areas.sum(axis=1)[:, None]
+
+
+def circumradii(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radius of the sphere through the four vertices, shape (n,); infinite if they are coplanar."""
+    a, b, c = (corners[:, k] - corners[:, 0] for k in (1, 2, 3))
+    bc = np.cross(b, c)
+    six = np.einsum("ni,ni->n", a, bc)
+    squares = [(v**2).sum(axis=1)[:, None] for v in (a, b, c)]
+    offset = squares[0] * bc + squares[1] * np.cross(c, a) + squares[2] * np.cross(a, b)
+    scale = np.maximum(np.maximum(squares[0], squares[1]), squares[2])[:, 0] ** 1.5
+    flat = np.abs(six) <= 1e-14 * scale
+    return np.where(
+        flat, np.inf, np.linalg.norm(offset, axis=1) / np.where(flat, 1.0, 2 * np.abs(six))
+    )
+
+
+def delaunay(
+    atoms: ase.Atoms, margin: float = 0.0
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Delaunay tetrahedra of the atoms; in a periodic cell each one once.
+
+    A periodic cell is surrounded by its images within ``margin``; of the copies of a tetrahedron
+    the one whose lowest-numbered atom lies in the cell is kept. Every tetrahedron with a
+    circumsphere narrower than the margin is then exactly one of the infinite crystal's.
+
+    Parameters
+    ----------
+    margin
+        Angstrom; only used along periodic directions.
+
+    Returns
+    -------
+    Atom indices (n, 4), ascending in each row, rows in lexicographic order, and the positions of
+    these vertices (n, 4, 3) in angstrom.
+
+    Raises
+    ------
+    InputError
+        If the atoms span no volume, or are so regular (a perfect lattice) that the periodic
+        tetrahedra overlap or leave gaps.
+
+    MATLAB: the built-in ``delaunayTriangulation``. Deviates: takes periodic cells; where more than
+    four atoms lie on one sphere the choice is Qhull's.
+    """
+    images = periodic_images(atoms, margin)
+    try:
+        triangulation = Delaunay(images.positions)
+    except QhullError as error:
+        raise InputError(
+            "atoms: positions", "atoms without a Delaunay triangulation", "atoms that span a volume"
+        ) from error
+    left_out = triangulation.coplanar
+    if len(left_out):
+        raise InputError(
+            "atoms: positions",
+            f"atom {images.atom[left_out[0, 0]]} too close to another for a triangulation",
+            "atoms apart from each other",
+        )
+    rows = triangulation.simplices
+    if atoms.pbc.any():
+        lowest = np.argmin(images.atom[rows], axis=1)
+        rows = rows[rows[np.arange(len(rows)), lowest] < len(atoms)]
+    by_atom = np.argsort(images.atom[rows], axis=1, kind="stable")
+    rows = np.take_along_axis(rows, by_atom, axis=1)
+    vertices = images.atom[rows]
+    order = np.lexsort(vertices.T[::-1])
+    vertices, corners = vertices[order], images.positions[rows[order]]
+    if atoms.pbc.all() and 2 * circumradii(corners).max() <= margin:
+        total, cell = volumes(corners).sum(), atoms.get_volume()
+        if abs(total - cell) > 1e-6 * cell:
+            raise InputError(
+                "atoms: positions",
+                f"tetrahedra that fill {total:.6g} of {cell:.6g} cubic angstrom",
+                "atoms off a perfect lattice, where tetrahedra are not unique; displace them",
+            )
+    return vertices, corners
+
+
+def find_tetrahedra(
+    atoms: ase.Atoms, cutoff: float, delta: float = 0.255, alpha: float | None = None
+) -> Tetrahedra:
+    """Tetrahedra of nearest neighbours that are regular enough.
+
+    A Delaunay tetrahedron is accepted if ``e_max / e_avg - 1 <= delta``, ``e_max <= cutoff`` and
+    its circumsphere, empty of other atoms, is no wider than the sample's gaps may be.
+
+    Parameters
+    ----------
+    cutoff
+        Longest edge, angstrom: the first valley of the pair distribution.
+    delta
+        Distortion parameter, 0.255 in the paper.
+    alpha
+        Largest radius of an empty circumsphere, angstrom; 1.1 cut-offs unless given. Only slivers
+        at the surface exceed it.
+
+    Raises
+    ------
+    InputError
+        For unusable atoms, cut-off, delta or alpha, a cell less than two cut-offs high, or if no
+        tetrahedron is accepted.
+
+    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m. Deviates: the reference
+    keeps tetrahedra with the incentre inside an alpha shape of radius 4 angstrom, which are those
+    with a circumradius of at most 4 angstrom (``alpha=4``); the accepted tetrahedra of its data are
+    the same.
+    """
+    check_atoms(atoms, solid=True)
+    check_cutoff(atoms, cutoff)
+    alpha = ALPHA * cutoff if alpha is None else alpha
+    for name, value in (("delta", delta), ("alpha", alpha)):
+        if not (np.isfinite(value) and value > 0):
+            raise InputError(name, f"{value!r}", "a number above zero")
+    vertices, corners = delaunay(atoms, margin=2 * alpha)
+    edges = edge_lengths(corners)
+    longest, mean = edges.max(axis=1), edges.mean(axis=1)
+    accepted = regular(edges, delta) & (longest <= cutoff)
+    vertices, corners = vertices[accepted], corners[accepted]
+    worst = longest[accepted] / mean[accepted] - 1
+    inside = circumradii(corners) <= alpha
+    if not inside.any():
+        raise _none_found(delta, f"with edges up to {cutoff:g} angstrom")
+    corners = corners[inside]
+    return Tetrahedra(vertices[inside], corners, worst[inside], volumes(corners))
+
+
+def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
+    """Which tetrahedra with ``edges`` (n, 6) have a distortion of at most ``delta``, shape (n,)."""
+    # Written as the reference does, so that no tetrahedron on the limit flips.
+    return np.asarray(edges.max(axis=1) <= edges.mean(axis=1) * (delta + 1))
+
+
+def keep_regular(tetrahedra: Tetrahedra, delta: float) -> Tetrahedra:
+    """What :func:`find_tetrahedra` finds with ``delta``, from what it found with a larger one.
+
+    Raises
+    ------
+    InputError
+        If none is left.
+    """
+    kept = regular(edge_lengths(tetrahedra.corners), delta)
+    if kept.all():
+        return tetrahedra
+    if not kept.any():
+        raise _none_found(delta, f"among {len(kept)} more distorted ones")
+    return Tetrahedra(
+        tetrahedra.vertices[kept],
+        tetrahedra.corners[kept],
+        tetrahedra.distortion[kept],
+        tetrahedra.volume[kept],
+    )
+
+
+def _none_found(delta: float, where: str) -> InputError:
+    return InputError(
+        "atoms",
+        f"no tetrahedron {where} and a distortion up to {delta:g}",
+        "a larger cut-off or delta, or denser atoms",
+    )
+
+
+def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs of tetrahedra that share a face, shape (m, 2), first < second, lexicographic order.
+
+    Parameters
+    ----------
+    vertices
+        Shape (n, 4): atom indices, ascending in each row.
+
+    Raises
+    ------
+    InputError
+        If a face belongs to more than two tetrahedra (the cell is too small to tell atoms by
+        their indices).
+
+    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m
+    """
+    faces = vertices[:, FACES].reshape(-1, 3)
+    owner = np.repeat(np.arange(len(vertices)), 4)
+    order = np.lexsort((owner, *faces.T[::-1]))
+    same = (faces[order[1:]] == faces[order[:-1]]).all(axis=1)
+    if (same[1:] & same[:-1]).any():
+        raise InputError(
+            "atoms",
+            "a face shared by more than two tetrahedra",
+            "tetrahedra that don't overlap; repeat the box",
+        )
+    pairs = np.stack([owner[order[:-1]][same], owner[order[1:]][same]], axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]

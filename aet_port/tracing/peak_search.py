@@ -1,0 +1,162 @@
+"""Tracing: from a volume to the positions of its peaks, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from aet_port.core.data import Volume
+from aet_port.core.errors import CheckpointError, InputError
+from aet_port.core.files import write_whole
+from aet_port.core.progress import progress as reporting
+from aet_port.tracing.peaks import Peaks, local_maxima
+from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
+from aet_port.tracing.upsampling import FACTOR, Method, fine_grid
+
+_CHUNK = 2000  # fits between two looks at the progress bar, and between two checkpoints
+
+
+def trace(
+    volume: Volume,
+    *,
+    upsampling: Method = "linear",
+    threshold: float = 0.0,
+    minimum_distance: float = 2.0,
+    max_peaks: int = 100_000,
+    max_iterations: int = 14,
+    settled_iterations: int = 7,
+    maximum_shift: float = 0.5,
+    coefficients: bool = False,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> Peaks:
+    """Positions of the peaks of a volume by polynomial tracing.
+
+    The volume is upsampled threefold; every local maximum above the threshold is fitted by a
+    weighted polynomial of fourth order (:mod:`aet_port.tracing.polynomial_fit`); from bright to
+    faint, a peak is rejected that lies too close to an accepted one. The upsampled volume never
+    exists as a whole.
+
+    Parameters
+    ----------
+    volume
+        The reconstruction.
+    upsampling
+        ``"linear"`` (published for the Ta film) or ``"spline"`` (glass and Pd particles).
+    threshold
+        Maxima must be above it, in units of the volume; zero or more (published: 0 or 1).
+    minimum_distance
+        Angstrom (published: 2; 1.75 and 1.8 in the glass paper's simulations).
+    max_peaks
+        The brightest so many maxima are fitted.
+    max_iterations, settled_iterations, maximum_shift
+        Rules of the fit, see :func:`aet_port.tracing.polynomial_fit.fit_peaks`.
+    coefficients
+        Whether to keep the 35 coefficients of each peak.
+    checkpoint
+        File in which finished fits are kept (.npz). If it is there, the work continues from it and
+        ends with the same bytes as an uninterrupted run. It is left behind: the caller deletes it
+        once the result is safe.
+    progress
+        Whether to report progress on standard error.
+
+    Returns
+    -------
+    All fitted peaks, brightest first; :attr:`Peaks.accepted` are the good ones.
+
+    Raises
+    ------
+    InputError
+        For parameters out of range or a volume too small to be upsampled.
+    CheckpointError
+        If the checkpoint is unreadable or of another volume or other parameters.
+    OutputError
+        If the checkpoint cannot be written.
+
+    MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, Main_atom_tracing_Pd1_nanoparticle.m (film
+    paper), 4_Tracing_and_classification/Main_polynomial_tracing.m (glass paper). There a rejected
+    peak has the position zero; here it keeps its fitted one, and only its flag tells.
+    """
+    if not minimum_distance >= 0:
+        raise InputError("minimum_distance", f"{minimum_distance}", "zero or more, in angstrom")
+    grid = fine_grid(volume.array, upsampling)
+    maxima, heights = local_maxima(grid, threshold, max_peaks)
+    rules = (max_iterations, settled_iterations, maximum_shift)
+    fits = Fits(
+        np.zeros((0, 3)),
+        np.zeros(0, np.int8),
+        np.zeros(0, bool),
+        np.zeros((0, TERMS if coefficients else 0)),
+    )
+    identity = ""
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        identity = _identity(volume, upsampling, threshold, max_peaks, rules, coefficients)
+        fits = _resume(checkpoint, identity, len(maxima)) or fits
+    with reporting("tracing", len(maxima), progress) as report:
+        report.advance(len(fits.flags))
+        while len(fits.flags) < len(maxima):
+            start = len(fits.flags)
+            part = fit_peaks(grid, maxima[start : start + _CHUNK], *rules)
+            fits = _join(fits, part, coefficients)
+            if checkpoint is not None:
+                _store(checkpoint, identity, fits)
+            report.advance(len(part.flags))
+    fine_distance = minimum_distance / (volume.voxel_size / FACTOR)
+    flags = keep_apart(maxima + fits.shifts, fits, fine_distance)
+    return Peaks(
+        maxima, fits.shifts, heights, flags, volume.shape, volume.voxel_size,
+        fits.coefficients if coefficients else None,
+    )  # fmt: skip
+
+
+def _join(done: Fits, part: Fits, coefficients: bool) -> Fits:
+    more = part.coefficients if coefficients else part.coefficients[:, :0]
+    return Fits(
+        np.concatenate([done.shifts, part.shifts]),
+        np.concatenate([done.flags, part.flags]),
+        np.concatenate([done.settled, part.settled]),
+        np.concatenate([done.coefficients, more]),
+    )
+
+
+def _identity(volume: Volume, *parameters: object) -> str:
+    """Hash of everything that the fits depend on (the 2 angstrom rule is applied after them)."""
+    digest = hashlib.sha256(repr((volume.shape, volume.array.dtype.str, parameters)).encode())
+    for plane in volume.array:  # one plane at a time: no copy of the volume
+        digest.update(np.ascontiguousarray(plane).data)
+    return digest.hexdigest()
+
+
+def _store(path: Path, identity: str, fits: Fits) -> None:
+    write_whole(path, lambda partial: np.savez(partial, identity=identity, **vars(fits)))
+
+
+def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
+    """What an earlier run left at ``path``; None if there is nothing."""
+    advice = "the checkpoint of this very run; delete it to start anew"
+    if not path.exists():
+        return None
+    try:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as content:
+            found = str(content["identity"])
+            fits = Fits(
+                content["shifts"], content["flags"], content["settled"], content["coefficients"]
+            )
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise CheckpointError(path, f"an unreadable checkpoint ({error})", advice) from error
+    if found != identity or len(fits.flags) > peaks:
+        raise CheckpointError(path, "tracing of another volume or with other parameters", advice)
+    return fits

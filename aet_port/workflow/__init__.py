@@ -1,0 +1,1 @@
+"""Settings, stages, the run folder and the pipelines made of them."""

@@ -1,0 +1,145 @@
+"""Whether a glass has crystallised: crystalline fractions of a periodic box by two measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ase
+import numpy as np
+
+from aet_port.core.errors import InputError
+from aet_port.structure.bonds.nuclei import SURROUNDINGS, crystalline_atoms
+from aet_port.structure.bonds.orientational import bond_order
+from aet_port.structure.neighbours import check_atoms, heights
+
+RMSD = 0.10  # largest deviation from a template, in nearest-neighbour distances
+CRYSTAL = 0.10  # fraction of crystalline atoms above which a box is no glass
+LATTICES = ("fcc", "hcp", "bcc")
+
+
+@dataclass(frozen=True)
+class Crystallisation:
+    """Crystalline fractions of one box.
+
+    Attributes
+    ----------
+    templates
+        Fraction of atoms whose neighbours match fcc, hcp and bcc (polyhedral template matching of
+        OVITO, rmsd up to 0.10); None where OVITO is not installed.
+    bond_order
+        Fraction of atoms with a normalised bond-orientational order of 0.5 or more. It counts the
+        ordered ones of a glass, too, and stands in where the templates were not attempted.
+    """
+
+    templates: dict[str, float] | None
+    bond_order: float
+
+    @property
+    def fraction(self) -> float:
+        """Crystalline fraction: by templates, or by bond order where they were not attempted."""
+        if self.templates is None:
+            return self.bond_order
+        return sum(self.templates.values())
+
+    @property
+    def measure(self) -> str:
+        """What :attr:`fraction` was found by."""
+        return "bond order" if self.templates is None else "template matching"
+
+    @property
+    def crystallised(self) -> bool:
+        """Whether more than a tenth of the atoms are crystalline."""
+        return self.fraction > CRYSTAL
+
+    def summary(self) -> dict[str, Any]:
+        """For a table or JSON."""
+        by_template: dict[str, float] | str = "not attempted: OVITO is not installed"
+        if self.templates is not None:
+            by_template = {name: round(share, 6) for name, share in self.templates.items()}
+        return {"template_matching": by_template, "bond_order": round(self.bond_order, 6)}
+
+
+def crystallisation(atoms: ase.Atoms, cutoff: float, rmsd: float = RMSD) -> Crystallisation:
+    """Crystalline fraction of a box by OVITO's template matching and by our own bond order.
+
+    Parameters
+    ----------
+    atoms
+        Periodic in all directions.
+    cutoff
+        First valley of the pair distribution function, angstrom, for the bond order.
+    rmsd
+        Largest root-mean-square deviation from a template, in nearest-neighbour distances.
+
+    Raises
+    ------
+    InputError
+        For atoms that are not periodic, or an unusable cut-off or rmsd.
+    """
+    check_atoms(atoms)
+    if not atoms.pbc.all():
+        found = f"periodic directions {atoms.pbc.tolist()}"
+        raise InputError("atoms", found, "a box periodic in all directions")
+    if not (np.isfinite(rmsd) and rmsd > 0):
+        raise InputError("rmsd", f"{rmsd!r}", "a number above zero")
+    order = bond_order(atoms, cutoff).normalised
+    scattered = bool(heights(atoms).min() > 2 * SURROUNDINGS)
+    ordered = crystalline_atoms(atoms, order, scattered=scattered)
+    return Crystallisation(match_templates(atoms, rmsd), float(ordered.mean()))
+
+
+def match_templates(atoms: ase.Atoms, rmsd: float = RMSD) -> dict[str, float] | None:
+    """Fractions of atoms that OVITO's polyhedral template matching finds in each lattice.
+
+    Parameters
+    ----------
+    rmsd
+        Largest root-mean-square deviation from a template, in nearest-neighbour distances.
+
+    Returns
+    -------
+    Fraction by lattice: ``"fcc"``, ``"hcp"``, ``"bcc"``. None where OVITO is not installed.
+    """
+    try:
+        from ovito.io.ase import ase_to_ovito
+        from ovito.modifiers import PolyhedralTemplateMatchingModifier
+    except ImportError:  # an extra; the caller says "not attempted"
+        return None
+    # Velocities and the like are of no use there.
+    bare = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    data = ase_to_ovito(bare)
+    data.apply(PolyhedralTemplateMatchingModifier(rmsd_cutoff=rmsd))
+    kinds = PolyhedralTemplateMatchingModifier.Type
+    found = np.asarray(data.particles["Structure Type"])
+    return {name: float((found == int(getattr(kinds, name.upper()))).mean()) for name in LATTICES}
+
+
+def crystal_warning(found: Crystallisation, name: str) -> str | None:
+    """What to say of a box that was meant to be a glass and is a crystal; None of a glass.
+
+    Parameters
+    ----------
+    name
+        Of the box, such as ``"300 K"``.
+    """
+    if not found.crystallised:
+        return None
+    return (
+        f"{name}: {100 * found.fraction:.1f} % of the atoms are crystalline by {found.measure}; "
+        "no glass: cool faster or use another potential"
+    )
+
+
+def refuse_crystal(found: Crystallisation, name: str) -> None:
+    """Refuse a box that was meant to be a glass and is a crystal.
+
+    Raises
+    ------
+    InputError
+        If more than a tenth of its atoms are crystalline.
+    """
+    if found.crystallised:
+        share = f"{100 * found.fraction:.1f} % crystalline atoms by {found.measure}"
+        expected = f"at most {100 * CRYSTAL:g} %: cool faster or use another potential"
+        raise InputError(f"glass {name}", share, expected)

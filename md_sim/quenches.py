@@ -1,0 +1,299 @@
+"""Melt-quenches: a folder per run, started, taken up again, and read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ase
+import numpy as np
+from ase.data import atomic_numbers, reference_states
+from numpy.typing import NDArray
+
+from aet_port.core.errors import DataFileError, InputError, OutputError
+from aet_port.core.files import sha256, write_whole
+from md_sim.driver import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
+from md_sim.eam_forms import EamForm
+from md_sim.errors import SimulationError
+from md_sim.potentials import Potential, find_potential
+from md_sim.protocol import Protocol
+from md_sim.runtime import lammps_version, mpiexec
+from md_sim.setfl import PotentialFile
+from md_sim.transition import GlassTransition, glass_transition
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Atoms of a quench at one moment.
+
+    Attributes
+    ----------
+    step, time, temperature
+        Time step, picoseconds, and kelvin that the thermostat asked for.
+    atoms
+        Periodic, with velocities in ``atoms.arrays["velocities"]``, angstrom per picosecond.
+    """
+
+    step: int
+    time: float
+    temperature: float
+    atoms: ase.Atoms
+
+
+@dataclass(frozen=True)
+class Quench:
+    """A finished melt-quench.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    protocol
+        What it did.
+    settings
+        Everything it was started with: protocol, potential, versions.
+    thermo
+        Columns ``step``, ``time`` (ps), ``temperature`` (K), ``pressure`` (bar),
+        ``potential_energy`` (eV per atom) and ``volume`` (angstrom^3 per atom).
+    """
+
+    folder: Path
+    protocol: Protocol
+    settings: dict[str, Any]
+    thermo: dict[str, NDArray[np.float64]]
+
+    def snapshot(self, step: int) -> Snapshot:
+        """The snapshot taken at a step.
+
+        Raises
+        ------
+        DataFileError
+            If it is missing or can't be read.
+        """
+        path = self.folder / SNAPSHOTS / f"{step:09d}.npz"
+        try:
+            with np.load(path) as stored:
+                atoms = ase.Atoms(
+                    [self.protocol.element] * len(stored["positions"]),
+                    positions=stored["positions"],
+                    cell=stored["cell"],
+                    pbc=True,
+                )
+                atoms.set_array("velocities", stored["velocities"])
+                temperature = float(stored["temperature"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataFileError(path, str(error), "a snapshot of the run") from error
+        return Snapshot(step, step * self.protocol.time_step, temperature, atoms)
+
+    def glass_transition(self) -> GlassTransition:
+        """Where the volume per atom bends while the quench cools.
+
+        Raises
+        ------
+        InputError
+            If its lines don't cross, or there are too few points yet.
+        """
+        cooling = self.thermo["step"] > self.protocol.melt_steps
+        return glass_transition(self.thermo["temperature"][cooling], self.thermo["volume"][cooling])
+
+
+def run_quench(
+    protocol: Protocol,
+    folder: str | Path,
+    *,
+    potential: str | None = None,
+    ranks: int = 1,
+    resume: bool = False,
+    show_progress: bool = False,
+) -> Quench:
+    """Melt a crystal and cool it, or go on where a run was stopped.
+
+    With the same protocol, potential, LAMMPS and one rank, two runs that are not interrupted give
+    the same snapshots bit by bit. A run that is taken up goes on from its last restart file with
+    the same table of steps and temperatures; trajectories of liquids are chaotic, so its later
+    snapshots are equal in a statistical sense only.
+
+    Parameters
+    ----------
+    protocol
+        What to do.
+    folder
+        Of the run; made if it is not there.
+    potential
+        Name in :data:`md_sim.potentials.POTENTIALS`, path of a file, or None for the default.
+    ranks
+        MPI processes.
+    resume
+        Whether to take up the run that the folder holds.
+
+    Raises
+    ------
+    InputError
+        For an unusable protocol, a box too small for the potential, a folder with another run.
+    DataFileError
+        For an unusable potential file.
+    MissingDependencyError
+        If LAMMPS is not installed.
+    SimulationError
+        If LAMMPS stops; what was computed stays.
+    """
+    home = Path(folder).absolute()
+    version = lammps_version()
+    record = home / "run.json"
+    if record.exists():
+        if not resume:
+            expected = "--resume to take it up, or another folder"
+            raise InputError(f"run folder {home}", "a run", expected)
+        settings = read_settings(home)
+        if settings["protocol"] != protocol.plain():
+            raise InputError(f"run folder {home}", "a run of another protocol", "the same")
+        _same_potential(home, settings)
+    else:
+        if resume:
+            raise InputError(f"run folder {home}", "no run", "one to take up, or no --resume")
+        if home.exists() and (not home.is_dir() or any(home.iterdir())):
+            raise InputError(f"run folder {home}", "other files", "an empty or a new folder")
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(home, str(error), "choose another folder") from error
+        settings = _claim(home, protocol, potential, version)
+    if ranks == 1:
+        drive(home, show_progress)
+    else:
+        _drive_ranks(home, ranks, show_progress)
+    return read_quench(home)
+
+
+def read_quench(folder: str | Path, finished: bool = True) -> Quench:
+    """A run of :func:`run_quench`.
+
+    Parameters
+    ----------
+    finished
+        Whether a run that was stopped, or is still running, is refused; else it is read as far as
+        it has got.
+
+    Raises
+    ------
+    DataFileError
+        If it is none, can't be read, or is not finished.
+    """
+    home = Path(folder)
+    settings = read_settings(home)
+    protocol = Protocol.from_plain(settings["protocol"])
+    path = home / THERMO
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[1:-1]  # all but a cut last one
+        rows = [[float(word) for word in line.split(",")] for line in lines]
+        table = np.array(rows).reshape(len(rows), len(COLUMNS))
+    except (OSError, ValueError) as error:
+        raise DataFileError(path, str(error), "the table of a run") from error
+    last = int(table[-1, 0]) if len(table) else 0
+    if finished and last != protocol.steps:
+        raise DataFileError(path, f"steps up to {last}", f"{protocol.steps}: take the run up")
+    return Quench(home, protocol, settings, dict(zip(COLUMNS, table.T, strict=True)))
+
+
+def _claim(home: Path, protocol: Protocol, potential: str | None, version: str) -> dict[str, Any]:
+    """Write the potential and what the run is into its folder."""
+    file, known = find_potential(protocol.element, potential, home)
+    lattice, constant = _ground_state(protocol.element, known)
+    _big_enough(protocol, file, constant)
+    name = file.path.name
+    if known is None:  # the run keeps its own copy
+        data = file.path.read_bytes()
+        write_whole(home / name, lambda partial: partial.write_bytes(data))
+    settings = {
+        "protocol": protocol.plain(),
+        "potential": {
+            "name": name if known is None else known.name,
+            "file": name,
+            "style": file.style,
+            "cutoff": file.cutoff,
+            "sha256": sha256(home / name),
+            "doi": None if known is None else known.doi,
+            "lattice": lattice,
+            "lattice_constant": constant,
+        },
+        "engine": version,
+    }
+    text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
+    write_whole(home / "run.json", lambda partial: partial.write_text(text, encoding="utf-8"))
+    return settings
+
+
+def _ground_state(element: str, known: Potential | None) -> tuple[str, float]:
+    if known is not None:
+        form: EamForm = known.make()
+        return form.lattice, form.lattice_constant
+    state: dict[str, Any] = reference_states[atomic_numbers[element]] or {}
+    lattice = str(state.get("symmetry"))
+    if lattice not in ("bcc", "fcc"):
+        raise InputError("element", repr(element), "one whose ground state is bcc or fcc")
+    return lattice, float(state["a"])
+
+
+def _big_enough(protocol: Protocol, file: PotentialFile, constant: float) -> None:
+    edge, least = protocol.cells * constant, 2 * (file.cutoff + SKIN)
+    if edge < least:
+        raise InputError(
+            "protocol: cells",
+            f"{protocol.cells}, a box of {edge:.1f} angstrom",
+            f"at least {int(np.ceil(least / constant))}: twice the cut-off of {file.path.name}",
+        )
+
+
+def read_settings(folder: str | Path) -> dict[str, Any]:
+    """What a run was started with: protocol, potential, engine.
+
+    Raises
+    ------
+    DataFileError
+        If the folder holds no run, or its record can't be read.
+    """
+    path = Path(folder) / "run.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        Protocol.from_plain(settings["protocol"])
+        if not isinstance(settings["potential"]["file"], str):
+            raise ValueError("no potential")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataFileError(path, str(error), "the record of a quench") from error
+    return dict(settings)
+
+
+def _same_potential(home: Path, settings: dict[str, Any]) -> None:
+    path = home / settings["potential"]["file"]
+    if not path.is_file() or sha256(path) != settings["potential"]["sha256"]:
+        raise DataFileError(path, "another file", "the potential that the run began with")
+
+
+def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:
+    """Run the loop on several ranks, passing on what they report."""
+    words = [
+        sys.executable,
+        "-m",
+        "md_sim.driver",
+        str(home),
+        "shown" if show_progress else "hidden",
+    ]
+    told: list[str] = []
+    with subprocess.Popen([*mpiexec(ranks), *words], stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if line.startswith(FAILED):
+                told.append(line.removeprefix(FAILED).strip())
+            else:
+                last = line.strip()
+                if show_progress:
+                    print(line, end="", file=sys.stderr, flush=True)
+    if running.returncode:
+        words = sorted(set(told)) or [last]
+        found = f"{ranks} ranks ended with {running.returncode}: {'; '.join(words)}"
+        raise SimulationError(home, found, f"see {home / LOG}")

@@ -1,0 +1,76 @@
+"""Rows of all tables of an analysis, and what makes two analyses the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.structure import StructureResult
+from mdb.hashing import canonical_json, digest
+from mdb.mro_rows import mro_tables
+from mdb.network_rows import network_tables
+from mdb.order_rows import measure_table, order_tables
+from mdb.packing_rows import packing_tables
+
+
+def analysis_hash(found: StructureResult, model: str) -> str:
+    """SHA-256 of the model's hash, the parameters and the whole numbers of the results.
+
+    Reals are left out, because they may differ in the last digit between machines.
+    """
+    results: list[NDArray[Any]] = [
+        found.tetrahedra.vertices,
+        found.motifs.tetrahedra,
+        *(networks.label for networks in found.networks.values()),
+        found.pdf.counts,
+    ]
+    if found.order is not None:
+        results += [found.order.voronoi.indices, found.order.nuclei.label, found.order.surface]
+    if found.solutes is not None:
+        results += [found.solutes.centres, found.solutes.found.label()]
+    return digest([model.encode(), canonical_json(found.parameters).encode(), *results])
+
+
+def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
+    """Rows of every table of an analysis, without its number."""
+    tables = network_tables(found)
+    measures: dict[str, tuple[float, str]] = {}
+    if found.order is not None:
+        tables |= order_tables(found.order)
+        measures |= found.order.measures()
+    if found.packing is not None:
+        tables |= packing_tables(found.packing)
+        measures |= found.packing.measures()
+    if found.solutes is not None:
+        tables |= mro_tables(found.solutes)
+    if measures:
+        tables["measure"] = measure_table(measures)
+    return tables
+
+
+def check_belongs(analysis: StructureResult, model: AtomicModel) -> None:
+    """Refuse an analysis whose tetrahedra are not at the model's atoms.
+
+    Raises
+    ------
+    InputError
+        For an analysis of other atoms.
+    """
+    found = analysis.tetrahedra
+    highest = int(found.vertices.max(initial=-1))
+    if highest >= len(model):
+        raise InputError("analysis", f"atom {highest} of a model of {len(model)}", "its own model")
+    # Corners of a periodic box are wrapped: there only the distances between them compare.
+    if not model.atoms.pbc.any() and not np.array_equal(
+        model.positions[found.vertices], found.corners
+    ):
+        raise InputError("analysis", "tetrahedra at other positions", "an analysis of this model")
+    if analysis.order is not None and len(analysis.order.groups) != len(model):
+        raise InputError(
+            "analysis", f"the order of {len(analysis.order.groups)} atoms", f"of all {len(model)}"
+        )

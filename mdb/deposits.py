@@ -1,0 +1,296 @@
+"""Depositing a model with its analysis: in one transaction, once; a correction is a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from ase.data import chemical_symbols
+
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.structure import StructureResult
+from mdb.analysis_rows import analysis_hash, analysis_tables, check_belongs
+from mdb.bank import Bank
+from mdb.entries import next_number, one, read_entry, write_entry, write_model
+from mdb.hashing import canonical_json, digest, model_hash, table_digest
+from mdb.ids import prefix
+from mdb.model_rows import (
+    array_tables,
+    atom_columns,
+    atom_table,
+    detail_tables,
+    further_arrays,
+    origin_tables,
+    remarks,
+    row,
+    short,
+)
+from mdb.records import KINDS, Deposit, Details, Edit, Provenance, Reconstruction, Snapshot
+from mdb.schema import utc_now
+from mdb.versions import new_entry, next_version, stored_model
+
+
+def deposit(
+    bank: Bank,
+    model: AtomicModel,
+    *,
+    kind: str = "experiment",
+    sample: str | None = None,
+    reconstruction: Reconstruction | None = None,
+    analysis: StructureResult | None = None,
+    started: datetime | None = None,
+    finished: datetime | None = None,
+    provenance: Sequence[Provenance] = (),
+    details: Details | None = None,
+    edits: Sequence[Edit] = (),
+    snapshot: Snapshot | None = None,
+    corrects: str | None = None,
+) -> Deposit:
+    """Store a model, and its analysis if given, whole or not at all.
+
+    The same model (kind, cell, periodicity, and all that is stored per atom) is recognised by its
+    content hash and keeps its first names, reconstruction and provenance; a further analysis of it
+    is added beside those it has. Nothing is updated in place: to change what is known of a model,
+    or its atoms, deposit it once more as the next version of its entry (``corrects``).
+
+    Parameters
+    ----------
+    model
+        Arrays ``type`` (integer), ``confidence``, ``b_factor`` (angstrom^2) and ``flag`` (text) of
+        its atoms have columns of their own; all others are stored beside them.
+    kind
+        ``"experiment"``, ``"md_snapshot"`` or ``"synthetic"``.
+    sample
+        Name of the sample, the model's name unless given.
+    started, finished
+        When the analysis was computed, UTC.
+    edits
+        Manual changes of atoms that led to this model, in order.
+    snapshot
+        Where in a run that is in the bank the model was taken.
+    corrects
+        Id of any version of the entry that this is the next version of.
+
+    Raises
+    ------
+    InputError
+        For another kind, NaN, dummy species, arrays that can't be stored, an analysis of other
+        atoms, parameters without a JSON form; for a model that is in the bank with other details,
+        or that corrects none.
+    BankError
+        If the bank cannot be written.
+    """
+    if kind not in KINDS:
+        raise InputError("kind", f"{kind!r}", f"one of {', '.join(KINDS)}")
+    if snapshot is not None and kind != "md_snapshot":
+        raise InputError("kind", f"{kind!r} of a snapshot", "'md_snapshot'")
+    details = details or Details()
+    letters = prefix(_symbol(number) for number in np.unique(model.atoms.numbers))
+    places = {"cell": model.atoms.cell.array, "origin": model.atoms.get_celldisp()}
+    for what, values in {"positions": model.positions, **places}.items():
+        if not np.isfinite(values).all():
+            found = "NaN or infinite values"
+            raise InputError(f"{model.name}: {what}", found, "finite numbers only")
+    if analysis is not None:
+        check_belongs(analysis, model)
+    columns, arrays = atom_columns(model), further_arrays(model)
+    try:
+        content = model_hash(model, kind, {**columns, **arrays})
+        tables = {
+            "sample": row({"name": short("sample", sample or model.name)}),
+            "model": row(_head(model, kind, content, details)),
+            "atom": atom_table(model, columns),
+            **array_tables(arrays),
+            **origin_tables(reconstruction),
+            **detail_tables(details, provenance, edits),
+        }
+    except UnicodeEncodeError as error:
+        found = f"a text that UTF-8 can't write ({error.object[:80]!r})"
+        raise InputError(f"model {model.name!r}"[:100], found, "letters only") from error
+    with bank.transaction() as connection:
+        if snapshot is not None:
+            tables["md_snapshot"] = _snapshot(connection, snapshot)
+        known = stored_model(connection, content) if corrects is None else None
+        if known is not None:
+            model_id, number = known
+            _agrees(connection, model_id, details, tables)
+        else:
+            if corrects is None:
+                model_id = entry = new_entry(connection, letters)
+                number = 1
+            else:
+                model_id, entry, number = next_version(connection, corrects, content)
+            (head,) = tables["model"].to_pylist()
+            tables["model"] = row({**head, "version": number, "deposited": utc_now()})
+            run = None if snapshot is None else snapshot.run
+            write_model(connection, model_id, entry, tables, run)
+        key, added = None, False
+        if analysis is not None:
+            own = content if number == 1 else digest([content.encode(), b"%d" % number])
+            key, added = _analysis(connection, model_id, own, analysis, started, finished)
+    return Deposit(model_id, known is None, key, added)
+
+
+def deposit_failure(
+    bank: Bank,
+    model_id: str,
+    parameters: Mapping[str, Any],
+    reason: str,
+    *,
+    status: str = "failed",
+    started: datetime | None = None,
+    finished: datetime | None = None,
+) -> int:
+    """Store that an analysis of a model failed or was not attempted; its number.
+
+    The same failure twice is stored once.
+
+    Parameters
+    ----------
+    status
+        ``"failed"`` or ``"not attempted"``.
+    reason
+        Why.
+
+    Raises
+    ------
+    InputError
+        For a model that is not in the bank, or another status.
+    """
+    if status not in ("failed", "not attempted"):
+        raise InputError("status", repr(status), "'failed' or 'not attempted'")
+    text = canonical_json(parameters)
+    with bank.transaction() as connection:
+        content = one(connection, "SELECT content_hash FROM model WHERE model_id = ?", model_id)
+        if content is None:
+            raise InputError("model", repr(model_id), f"a model of bank {bank.path}")
+        own = digest([str(part).encode() for part in (content, model_id, text, status, reason)])
+        return _write_analysis(
+            connection,
+            model_id,
+            {
+                "content_hash": own,
+                "parameters": text,
+                "status": status,
+                "reason": short("reason", reason),
+                "inputs": canonical_json({"model": content}),
+                "started": started,
+                "finished": finished,
+            },
+            {},
+        )[0]
+
+
+def _symbol(number: int) -> str:
+    if not 0 <= number < len(chemical_symbols):
+        raise InputError("species", f"atomic number {number}", "1 to 118")
+    return chemical_symbols[number]
+
+
+def code_version() -> str:
+    """Version of aet-port that is running."""
+    try:
+        return version("aet-port")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "not installed"
+
+
+def _head(model: AtomicModel, kind: str, content: str, details: Details) -> dict[str, Any]:
+    """The model's own row, but for its version and time."""
+    origin = np.asarray(model.atoms.get_celldisp(), dtype=np.float64).ravel()
+    return {
+        "kind": kind,
+        "name": short("model name", model.name),
+        "content_hash": content,
+        "n_atoms": len(model),
+        "cell": np.asarray(model.atoms.cell).ravel().tolist(),
+        "pbc": model.atoms.pbc.tolist(),
+        "origin": origin.tolist() if origin.any() else None,
+        "info": remarks(model, details),
+        "code_version": code_version(),
+        **details.facts(),
+    }
+
+
+def _agrees(
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    details: Details,
+    tables: Mapping[str, pa.Table],
+) -> None:
+    """Refuse details that differ from those stored: they would be lost."""
+    compared = ("species_fit", "atom_edit", "md_snapshot")
+    stored = read_entry(connection, "model", model_id, only=("model", *compared))
+    (facts,) = stored["model"].to_pylist()
+    advice = f"deposit it with corrects={model_id!r} for a new version"
+    for name, value in details.facts().items():
+        if facts[name] != value:
+            raise InputError(name, f"{value!r}, {model_id} is stored with {facts[name]!r}", advice)
+    for name in compared:
+        given = tables.get(name)
+        if given is not None and table_digest({name: given}) != table_digest({name: stored[name]}):
+            raise InputError(name, f"other rows than {model_id} is stored with", advice)
+
+
+def _snapshot(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> pa.Table:
+    run = one(connection, "SELECT content_hash FROM md_run WHERE md_run_id = ?", snapshot.run)
+    if run is None:
+        raise InputError("snapshot: run", repr(snapshot.run), "the number of a run in the bank")
+    return row(
+        {
+            "step": snapshot.step,
+            "time": snapshot.time,
+            "temperature": float(snapshot.temperature),
+            "run": run,
+        }
+    )
+
+
+def _analysis(
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    content: str,
+    found: StructureResult,
+    started: datetime | None,
+    finished: datetime | None,
+) -> tuple[int, bool]:
+    """Number of the analysis, and whether it was stored now."""
+    head = {
+        "content_hash": analysis_hash(found, content),
+        "parameters": canonical_json(found.parameters),
+        "cutoff": found.cutoff,
+        "delta": found.delta,
+        "inputs": canonical_json({"model": content}),
+        "started": started,
+        "finished": finished,
+        "status": "passed",
+        "n_tetrahedra": len(found.tetrahedra),
+        "n_face_pairs": len(found.face_pairs),
+        "n_motifs": len(found.motifs),
+    }
+    return _write_analysis(connection, model_id, head, found)
+
+
+def _write_analysis(
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    head: dict[str, Any],
+    found: StructureResult | Mapping[str, pa.Table],
+) -> tuple[int, bool]:
+    known = one(
+        connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", head["content_hash"]
+    )
+    if known is not None:
+        return int(known), False
+    number = next_number(connection, "analysis")
+    tables = dict(analysis_tables(found) if isinstance(found, StructureResult) else found)
+    tables["analysis"] = row({**head, "code_version": code_version(), "deposited": utc_now()})
+    heads = {"analysis": {"analysis_id": number, "model_id": model_id}}
+    write_entry(connection, "analysis", number, tables, heads)
+    return number, True

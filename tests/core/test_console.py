@@ -1,0 +1,42 @@
+"""What commands print."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from aet_port.core.console import print_json, print_rows, print_stages, report
+
+
+def test_json_is_valid_json(capsys: pytest.CaptureFixture[str]) -> None:
+    content = {"a": float("nan"), "b": [1.5, float("inf")], 3: (Path("x"), datetime(2020, 1, 2))}
+    print_json(content)
+    text = capsys.readouterr().out
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "a": None,
+        "b": [1.5, None],
+        "3": ["x", "2020-01-02 00:00:00"],
+    }
+
+
+def test_report(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {"file": "/tmp/[bold]/a", "sizes": [3, 2], "share": 0.5}
+    report(True, "title", facts)
+    assert json.loads(capsys.readouterr().out) == facts
+    report(False, "some [title]", facts)
+    text = capsys.readouterr().out
+    for words in ("some [title]", "/tmp/[bold]/a", "[3, 2]", "0.5"):
+        assert words in text
+
+
+def test_rows_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(("", "true"), [("atoms", 200), ("[/]", None)], "a title")
+    text = capsys.readouterr().out
+    for words in ("a title", "true", "atoms", "200", "[/]", "None"):
+        assert words in text
+    print_stages([{"stage": "trace", "seconds": 61.25, "peak_gb": 1.5, "peaks": 3}])
+    assert "61.2" in (text := capsys.readouterr().out)
+    assert "1.50 GB" in text

@@ -1,0 +1,138 @@
+"""What a report shows of a bank is what was deposited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mdb
+from aet_port.core.errors import InputError
+from aet_port.reporting.bank import read_entry_report
+from aet_port.reporting.build import build_report
+from aet_port.reporting.content import structure_of
+from aet_port.reporting.networks import network_view
+from mdb import Bank, BankError
+from tests.mdb.samples import alloy, deposit_everything, particle
+from tests.reporting.pages import Page
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bank") / "all.duckdb"
+    with Bank(path) as bank:
+        deposit_everything(bank)
+    return path
+
+
+def test_structure_of_an_entry_is_that_of_its_analysis(tmp_path: Path) -> None:
+    model, found = particle(radius=8.0)
+    with Bank(tmp_path / "bank.duckdb") as bank:
+        mdb.deposit(bank, model, kind="synthetic", analysis=found)
+    content = read_entry_report(tmp_path / "bank.duckdb")
+    here, there = content.structure, structure_of(found)
+    assert here is not None
+    for name in ("q4", "q6", "boo"):
+        np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
+    assert here.voronoi == there.voronoi
+    assert here.motifs == there.motifs
+    assert set(here.networks) == {fold for fold, table in there.networks.items() if len(table)}
+    for fold, table in here.networks.items():
+        np.testing.assert_array_equal(table, there.networks[fold])
+    assert here.bipyramids is not None
+    assert there.bipyramids is not None
+    for name in ("caps", "ring", "network"):
+        np.testing.assert_array_equal(
+            getattr(here.bipyramids, name), getattr(there.bipyramids, name)
+        )
+    assert here.pdf is not None
+    assert there.pdf is not None
+    np.testing.assert_array_equal(here.pdf, there.pdf)
+    assert here.partial is not None
+    assert there.partial is not None
+    np.testing.assert_array_equal(here.partial[0], there.partial[0])
+    assert list(here.partial[1]) == list(there.partial[1])
+    for name, curve in here.partial[1].items():
+        np.testing.assert_array_equal(curve, there.partial[1][name])
+    known = dict(there.facts)
+    for name, value in here.facts:
+        if name != "analysis" and value is not None and name in known:
+            assert value == pytest.approx(known[name], rel=1e-12)  # stored as it is
+
+
+def test_entry_with_everything(everything: Path) -> None:
+    content = read_entry_report(everything, "CuTa00001")
+    assert content.structure is not None
+    assert content.structure.orders is not None
+    assert content.convergence is not None
+    read = Page(build_report(content))
+    with Bank(everything, read_only=True) as bank:
+        head = bank.sql("SELECT * FROM model WHERE model_id = 'CuTa00001'").to_pylist()[0]
+        edits = bank.sql("SELECT reason FROM atom_edit WHERE model_id = 'CuTa00001'").to_pylist()
+        files = bank.sql("SELECT sha256 FROM provenance WHERE model_id = 'CuTa00001'").to_pylist()
+    assert head["content_hash"] in read.text
+    assert head["doi"] is None or head["doi"] in read.text
+    for row in edits:
+        assert row["reason"] is None or row["reason"] in read.text
+    for row in files:
+        assert row["sha256"] in read.text
+    assert "Left out: a bank holds no images" in read.text
+    assert "Left out: a bank holds no volumes" in read.text
+
+
+def test_snapshot_of_molecular_dynamics(everything: Path) -> None:
+    content = read_entry_report(everything, "TaXX00001")
+    facts = dict(content.metadata)
+    assert facts["thermostat (K)"] == 300.0
+    assert facts["molecular dynamics"] == "quench"
+    assert "periodic cell, lengths (Å)" in facts
+    assert "orders" in content.missing
+    assert content.structure is not None
+    assert content.structure.bipyramids is not None
+    assert network_view(content.atoms, content.structure.bipyramids) is not None
+
+
+def test_entry_without_analysis(everything: Path) -> None:
+    content = read_entry_report(everything, "FeXX00001")
+    assert content.structure is None
+    read = Page(build_report(content))
+    assert "Left out: the model was not analysed" in read.text
+    assert "atoms-view" in read.ids
+
+
+def test_one_analysis_is_chosen_by_its_number(everything: Path) -> None:
+    content = read_entry_report(everything, "CuTa00001", 2)
+    assert content.structure is not None
+    assert dict(content.structure.facts)["analysis"] == 2
+    with pytest.raises(InputError, match=r"analysis of CuTa00001.*found 3.*passed: 2"):
+        read_entry_report(everything, "CuTa00001", 3)
+
+
+def test_a_model_must_be_named_among_several(everything: Path) -> None:
+    with pytest.raises(InputError, match=r"found none; expected one of .*TaXX00001"):
+        read_entry_report(everything)
+
+
+def test_unknown_models_and_files_that_are_no_banks(everything: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'AuXX00001'.*one of"):
+        read_entry_report(everything, "AuXX00001")
+    with pytest.raises(BankError, match="no such file"):
+        read_entry_report(tmp_path / "none.duckdb")
+    (tmp_path / "text.txt").write_text("no bank")
+    with pytest.raises(BankError, match="not a DuckDB file"):
+        read_entry_report(tmp_path / "text.txt")
+    with Bank(tmp_path / "empty.duckdb"):
+        pass
+    with pytest.raises(InputError, match="empty bank"):
+        read_entry_report(tmp_path / "empty.duckdb")
+
+
+def test_only_model_need_not_be_named(tmp_path: Path) -> None:
+    with Bank(tmp_path / "bank.duckdb") as bank:
+        mdb.deposit(bank, alloy("CuTa"), kind="experiment", sample="<b>bold</b>")
+    content = read_entry_report(tmp_path / "bank.duckdb")
+    assert content.title == "CuTa00001: <b>bold</b>"
+    made = build_report(content)
+    assert "<b>" not in made.split("<script", 1)[0]
+    assert "CuTa00001: <b>bold</b>" in Page(made).text

@@ -1,0 +1,229 @@
+"""The configuration of a run: what is taken, and what is refused before any work starts."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from aet_port.core.errors import DataFileError
+from aet_port.workflow import config as configuration
+from aet_port.workflow.config import RunConfig, load_config
+from aet_port.workflow.sections import (
+    Classify,
+    Kind,
+    Reconstruct,
+    Refine,
+    RefineAngles,
+    Select,
+    Trace,
+)
+from mdb.deposits import KINDS
+
+MINIMAL = """\
+[sample]
+name = "particle"
+species = "Ta"
+
+[input]
+projections = "projections.mat"
+angles = "angles.mat"
+"""
+AREAS = """\
+[sample]
+name = "film"
+species = "Ta"
+
+[input]
+projections = "area_{area}.mat"
+angles = "angles.mat"
+areas = [1, 3]
+placement = "placement.mat"
+volume_shape = [40, 30, 20]
+"""
+
+
+def load(folder: Path, text: str) -> RunConfig:
+    path = folder / "run.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def test_every_section_has_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL)
+    assert (config.sample.name, config.sample.species, config.sample.pixel_size) == (
+        ("particle", "Ta", None)
+    )
+    assert (config.reconstruct, config.trace, config.select) == (Reconstruct(), Trace(), Select())
+    assert config.text == MINIMAL
+    assert config.input.areas == ()
+
+
+def test_stages_on_request(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL)
+    assert (config.refine, config.refine_angles, config.species) == (None, None, ("Ta",))
+    added = "\n[refine]\nfolds = 5\n[refine_angles]\nrounds = 3\n[classify]\nradius = 0\n"
+    several = MINIMAL.replace('"Ta"', '["Co", "Pd"]') + "[select]\nsupport = 'tight'\n"
+    config = load(tmp_path, several + added)
+    assert config.refine == Refine(folds=5)
+    assert config.refine_angles == RefineAngles(rounds=3)
+    assert config.classify == Classify(radius=0)
+    assert config.species == ("Co", "Pd")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (AREAS + "[refine]\n", "[refine] with areas"),
+        (AREAS + "[refine_angles]\n", "[refine_angles] with areas"),
+        (MINIMAL + "[classify]\nthirds = 4\n", "[classify] for one species"),
+        (MINIMAL + "[refine]\nmethod = 'published'\nfolds = 5\n", "folds with method"),
+        (MINIMAL + "[refine]\nfolds = 1\n", "at least 2"),
+        (MINIMAL + "[refine]\nmethod = 'newton'\n", "'lbfgs' or 'published'"),
+        (MINIMAL.replace('"Ta"', '["Co", "Pd"]'), "several species without a support"),
+        (MINIMAL.replace('"Ta"', '["Co", "Co"]'), "each species once"),
+        (MINIMAL.replace('"Ta"', "[]"), "a list of them"),
+        (MINIMAL.replace('"Ta"', '["Co", "Qq"]'), "a list of them"),
+    ],
+)
+def test_stages_that_cannot_be(tmp_path: Path, text: str, part: str) -> None:
+    with pytest.raises(DataFileError) as caught:
+        load(tmp_path, text)
+    assert part in str(caught.value)
+
+
+def test_values_are_taken(tmp_path: Path) -> None:
+    added = """
+[reconstruct]
+iterations = 7
+oversampling = [1.5, 3, 3]
+step = 1
+extended = true
+[trace]
+threshold = 1
+[analyze]
+cutoff = 4.12
+"""
+    config = load(tmp_path, MINIMAL + added)
+    assert config.reconstruct == Reconstruct(7, (1.5, 3, 3), 1, True)
+    assert config.trace.threshold == 1
+    assert config.analyze.cutoff == 4.12
+    assert load(tmp_path, AREAS).input.areas == (1, 3)
+    assert pickle.loads(pickle.dumps(config)) == config  # it travels to workers
+
+
+def test_the_example_is_valid() -> None:
+    path = Path(__file__).resolve().parents[1] / "examples" / "ta_film.toml"
+    assert load_config(path).input.areas == (1, 2, 3)
+
+
+def test_kinds_are_those_of_the_bank() -> None:
+    assert set(get_args(Kind)) == set(KINDS)
+
+
+def test_every_limit_is_on_a_key() -> None:
+    kinds = list(configuration._SECTIONS.values())
+    keys = {field.name for kind in kinds for field in fields(kind)}
+    assert {*configuration._LEAST, *configuration._ABOVE_ZERO} <= keys
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[sample\n", ("no TOML", "line 1", "see examples/ta_film.toml")),
+        (
+            MINIMAL + "[refined]\n",
+            ("'refined'", "sections sample, input, preprocess"),
+        ),
+        ("stray = 1\n" + MINIMAL, ("'stray'", "sections sample")),
+        (MINIMAL + "[trace]\nheight = 2\n", ("'height' in [trace]", "keys upsampling, threshold")),
+        (MINIMAL.replace('species = "Ta"\n', ""), ("no 'species' in [sample]", "species = ...")),
+        ("", ("no 'name' in [sample]",)),
+        ("trace = 3\n" + MINIMAL, ("trace = 3", "a section [trace]")),
+        (MINIMAL.replace('"Ta"', '"Tq"'), ("species = 'Tq' in [sample]", "chemical symbol")),
+        (MINIMAL.replace('"Ta"', '"X"'), ("species = 'X'", "chemical symbol")),
+        (MINIMAL.replace('"Ta"', "73"), ("species = 73 in [sample]", "text")),
+        (MINIMAL.replace('"particle"', '"two\\nlines"'), ("name = ", "words on one line")),
+        (MINIMAL.replace('"particle"', '" "'), ("name = ' '", "words on one line")),
+        (
+            MINIMAL.replace("[input]", 'kind = "md"\n[input]'),
+            ("kind = 'md' in [sample]", "'experiment' or 'md_snapshot' or 'synthetic'"),
+        ),
+        (MINIMAL.replace("[input]", "pixel_size = 0\n[input]"), ("pixel_size = 0", "above zero")),
+        (MINIMAL.replace("[input]", "pixel_size = nan\n[input]"), ("pixel_size = nan", "number")),
+        (MINIMAL + "[reconstruct]\niterations = 0\n", ("iterations = 0", "at least 1")),
+        (MINIMAL + "[reconstruct]\niterations = 1.5\n", ("iterations = 1.5", "a whole number")),
+        (MINIMAL + "[reconstruct]\niterations = true\n", ("iterations = True", "a whole number")),
+        (MINIMAL + "[reconstruct]\nextended = 1\n", ("extended = 1", "true or false")),
+        (MINIMAL + "[reconstruct]\noversampling = 0.9\n", ("oversampling = 0.9", "at least 1")),
+        (MINIMAL + "[reconstruct]\noversampling = [3, 3]\n", ("[3, 3]", "three for x, y, z")),
+        (
+            MINIMAL + "[reconstruct]\noversampling = [3, 3, true]\n",
+            ("oversampling", "a number or a list, each a number"),
+        ),
+        (MINIMAL + "[reconstruct]\nstep = -1\n", ("step = -1", "above zero")),
+        (MINIMAL + '[reconstruct]\nmethod = "sirt"\n', ("'sirt'", "'fourier-slice' or 'radon'")),
+        (MINIMAL + "[reconstruct]\nthickness = 0\n", ("thickness = 0", "at least 1")),
+        (MINIMAL + '[trace]\nupsampling = "cubic"\n', ("'cubic'", "'linear' or 'spline'")),
+        (MINIMAL + "[trace]\nthreshold = -1\n", ("threshold = -1", "at least 0")),
+        (MINIMAL + "[trace]\nmax_peaks = 0\n", ("max_peaks = 0", "at least 1")),
+        (MINIMAL + '[select]\nrule = "any"\n', ("'any'", "'labels'")),
+        (MINIMAL + '[select]\nrule = "both"\n', ("rule = 'both'", "support = ...")),
+        (MINIMAL + "[analyze]\ndelta = 0\n", ("delta = 0", "above zero")),
+        (MINIMAL + "[analyze]\ncutoff = inf\n", ("cutoff = inf", "a number")),
+        (AREAS.replace("[1, 3]", "[1, 1]"), ("areas = [1, 1]", "each area once")),
+        (AREAS.replace("[1, 3]", "[0]"), ("areas = [0]", "at least 1")),
+        (AREAS.replace("[1, 3]", '["1"]'), ("areas = ['1']", "a list, each a whole number")),
+        (AREAS.replace("area_{area}", "area"), ("areas without all of {area}", "or no areas")),
+        (AREAS.replace("[40, 30, 20]", "[40, 30]"), ("[40, 30]", "three numbers of voxels")),
+        (AREAS.replace("areas = [1, 3]\n", ""), ("but no areas", "areas = [numbers]")),
+        (AREAS.replace('placement = "placement.mat"\n', ""), ("areas without all of {area}",)),
+        (MINIMAL + 'placement = "placement.mat"\n', ("placement or volume_shape, but no areas",)),
+    ],
+)
+def test_refused(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
+    with pytest.raises(DataFileError) as caught:
+        load(tmp_path, text)
+    for part in (str(tmp_path / "run.toml"), *parts):
+        assert part in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match="No such file"):
+        load_config(tmp_path / "absent.toml")
+    with pytest.raises(DataFileError, match="directory"):
+        load_config(tmp_path)
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataFileError, match="no TOML"):
+        load_config(tmp_path / "bytes.toml")
+
+
+def test_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    config = load(tmp_path, AREAS)
+    assert config.file(config.input.projections, area=3) == tmp_path.resolve() / "area_3.mat"
+    assert config.file("/data/angles.mat") == Path("/data/angles.mat")
+    names = ("area_1.mat", "area_3.mat", "angles.mat", "placement.mat", "mask.mat", "tight.mat")
+    with pytest.raises(DataFileError, match=r"angles\.mat.*no such file.*the angles named in"):
+        config.inputs()
+    for name in names:
+        (tmp_path / name).touch()
+    extra = '[reconstruct]\nmask = "mask.mat"\n[select]\nsupport = "tight.mat"\n'
+    inputs = load(tmp_path, AREAS + extra).inputs()
+    assert {role: path.name for role, path in inputs.items()} == {
+        "angles": "angles.mat",
+        "projections 1": "area_1.mat",
+        "projections 3": "area_3.mat",
+        "placement": "placement.mat",
+        "mask": "mask.mat",
+        "atom support": "tight.mat",
+    }
+
+
+def test_reference_files(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(MINIMAL.replace('"angles.mat"', '"reference:papers/angles.mat"'))
+    config = load_config(path, lambda name: tmp_path / "data" / name)
+    assert config.file(config.input.angles) == tmp_path / "data" / "papers" / "angles.mat"
