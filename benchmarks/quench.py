@@ -13,7 +13,7 @@ from pathlib import Path
 from ase.data import atomic_masses, atomic_numbers
 
 from benchmarks.timing import Row, least_seconds
-from md_sim.driver import SKIN
+from md_sim.lammps_loop import SKIN
 from md_sim.potentials import find_potential
 from md_sim.protocol import Protocol, preset
 from md_sim.quenches import run_quench

@@ -17,7 +17,7 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256, write_whole
 from aet_port.core.progress import progress
 from aet_port.io import read_model, write_model
-from md_sim.driver import DAMPING, SKIN
+from md_sim.lammps_loop import DAMPING, SKIN
 from md_sim.protocol import PICOSECOND, check_cooling, check_positive, check_whole, steps_of
 from md_sim.runtime import lammps, lammps_version, potentials_folder
 from md_sim.setfl import PotentialFile, read_potential

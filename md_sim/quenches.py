@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
-from md_sim.driver import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
 from md_sim.eam_forms import EamForm
 from md_sim.errors import SimulationError
+from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
 from md_sim.potentials import Potential, find_potential
 from md_sim.protocol import Protocol
 from md_sim.runtime import lammps_version, mpiexec
@@ -279,7 +279,7 @@ def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:
     words = [
         sys.executable,
         "-m",
-        "md_sim.driver",
+        "md_sim.lammps_loop",
         str(home),
         "shown" if show_progress else "hidden",
     ]

@@ -16,7 +16,7 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress
 from md_sim.crystals import Crystallisation, crystal_warning, crystallisation
-from md_sim.driver import SNAPSHOTS
+from md_sim.lammps_loop import SNAPSHOTS
 from md_sim.quenches import Quench
 from md_sim.snapshots import SnapshotTask, analyse_snapshot, known_analysis, register_snapshot
 from md_sim.transition import GlassTransition

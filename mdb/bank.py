@@ -18,7 +18,7 @@ from mdb.atoms import assemble
 from mdb.database import connect, create, make_folder, one_line
 from mdb.errors import BankError
 from mdb.schema import migrate, newest_version, schema_version
-from mdb.turn import readers_turn, writers_turn
+from mdb.write_queue import readers_turn, writers_turn
 
 WAIT = 10.0  # seconds
 

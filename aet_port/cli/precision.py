@@ -43,7 +43,7 @@ from aet_port.simulation.acquisition import Acquisition
 from aet_port.simulation.linear import B_FACTOR, TA_FILM_DOSE, tilt_angles
 from aet_port.simulation.microscope import Microscope, Numerics
 from aet_port.simulation.tilt_series import Simulation
-from aet_port.workflow.round_trip_run import TripSettings, round_trip
+from aet_port.workflow.round_trip import TripSettings, round_trip
 from aet_port.workflow.sections import Reconstruct, Refine, RefineAngles
 
 

@@ -15,11 +15,11 @@ from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.progress import progress as show_progress
 from aet_port.core.scan_distortion import ScanDistortion
+from aet_port.refinement.diagnostics import at_bounds, check_seen, poor_fit
 from aet_port.refinement.forward import Fitted, Forward, Precision
 from aet_port.refinement.parameters import Misfit, Parameters
 from aet_port.refinement.published import prepare_series, refine_published
 from aet_port.refinement.quasi_newton import State, Vector, take_step
-from aet_port.refinement.remarks import at_bounds, check_seen, poor_fit
 from aet_port.refinement.starting_point import start_values
 from aet_port.refinement.variables import Metric, ScanShear, Variables
 

@@ -19,7 +19,7 @@ from aet_port.refinement.r_factors import IMAGE_FITS, agreement, fit_images
 from aet_port.reporting.content import Projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
-from aet_port.resire.radon import RadonProjector
+from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.workflow.config import RunConfig
 
 

@@ -24,7 +24,7 @@ from aet_port.core.progress import progress as report_progress
 from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.literal import LiteralProjector
-from aet_port.resire.radon import RadonProjector
+from aet_port.resire.realspace_projector import RadonProjector
 
 Method = Literal["fourier-slice", "radon"]
 Precision = Literal["single", "double", "reference-glass", "reference-film"]

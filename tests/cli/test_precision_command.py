@@ -17,7 +17,7 @@ from aet_port.simulation import amorphous_particle
 from aet_port.validation.precision import measure_precision
 from tests.cli.samples import Aet, Refused, contents
 
-trip = import_module("aet_port.workflow.round_trip_run")
+trip = import_module("aet_port.workflow.round_trip")
 # Coarse pixels and few iterations: the stages take a second each.
 QUICK = ("--pixel-size", 0.6, "--iterations", 40, "--oversampling", 2, "--threads", 1)
 

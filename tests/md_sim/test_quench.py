@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError, InputError
-from md_sim.driver import RESTART, THERMO
 from md_sim.errors import SimulationError
+from md_sim.lammps_loop import RESTART, THERMO
 from md_sim.potentials import find_potential
 from md_sim.protocol import PRESETS, Protocol, preset
 from md_sim.quenches import Quench, read_quench, run_quench
@@ -206,7 +206,7 @@ def test_an_unstable_step_says_so_and_keeps_what_there_was(tmp_path: Path) -> No
 def test_a_temperature_that_runs_away_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("md_sim.driver._RUNAWAY", 0.1)
+    monkeypatch.setattr("md_sim.lammps_loop._RUNAWAY", 0.1)
     with pytest.raises(SimulationError, match=r"K at step 50, where 5200 K were asked for; a time"):
         run_quench(SMALL, tmp_path / "run")
     assert (tmp_path / "run" / "thermo.csv").read_text().count("\n") == 1
@@ -219,7 +219,7 @@ def test_the_words_of_lammps_are_told(done: Quench, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps(settings))
-    from md_sim.driver import drive
+    from md_sim.lammps_loop import drive
 
     with pytest.raises(SimulationError, match="Unrecognized pair style 'nonsense'"):
         drive(folder)

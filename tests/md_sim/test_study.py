@@ -23,7 +23,7 @@ from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.structure import StructureResult, analyze
 from md_sim import snapshot_study as study_module
 from md_sim import snapshots as snapshots_module
-from md_sim.driver import COLUMNS, SNAPSHOTS, THERMO
+from md_sim.lammps_loop import COLUMNS, SNAPSHOTS, THERMO
 from md_sim.protocol import Protocol
 from md_sim.quenches import Quench, read_quench
 from md_sim.snapshot_study import Study, StudyRow, study

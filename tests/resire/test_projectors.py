@@ -18,7 +18,7 @@ from aet_port.core.geometry import crop_centred, pad_centred
 from aet_port.resire import back_projection, fourier_slice, reconstruct, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.literal import _trilinear
-from aet_port.resire.radon import RadonProjector, _backward, _forward
+from aet_port.resire.realspace_projector import RadonProjector, _backward, _forward
 from matlab_reference import golden_path
 
 PROJECTORS = [
