@@ -1,4 +1,3 @@
-from .from_volume import AngleRefinement as AngleRefinement
-from .from_volume import refine_angles as refine_angles
+from .from_volume import AngleRefinement, refine_angles
 
 __all__ = ["AngleRefinement", "refine_angles"]

@@ -63,7 +63,7 @@ class FollowingVolume:
         settle
             Whether to take several times the iterations.
         """
-        sizes = [self.options[name] for name in ("oversampling", "extended", "thickness")]
+        sizes = [self.options[name] for name in ("oversampling", "extended", "n_z")]
         grid = make_grid(self.series.detector, angles, *sizes)
         start, support = None, self.options["support"]
         if self.volume is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from aet_port.alignment.from_volume import AngleRefinement, refine_angles
+from aet_port.alignment.settings import DEFAULTS, Method
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.simulation.linear import B_FACTOR, project_atoms
 
@@ -16,7 +16,13 @@ def refine_angles_to_model(
     model: AtomicModel,
     b_factor: float | Mapping[str, float] = B_FACTOR,
     intensities: Mapping[str, float] | None = None,
-    **options: Any,
+    *,
+    method: Method = DEFAULTS.method,
+    max_rounds: int = DEFAULTS.max_rounds,
+    tolerance: float = DEFAULTS.tolerance,
+    max_correction: float = DEFAULTS.max_correction,
+    threads: int | None = None,
+    progress: bool = False,
 ) -> AngleRefinement:
     """:func:`aet_port.alignment.from_volume.refine_angles` with the linear projections of a model.
 
@@ -32,9 +38,8 @@ def refine_angles_to_model(
     b_factor, intensities
         As of :func:`aet_port.simulation.linear.project_atoms`; the scale of an image does not
         matter.
-    options
-        ``method``, ``rounds``, ``tolerance``, ``limit``, ``threads``, ``progress`` of that
-        function.
+    method, max_rounds, tolerance, max_correction, threads, progress
+        As of that function.
 
     MATLAB: none
     """
@@ -46,4 +51,13 @@ def refine_angles_to_model(
         b_factor=b_factor,
         intensities=intensities,
     )
-    return refine_angles(series, project=project, **options)
+    return refine_angles(
+        series,
+        project=project,
+        method=method,
+        max_rounds=max_rounds,
+        tolerance=tolerance,
+        max_correction=max_correction,
+        threads=threads,
+        progress=progress,
+    )

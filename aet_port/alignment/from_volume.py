@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.alignment.calculated_images import FollowingVolume, StandingModel
 from aet_port.alignment.orientation import Projector, Step, align, fix_gauge, gauss_newton, scan
+from aet_port.alignment.settings import DEFAULTS, Method, RefineAnglesSettings
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import shift_images
 from aet_port.core.parallel import check_threads
 from aet_port.core.progress import progress as report_progress
+from aet_port.resire.settings import DEFAULTS as RESIRE
 
-Method = Literal["gauss-newton", "scan"]
 ALIGN_ROUNDS = 4  # shifts come first: angles mean little while the images lie on different places
 MOMENTUM = 0.97
 MOST_DISPLACED = 0.25  # of the width of an image
@@ -80,16 +81,16 @@ def refine_angles(
     series: TiltSeries,
     *,
     project: Projector | None = None,
-    method: Method = "gauss-newton",
-    rounds: int = 80,
-    iterations: int = 10,
-    oversampling: float | Sequence[float] = 3.0,
-    step: float = 2.0,
-    extended: bool = False,
-    thickness: int | None = None,
+    method: Method = DEFAULTS.method,
+    max_rounds: int = DEFAULTS.max_rounds,
+    iterations: int = DEFAULTS.iterations,
+    oversampling: float | Sequence[float] = RESIRE.oversampling,
+    step: float = RESIRE.step,
+    extended: bool = RESIRE.extended,
+    n_z: int | None = RESIRE.n_z,
     support: NDArray | None = None,
-    tolerance: float = 0.001,
-    limit: float = 5.0,
+    tolerance: float = DEFAULTS.tolerance,
+    max_correction: float = DEFAULTS.max_correction,
     threads: int | None = None,
     progress: bool = False,
 ) -> AngleRefinement:
@@ -126,17 +127,18 @@ def refine_angles(
         Takes angles (n, 3) in degrees to images of the detector's size, in any units.
     method
         ``"gauss-newton"`` or ``"scan"``.
-    rounds
-        At most.
+    max_rounds
+        Largest number of rounds.
     iterations
         Of RESIRE in each round.
-    oversampling, step, extended, thickness, support
+    oversampling, step, extended, n_z, support
         As of :func:`aet_port.resire.reconstruct`.
     tolerance
         The work ends when R1 fell by less than this part of itself in six rounds (with a model or
         in a search in two; the steps of the search become finer then).
-    limit
-        Degrees: an image that is turned further, or moved by a quarter of its width, is an error.
+    max_correction
+        Largest allowed angle correction in degrees; a larger one, or a shift of a quarter of the
+        image's width, is an error.
     threads
         All cores unless given. Projections are independent; the result is the same for any
         number.
@@ -147,24 +149,23 @@ def refine_angles(
     ------
     InputError
         For an unknown method, numbers out of range, calculated images of another shape or without
-        likeness, or an image that moves beyond ``limit``; it is named.
+        likeness, or an image that moves beyond ``max_correction``; it is named.
 
     MATLAB: none; in neither repository (Methods, "Angular refinement and spatial alignment")
     """
-    if method not in get_args(Method):
-        raise InputError("method", repr(method), f"one of {', '.join(get_args(Method))}")
-    for name, value in (("rounds", rounds), ("iterations", iterations)):
-        if value < 1:
-            raise InputError(name, str(value), "at least 1")
-    for name, number in (("tolerance", tolerance), ("limit", limit)):
-        if not (np.isfinite(number) and number > 0):
-            raise InputError(name, repr(number), "a number above zero")
+    RefineAnglesSettings(
+        method=method,
+        max_rounds=max_rounds,
+        iterations=iterations,
+        tolerance=tolerance,
+        max_correction=max_correction,
+    )
     threads = check_threads(threads)
     options = {
         "oversampling": oversampling,
         "step": step,
         "extended": extended,
-        "thickness": thickness,
+        "n_z": n_z,
         "support": support,
         "threads": threads,
     }
@@ -181,8 +182,8 @@ def refine_angles(
     hasty = project is not None or method == "scan"
     free_from = ALIGN_ROUNDS if project is None else 1
     patience = PATIENCE_HASTY if hasty else PATIENCE
-    with report_progress("Refining angles", rounds, progress) as reporter:
-        for number in range(rounds):
+    with report_progress("Refining angles", max_rounds, progress) as reporter:
+        for number in range(max_rounds):
             free = number >= free_from
             weight = path.momentum() if free and source.adapts and method == "gauss-newton" else 0.0
             here = path.ahead(weight)
@@ -197,7 +198,7 @@ def refine_angles(
             else:
                 change = gauss_newton(calculated, measured, angles, threads)
             path.move(here, change, restart=bool(history) and change.r1.mean() > history[-1].mean())
-            _check_limit(series, path.place, limit)
+            _check_limit(series, path.place, max_correction)
             history.append(change.r1)
             mean = np.mean(history, axis=1)
             reporter.advance(note=f"R = {mean[-1]:.4f}")
@@ -209,7 +210,7 @@ def refine_angles(
                 continue
             if method == "gauss-newton" or level + 1 == len(SCAN_STEPS):
                 converged = True
-                reporter.advance(rounds - number - 1, note=f"R = {mean[best]:.4f}")
+                reporter.advance(max_rounds - number - 1, note=f"R = {mean[best]:.4f}")
                 break
             level, turned_at = level + 1, number
     angles, shifts = given + kept[:, :3], kept[:, 3:]
@@ -257,5 +258,5 @@ def _check_limit(series: TiltSeries, place: NDArray[np.float64], limit: float) -
         raise InputError(
             f"{series.name}: image {k}",
             f"a fit {turns} degrees and {shifts} pixels from where it was given",
-            f"images and angles that agree; leave it out, or raise the limit of {limit:g}",
+            f"images and angles that agree; leave it out, or raise max_correction above {limit:g}",
         )

@@ -170,7 +170,7 @@ def centred_range(n: int) -> NDArray[np.int64]:
 
 
 def extended_object_shape(
-    detector: tuple[int, int], thickness: int, angles: ArrayLike, axes: Axes = EULER_AXES
+    detector: tuple[int, int], n_z: int, angles: ArrayLike, axes: Axes = EULER_AXES
 ) -> tuple[int, int, int]:
     """Shape of the slab that a tilted detector of a given size can see.
 
@@ -181,7 +181,7 @@ def extended_object_shape(
     ----------
     detector
         Pixels of a projection along x and y.
-    thickness
+    n_z
         Voxels of the object along z.
     angles
         Shape (n, 3), degrees; no tilt may reach 90 degrees.
@@ -200,7 +200,7 @@ def extended_object_shape(
     MATLAB: 2_RESIRE_package/src/objectsize.m::objectsize
     """
     nx, ny = detector
-    sides = [(-centre(n), n - 1 - centre(n)) for n in (nx, ny, thickness)]
+    sides = [(-centre(n), n - 1 - centre(n)) for n in (nx, ny, n_z)]
     corners = np.array(
         [[x, y, z] for x in sides[0] for y in sides[1] for z in sides[2]], dtype=np.float64
     ).T
@@ -221,4 +221,4 @@ def extended_object_shape(
             reach_y = max(
                 reach_y, np.abs((surface - turned[2]) * (normal[1] / normal[2]) + turned[1]).max()
             )
-    return int(np.ceil(reach_x * 2 + 1)), int(np.ceil(reach_y * 2 + 1)), thickness
+    return int(np.ceil(reach_x * 2 + 1)), int(np.ceil(reach_y * 2 + 1)), n_z

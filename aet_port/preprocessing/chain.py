@@ -24,7 +24,6 @@ from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import Reporter
 from aet_port.core.progress import progress as show_progress
 from aet_port.core.scan_distortion import (
-    ScanDistortion,
     Shears,
     UnsettledShear,
     correct_scan_distortion,
@@ -38,7 +37,8 @@ from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of
 from aet_port.preprocessing.film_alignment import Region, align_film
 from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
 from aet_port.preprocessing.outcome import Preprocessed
-from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.preprocessing.placement import crop_images
+from aet_port.preprocessing.settings import DEFAULTS, PreprocessSettings
 from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum, wiener_filter
 from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
 
@@ -49,8 +49,9 @@ AROUND = 2  # pixels on each side of a bad one whose median replaces it
 
 def preprocess(
     series: FrameSeries,
-    settings: PreprocessSettings | None = None,
+    settings: PreprocessSettings = DEFAULTS,
     *,
+    noise: NoiseModel | None = None,
     threads: int | None = None,
     progress: bool = False,
 ) -> Preprocessed:
@@ -58,15 +59,18 @@ def preprocess(
 
     In this order: dead and hot pixels repaired; noise estimated on the raw frames; frames of each
     tilt freed of drift and averaged, cropped to the part of the detector that all frames of all
-    tilts see; denoised; background subtracted; scan distortion taken out; images turned to have
-    the tilt axis along y; aligned; if asked for, the background of the aligned images subtracted.
+    tilts see; denoised; background subtracted; scan distortion corrected; images rotated to have
+    the tilt axis along y; aligned; if asked for, the background of the aligned images subtracted,
+    and the images cropped.
 
     Parameters
     ----------
     series
         Raw frames of one size, with tilt angles.
     settings
-        The defaults of :class:`PreprocessSettings` unless given.
+        What is done, see :class:`PreprocessSettings`.
+    noise
+        Of one raw frame; estimated unless given.
     threads
         All cores unless given; the result does not depend on it.
     progress
@@ -86,15 +90,14 @@ def preprocess(
 
     MATLAB: none; the papers' Methods describe the steps, the repositories start after them
     """
-    chosen, workers = settings or PreprocessSettings(), check_threads(threads)
+    chosen, workers = settings, check_threads(threads)
     theta, detector = series.tilt_angles(), series.detector
     if len(series) < 2:
         raise InputError(f"{series.name}: tilts", f"{len(series)}", "two or more")
-    bad = find_bad_pixels(series, chosen.saturation, show_progress=progress)
+    bad = find_bad_pixels(series, chosen.saturation_level, show_progress=progress)
     frames = _repaired(series, bad) if chosen.repair else series.frames
-    noise = chosen.noise
     if noise is None and chosen.denoise not in ("none", "wiener"):
-        noise = estimate_noise(np.concatenate(frames), chosen.offset)
+        noise = estimate_noise(np.concatenate(frames), chosen.dark_level)
     spectrum = frame_spectrum(frames)
     with show_progress("Averaging frames", len(series), progress) as reporter:
         drifts = _drifts(frames, chosen, spectrum, workers, reporter)
@@ -109,8 +112,8 @@ def preprocess(
     check_images(averaged, f"{series.name}: tilts")
     denoised, strength, method = averaged, None, "none"
     if chosen.denoise == "wiener":
-        method, smoothing = "wiener", chosen.strength or 1.0
-        strength = smoothing
+        method = "wiener"
+        smoothing = strength = 1.0 if chosen.strength == "search" else chosen.strength
         denoised = _by_frames(
             averaged, drifts, lambda some, count: wiener_filter(some, spectrum, count, smoothing)
         )
@@ -122,14 +125,12 @@ def preprocess(
     if chosen.with_background:
         removal = remove_background(denoised, margin=chosen.margin, smoothing=chosen.smoothing)
         clean = _kept(removal, chosen.clear_outside)
-    estimate, distortion = None, ScanDistortion()
-    if isinstance(chosen.distortion, ScanDistortion):
-        distortion = chosen.distortion
-    elif chosen.distortion == "estimate":
+    estimate, distortion = None, chosen.distortion
+    if chosen.estimate_shear:
         reason = "frames too noisy to be registered"
         if not _mostly_still(drifts):
             # Lines along the tilt axis are skewed along it.
-            shears: Shears = "y" if chosen.slow_axis == 0 else "x"
+            shears: Shears = "y" if chosen.slow_axis == "x" else "x"
             centred = align_particle(clean).images
             # They must be fewer than half the tilts.
             orders = min(ORDERS, (len(series) - 1) // 2)
@@ -150,13 +151,17 @@ def preprocess(
     if chosen.tilt_axis is not None:
         axis = find_tilt_axis(clean).angle if chosen.tilt_axis == "find" else chosen.tilt_axis
         clean = turn_images(clean, axis)
-    alignment = _aligned(clean, theta, chosen.film_marker)
+    alignment = _aligned(clean, theta, chosen.region)
     final = alignment.images
     if chosen.second_background:
         again = remove_background(final, margin=chosen.margin, smoothing=chosen.smoothing)
         final = _kept(again, chosen.clear_outside)
     made = TiltSeries(
-        final, theta, series.pixel_size, name=series.name, metadata=dict(series.metadata)
+        crop_images(final, chosen.crop),
+        theta,
+        series.pixel_size,
+        name=series.name,
+        metadata=dict(series.metadata),
     )
     return Preprocessed(
         made,
@@ -222,7 +227,7 @@ def _drifts(
         if len(frames[index]) > 1:
             found = correct_drift(
                 frames[index].astype(np.float64),
-                settings.slow_axis,
+                settings.slow,
                 max_drift=settings.max_drift,
                 jitter=settings.jitter,
                 index=index,
@@ -269,17 +274,18 @@ def _denoised(
     drifts: tuple[DriftCorrection | None, ...],
     noise: NoiseModel,
     method: Literal["bm3d", "nlm"],
-    strength: float | None,
+    wanted: float | Literal["search"],
     progress: bool,
 ) -> tuple[NDArray[np.float64], float]:
     """Averages denoised, those of equally many frames together; and the strength."""
-    if strength is None:
+    if wanted == "search":
         middle = len(averaged) // 2
         drift = drifts[middle]
         of_middle = _of_average(noise, 1 if drift is None else len(drift.shifts))
         pilot = pilot_image(averaged[middle : middle + 1], of_middle, method)
-        strength = search_strength(pilot, of_middle, method).strength
-    found = strength
+        found = search_strength(pilot, of_middle, method).strength
+    else:
+        found = wanted
     result = _by_frames(
         averaged,
         drifts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from aet_port.preprocessing.background import BackgroundRemoval
 from aet_port.preprocessing.bad_pixels import BadPixels
 from aet_port.preprocessing.drift import DriftCorrection
 from aet_port.preprocessing.noise import NoiseModel
-from aet_port.preprocessing.placement import Placement
+from aet_port.preprocessing.placement import Placement, crop_images
 from aet_port.preprocessing.settings import PreprocessSettings
 
 
@@ -87,7 +87,8 @@ class Preprocessed:
             images = images - self.removal.backgrounds
             if self.settings.clear_outside:
                 images = np.where(self.removal.masks, images, 0)
-        return replace(self.series, images=self.placement().apply(images))
+        placed = crop_images(self.placement().apply(images), self.settings.crop)
+        return replace(self.series, images=placed)
 
     def summary(self) -> dict[str, Any]:
         """The figures of each step that stand for all tilts, of plain numbers; lengths in pixels.
@@ -129,7 +130,7 @@ class Preprocessed:
     def record(self) -> dict[str, Any]:
         """:meth:`summary` and the figures of each tilt, for a file beside the series."""
         removal, estimate = self.removal, self.estimate
-        settings = asdict(self.settings)
+        settings = self.settings.plain()
         return self.summary() | {
             "settings": settings,
             "window": [list(side) for side in self.window],

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from aet_port.core.errors import InputError
+from aet_port.core.geometry import centre
 from aet_port.core.image_shift import shift_images
 from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.preprocessing.tilt_axis import turn_images
@@ -66,3 +67,27 @@ class Placement:
             for mask, shift in zip(flags, self.shifts, strict=True)
         ]
         return np.stack(back).astype(bool)
+
+
+def crop_images(images: NDArray, shape: tuple[int, int] | None) -> NDArray:
+    """The middle of each image, with the rotation centre on its own pixel ``n // 2``.
+
+    Parameters
+    ----------
+    images
+        Shape (n, nx, ny).
+    shape
+        Pixels to keep along x and y; a side larger than the image stays as it is. None keeps all.
+
+    Returns
+    -------
+    Shape (n, nx', ny'), a view.
+    """
+    if shape is None:
+        return images
+    parts = []
+    for have, wanted in zip(images.shape[1:], shape, strict=True):
+        size = min(have, wanted)
+        start = int(centre(have) - centre(size))
+        parts.append(slice(start, start + size))
+    return images[:, parts[0], parts[1]]

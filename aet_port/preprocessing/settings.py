@@ -2,106 +2,134 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self
 
-import numpy as np
+from pydantic import model_validator
 
 from aet_port.core.errors import InputError
 from aet_port.core.scan_distortion import ScanDistortion
-from aet_port.preprocessing.film_alignment import Region
-from aet_port.preprocessing.noise import NoiseModel
+from aet_port.core.settings import Settings, setting
 
 Denoiser = Literal["auto", "bm3d", "nlm", "wiener", "none"]
 
 
-@dataclass(frozen=True)
-class PreprocessSettings:
-    """What is done to raw frames.
+class PreprocessSettings(Settings):
+    """``[preprocess]``: see :func:`aet_port.preprocessing.chain.preprocess`.
 
-    Parameters
-    ----------
-    slow_axis
-        The direction in which line follows line: 0 (lines run along y, the tilt axis) or 1.
-    repair
-        Whether dead and hot pixels take the median of their neighbours.
-    saturation
-        Value at which the detector saturates; clipping is recognised without it.
-    offset
-        Value of a pixel that no electron reaches.
-    noise
-        Of one raw frame; estimated unless given.
-    max_drift, jitter
-        Of :func:`~.drift.correct_drift`.
-    denoise
-        ``"bm3d"``, ``"nlm"``, the first of them that is installed (``"auto"``), ``"wiener"`` (by
-        the spectrum of all frames, :func:`~.frame_spectrum.wiener_filter`), or ``"none"``.
-    strength
-        Of :func:`~.denoising.denoise` or the Wiener filter; None searches it (one for the latter).
-    background
-        Whether it is subtracted; None: unless a film is aligned, which leaves no border.
-    margin, smoothing
-        Of :func:`~.background.remove_background`, pixels.
-    clear_outside
-        Whether pixels outside the sample's mask become zero.
-    distortion
-        Of the scan coils, from a calibration; or ``"estimate"``. For 1000 atoms the estimate is
-        off by 0.1 to 0.2 %; a refinement of the atoms (``scan_shear``) finds what it leaves.
-    tilt_axis
-        Its direction, degrees from y towards x; or ``"find"``.
-    film_marker
-        Aligns a film by this region, see :func:`~.film_alignment.align_film`; a particle unless
-        given.
-    second_background
-        Whether the background is estimated once more on the aligned images.
+    In a run, the section says that the input are raw frames. ``shear_x``, ``shear_y`` and ``scale``
+    are those of a calibrated scan; ``estimate_shear`` finds the shears in the series (for 1000
+    atoms to 0.1 to 0.2 %; the refinement of the atoms, ``scan_shear``, finds what it leaves).
     """
 
-    slow_axis: int = 0
-    repair: bool = True
-    saturation: float | None = None
-    offset: float = 0.0
-    noise: NoiseModel | None = None
-    max_drift: float | None = None
-    jitter: bool = False
-    denoise: Denoiser = "auto"
-    strength: float | None = 1.0
-    background: bool | None = None
-    margin: float = 8.0
-    smoothing: float = 5.0
-    clear_outside: bool = True
-    distortion: ScanDistortion | Literal["estimate"] | None = None
-    tilt_axis: float | Literal["find"] | None = None
-    film_marker: Region | None = None
-    second_background: bool = False
+    frames_per_tilt: int | None = setting(
+        None, "Frames of each tilt, where the file does not say.", example=3, ge=1
+    )
+    slow_axis: Literal["x", "y"] = setting(
+        "x", "Slow scan direction, in which line follows line; y is the tilt axis."
+    )
+    repair: bool = setting(True, "Replace dead and hot pixels by the median of their neighbours.")
+    saturation_level: float | None = setting(
+        None,
+        "Value at which the detector saturates; clipping is recognised without it.",
+        unit="counts",
+        example=65535,
+    )
+    dark_level: float = setting(0.0, "Detector dark level.", unit="counts")
+    max_drift: float | None = setting(
+        None,
+        "Largest drift between two frames; a quarter of the image unless given.",
+        unit="pixels",
+        example=10.0,
+        gt=0,
+    )
+    jitter: bool = setting(False, "Correct the displacement of single scan lines.")
+    denoise: Denoiser = setting(
+        "auto", "Denoising method; auto takes bm3d (non-commercial use) or else nlm."
+    )
+    strength: float | Literal["search"] = setting(
+        1.0, "Strength of the denoising relative to the noise; 'search' optimises it.", gt=0
+    )
+    background: bool | None = setting(
+        None,
+        "Subtract a background; unless given, yes, but for an aligned film, which has no border.",
+        example=True,
+    )
+    margin: float = setting(8.0, "Margin around the outline of the sample.", unit="pixels", ge=0)
+    smoothing: float = setting(5.0, "Smoothing of the background.", unit="pixels", ge=0)
+    clear_outside: bool = setting(True, "Set pixels outside the sample's mask to zero.")
+    shear_x: float | None = setting(
+        None, "Scan shear along x, from a calibration.", unit="pixels per pixel of y", example=0.0
+    )
+    shear_y: float | None = setting(
+        None, "Scan shear along y, from a calibration.", unit="pixels per pixel of x", example=0.005
+    )
+    scale: float | None = setting(
+        None, "Scan magnification of y relative to x, from a calibration.", example=1.0
+    )
+    estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
+    tilt_axis: float | Literal["find"] | None = setting(
+        None,
+        "Direction of the tilt axis from y towards x; or 'find'.",
+        unit="degrees",
+        example=0.0,
+        ge=-90,
+        le=90,
+    )
+    film_marker: tuple[int, int, int, int] | None = setting(
+        None,
+        "Align a film by this region x0, x1, y0, y1 of the middle tilt's image.",
+        unit="pixels",
+        example=[100, 140, 90, 130],
+    )
+    second_background: bool = setting(
+        False, "Estimate the background once more on the aligned images."
+    )
+    crop: tuple[int, int] | None = setting(
+        None,
+        "Keep the central nx, ny pixels of the clean images.",
+        unit="pixels",
+        example=[151, 151],
+        ge=1,
+    )
+    background_after_angles: bool = setting(
+        False, "In a run: estimate the background once more in masks from the refined angles."
+    )
 
-    def __post_init__(self) -> None:
-        if self.slow_axis not in (0, 1):
-            raise InputError("slow_axis", f"{self.slow_axis!r}", "0 (x) or 1 (y)")
-        if self.denoise not in get_args(Denoiser):
-            known = ", ".join(get_args(Denoiser))
-            raise InputError("denoise", f"{self.denoise!r}", f"one of {known}")
-        if self.strength is not None and not 0 < self.strength < np.inf:
-            raise InputError("strength", f"{self.strength!r}", "a number above zero, or None")
-        if isinstance(self.distortion, str) and self.distortion != "estimate":
-            raise InputError("distortion", f"{self.distortion!r}", "a ScanDistortion or 'estimate'")
-        axis = self.tilt_axis
-        if (
-            axis is not None
-            and axis != "find"
-            and not (isinstance(axis, int | float) and abs(axis) <= 90)
-        ):
-            raise InputError("tilt_axis", f"{axis!r}", "degrees between -90 and 90, or 'find'")
-        if self.distortion == "estimate" and axis is not None:
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        calibrated = (self.shear_x, self.shear_y, self.scale)
+        if self.estimate_shear and any(value is not None for value in calibrated):
+            raise InputError("estimate_shear", "a calibrated distortion too", "one or the other")
+        if self.estimate_shear and self.tilt_axis is not None:
             # A turn by a is shear_y = a, shear_x = -a: the two cannot be told apart.
             raise InputError(
-                "distortion", "'estimate' together with a tilt axis", "a calibrated distortion"
+                "estimate_shear", "true together with a tilt axis", "a calibrated shear"
             )
+        _ = self.distortion  # refuses values out of range
         if not self.with_background and self.needs_background:
             raise InputError(
                 "background",
-                "False with a distortion or a tilt axis to be found, or for a particle",
-                "True: these steps need a sample on zero",
+                "false with a shear or tilt axis to be found, or for a particle",
+                "true: these steps need a sample on zero",
             )
+        return self
+
+    @property
+    def slow(self) -> int:
+        """Index of the slow axis: 0 for x, 1 for y."""
+        return "xy".index(self.slow_axis)
+
+    @property
+    def distortion(self) -> ScanDistortion:
+        """The calibrated distortion; none where it is to be estimated."""
+        scale = 1.0 if self.scale is None else self.scale
+        return ScanDistortion(self.shear_x or 0.0, self.shear_y or 0.0, scale)
+
+    @property
+    def region(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """The film marker as ranges along x and y."""
+        marker = self.film_marker
+        return None if marker is None else ((marker[0], marker[1]), (marker[2], marker[3]))
 
     @property
     def with_background(self) -> bool:
@@ -111,5 +139,7 @@ class PreprocessSettings:
     @property
     def needs_background(self) -> bool:
         """Whether a step depends on a sample that stands on zero."""
-        found = self.distortion == "estimate" or self.tilt_axis == "find"
-        return found or self.film_marker is None
+        return self.estimate_shear or self.tilt_axis == "find" or self.film_marker is None
+
+
+DEFAULTS = PreprocessSettings()

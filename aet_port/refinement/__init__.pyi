@@ -1,71 +1,38 @@
-from .forward import Forward as Forward
-from .joint import Refinement as Refinement
-from .joint import refine as refine
+from .forward import Forward
+from .joint import Refinement, refine
 from .positions import (
-    AtomFit as AtomFit,
-)
-from .positions import (
-    PositionFit as PositionFit,
-)
-from .positions import (
-    descend_atoms as descend_atoms,
-)
-from .positions import (
-    descend_positions as descend_positions,
+    AtomFit,
+    PositionFit,
+    descend_atoms,
+    descend_positions,
 )
 from .projections import (
-    gaussian_volume as gaussian_volume,
-)
-from .projections import (
-    relative_error as relative_error,
-)
-from .projections import (
-    scaled_projections as scaled_projections,
+    gaussian_volume,
+    relative_error,
+    scaled_projections,
 )
 from .projector import (
-    Projector as Projector,
-)
-from .projector import (
-    form_factor as form_factor,
-)
-from .projector import (
-    make_projector as make_projector,
+    Projector,
+    form_factor,
+    make_projector,
 )
 from .published import (
-    SCHEDULES as SCHEDULES,
+    SCHEDULES,
+    PublishedRefinement,
+    Schedule,
+    prepare_series,
+    refine_published,
+    schedule_for,
 )
-from .published import (
-    PublishedRefinement as PublishedRefinement,
-)
-from .published import (
-    Schedule as Schedule,
-)
-from .published import (
-    prepare_series as prepare_series,
-)
-from .published import (
-    refine_published as refine_published,
-)
-from .published import (
-    schedule_for as schedule_for,
-)
-from .r_factors import cross_validate as cross_validate
+from .r_factors import cross_validate
 from .thermal import (
-    BScan as BScan,
+    BScan,
+    ThermalFit,
+    descend_heights,
+    descend_thermal,
+    scan_b,
 )
-from .thermal import (
-    ThermalFit as ThermalFit,
-)
-from .thermal import (
-    descend_heights as descend_heights,
-)
-from .thermal import (
-    descend_thermal as descend_thermal,
-)
-from .thermal import (
-    scan_b as scan_b,
-)
-from .thermal_fit import fit_thermal as fit_thermal
+from .thermal_fit import fit_thermal
 
 __all__ = [
     "SCHEDULES",

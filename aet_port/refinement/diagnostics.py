@@ -58,8 +58,8 @@ def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[s
         if far.size:
             first = _atom(model, np.flatnonzero(variables.movable)[far[0]])
             notes.append(
-                f"{far.size} atoms ended at the restraint of {variables.restraint:g} angstrom,"
-                f" the first {first}: no atoms, or out of place by more"
+                f"{far.size} atoms ended at the largest displacement of "
+                f"{variables.restraint:g} angstrom, the first {first}: possibly spurious, or displaced by more"
             )
     return notes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,21 @@ from aet_port.core.errors import InputError
 from aet_port.core.progress import progress as show_progress
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.refinement.diagnostics import at_bounds, check_seen, poor_fit
-from aet_port.refinement.forward import Fitted, Forward, Precision
+from aet_port.refinement.forward import Fitted, Forward
 from aet_port.refinement.parameters import Misfit, Parameters
 from aet_port.refinement.published import prepare_series, refine_published
 from aet_port.refinement.quasi_newton import State, Vector, take_step
+from aet_port.refinement.settings import (
+    DEFAULTS,
+    Method,
+    Precision,
+    RefineSettings,
+    ScanShear,
+    Schedule,
+)
 from aet_port.refinement.starting_point import start_values
-from aet_port.refinement.variables import Metric, ScanShear, Variables
+from aet_port.refinement.variables import Metric, Variables
 
-RESTRAINT = 1.0  # angstrom that an atom may move, as in the papers
 LARGEST_B = 50.0  # square angstrom
 QUIET = 3  # steps in a row below the tolerance that end the work
 
@@ -50,7 +57,8 @@ class Refinement:
     converged
         Whether the atoms came to rest before the evaluations ran out.
     warnings
-        What the user should know: species at a bound, atoms at the restraint or hardly seen.
+        What the user should know: species at a bound, atoms at the largest displacement
+        or hardly seen.
     """
 
     model: AtomicModel
@@ -86,22 +94,22 @@ class Refinement:
 def refine(
     series: TiltSeries,
     model: AtomicModel,
-    method: Literal["lbfgs", "published"] = "lbfgs",
+    method: Method = DEFAULTS.method,
     *,
     heights: Mapping[str, float] | None = None,
     b_factors: float | Mapping[str, float] | None = None,
-    shifts: bool = False,
-    scales: bool = False,
-    offsets: bool = False,
-    scan_shear: ScanShear = "none",
+    refine_shifts: bool = DEFAULTS.refine_shifts,
+    refine_scales: bool = DEFAULTS.refine_scales,
+    refine_offsets: bool = DEFAULTS.refine_offsets,
+    scan_shear: ScanShear = DEFAULTS.scan_shear,
     movable: NDArray[np.bool_] | None = None,
-    restraint: float | None = RESTRAINT,
+    max_displacement: float = DEFAULTS.max_displacement,
     b_bounds: tuple[float, float] | None = None,
-    evaluations: int = 100,
-    tolerance: float = 1e-3,
-    precision: Precision = "single",
-    schedule: str | None = None,
-    rounds: int | None = None,
+    max_evaluations: int = DEFAULTS.max_evaluations,
+    tolerance: float = DEFAULTS.tolerance,
+    precision: Precision = DEFAULTS.precision,
+    schedule: Schedule | None = DEFAULTS.schedule,
+    rounds: int | None = DEFAULTS.rounds,
     threads: int | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_interval: float = 20.0,
@@ -125,25 +133,25 @@ def refine(
         which takes ``schedule``, ``rounds``, ``threads`` and ``progress`` alone.
     heights, b_factors
         Where H and B' start, see :func:`start_values`.
-    shifts
-        Whether each image may shift along x and y. What a displacement of the whole model would
-        do as well is left to the model.
-    scales, offsets
-        Whether each image has a factor and a constant of its own, set to their least-squares
-        values in every evaluation.
+    refine_shifts
+        Whether a shift along x and y is refined for each image. What a displacement of the whole
+        model would do as well is left to the model.
+    refine_scales, refine_offsets
+        Whether an intensity scale and a constant are refined for each image, set to their
+        least-squares values in every evaluation.
     scan_shear
         ``"x"``, ``"y"`` or ``"both"``: which shears of the scan coils, one each for all images, are
         refined, see :class:`aet_port.refinement.variables.Variables` on how well; ``"none"``.
     movable
         Shape (n_atoms,): atoms that are refined, all unless given; the others stay and only add
         to the images.
-    restraint
-        Largest distance in angstrom of an atom from where it started; None for no limit.
+    max_displacement
+        Largest distance in angstrom of an atom from where it started; 0 for no limit.
     b_bounds
         Least and largest B' in square angstrom; unless given, what the pixel size can sample and
         50.
-    evaluations
-        Of the gradient, at most.
+    max_evaluations
+        Largest number of gradient evaluations.
     tolerance
         Angstrom: the work ends after three steps in a row with a smaller rms movement.
     precision
@@ -171,13 +179,21 @@ def refine(
 
     MATLAB: none; the published schedule is method="published"
     """
+    RefineSettings(
+        method=method,
+        scan_shear=scan_shear,
+        max_displacement=max_displacement,
+        max_evaluations=max_evaluations,
+        tolerance=tolerance,
+        precision=precision,
+        schedule=schedule,
+        rounds=rounds,
+    )
     if method == "published":
         if scan_shear != "none":
             raise InputError("scan_shear", f"{scan_shear!r} with the published method", "'none'")
         return _published(series, model, schedule, rounds, precision, threads, progress)
-    if method != "lbfgs":
-        raise InputError("method", f"{method!r}", "'lbfgs' or 'published'")
-    _check_numbers(evaluations, tolerance, restraint)
+    restraint = max_displacement or None
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, precision, threads
     )
@@ -190,22 +206,25 @@ def refine(
     if moving.shape != (len(model),):
         raise InputError("movable", f"shape {moving.shape}", f"{len(model)} logicals, one per atom")
     notes = check_seen(forward, model, moving)
-    begin = start_values(forward, model.positions, series.images, heights, b_factors, offsets)
+    begin = start_values(
+        forward, model.positions, series.images, heights, b_factors, refine_offsets
+    )
     begin = replace(begin, b_factors=np.clip(begin.b_factors, *bounds))
-    variables = Variables(begin, moving, shifts, restraint, bounds, scan_shear)
+    variables = Variables(begin, moving, refine_shifts, restraint, bounds, scan_shear)
     fitted: Fitted = frozenset(
-        name for name, asked in (("scales", scales), ("offsets", offsets)) if asked
+        name for name, asked in (("scales", refine_scales), ("offsets", refine_offsets)) if asked
     )
     key = fingerprint(
         series.images, series.angles, series.pixel_size, model.positions, model.species,
-        variables.x, moving, shifts, sorted(fitted), scan_shear, restraint, bounds, precision,
+        variables.x, moving, refine_shifts, sorted(fitted), scan_shear, restraint, bounds,
+        precision,
     )  # fmt: skip
     state, misfit, rows, converged = _minimise(
-        forward, series, variables, fitted, evaluations, tolerance,
+        forward, series, variables, fitted, max_evaluations, tolerance,
         Checkpoint(checkpoint, key, checkpoint_interval), progress,
     )  # fmt: skip
     parameters = misfit.parameters
-    if shifts and moving.all():
+    if refine_shifts and moving.all():
         parameters = _least_shifts(forward, parameters)
     atoms = model.atoms.copy()
     atoms.positions[:] = parameters.positions
@@ -316,15 +335,6 @@ def _least_shifts(forward: Forward, parameters: Parameters) -> Parameters:
         positions=parameters.positions + step,
         shifts=parameters.shifts - (rows @ step).reshape(-1, 2),
     )
-
-
-def _check_numbers(evaluations: int, tolerance: float, restraint: float | None) -> None:
-    if evaluations < 1:
-        raise InputError("evaluations", f"{evaluations}", "1 or more")
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise InputError("tolerance", f"{tolerance!r}", "angstrom, zero or more")
-    if restraint is not None and not (np.isfinite(restraint) and restraint > 0):
-        raise InputError("restraint", f"{restraint!r}", "a length above zero, in angstrom, or None")
 
 
 def _published(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
-from aet_port.refinement.forward import Fitted, Forward, Precision
+from aet_port.refinement.forward import Fitted, Forward
 from aet_port.refinement.joint import Refinement, refine
 from aet_port.refinement.parameters import Parameters
+from aet_port.refinement.settings import DEFAULTS, Precision, ScanShear
 from aet_port.resire.reconstruction import r_factors
 
 IMAGE_STEPS = 12  # of the fit of image shifts
@@ -167,9 +168,20 @@ def cross_validate(
     model: AtomicModel,
     folds: int = 5,
     held_out_fits: Collection[str] = (),
-    precision: Precision = "single",
+    *,
+    heights: Mapping[str, float] | None = None,
+    b_factors: float | Mapping[str, float] | None = None,
+    refine_shifts: bool = DEFAULTS.refine_shifts,
+    refine_scales: bool = DEFAULTS.refine_scales,
+    refine_offsets: bool = DEFAULTS.refine_offsets,
+    scan_shear: ScanShear = DEFAULTS.scan_shear,
+    movable: NDArray[np.bool_] | None = None,
+    max_displacement: float = DEFAULTS.max_displacement,
+    max_evaluations: int = DEFAULTS.max_evaluations,
+    tolerance: float = DEFAULTS.tolerance,
+    precision: Precision = DEFAULTS.precision,
     threads: int | None = None,
-    **options: Any,
+    progress: bool = False,
 ) -> CrossValidation:
     """R-free: refine on all images but every ``folds``-th, then compare those held out.
 
@@ -185,8 +197,9 @@ def cross_validate(
     held_out_fits
         What of the held-out images themselves may be fitted before they are compared, see
         :func:`fit_images`; nothing unless said.
-    precision, threads, options
-        Of :func:`aet_port.refinement.joint.refine`.
+    heights, b_factors, refine_shifts, refine_scales, refine_offsets, scan_shear, movable
+    max_displacement, max_evaluations, tolerance, precision, threads, progress
+        As of :func:`aet_port.refinement.joint.refine`.
 
     Raises
     ------
@@ -201,16 +214,30 @@ def cross_validate(
     work: list[float] = []
     work_start: list[float] = []
     refinements = []
-    common: dict[str, Any] = {"precision": precision, "threads": threads, **options}
-    still = {**common, "movable": np.zeros(len(model), bool), "checkpoint": None}
+    fitted = partial(
+        refine,
+        heights=heights,
+        b_factors=b_factors,
+        refine_shifts=refine_shifts,
+        refine_scales=refine_scales,
+        refine_offsets=refine_offsets,
+        scan_shear=scan_shear,
+        max_displacement=max_displacement,
+        max_evaluations=max_evaluations,
+        tolerance=tolerance,
+        precision=precision,
+        threads=threads,
+        progress=progress,
+    )
+    still = np.zeros(len(model), bool)
     for number in range(folds):
         held, used = fold == number, fold != number
         part, rest = _some(series, used), _some(series, held)
         forward = Forward(
             model.species, rest.angles, rest.pixel_size, rest.detector, precision, threads
         )
-        for kept, target, means in ((still, start, work_start), (common, free, work)):
-            result = refine(part, model, **kept)
+        for moving, target, means in ((still, start, work_start), (movable, free, work)):
+            result = fitted(part, model, movable=moving)
             there = _without_images(result.parameters, len(rest))
             there = fit_images(forward, there, rest.images, held_out_fits)
             target[held] = agreement(forward.project(there), rest.images).r1

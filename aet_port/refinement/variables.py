@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.scan_distortion import LARGEST
 from aet_port.refinement.parameters import Curvature, Parameters
 from aet_port.refinement.quasi_newton import Vector
-
-ScanShear = Literal["none", "x", "y", "both"]
+from aet_port.refinement.settings import ScanShear
 
 HEIGHT_RANGE = 10.0  # heights stay within this factor of where they started
 

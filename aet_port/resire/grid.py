@@ -63,7 +63,7 @@ def make_grid(
     angles: NDArray,
     oversampling: float | Sequence[float] = 3.0,
     extended: bool = False,
-    thickness: int | None = None,
+    n_z: int | None = None,
     axes: Axes = EULER_AXES,
 ) -> Grid:
     """Sizes for a tilt series.
@@ -78,7 +78,7 @@ def make_grid(
         Ratio of padded to object size, one number or one for each of x, y, z, at least 1.
     extended
         Whether the object is a film that reaches beyond the detector.
-    thickness
+    n_z
         Voxels along z; the detector's x size unless given.
     axes
         Euler axes.
@@ -86,10 +86,10 @@ def make_grid(
     Raises
     ------
     InputError
-        For a ratio below 1 or a thickness below 1.
+        For a ratio below 1 or n_z below 1.
 
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/RESIRE_reconstructor.m::CheckPrepareData.
-    Deviation: a thickness is given in voxels; the reference takes 1 and 2 as "like the detector".
+    Deviation: n_z is a number of voxels; the reference takes 1 and 2 as "like the detector".
     """
     ratios = (
         tuple(np.broadcast_to(np.asarray(oversampling, dtype=np.float64), 3).tolist())
@@ -100,9 +100,9 @@ def make_grid(
         raise InputError(
             "oversampling", str(oversampling), "one ratio, or three for x, y, z, each at least 1"
         )
-    depth = detector[0] if thickness is None else int(thickness)
+    depth = detector[0] if n_z is None else int(n_z)
     if depth < 1:
-        raise InputError("thickness", str(thickness), "at least one voxel")
+        raise InputError("n_z", str(n_z), "at least one voxel")
     shape = extended_object_shape(detector, depth, angles, axes) if extended else (*detector, depth)
     # MATLAB's round: halves away from zero.
     padded = tuple(int(np.floor(n * r + 0.5)) for n, r in zip(shape, ratios, strict=True))

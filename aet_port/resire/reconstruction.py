@@ -8,9 +8,9 @@ both papers).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,36 +25,7 @@ from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.literal import LiteralProjector
 from aet_port.resire.realspace_projector import RadonProjector
-
-Method = Literal["fourier-slice", "radon"]
-Precision = Literal["single", "double", "reference-glass", "reference-film"]
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """How a volume was reconstructed; see :func:`reconstruct`."""
-
-    iterations: int = 200
-    oversampling: float | tuple[float, float, float] = 3.0
-    step: float = 2.0
-    extended: bool = False
-    thickness: int | None = None
-    positivity: bool = True
-    method: Method = "fourier-slice"
-    precision: Precision = "single"
-    axes: Axes = EULER_AXES
-
-    def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise InputError("iterations", str(self.iterations), "at least 1")
-        if not (np.isfinite(self.step) and self.step > 0):
-            raise InputError("step", str(self.step), "a factor above zero, usually 1 to 3")
-        for name, value, known in (
-            ("method", self.method, Method),
-            ("precision", self.precision, Precision),
-        ):
-            if value not in known.__args__:  # type: ignore[attr-defined]
-                raise InputError(name, repr(value), f"one of {', '.join(known.__args__)}")  # type: ignore[attr-defined]
+from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSettings
 
 
 @dataclass(frozen=True)
@@ -70,15 +41,15 @@ class Reconstruction:
         norms, of the volume before each iteration's update.
     detector
         Pixels of a projection along x, y.
-    parameters
-        What was asked for.
+    settings
+        How it was reconstructed; the files named there are given as arrays.
     """
 
     volume: Volume
     r1: NDArray[np.float64]
     r2: NDArray[np.float64]
     detector: tuple[int, int]
-    parameters: Parameters
+    settings: ReconstructSettings
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -101,17 +72,17 @@ class _Engine:
     """One iteration's two halves for a choice of method and precision, on a volume (nx, nz, ny)."""
 
     def __init__(
-        self, grid: Grid, series: TiltSeries, parameters: Parameters, threads: int
+        self, grid: Grid, series: TiltSeries, settings: ReconstructSettings, threads: int
     ) -> None:
-        self.grid, self.threads, self.positivity = grid, threads, parameters.positivity
+        self.grid, self.threads, self.positivity = grid, threads, settings.positivity
         self.radon = self.literal = None
-        self.dtype = np.dtype(np.float64 if parameters.precision == "double" else np.float32)
-        self.step = parameters.step / len(series) / series.detector[0]
-        if parameters.method == "radon":
+        self.dtype = np.dtype(np.float64 if settings.precision == "double" else np.float32)
+        self.step = settings.step / len(series) / series.detector[0]
+        if settings.method == "radon":
             self.radon = RadonProjector(grid, series.angles)
-            self.step = parameters.step / len(series) / grid.shape[2]
-        elif parameters.precision.startswith("reference"):
-            paper = "glass" if parameters.precision == "reference-glass" else "film"
+            self.step = settings.step / len(series) / grid.shape[2]
+        elif settings.precision.startswith("reference"):
+            paper = "glass" if settings.precision == "reference-glass" else "film"
             self.literal = LiteralProjector(grid, series.images, np.float32, paper)  # type: ignore[arg-type]
         fast = single_axis if grid.single_axis else fourier_slice
         self._project = fast.project
@@ -184,17 +155,17 @@ def _checked(
 def reconstruct(
     series: TiltSeries,
     *,
-    iterations: int = 200,
-    oversampling: float | Sequence[float] = 3.0,
-    step: float = 2.0,
-    extended: bool = False,
-    thickness: int | None = None,
-    positivity: bool = True,
+    iterations: int = DEFAULTS.iterations,
+    oversampling: float | Sequence[float] = DEFAULTS.oversampling,
+    step: float = DEFAULTS.step,
+    extended: bool = DEFAULTS.extended,
+    n_z: int | None = DEFAULTS.n_z,
+    positivity: bool = DEFAULTS.positivity,
     support: NDArray | None = None,
     mask: NDArray | None = None,
     initial: NDArray | None = None,
-    method: Method = "fourier-slice",
-    precision: Precision = "single",
+    method: Method = DEFAULTS.method,
+    precision: Precision = DEFAULTS.precision,
     axes: Axes = EULER_AXES,
     threads: int | None = None,
     checkpoint: str | Path | None = None,
@@ -216,12 +187,12 @@ def reconstruct(
         Normalised step, divided by the number of projections and their x size; 1 to 3.
     extended
         Whether the sample is a film that reaches beyond the field of view.
-    thickness
+    n_z
         Voxels along z; the detector's x size unless given.
     positivity
         Whether negative voxels are set to zero in each iteration.
     support
-        Shape of the object, zero where nothing can be; applied in each iteration.
+        Shape of the object, voxels where it is zero are fixed at zero in each iteration.
     mask
         Shape (n, nx, ny), weights of the residual, zero where a pixel is not to be trusted. R
         factors count the weighted residual against the whole image.
@@ -259,23 +230,22 @@ def reconstruct(
     """
     ratios = np.asarray(oversampling, dtype=np.float64).reshape(-1).tolist()
     ratio: Any = ratios[0] if len(ratios) == 1 else tuple(ratios)
-    parameters = Parameters(
-        iterations,
-        ratio,
-        step,
-        extended,
-        thickness,
-        positivity,
-        method,
-        precision,
-        axes,
+    settings = ReconstructSettings(
+        iterations=iterations,
+        oversampling=ratio,
+        step=step,
+        extended=extended,
+        n_z=n_z,
+        positivity=positivity,
+        method=method,
+        precision=precision,
     )
     threads = check_threads(threads)
-    grid = make_grid(series.detector, series.angles, oversampling, extended, thickness, axes)
+    grid = make_grid(series.detector, series.angles, oversampling, extended, n_z, axes)
     support = _checked("support", support, grid.shape)
     mask = _checked("mask", mask, series.images.shape)
     initial = _checked("initial", initial, grid.shape, larger=True)
-    engine = _Engine(grid, series, parameters, threads)
+    engine = _Engine(grid, series, settings, threads)
     # (x, z, y) in memory: neighbours along the tilt axis stand together for every kernel.
     o_x, o_y, o_z = grid.shape
     volume = np.zeros((o_x, o_z, o_y), engine.dtype)
@@ -288,11 +258,11 @@ def reconstruct(
     r1, r2 = np.empty((iterations, len(series))), np.empty((iterations, len(series)))
 
     # The number of iterations is left out: a longer run may go on from a shorter one.
-    settings = {name: value for name, value in asdict(parameters).items() if name != "iterations"}
+    same = settings.model_dump(exclude={"iterations"})
     parts = [a for a in (support, mask, initial) if a is not None]
     state = Checkpoint(
         checkpoint,
-        fingerprint(series.images, series.angles, settings, *parts) if checkpoint else "",
+        fingerprint(series.images, series.angles, same, axes, *parts) if checkpoint else "",
         checkpoint_interval,
     )
     start = 0
@@ -328,6 +298,6 @@ def reconstruct(
         r1,
         r2,
         series.detector,
-        parameters,
+        settings,
         {"grid": grid.shape, "padded": grid.padded, "threads": threads},
     )

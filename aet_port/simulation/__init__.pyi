@@ -1,12 +1,8 @@
 from .linear import (
-    project_atoms as project_atoms,
+    project_atoms,
+    simulate_tilt_series,
+    tilt_angles,
 )
-from .linear import (
-    simulate_tilt_series as simulate_tilt_series,
-)
-from .linear import (
-    tilt_angles as tilt_angles,
-)
-from .samples import amorphous_particle as amorphous_particle
+from .samples import amorphous_particle
 
 __all__ = ["amorphous_particle", "project_atoms", "simulate_tilt_series", "tilt_angles"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,62 +14,11 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import fourier_shift
 from aet_port.simulation.linear import add_noise
+from aet_port.simulation.settings import Acquisition
 
-Distribution = Literal["uniform", "normal"]
 Project = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 FWHM = float(np.sqrt(8 * np.log(2)))  # of a Gaussian of standard deviation one
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """Errors of a measured tilt series; the defaults are a perfect one.
-
-    Parameters
-    ----------
-    angle_error
-        Degrees: the true angles differ from the nominal ones by up to this much (``"uniform"``)
-        or with this standard deviation (``"normal"``), each Euler angle of each tilt on its own.
-    shift_error
-        Pixels: the images are displaced along x and along y, likewise.
-    distribution
-        Of both errors.
-    source_size
-        Angstrom: full width at half maximum of the Gaussian image of the electron source.
-    dose
-        Electrons per square angstrom, the sum over the series; None counts no electrons.
-    read_noise
-        Standard deviation of the detector's noise in electrons per pixel; only with a dose.
-    seed
-        Of angles, shifts and noise; each has random numbers of its own, so that a change of one
-        error leaves the others as they were.
-    """
-
-    angle_error: float = 0.0
-    shift_error: float = 0.0
-    distribution: Distribution = "uniform"
-    source_size: float = 0.0
-    dose: float | None = None
-    read_noise: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, unit in (
-            ("angle_error", "degrees"),
-            ("shift_error", "pixels"),
-            ("source_size", "angstrom"),
-            ("read_noise", "electrons"),
-        ):
-            value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise InputError(name, f"{value!r}", f"{unit}, zero or more")
-        if self.distribution not in get_args(Distribution):
-            known = " or ".join(get_args(Distribution))
-            raise InputError("distribution", f"{self.distribution!r}", known)
-        if self.dose is not None and not 0 < self.dose < np.inf:
-            raise InputError("dose", f"{self.dose!r}", "electrons per square angstrom, above zero")
-        if self.seed < 0:
-            raise InputError("seed", str(self.seed), "zero or more")
 
 
 @dataclass(frozen=True)
@@ -100,7 +49,7 @@ class Acquired:
             "nominal_angles": self.series.angles.tolist(),
             "true_angles": self.angles.tolist(),
             "shifts_in_pixels": self.shifts.tolist(),
-            "acquisition": asdict(self.settings),
+            "acquisition": self.settings.plain(),
         }
 
 
@@ -125,7 +74,7 @@ def acquire(
     pixel_size
         Angstrom.
     settings
-        The errors; none unless given.
+        Errors and dose; no errors and the dose of the Ta film unless given.
     name
         Of the series.
 
@@ -148,7 +97,7 @@ def acquire(
     images = blur_source(project(true), pixel_size, settings.source_size)
     if settings.shift_error:
         images = shift_images(images, shifts)
-    if settings.dose is not None:
+    if settings.dose:
         # A shift by part of a pixel rings; no image has fewer electrons than none.
         images = add_noise(
             np.maximum(images, 0), pixel_size, settings.dose, settings.read_noise, of_noise

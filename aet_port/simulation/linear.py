@@ -13,6 +13,7 @@ from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scattering import adf_cross_section, scattering_factor
+from aet_port.simulation.settings import B_FACTOR, TA_FILM_DOSE
 
 # Number of tilts, first and last angle in degrees of the measured series. Film paper,
 # Supplementary Table 1; glass paper, main text.
@@ -22,8 +23,6 @@ TILT_SERIES = {
     "pd2": (54, -72.4, 69.4),
     "glass": (55, -69.4, 72.6),
 }
-TA_FILM_DOSE = 8.2e5  # electrons per square angstrom, film paper, Supplementary Table 1
-B_FACTOR = 6.0  # square angstrom; where the refinement of the Ta film starts
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
 GAUSSIAN_FLOOR = 1e-9  # a Gaussian is cut where it falls below this part of its peak
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))

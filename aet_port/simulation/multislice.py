@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,10 +23,11 @@ from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre, euler_rotations
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.scattering import scattering_parameters
-from aet_port.simulation.microscope import REACH, Microscope, Numerics, check_positive
+from aet_port.simulation.settings import REACH, Microscope, Numerics
 from aet_port.simulation.slices import odd_points, sliced_potential
 
 BATCH = 24  # plane waves carried through the sample at a time; more only take more memory
+ANGSTROM_PER_MM = 1e7
 DEPTH_MARGIN = 1.0  # angstrom of vacuum above the first and below the last atom
 
 
@@ -55,8 +56,8 @@ class _Tilt:
             self.symbols,
             self.pixel_size,
             self.shape,
-            asdict(self.microscope),
-            asdict(self.numerics),
+            self.microscope.plain(),
+            self.numerics.plain(),
             self.seed if self.numerics.phonons else None,
         ]
         digest = hashlib.sha256(json.dumps(facts).encode())
@@ -128,7 +129,8 @@ def multislice_images(
     MATLAB: none; the reference ships multislice images without the code that made them
     """
     _import_abtem()  # before any work
-    check_positive("pixel_size", pixel_size)
+    if not (np.isfinite(pixel_size) and pixel_size > 0):
+        raise InputError("pixel_size", f"{pixel_size!r}", "a length above zero, in angstrom")
     if len(shape) != 2 or min(shape) < 1:
         raise InputError("shape", f"{shape!r}", "two numbers of pixels above zero")
     if seed < 0:
@@ -293,7 +295,7 @@ def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDA
     aberrations = {
         # abTEM counts the defocus from where the probe enters.
         "defocus": microscope.defocus - origin[2],
-        "Cs": microscope.spherical_aberration,
+        "Cs": microscope.cs_mm * ANGSTROM_PER_MM,
     }
     detector = abtem.AnnularDetector(microscope.inner, microscope.outer)
     scan = abtem.CustomScan(probes[near] - origin[:2])

@@ -6,7 +6,7 @@ line after line, as the microscope does.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,91 +15,11 @@ from scipy import ndimage
 
 from aet_port.core.errors import InputError
 from aet_port.simulation.acquisition import Project
-from aet_port.simulation.linear import TA_FILM_DOSE, add_noise
+from aet_port.simulation.linear import add_noise
+from aet_port.simulation.settings import RawFrameSettings
 
 SPLINE = 5
 WAVES = 3  # slow waves of the background in each image
-
-
-@dataclass(frozen=True)
-class RawSettings:
-    """What goes wrong while a tilt series is scanned; sizes are standard deviations.
-
-    Parameters
-    ----------
-    n_frames
-        Frames per tilt.
-    slow_axis
-        The direction in which line follows line: 0 (lines run along y, the tilt axis) or 1.
-    drift_rate
-        Pixels per frame, along x and along y: the sample's speed, constant over a tilt.
-    frame_jump
-        Pixels: what each frame lies off the straight drift besides.
-    line_jitter
-        Pixels along the line, each line for itself.
-    shear
-        Skew of the scan coils: pixels along a line per line. Not random.
-    scale
-        Distance of lines relative to that of pixels in a line, seen. Not random.
-    shift_error
-        Pixels, along x and along y: displacement of each tilt.
-    background
-        Mean of the background as a part of the largest value of the clean images; it varies by
-        half of itself over an image.
-    dose
-        Electrons per square angstrom, the sum over all frames; None counts no electrons.
-    read_noise
-        Electrons per pixel and frame.
-    seed
-        Each error has random numbers of its own.
-    """
-
-    n_frames: int = 3
-    slow_axis: int = 0
-    drift_rate: float = 1.0
-    frame_jump: float = 0.05
-    line_jitter: float = 0.1
-    shear: float = 0.005
-    scale: float = 1.0
-    shift_error: float = 2.0
-    background: float = 0.2
-    dose: float | None = TA_FILM_DOSE
-    read_noise: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.n_frames < 1:
-            raise InputError("n_frames", str(self.n_frames), "1 or more")
-        if self.slow_axis not in (0, 1):
-            raise InputError("slow_axis", f"{self.slow_axis!r}", "0 (x) or 1 (y)")
-        for name, unit in (
-            ("drift_rate", "pixels per frame"),
-            ("frame_jump", "pixels"),
-            ("line_jitter", "pixels"),
-            ("shift_error", "pixels"),
-            ("background", "part of the peak"),
-            ("read_noise", "electrons"),
-        ):
-            value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise InputError(name, f"{value!r}", f"{unit}, zero or more")
-        if not abs(self.shear) <= 0.2:
-            raise InputError("shear", f"{self.shear!r}", "a fraction between -0.2 and 0.2")
-        if not 0.5 <= self.scale <= 2:
-            raise InputError("scale", f"{self.scale!r}", "a number between 0.5 and 2")
-        if self.dose is not None and not 0 < self.dose < np.inf:
-            raise InputError("dose", f"{self.dose!r}", "electrons per square angstrom, above zero")
-        if self.seed < 0:
-            raise InputError("seed", str(self.seed), "zero or more")
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """``A`` of the scan: what lies at ``x`` from the centre is seen at ``A x``."""
-        matrix = np.eye(2)
-        matrix[1 - self.slow_axis, self.slow_axis] = self.shear
-        # Only the ratio counts; the pixel size is that along x.
-        matrix[1, 1] = self.scale
-        return matrix
 
 
 @dataclass(frozen=True)
@@ -143,7 +63,7 @@ class RawFrames:
     frame_shifts: NDArray[np.float64]
     rates: NDArray[np.float64]
     jitter: NDArray[np.float64]
-    settings: RawSettings
+    settings: RawFrameSettings
 
     def truth(self) -> dict[str, Any]:
         """The record of the truth, of plain numbers; images are left out."""
@@ -155,7 +75,7 @@ class RawFrames:
             "drift_rates_in_pixels_per_frame": self.rates.tolist(),
             "line_jitter_in_pixels": self.jitter.tolist(),
             "scan_matrix": self.settings.matrix.tolist(),
-            "settings": asdict(self.settings),
+            "settings": self.settings.plain(),
         }
 
 
@@ -163,7 +83,7 @@ def take_frames(
     project: Project,
     angles: ArrayLike,
     pixel_size: float,
-    settings: RawSettings | None = None,
+    settings: RawFrameSettings | None = None,
 ) -> RawFrames:
     """Raw frames of a tilt series, with everything that was done to them.
 
@@ -182,7 +102,7 @@ def take_frames(
     pixel_size
         Angstrom.
     settings
-        The errors; :class:`RawSettings` as it is unless given.
+        The errors; :class:`RawFrameSettings` as it is unless given.
 
     Raises
     ------
@@ -192,7 +112,7 @@ def take_frames(
 
     MATLAB: none; the repositories start from denoised and aligned images
     """
-    settings = settings or RawSettings()
+    settings = settings or RawFrameSettings()
     table = np.asarray(angles, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] != 3 or len(table) == 0:
         raise InputError("angles", f"shape {table.shape}", "shape (n, 3): phi, theta, psi")
@@ -204,7 +124,7 @@ def take_frames(
             "project", f"images of shape {clean.shape}", f"({len(table)}, nx, ny), finite"
         )
     n, m, shape = len(table), settings.n_frames, clean.shape[1:]
-    n_lines = shape[settings.slow_axis]
+    n_lines = shape[settings.slow]
     of_drift, of_jump, of_jitter, of_shift, of_ground, of_noise = np.random.default_rng(
         settings.seed
     ).spawn(6)
@@ -232,7 +152,7 @@ def take_frames(
                 prefilter=False,
             )
             frames[i, j] = seen + _background(places, ground[i], shape)
-    if settings.dose is not None:
+    if settings.dose:
         # A spline rings where the image ends; no pixel has fewer electrons than none.
         counted = add_noise(
             np.maximum(frames, 0).reshape(n * m, *shape),
@@ -258,14 +178,14 @@ def take_frames(
 
 def _scan(
     grid: NDArray[np.float64],
-    settings: RawSettings,
+    settings: RawFrameSettings,
     frame_shift: NDArray[np.float64],
     rate: NDArray[np.float64],
     jitter: NDArray[np.float64],
     shift: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Where on the undistorted image each pixel of a frame looks, shape (2, nx, ny)."""
-    slow = settings.slow_axis
+    slow = settings.slow
     n = grid.shape[1 + slow]
     place = (np.arange(n) - (n - 1) / 2) / n
     drift = frame_shift[:, None] + np.outer(rate, place)

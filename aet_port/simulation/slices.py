@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.simulation.microscope import Numerics
+from aet_port.simulation.settings import Numerics
 
 
 def sliced_potential(

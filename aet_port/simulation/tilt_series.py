@@ -6,73 +6,26 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import InputError, OutputError
+from aet_port.core.errors import OutputError
 from aet_port.core.files import check_target
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scattering import adf_cross_section
 from aet_port.io import write_tilt_series
-from aet_port.simulation.acquisition import Acquired, Acquisition, acquire
-from aet_port.simulation.linear import B_FACTOR, project_atoms
-from aet_port.simulation.microscope import Microscope, Numerics
+from aet_port.simulation.acquisition import Acquired, acquire
+from aet_port.simulation.linear import project_atoms
 from aet_port.simulation.multislice import multislice_images
+from aet_port.simulation.settings import SIMULATE, SimulateSettings
 
-Engine = Literal["linear", "multislice"]
 SERIES_SUFFIXES = (".npy", ".mat", ".mrc", ".mrcs", ".st", ".ali", ".tif", ".tiff")
 VACUUM = 3.0  # angstrom between the outermost atom and the edge of an image
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """How a tilt series of a model is made.
-
-    Parameters
-    ----------
-    engine
-        ``"linear"``: projected atoms, :func:`~.simulation.project_atoms`; ``"multislice"``:
-        :func:`~.multislice.multislice_images`.
-    pixel_size
-        Angstrom.
-    shape
-        Pixels (nx, ny); :func:`fitting_shape` unless given.
-    b_factor
-        ``B'`` of the linear engine in square angstrom: thermal motion and the probe.
-    microscope
-        The linear engine takes from it the scale of the images: energy and detector.
-    numerics
-        Of multislice.
-    acquisition
-        Errors and noise.
-    """
-
-    engine: Engine = "linear"
-    pixel_size: float = 0.35
-    shape: tuple[int, int] | None = None
-    b_factor: float = B_FACTOR
-    microscope: Microscope = field(default_factory=Microscope)
-    numerics: Numerics = field(default_factory=Numerics)
-    acquisition: Acquisition = field(default_factory=Acquisition)
-
-    def __post_init__(self) -> None:
-        if self.engine not in get_args(Engine):
-            raise InputError("engine", f"{self.engine!r}", " or ".join(get_args(Engine)))
-        if not (np.isfinite(self.pixel_size) and self.pixel_size > 0):
-            raise InputError("pixel_size", f"{self.pixel_size!r}", "a length above zero, angstrom")
-
-    def record(self) -> dict[str, Any]:
-        """What the images depend on, of plain numbers."""
-        facts: dict[str, Any] = {"engine": self.engine, "microscope": asdict(self.microscope)}
-        if self.engine == "linear":
-            return facts | {"b_factor": self.b_factor}
-        return facts | {"numerics": asdict(self.numerics)}
 
 
 def fitting_shape(
@@ -107,7 +60,7 @@ def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
 def simulate(
     model: AtomicModel,
     angles: ArrayLike,
-    settings: Simulation | None = None,
+    settings: SimulateSettings = SIMULATE,
     *,
     workers: int = 1,
     scheduler: str | None = None,
@@ -123,7 +76,7 @@ def simulate(
     angles
         Shape (n, 3): nominal phi, theta, psi in degrees.
     settings
-        The defaults of :class:`Simulation` unless given.
+        Engine, microscope, errors and noise, see :class:`SimulateSettings`.
     workers, scheduler, checkpoint, progress
         Of :func:`~.multislice.multislice_images`; the linear engine takes seconds.
 
@@ -134,7 +87,6 @@ def simulate(
 
     MATLAB: none
     """
-    settings = settings or Simulation()
     optics, errors = settings.microscope, settings.acquisition
     radius = float(np.linalg.norm(model.positions, axis=1).max())
     turned = radius * np.radians(2 * errors.angle_error) / settings.pixel_size

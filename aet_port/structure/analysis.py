@@ -17,6 +17,7 @@ from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
 from aet_port.structure.polytetrahedral.networks import Networks, find_networks
 from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.polytetrahedral.packing import DELTAS
+from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.short_range import ShortRangeOrder, short_range_order
 from aet_port.structure.voronoi.tetrahedra import (
     ALPHA,
@@ -104,8 +105,8 @@ class StructureResult:
 def analyze(
     atoms: ase.Atoms,
     *,
-    cutoff: float | None = None,
-    delta: float = 0.255,
+    cutoff: float | None = DEFAULTS.cutoff,
+    delta: float = DEFAULTS.delta,
     alpha: float | None = None,
     order: bool = True,
     solute: str | None = None,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.data import Volume
 from aet_port.core.errors import InputError
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.patching import merge_close
+from aet_port.tracing.settings import SELECT, Rule, SelectSettings
 from aet_port.tracing.support import erode
 
 NON_ATOM, ATOM = 1, 2
 QUIRK_EROSION = 10  # voxels by which the Ta script shrinks its support
-Rule = Literal["labels", "both", "either", "support"]
 
 
 @dataclass(frozen=True)
@@ -167,14 +167,14 @@ def in_support(positions: ArrayLike, support: NDArray) -> NDArray[np.bool_]:
 
 
 def remove_non_atoms(
-    volume: NDArray,
+    volume: Volume | NDArray,
     positions: ArrayLike,
     *,
-    support: NDArray | None = None,
-    rule: Rule | None = None,
-    merge_distance: float = 3.0,
-    class_thirds: int = 4,
-    histogram_thirds: int = 7,
+    support: Volume | NDArray | None = None,
+    rule: Rule | None = SELECT.rule,
+    merge_distance: float = SELECT.merge_distance,
+    class_thirds: int = SELECT.class_thirds,
+    histogram_thirds: int = SELECT.histogram_thirds,
     reference_quirks: bool = False,
 ) -> AtomSelection:
     """Tell atoms from other peaks by their intensity and the support of the sample.
@@ -185,11 +185,11 @@ def remove_non_atoms(
     Parameters
     ----------
     volume
-        Shape (nx, ny, nz), the reconstruction.
+        The reconstruction, or its array of shape (nx, ny, nz).
     positions
         Shape (n, 3): traced peaks, 0-based voxel coordinates.
     support
-        Mask of the volume's shape, or None.
+        Mask of the volume's shape, zero where no atom can be, or None.
     rule
         See :func:`select_atoms`; unless given ``"both"`` with a support and ``"labels"`` without.
     merge_distance
@@ -211,6 +211,14 @@ def remove_non_atoms(
     MATLAB: 4_Atom_tracing/Main_remove_non_atom_peak_Ta_film.m,
     Main_remove_non_atom_peak_Pd1_nanoparticle.m, Main_remove_non_atom_peak_Pd2_nanoparticle.m
     """
+    SelectSettings(
+        rule=rule,
+        merge_distance=merge_distance,
+        class_thirds=class_thirds,
+        histogram_thirds=histogram_thirds,
+    )
+    volume = volume.array if isinstance(volume, Volume) else volume
+    support = support.array if isinstance(support, Volume) else support
     table = positions_table("positions", positions)
     if rule is None:
         rule = "labels" if support is None else ("support" if reference_quirks else "both")

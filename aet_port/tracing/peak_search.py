@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from aet_port.core.data import Volume
-from aet_port.core.errors import CheckpointError, InputError
+from aet_port.core.errors import CheckpointError
 from aet_port.core.files import write_whole
 from aet_port.core.progress import progress as reporting
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
-from aet_port.tracing.upsampling import FACTOR, Method, fine_grid
+from aet_port.tracing.settings import TRACE, TraceSettings, Upsampling
+from aet_port.tracing.upsampling import FACTOR, fine_grid
 
 _CHUNK = 2000  # fits between two looks at the progress bar, and between two checkpoints
 
@@ -23,13 +24,13 @@ _CHUNK = 2000  # fits between two looks at the progress bar, and between two che
 def trace(
     volume: Volume,
     *,
-    upsampling: Method = "linear",
-    threshold: float = 0.0,
-    minimum_distance: float = 2.0,
-    max_peaks: int = 100_000,
-    max_iterations: int = 14,
-    settled_iterations: int = 7,
-    maximum_shift: float = 0.5,
+    upsampling: Upsampling = TRACE.upsampling,
+    threshold: float = TRACE.threshold,
+    minimum_distance: float = TRACE.minimum_distance,
+    max_peaks: int = TRACE.max_peaks,
+    max_iterations: int = TRACE.max_iterations,
+    settled_iterations: int = TRACE.settled_iterations,
+    maximum_shift: float = TRACE.maximum_shift,
     coefficients: bool = False,
     checkpoint: Path | None = None,
     progress: bool = False,
@@ -81,8 +82,15 @@ def trace(
     paper), 4_Tracing_and_classification/Main_polynomial_tracing.m (glass paper). There a rejected
     peak has the position zero; here it keeps its fitted one, and only its flag tells.
     """
-    if not minimum_distance >= 0:
-        raise InputError("minimum_distance", f"{minimum_distance}", "zero or more, in angstrom")
+    TraceSettings(
+        upsampling=upsampling,
+        threshold=threshold,
+        minimum_distance=minimum_distance,
+        max_peaks=max_peaks,
+        max_iterations=max_iterations,
+        settled_iterations=settled_iterations,
+        maximum_shift=maximum_shift,
+    )
     grid = fine_grid(volume.array, upsampling)
     maxima, heights = local_maxima(grid, threshold, max_peaks)
     rules = (max_iterations, settled_iterations, maximum_shift)

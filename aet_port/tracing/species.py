@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -24,13 +23,12 @@ from aet_port.tracing.clustering import Start, kmeans
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.local_classes import LocalClasses, reclassify_locally
 from aet_port.tracing.non_atoms import ATOM, two_classes
-from aet_port.tracing.upsampling import FACTOR, Method, fine_grid
+from aet_port.tracing.settings import CLASSIFY, ClassifySettings, NonAtoms, Upsampling
+from aet_port.tracing.upsampling import FACTOR, fine_grid
 
-RADIUS = 10.0  # angstrom, of the local spheres in the glass paper
 NOT_ASSIGNED, NOT_AN_ATOM = 0, -1  # types; species count from 1
 UNKNOWN = chemical_symbols[0]
 FILM_CLASS_THIRDS, FILM_HISTOGRAM_THIRDS = 4, 7
-NonAtoms = Literal["kmeans", "split", "gaussians"]
 
 
 @dataclass(frozen=True)
@@ -149,11 +147,11 @@ def classify(
     positions: ArrayLike,
     species: Sequence[str],
     *,
-    upsampling: Method = "linear",
-    thirds: int = 3,
-    radius: float | None = RADIUS,
-    non_atoms: NonAtoms | None = None,
-    unassigned: float | None = None,
+    upsampling: Upsampling = CLASSIFY.upsampling,
+    thirds: int = CLASSIFY.thirds,
+    radius: float = CLASSIFY.radius,
+    non_atoms: NonAtoms = CLASSIFY.non_atoms,
+    unassigned: float | None = CLASSIFY.unassigned,
     norm: int = 2,
     start: Start = "optimal",
     seed: int = 0,
@@ -180,7 +178,7 @@ def classify(
     thirds
         Radius of the sphere in thirds of a voxel, less half a third; 3 in the glass paper.
     radius
-        Of the local rounds, angstrom; None leaves them out.
+        Of the local re-classification, angstrom; 0 leaves it out.
     non_atoms
         How to leave out peaks that are no atoms. ``"kmeans"``: one class more and a second look
         (:func:`aet_port.tracing.classes.classes_and_non_atoms`, glass paper). ``"split"``: the
@@ -188,7 +186,8 @@ def classify(
         simulations, where the species then come from a second call with ``thirds=9``).
         ``"gaussians"``:
         two Gaussians of the histogram of intensities, then an atom is nearer to the mean atom than
-        to zero (:func:`aet_port.tracing.non_atoms.two_classes`, film paper). None: all are atoms.
+        to zero (:func:`aet_port.tracing.non_atoms.two_classes`, film paper). ``"none"``: all are
+        atoms.
     unassigned
         Atoms whose confidence is below this get no species (X, type 0).
     norm, start, seed
@@ -206,18 +205,19 @@ def classify(
 
     MATLAB: 4_Tracing_and_classification/Main_classification.m, with
     src/initial_class_kmean_sub.m::initial_class_kmean_sub; the first classification of
-    Main_polynomial_tracing.m (``non_atoms="kmeans"``, ``radius=None``); TestC_MG_multislice.m and
+    Main_polynomial_tracing.m (``non_atoms="kmeans"``, ``radius=0``); TestC_MG_multislice.m and
     LocalC_MG_multislice.m in 10_Multislice_AET_simulations/2_tracing. There k-means starts at
     random and ends in a local minimum about once in three times; here it is exact unless ``start``
     says else.
     """
     symbols = check_species(species)
-    if unassigned is not None and not 0 <= unassigned <= 1:
-        raise InputError("unassigned", f"{unassigned!r}", "a confidence from 0 to 1")
-    if radius is not None and not (np.isfinite(radius) and radius > 0):
-        raise InputError("radius", f"{radius!r}", "a length above zero in angstrom, or none")
-    if non_atoms not in (None, *get_args(NonAtoms)):
-        raise InputError("non_atoms", f"{non_atoms!r}", "'kmeans', 'split', 'gaussians' or none")
+    ClassifySettings(
+        radius=radius,
+        thirds=thirds,
+        upsampling=upsampling,
+        non_atoms=non_atoms,
+        unassigned=unassigned,
+    )
     table = positions_table("positions", positions)
     voxels = volume.to_voxels(table)
     outside = np.any((voxels < 0) | (voxels > np.array(volume.shape) - 1), axis=1)
@@ -247,7 +247,7 @@ def classify(
             is_atom = lightest_split(sums, n_types, norm, start, seed)
         types = kmeans(sums[is_atom], n_types, norm, start, seed).labels + 1
     local = LocalClasses(types, [], True)
-    if radius is not None and n_types > 1:
+    if radius and n_types > 1:
         local = reclassify_locally(
             table[is_atom], values[is_atom], types, radius, norm, reference_quirks=reference_quirks
         )

@@ -1,0 +1,171 @@
+"""Settings of a stage: type, default, bounds, unit and help of each value, stated once.
+
+The defaults of the stage's function, the section of a run's TOML file, the options of its command,
+the annotated examples and the JSON schema are all read from these classes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self, Union, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from aet_port.core.errors import InputError
+
+REQUIRED: Any = ...
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    example: Any = None,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """A field of a :class:`Settings` class.
+
+    Parameters
+    ----------
+    default
+        The value unless given; :data:`REQUIRED` for none.
+    help
+        One sentence or phrase for help texts, examples and docs.
+    unit
+        Of a number, such as ``"angstrom"``.
+    example
+        Shown in the annotated example files where there is no default.
+    ge, gt, le
+        Bounds: at least, above, at most. They hold for each element of a list.
+    """
+    given = {"ge": ge, "gt": gt, "le": le}
+    bounds: Any = {name: value for name, value in given.items() if value is not None}
+    extra: Any = {"unit": unit, "bounds": bounds, "example": example}
+    return Field(default, description=help, json_schema_extra=extra)
+
+
+class Settings(BaseModel):
+    """Base of the settings of a stage; immutable, every value checked when it is made.
+
+    Raises
+    ------
+    InputError
+        For an unknown name (the nearest known one is named), a value of another type, or one out of
+        bounds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**{name: _native(value) for name, value in values.items()})
+        except ValidationError as error:
+            raise self._refusal(error, values) from None
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            bounds = facts_of(field)["bounds"]
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                number = isinstance(one, (int, float)) and not isinstance(one, bool)
+                if number and not _inside(one, bounds):
+                    raise InputError(name, repr(getattr(self, name)), expectation(field))
+        return self
+
+    @classmethod
+    def _refusal(cls, error: ValidationError, values: Mapping[str, Any]) -> InputError:
+        first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, InputError):
+            return cause
+        name = str(first["loc"][0]) if first["loc"] else ""
+        if first["type"] == "extra_forbidden":
+            return InputError(f"{name!r}", "an unknown setting", nearest(name, cls.model_fields))
+        if first["type"] == "missing":
+            return InputError(
+                name, "nothing", f"{name} = ...: {cls.model_fields[name].description}"
+            )
+        return InputError(name, repr(values.get(name)), expectation(cls.model_fields[name]))
+
+    def changed(self, **values: Any) -> Self:
+        """The same with other values, checked again."""
+        return type(self)(**(dict(self) | values))
+
+    def plain(self) -> dict[str, Any]:
+        """The values as JSON and TOML hold them."""
+        return self.model_dump(mode="json")
+
+
+def facts_of(field: FieldInfo) -> dict[str, Any]:
+    """Unit, bounds and example of a field, as :func:`setting` was given them."""
+    extra = field.json_schema_extra
+    facts = extra if isinstance(extra, dict) else {}
+    return {"unit": "", "bounds": {}, "example": None} | facts
+
+
+def fields_of(settings: type[Settings]) -> Iterator[tuple[str, FieldInfo]]:
+    """Names and fields of a settings class, in order."""
+    yield from settings.model_fields.items()
+
+
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """What was probably meant by an unknown name, and the known ones."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    every = ", ".join(known)
+    return f"{close[0]!r}; all: {every}" if close else f"one of {every}"
+
+
+def expectation(field: FieldInfo) -> str:
+    """What a field takes, in words: type, bounds, unit."""
+    facts = facts_of(field)
+    bounds, unit = facts["bounds"], facts["unit"]
+    words = _words(field.annotation)
+    if bounds.get("gt") == 0 and words.startswith("a number"):
+        words = words.replace("a number", "a number above zero", 1)
+    elif "gt" in bounds:
+        words += f" above {bounds['gt']:g}"
+    if "ge" in bounds and "le" in bounds:
+        words += f" between {bounds['ge']:g} and {bounds['le']:g}"
+    elif "ge" in bounds:
+        words += f" of at least {bounds['ge']:g}"
+    elif "le" in bounds:
+        words += f" of at most {bounds['le']:g}"
+    return f"{words} ({unit})" if unit else words
+
+
+def _inside(value: float, bounds: Mapping[str, float]) -> bool:
+    return (
+        value >= bounds.get("ge", -math.inf)
+        and value <= bounds.get("le", math.inf)
+        and ("gt" not in bounds or value > bounds["gt"])
+    )
+
+
+def _native(value: Any) -> Any:
+    """Lists as tuples, scalars of NumPy as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(_native(one) for one in value) if isinstance(value, list) else value
+
+
+def _words(hint: Any) -> str:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(repr(one) for one in inner)
+    if origin is tuple:
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return f"a list, each {_words(inner[0])}"
+        return f"a list of {len(inner)}, each {_words(inner[0])}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(_words(one) for one in inner if one is not type(None))
+    return _WORDS.get(hint, "other settings")

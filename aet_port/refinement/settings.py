@@ -1,0 +1,59 @@
+"""Settings of the refinement of a model against projections."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aet_port.core.settings import Settings, setting
+
+Method = Literal["lbfgs", "published"]
+Schedule = Literal["glass", "ta-film", "pd1", "pd2"]
+ScanShear = Literal["none", "x", "y", "both"]
+Precision = Literal["single", "double"]
+
+
+class RefineSettings(Settings):
+    """``[refine]``: see :func:`aet_port.refinement.joint.refine`.
+
+    In a run from raw frames ``images`` says whether the model is fitted to the averages of the
+    frames, whose noise is that of electrons, or to the denoised images.
+    """
+
+    method: Method = setting("lbfgs", "Joint quasi-Newton fit, or the papers' gradient descent.")
+    refine_shifts: bool = setting(False, "Refine a shift along x and y per projection.")
+    refine_scales: bool = setting(False, "Refine an intensity scale per projection.")
+    refine_offsets: bool = setting(False, "Refine a constant background per projection.")
+    scan_shear: ScanShear = setting(
+        "none", "Refine the shear of the scan coils, common to all projections."
+    )
+    max_displacement: float = setting(
+        1.0, "Largest displacement of an atom from its start; 0: no limit.", unit="angstrom", ge=0
+    )
+    max_evaluations: int = setting(50, "Largest number of gradient evaluations.", ge=1)
+    tolerance: float = setting(
+        1e-3, "Stop after three steps with a smaller rms displacement.", unit="angstrom", gt=0
+    )
+    precision: Precision = setting("single", "Floating-point precision of the images.")
+    folds: int | None = setting(
+        None,
+        "Also measure R-free: refine without each of this many groups of projections.",
+        example=5,
+        ge=2,
+    )
+    schedule: Schedule | None = setting(
+        None,
+        "Schedule of the published method; chosen by the species unless given.",
+        example="glass",
+    )
+    rounds: int | None = setting(None, "Rounds of the published method.", example=2, ge=1)
+    images: Literal["averaged", "denoised"] = setting(
+        "averaged", "Images refined against in a run from raw frames: before or after denoising."
+    )
+
+    @property
+    def image_fits(self) -> list[str]:
+        """What is fitted to each projection: any of shifts, scales, offsets."""
+        return [name for name in ("shifts", "scales", "offsets") if getattr(self, f"refine_{name}")]
+
+
+DEFAULTS = RefineSettings()

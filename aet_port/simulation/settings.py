@@ -1,0 +1,238 @@
+"""Settings of simulated tilt series: specimen to images, microscope, acquisition, raw frames."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from aet_port.core.errors import InputError
+from aet_port.core.scattering import electron_wavelength
+from aet_port.core.settings import Settings, setting
+
+Engine = Literal["linear", "multislice"]
+TiltScheme = Literal["ta-film", "pd1", "pd2", "glass"]
+Distribution = Literal["uniform", "normal"]
+Parametrization = Literal["lobato", "kirkland"]
+Axis = Literal["x", "y"]
+
+TA_FILM_DOSE = 8.2e5  # electrons per square angstrom, film paper, Supplementary Table 1
+B_FACTOR = 6.0  # square angstrom; where the refinement of the Ta film starts
+REACH = 4.0  # angstrom about an atom that are scanned; beyond lie 1.5 % of its scattering
+# A grid carries angles up to lambda / (3 sampling): half the sampling frequency, of which the
+# outer third is kept free of aliases. A little more, because the edge of that is faded out and
+# PRISM rounds its number of points down.
+ANTIALIAS = 3.2
+
+
+class Microscope(Settings):
+    """Probe and detector of an ADF-STEM; by default corrected optics at 200 keV.
+
+    The default outer angle is not that of a real detector (about 190 mrad): the tenth of the signal
+    beyond 100 mrad costs a grid of four times as many points, and changes the image by its scale
+    alone (correlation 0.9996).
+    """
+
+    energy: float = setting(200.0, "Electron energy.", unit="keV", gt=0)
+    semiangle: float = setting(25.0, "Convergence semi-angle of the probe.", unit="mrad", gt=0)
+    inner: float = setting(38.0, "Inner angle of the annular detector.", unit="mrad", gt=0)
+    outer: float = setting(100.0, "Outer angle of the annular detector.", unit="mrad", gt=0)
+    defocus: float = setting(
+        0.0, "Distance of the focus behind the rotation centre.", unit="angstrom"
+    )
+    cs_mm: float = setting(0.0, "Third-order spherical aberration.", unit="mm")
+
+    @model_validator(mode="after")
+    def _dark_field(self) -> Self:
+        if not self.semiangle < self.inner < self.outer:
+            raise InputError(
+                "detector",
+                f"{self.inner!r} to {self.outer!r} mrad",
+                f"semiangle ({self.semiangle:g}) < inner < outer: an annulus in the dark field",
+            )
+        return self
+
+
+class Numerics(Settings):
+    """Grid and thermal motion of a multislice calculation.
+
+    For a particle of 40 Ta atoms slices of 3 angstrom and 1 differ by 0.9 % rms, windows of 10
+    angstrom and 13 by 1.8 %. The window is that of PRISM (Ophus, Adv. Struct. Chem. Imaging 3, 13
+    (2017)): the interpolation factor is the box over the window; it must hold the probe and what it
+    scatters on its way through the sample. Without it every probe runs through the whole box:
+    exact, and many times as long.
+    """
+
+    slice_thickness: float = setting(3.0, "Thickness of a slice.", unit="angstrom", gt=0)
+    sampling: float | None = setting(
+        None,
+        "Distance of two points of the wave; the coarsest that carries the detector's outer angle"
+        " unless given.",
+        unit="angstrom",
+        gt=0,
+    )
+    window: float = setting(
+        10.0, "Side of the PRISM window around a probe; 0: no PRISM.", unit="angstrom", ge=0
+    )
+    parametrization: Parametrization = setting("lobato", "Parametrization of atomic potentials.")
+    phonons: int = setting(
+        1, "Frozen-phonon configurations averaged for each image; 0: atoms at rest.", ge=0
+    )
+    displacement: float = setting(
+        0.07, "Rms thermal displacement along one axis.", unit="angstrom", ge=0
+    )
+
+    @model_validator(mode="after")
+    def _wide_window(self) -> Self:
+        if 0 < self.window < 2 * REACH:
+            raise InputError(
+                "window", f"{self.window!r}", f"at least {2 * REACH:g} angstrom, or 0 for no PRISM"
+            )
+        return self
+
+    def grid(self, microscope: Microscope) -> float:
+        """Sampling in angstrom for a microscope.
+
+        Raises
+        ------
+        InputError
+            If the given one cannot carry the detector's outer angle.
+        """
+        needed = electron_wavelength(microscope.energy) / (ANTIALIAS * microscope.outer * 1e-3)
+        if self.sampling is None:
+            return needed
+        if self.sampling > needed:
+            raise InputError(
+                "sampling",
+                f"{self.sampling:g} angstrom",
+                f"at most {needed:.4f} for a detector up to {microscope.outer:g} mrad",
+            )
+        return self.sampling
+
+
+class Acquisition(Settings):
+    """Errors and noise of a measured tilt series.
+
+    Angles, shifts and noise have random numbers of their own, so that a change of one error leaves
+    the others as they were. With ``distribution = "uniform"`` errors are at most as large as
+    stated, with ``"normal"`` that is their standard deviation.
+    """
+
+    angle_error: float = setting(0.0, "Error of each Euler angle.", unit="degrees", ge=0)
+    shift_error: float = setting(
+        0.0, "Displacement of the images along x and y.", unit="pixels", ge=0
+    )
+    distribution: Distribution = setting("uniform", "Distribution of angle and shift errors.")
+    source_size: float = setting(
+        0.0, "FWHM of the Gaussian image of the electron source.", unit="angstrom", ge=0
+    )
+    dose: float = setting(
+        TA_FILM_DOSE,
+        "Electron dose of the whole series; 0: no noise.",
+        unit="electrons per square angstrom",
+        ge=0,
+    )
+    read_noise: float = setting(
+        1.0, "Read noise of the detector.", unit="electrons per pixel", ge=0
+    )
+    seed: int = setting(0, "Seed of errors, noise and thermal motion.", ge=0)
+
+
+class SimulateSettings(Settings):
+    """``[simulate]``: how a tilt series of a model is made.
+
+    The linear engine takes from ``microscope`` the scale of the images (energy and detector);
+    ``numerics`` is for multislice.
+    """
+
+    engine: Engine = setting(
+        "linear", "Projected atoms, or multislice (needs the extra multislice)."
+    )
+    tilts: TiltScheme = setting(
+        "ta-film", "Number and range of tilts of a published series, where no angles are given."
+    )
+    pixel_size: float = setting(0.35, "Pixel size.", unit="angstrom", gt=0)
+    shape: tuple[int, int] | None = setting(
+        None,
+        "Image size nx, ny; the whole model unless given.",
+        unit="pixels",
+        ge=1,
+        example=[151, 151],
+    )
+    b_factor: float = setting(
+        B_FACTOR,
+        "B' of the atoms in linear images: thermal motion and probe.",
+        unit="square angstrom",
+        gt=0,
+    )
+    microscope: Microscope = setting(Microscope(), "Probe and detector.")
+    numerics: Numerics = setting(Numerics(), "Multislice grid and thermal motion.")
+    acquisition: Acquisition = setting(Acquisition(), "Errors and noise.")
+
+    def record(self) -> dict[str, Any]:
+        """What the images depend on besides the acquisition, as plain values."""
+        facts: dict[str, Any] = {"engine": self.engine, "microscope": self.microscope.plain()}
+        if self.engine == "linear":
+            return facts | {"b_factor": self.b_factor}
+        return facts | {"numerics": self.numerics.plain()}
+
+
+class RawFrameSettings(Settings):
+    """``[simulate_frames]``: what goes wrong while raw frames are scanned.
+
+    Sizes are standard deviations, but for shear and scale, which are not random. Each error has
+    random numbers of its own.
+    """
+
+    n_frames: int = setting(3, "Frames per tilt.", ge=1)
+    slow_axis: Axis = setting("x", "Slow scan direction, in which line follows line.")
+    drift_rate: float = setting(
+        1.0, "Drift of the sample, constant over a tilt.", unit="pixels per frame", ge=0
+    )
+    frame_jump: float = setting(
+        0.05, "Displacement of each frame from the straight drift.", unit="pixels", ge=0
+    )
+    line_jitter: float = setting(
+        0.1, "Displacement of each line along itself.", unit="pixels", ge=0
+    )
+    shear: float = setting(
+        0.005, "Shear of the scan coils.", unit="pixels along a line per line", ge=-0.2, le=0.2
+    )
+    scale: float = setting(
+        1.0, "Distance of lines relative to that of pixels in a line.", ge=0.5, le=2
+    )
+    shift_error: float = setting(
+        2.0, "Displacement of each tilt along x and y.", unit="pixels", ge=0
+    )
+    background: float = setting(
+        0.2, "Mean background as a fraction of the peak of the clean images.", ge=0
+    )
+    dose: float = setting(
+        TA_FILM_DOSE,
+        "Electron dose of all frames together; 0: no noise.",
+        unit="electrons per square angstrom",
+        ge=0,
+    )
+    read_noise: float = setting(
+        1.0, "Read noise of the detector.", unit="electrons per pixel and frame", ge=0
+    )
+    seed: int = setting(0, "Seed of errors and noise.", ge=0)
+
+    @property
+    def slow(self) -> int:
+        """Index of the slow axis: 0 for x, 1 for y (the tilt axis)."""
+        return "xy".index(self.slow_axis)
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """``A`` of the scan: what lies at ``x`` from the centre is seen at ``A x``."""
+        matrix = np.eye(2)
+        matrix[1 - self.slow, self.slow] = self.shear
+        # Only the ratio counts; the pixel size is that along x.
+        matrix[1, 1] = self.scale
+        return matrix
+
+
+SIMULATE = SimulateSettings()
