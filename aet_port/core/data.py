@@ -1,4 +1,8 @@
-"""The nouns of the pipeline: tilt series, volumes and atomic models, checked once when made."""
+"""The nouns of the pipeline: tilt series, volumes and atomic models, checked once when made.
+
+What they are made into stands in higher layers; the methods that run it (``reconstruct``,
+``trace``, ``analyze``, ``plot``) are named in :mod:`aet_port.core.methods`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core import methods
+from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import centre
 
@@ -33,9 +39,12 @@ def _positive_length(name: str, value: float) -> float:
     return float(value)
 
 
-@dataclass(frozen=True)
-class TiltSeries:
+@dataclass(frozen=True, repr=False)
+class TiltSeries(Shown):
     """Projections of one object and the orientation of each.
+
+    Projection k is the line integral of the object along the beam (z) after it was rotated by
+    ``R_k = (R_z(phi_k) R_y(theta_k) R_x(psi_k))^T``.
 
     Parameters
     ----------
@@ -50,12 +59,30 @@ class TiltSeries:
         Angstrom.
     name
         Where the series came from; errors name it.
+    metadata
+        Anything else that is known of the series; a dictionary.
 
     Raises
     ------
     InputError
         For wrong shapes, NaN, no images, images without any signal, mismatching numbers of
         images and angles, or a pixel size that is not above zero.
+
+    Notes
+    -----
+    MATLAB: none; the papers' code keeps images (nx, ny, n_projections) and angles in two variables
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> series = aet.TiltSeries(np.ones((3, 32, 24)), [-30, 0, 30], pixel_size=0.35, name="cube")
+    >>> series
+    <TiltSeries 'cube': images 3, pixels 32 x 24, pixel size 0.35 angstrom, tilt -30 to 30 degrees>
+    >>> series.angles[0]  # phi, theta, psi
+    array([  0., -30.,   0.])
+    >>> series.reconstruct(iterations=2).volume.shape
+    (32, 24, 32)
     """
 
     images: NDArray
@@ -112,8 +139,23 @@ class TiltSeries:
             self, "pixel_size", _positive_length(f"{self.name}: pixel_size", self.pixel_size)
         )
 
+    reconstruct = methods.reconstruct
+    """The volume of these projections: :func:`aet_port.reconstruct`."""
+    plot = methods.plot_tilt_series
+    """One projection on Matplotlib axes: :func:`aet_port.figures.images.plot_tilt_series`."""
+
     def __len__(self) -> int:
         return len(self.images)
+
+    def _facts(self) -> dict[str, object]:
+        theta = self.angles[:, 1]
+        return {
+            "name": self.name,
+            "images": len(self),
+            "pixels": times(self.detector),
+            "pixel size": angstrom(self.pixel_size),
+            "tilt": f"{theta.min():.4g} to {theta.max():.4g} degrees",
+        }
 
     @property
     def detector(self) -> tuple[int, int]:
@@ -126,9 +168,9 @@ class TiltSeries:
         return not self.angles[:, [0, 2]].any()
 
 
-@dataclass(frozen=True)
-class Volume:
-    """A scalar field on a regular grid.
+@dataclass(frozen=True, repr=False)
+class Volume(Shown):
+    """A scalar field on a regular grid: voxel (i, j, k) lies at ``origin + voxel_size (i, j, k)``.
 
     Parameters
     ----------
@@ -141,6 +183,27 @@ class Volume:
         (voxel n // 2) lies at zero.
     name
         Where the volume came from; errors name it.
+
+    Raises
+    ------
+    InputError
+        For wrong shapes, NaN, nothing in it, or a voxel size that is not above zero.
+
+    Notes
+    -----
+    MATLAB: none; a reconstruction of the papers' code is an array without its voxel size, whose
+    rotation centre is element ``round((n + 1) / 2)``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> volume = aet.Volume(np.zeros((9, 9, 9)), voxel_size=0.5)
+    >>> volume
+    <Volume 'volume': voxels 9 x 9 x 9, voxel size 0.5 angstrom>
+    >>> volume.to_positions([[4, 4, 4], [5, 4, 4]])
+    array([[0. , 0. , 0. ],
+           [0.5, 0. , 0. ]])
     """
 
     array: NDArray
@@ -170,6 +233,18 @@ class Volume:
         object.__setattr__(self, "voxel_size", size)
         object.__setattr__(self, "origin", origin)
 
+    trace = methods.trace
+    """The peaks of this volume: :func:`aet_port.trace`."""
+    plot = methods.plot_volume
+    """One slice on Matplotlib axes: :func:`aet_port.figures.images.plot_volume`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "voxels": times(self.shape),
+            "voxel size": angstrom(self.voxel_size),
+        }
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along x, y, z."""
@@ -185,8 +260,8 @@ class Volume:
         return (np.asarray(positions, dtype=np.float64) - np.asarray(self.origin)) / self.voxel_size
 
 
-@dataclass(frozen=True)
-class AtomicModel:
+@dataclass(frozen=True, repr=False)
+class AtomicModel(Shown):
     """Atoms with positions, species and per-atom properties: a checked ``ase.Atoms``.
 
     Parameters
@@ -196,6 +271,27 @@ class AtomicModel:
         only if it is a simulation box. Per-atom properties live in ``atoms.arrays``.
     name
         Where the model came from; errors name it.
+    metadata
+        Anything else that is known of the model; a dictionary.
+
+    Raises
+    ------
+    InputError
+        For no atoms, or positions that are not finite.
+
+    Notes
+    -----
+    MATLAB: none; the papers' code keeps positions (3, n_atoms) and types (1, n_atoms) in two
+    variables
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> model = aet.AtomicModel.from_positions([[0, 0, 0], [0, 0, 2.8]], ["Ta", "Pd"], name="pair")
+    >>> model
+    <AtomicModel 'pair': atoms 2, species Pd 1 Ta 1, extent 0 x 0 x 2.8 angstrom>
+    >>> float(model.atoms.get_distance(0, 1))
+    2.8
     """
 
     atoms: ase.Atoms
@@ -241,8 +337,27 @@ class AtomicModel:
             atoms.set_array(key, np.asarray(value))
         return cls(atoms, name=name)
 
+    analyze = methods.analyze
+    """The structure of this model: :func:`aet_port.analyze`."""
+    plot = methods.plot_model
+    """The atoms on Matplotlib axes: :func:`aet_port.figures.images.plot_model`."""
+
     def __len__(self) -> int:
         return len(self.atoms)
+
+    def _facts(self) -> dict[str, object]:
+        kinds = self.species
+        facts: dict[str, object] = {
+            "name": self.name,
+            "atoms": len(self),
+            "species": " ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds))),
+        }
+        if self.atoms.pbc.any():
+            lengths = " x ".join(f"{length:.4g}" for length in self.atoms.cell.lengths())
+            periodic = "".join(axis for axis, on in zip("xyz", self.atoms.pbc, strict=True) if on)
+            return {**facts, "cell": f"{lengths} angstrom", "periodic": periodic}
+        extent = " x ".join(f"{length:.4g}" for length in np.ptp(self.positions, axis=0))
+        return {**facts, "extent": f"{extent} angstrom"}
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -253,3 +368,54 @@ class AtomicModel:
     def species(self) -> list[str]:
         """Chemical symbol of each atom."""
         return self.atoms.get_chemical_symbols()
+
+
+def as_atoms(atoms: AtomicModel | ase.Atoms, name: str = "atoms") -> ase.Atoms:
+    """The ``ase.Atoms`` of a model; of ``ase.Atoms`` themselves.
+
+    Parameters
+    ----------
+    atoms
+        What a public function was given.
+    name
+        Of that argument, for the error.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+
+    Examples
+    --------
+    >>> model = AtomicModel.from_positions([[0, 0, 0]], "Ta")
+    >>> as_atoms(model) is model.atoms, as_atoms(model.atoms) is model.atoms
+    (True, True)
+    """
+    if isinstance(atoms, AtomicModel):
+        return atoms.atoms
+    if isinstance(atoms, ase.Atoms):
+        return atoms
+    raise InputError(name, f"a {type(atoms).__name__}", "an AtomicModel or ase.Atoms")
+
+
+def as_model(atoms: AtomicModel | ase.Atoms, name: str = "model") -> AtomicModel:
+    """A model as it is, or one made of ``ase.Atoms``.
+
+    Parameters
+    ----------
+    atoms
+        What a public function was given.
+    name
+        Of that argument, for the error, and of a model that is made.
+
+    Raises
+    ------
+    InputError
+        For anything else, no atoms, or positions that are not finite.
+
+    Examples
+    --------
+    >>> as_model(ase.Atoms("TaPd", [[0, 0, 0], [0, 0, 2.8]])).species
+    ['Ta', 'Pd']
+    """
+    return atoms if isinstance(atoms, AtomicModel) else AtomicModel(as_atoms(atoms, name), name)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core import methods
+from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 
 
@@ -37,8 +39,8 @@ def plain(subject: str, value: Any) -> Any:
     raise InputError(subject, f"a {type(value).__name__}", "numbers, text, lists and dictionaries")
 
 
-@dataclass(frozen=True, eq=False)
-class FrameSeries:
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameSeries(Shown):
     """Frames of a tilt series as the microscope recorded them.
 
     Parameters
@@ -63,6 +65,21 @@ class FrameSeries:
         For no frames, frames of different size, values that are no finite real numbers, another
         number of angles, a pixel size not above zero, or metadata that JSON cannot hold; the
         text names the index of the tilt and of the frame.
+
+    Notes
+    -----
+    MATLAB: none; the raw frames of the papers are not public
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frames = FrameSeries(
+    ...     [np.ones((3, 32, 24)), np.ones((2, 32, 24))], [-1.5, 1.5], pixel_size=0.35
+    ... )
+    >>> frames
+    <FrameSeries 'frame series': tilts 2, frames 5, pixels 32 x 24, pixel size 0.35 angstrom>
+    >>> frames.frames_per_tilt
+    [3, 2]
     """
 
     frames: tuple[NDArray, ...]
@@ -101,6 +118,19 @@ class FrameSeries:
         if not isinstance(self.metadata, dict):
             raise InputError(f"{self.name}: metadata", repr(self.metadata), "a dictionary")
         object.__setattr__(self, "metadata", plain(f"{self.name}: metadata", self.metadata))
+
+    plot = methods.plot_frames
+    """One raw frame on Matplotlib axes: :func:`aet_port.figures.images.plot_frames`."""
+
+    def _facts(self) -> dict[str, object]:
+        sizes = sorted({tilt.shape[1:] for tilt in self.frames})
+        return {
+            "name": self.name,
+            "tilts": len(self),
+            "frames": sum(self.frames_per_tilt),
+            "pixels": times(sizes[0]) if len(sizes) == 1 else "of several sizes",
+            "pixel size": angstrom(self.pixel_size),
+        }
 
     @classmethod
     def from_stack(

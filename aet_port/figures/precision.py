@@ -10,19 +10,20 @@ from matplotlib.axes import Axes
 
 from aet_port.figures.styles import BLUE, GREY, ORANGE, Drawing, save_figures
 from aet_port.validation.fourier_shell import GOLD_STANDARD, HALF, FourierShells
-from aet_port.validation.precision import BIN, Precision
+from aet_port.validation.matching import BIN, Matching
+from aet_port.validation.precision import Precision
 
 SIZE = (6.4, 4.0)  # inches
 SHOWN = 99.8  # percent of the pairs that lie inside the axes
 
 
-def deviations(axes: Axes, found: Precision, width: float = BIN) -> None:
+def deviations(axes: Axes, found: Matching, width: float = BIN) -> None:
     """Histogram of the distances in the pairs. Supp. Fig. of the multislice test, both papers.
 
     Parameters
     ----------
     found
-        The comparison.
+        The pairs.
     width
         Of a bin, angstrom.
 
@@ -35,7 +36,7 @@ def deviations(axes: Axes, found: Precision, width: float = BIN) -> None:
     axes.set(
         xlim=(0, max(last, 200 * width)),
         xlabel="deviation (pm)",
-        ylabel=f"atoms of {found.matching.matched}",
+        ylabel=f"atoms of {found.matched}",
     )
     axes.legend(frameon=False)
 
@@ -96,7 +97,7 @@ def write_precision_figures(
     """
     figures: dict[str, Drawing] = {}
     if found is not None:
-        figures["deviations"] = (partial(deviations, found=found), SIZE)
+        figures["deviations"] = (partial(deviations, found=found.matching), SIZE)
     if shells is not None:
         figures["fourier_shells"] = (partial(shell_correlation, shells=shells), SIZE)
     return save_figures(figures, folder, form)

@@ -9,6 +9,9 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
 from aet_port.structure.neighbours import check_atoms
@@ -30,8 +33,8 @@ from aet_port.structure.voronoi.tetrahedra import (
 NETWORK_FOLDS = (4, 5, 6)
 
 
-@dataclass(frozen=True)
-class StructureResult:
+@dataclass(frozen=True, repr=False)
+class StructureResult(Shown):
     """Structure of one model under one set of parameters.
 
     Attributes
@@ -66,6 +69,19 @@ class StructureResult:
     order: ShortRangeOrder | None = None
     packing: PolytetrahedralOrder | None = None
     solutes: SoluteOrder | None = None
+
+    plot = methods.plot_structure
+    """g(r) with the cut-off: :func:`aet_port.figures.results.plot_structure`."""
+
+    def _facts(self) -> dict[str, object]:
+        largest = {fold: int(found.size.max(initial=0)) for fold, found in self.networks.items()}
+        return {
+            "cut-off": f"{angstrom(self.cutoff)} ({self.parameters['cutoff_from']})",
+            "delta": self.delta,
+            "tetrahedra": len(self.tetrahedra),
+            "motifs": " ".join(f"{fold}:{number}" for fold, number in self.counts.items()),
+            "largest networks": " ".join(f"{fold}:{size}" for fold, size in largest.items()),
+        }
 
     @property
     def cutoff(self) -> float:
@@ -103,7 +119,7 @@ class StructureResult:
 
 
 def analyze(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     *,
     cutoff: float | None = DEFAULTS.cutoff,
     delta: float = DEFAULTS.delta,
@@ -144,6 +160,7 @@ def analyze(
     Main_4_motifs_connection_and_network_Ta_film.m. Deviates: networks of all motifs, crystalline
     ones included.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)
     if solute is not None and not order:
         raise InputError("solute", repr(solute), "None without the short-range order")

@@ -11,6 +11,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
@@ -18,8 +20,8 @@ FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of
 USUAL = 24  # later neighbours of an atom for which there is room at first
 
 
-@dataclass(frozen=True)
-class Neighbours:
+@dataclass(frozen=True, repr=False)
+class Neighbours(Shown):
     """Pairs of atoms within a cut-off, each pair once.
 
     Attributes
@@ -36,6 +38,10 @@ class Neighbours:
     second: NDArray[np.int64]
     vectors: NDArray[np.float64]
     distances: NDArray[np.float64]
+
+    def _facts(self) -> dict[str, object]:
+        longest = float(self.distances.max(initial=0.0))
+        return {"pairs": len(self), "longest": angstrom(longest)}
 
     def __len__(self) -> int:
         return len(self.first)
@@ -202,7 +208,7 @@ def cell_list(positions: NDArray[np.float64], size: float) -> Cells:
     return Cells(origin, size, shape, order, start)
 
 
-def find_neighbours(atoms: ase.Atoms, cutoff: float) -> Neighbours:
+def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours:
     """Every pair of atoms closer than or at ``cutoff``, with the nearest image in a periodic cell.
 
     Parameters
@@ -215,6 +221,7 @@ def find_neighbours(atoms: ase.Atoms, cutoff: float) -> Neighbours:
     InputError
         For an unusable cut-off (:func:`check_cutoff`).
     """
+    atoms = as_atoms(atoms)
     cutoff = check_cutoff(atoms, cutoff)
     images = periodic_images(atoms, cutoff)
     cells = cell_list(images.positions, cutoff)

@@ -9,6 +9,8 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.records import plain
 from aet_port.structure.bonds.angles import BondAngles, bond_angles
 from aet_port.structure.bonds.nuclei import (
@@ -33,8 +35,8 @@ SURFACE_ALPHA = 5.0  # angstrom: what keeps surface atoms out of the glass paper
 FEWEST = 100  # disordered atoms for a pair distribution of their own
 
 
-@dataclass(frozen=True)
-class ShortRangeOrder:
+@dataclass(frozen=True, repr=False)
+class ShortRangeOrder(Shown):
     """Short-range order of one model.
 
     Attributes
@@ -92,6 +94,15 @@ class ShortRangeOrder:
     chemistry: ChemicalOrder | None
     density: NDArray[np.float64]
     angles: BondAngles
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "atoms": len(self.groups),
+            "cut-off": angstrom(self.cutoff),
+            "crystalline": int(self.nuclei.crystalline.sum()),
+            "on the surface": int(self.surface.sum()),
+            "mean coordination": f"{self.voronoi.mean_coordination(self.inner):.4g}",
+        }
 
     @property
     def inner(self) -> NDArray[np.bool_]:
@@ -151,7 +162,7 @@ class ShortRangeOrder:
         }
 
 
-def short_range_order(atoms: ase.Atoms, cutoff: float) -> ShortRangeOrder:
+def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRangeOrder:
     """Bond order, nuclei, pair distributions, Voronoi cells, chemical order, density, bond angles.
 
     Parameters
@@ -171,6 +182,7 @@ def short_range_order(atoms: ase.Atoms, cutoff: float) -> ShortRangeOrder:
     Main_2_pdf_calculation_amorphous_region.m, Main_3_voronoi_calculation_amorphous_region.m and
     7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)
     groups = atom_groups(atoms)
     bonds = bond_order(atoms, cutoff)
@@ -209,13 +221,14 @@ def short_range_order(atoms: ase.Atoms, cutoff: float) -> ShortRangeOrder:
     )
 
 
-def atom_groups(atoms: ase.Atoms) -> NDArray[np.str_]:
+def atom_groups(atoms: AtomicModel | ase.Atoms) -> NDArray[np.str_]:
     """What each atom counts as, shape (n,): its ``type`` if there are types, else its symbol."""
+    atoms = as_atoms(atoms)
     given = atoms.arrays.get("type")
     return np.array(atoms.get_chemical_symbols() if given is None else [str(k) for k in given])
 
 
-def surface_atoms(atoms: ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:
+def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:
     """Atoms on the surface of a sample, shape (n,); none in a box periodic in all directions.
 
     The surface is that of the alpha shape of radius 5 angstrom, or 5/4 of the cut-off where that
@@ -226,6 +239,7 @@ def surface_atoms(atoms: ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:
     InputError
         For unusable atoms.
     """
+    atoms = as_atoms(atoms)
     result = np.zeros(len(atoms), dtype=bool)
     if not atoms.pbc.all():
         result[alpha_shape(atoms, max(SURFACE_ALPHA, 1.25 * cutoff)).surface_atoms] = True

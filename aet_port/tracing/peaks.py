@@ -11,6 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.tracing.upsampling import FineGrid, to_voxels
@@ -24,11 +26,11 @@ SLAB_BYTES = 128 << 20
 PADDING = 10  # zeros that the reference puts on each side of its fine volume
 
 
-@dataclass(frozen=True)
-class Peaks:
+@dataclass(frozen=True, repr=False)
+class Peaks(Shown):
     """Peaks of a volume, brightest first, with the outcome of each fit.
 
-    Parameters
+    Attributes
     ----------
     maxima
         Shape (n, 3), int32: the local maxima, 0-based indices into the fine grid.
@@ -45,6 +47,25 @@ class Peaks:
         Of the volume, angstrom.
     coefficients
         Shape (n, 35) of the last polynomial of each peak, or None where they were not asked for.
+
+    Notes
+    -----
+    MATLAB: none; the papers' code keeps the positions and the outcome of each fit in two variables
+
+    Examples
+    --------
+    A Gaussian blob of 0.8 angstrom at a known place:
+
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> x, y, z = 0.4 * (np.indices((24, 24, 24)) - 12)  # angstrom
+    >>> blob = np.exp(-((x - 0.3) ** 2 + (y - 0.1) ** 2 + (z + 0.5) ** 2) / 1.28)
+    >>> volume = aet.Volume(blob, voxel_size=0.4)
+    >>> peaks = aet.trace(volume, threshold=0.5)
+    >>> peaks
+    <Peaks: peaks 1, accepted 1, voxels 24 x 24 x 24, voxel size 0.4 angstrom>
+    >>> volume.to_positions(peaks.accepted).round(1)
+    array([[ 0.3,  0.1, -0.5]])
     """
 
     maxima: NDArray[np.int32]
@@ -54,6 +75,17 @@ class Peaks:
     shape: tuple[int, int, int]
     voxel_size: float
     coefficients: NDArray[np.float64] | None = None
+
+    plot = methods.plot_peaks
+    """Their heights: :func:`aet_port.figures.results.plot_peaks`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "peaks": len(self),
+            "accepted": int(self.good.sum()),
+            "voxels": times(self.shape),
+            "voxel size": angstrom(self.voxel_size),
+        }
 
     def __len__(self) -> int:
         return len(self.flags)

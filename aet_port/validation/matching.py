@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 
+BIN = 0.02  # angstrom, of the glass paper's histogram
 SHIFT_GOAL = 1e-4  # angstrom, sum over the axes; the reference's
 MAX_ROUNDS = 200
 
 
-@dataclass(frozen=True)
-class Matching:
+@dataclass(frozen=True, repr=False)
+class Matching(Shown):
     """Which found atom is which true atom.
 
-    Parameters
+    Attributes
     ----------
     found_index, truth_index
         Shape (k,): the pairs, as rows of the two models, in the order of ``found_index``.
@@ -36,6 +41,11 @@ class Matching:
         Angstrom: the largest distance of a pair.
     reference_quirks
         Whether the reference's rule made the pairs; a true atom can then stand in several.
+
+    Examples
+    --------
+    >>> match_models([[0, 0, 0], [3, 0, 0]], [[0.1, 0, 0], [3.1, 0, 0], [9, 0, 0]])
+    <Matching: pairs 2, missed 1, spurious 0, RMSD 0.00 pm, radius 1.5 angstrom>
     """
 
     found_index: NDArray[np.int64]
@@ -47,6 +57,18 @@ class Matching:
     n_truth: int
     radius: float
     reference_quirks: bool
+
+    plot = methods.plot_matching
+    """Histogram of the distances: :func:`aet_port.figures.results.plot_matching`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "pairs": self.matched,
+            "missed": len(self.missed),
+            "spurious": len(self.spurious),
+            "RMSD": f"{self.rmsd_pm:.2f} pm",
+            "radius": angstrom(self.radius),
+        }
 
     @property
     def matched(self) -> int:
@@ -68,10 +90,31 @@ class Matching:
         """The RMSD in picometres."""
         return 100 * self.rmsd
 
+    @property
+    def deviations(self) -> NDArray[np.float64]:
+        """Distance in each pair, the common shift removed, shape (k,), angstrom."""
+        return np.linalg.norm(self.differences, axis=1)
+
+    def histogram(self, width: float = BIN) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs by deviation: counts (m,) and edges (m + 1,) in angstrom, from 0 to the radius.
+
+        Raises
+        ------
+        InputError
+            For a width not above zero.
+        """
+        if not (np.isfinite(width) and width > 0):
+            raise InputError("width", f"{width!r}", "a length above zero, in angstrom")
+        # A pair within the radius may end just outside once the shift is final.
+        far = max(self.radius, float(self.deviations.max()))
+        edges = width * np.arange(np.ceil(far / width - 1e-9) + 1)
+        edges[-1] = max(edges[-1], far)
+        return np.histogram(self.deviations, edges)[0].astype(np.int64), edges
+
 
 def match_models(
-    found: ArrayLike,
-    truth: ArrayLike,
+    found: AtomicModel | ase.Atoms | ArrayLike,
+    truth: AtomicModel | ase.Atoms | ArrayLike,
     radius: float = 1.5,
     align: bool = True,
     reference_quirks: bool = False,
@@ -81,18 +124,19 @@ def match_models(
     The pairs are one-to-one and minimise the sum of squared distances where an atom without
     partner costs ``radius^2 / 2``: the GOSPA metric (Rahmathullah et al., FUSION 2017). So an atom
     and its only neighbour within ``radius`` are always paired, and a false atom can't take the
-    partner of a better one. With ``align`` the mean displacement of the pairs is taken off and
-    the pairs are sought again until it stands still, as in the reference, because the origin of a
-    reconstruction is arbitrary. ``rmsd = sqrt(mean |truth - shift - found|^2)``.
+    partner of a better one. With ``align`` the mean displacement of the pairs is removed and the
+    pairs are sought again until it no longer changes, as in the reference, because the origin of a
+    reconstruction is arbitrary. ``rmsd = sqrt(mean |truth - shift - found|^2)``. Species play no
+    part; :func:`aet_port.validation.precision.measure_precision` counts them too.
 
     Parameters
     ----------
     found
-        Shape (n, 3), angstrom.
+        The found model, or its positions, shape (n, 3), angstrom.
     truth
-        Shape (m, 3), angstrom.
+        The true model, or its positions, shape (m, 3), angstrom.
     radius
-        Largest distance of a pair in angstrom.
+        Largest distance of a pair, angstrom.
     align
         Whether a common shift is removed.
     reference_quirks
@@ -101,15 +145,39 @@ def match_models(
         deviation. It always aligns. The glass paper's comparison of the multislice result asks
         the other way round, each true atom for the nearest found one: swap the arguments.
 
+    Returns
+    -------
+    The pairs, the atoms of either model without a partner, the common shift and the RMSD.
+
     Raises
     ------
     InputError
         For wrong shapes, NaN, a radius not above zero, no pair within it, or an alignment that
-        does not come to rest.
+        does not converge.
 
+    Notes
+    -----
     MATLAB: 10_Multislice_AET_simulations/5_simulation_with_noise/*/3_Cal_RMSD/Cal_RMSD_*.m and
     4_results/Compare_MG_multislice_posres.m; the default pairs one-to-one instead, because a
     nearest-atom rule counts a doubled atom as two correct ones
+
+    References
+    ----------
+    A. S. Rahmathullah, A. F. Garcia-Fernandez, L. Svensson, "Generalized optimal sub-pattern
+    assignment metric", 20th International Conference on Information Fusion (2017).
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> truth = aet.AtomicModel.from_positions([[0, 0, 0], [3, 0, 0], [0, 3, 0]], "Ta")
+    >>> found = aet.AtomicModel.from_positions([[0.5, 0, 0], [3.5, 0, 0], [9, 9, 9]], "Ta")
+    >>> pairs = aet.match_models(found, truth)
+    >>> pairs
+    <Matching: pairs 2, missed 1, spurious 1, RMSD 0.00 pm, radius 1.5 angstrom>
+    >>> pairs.shift
+    array([-0.5,  0. ,  0. ])
+    >>> aet.match_models(found.positions, truth.positions, align=False).rmsd_pm
+    50.0
     """
     here, there = _points("found", found), _points("truth", truth)
     if not (np.isfinite(radius) and radius > 0):
@@ -155,7 +223,9 @@ def match_models(
     )
 
 
-def _points(name: str, values: ArrayLike) -> NDArray[np.float64]:
+def _points(name: str, values: AtomicModel | ase.Atoms | ArrayLike) -> NDArray[np.float64]:
+    if isinstance(values, AtomicModel | ase.Atoms):
+        values = as_atoms(values).positions
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] != 3 or len(table) == 0:
         hint = "; transpose it" if table.ndim == 2 and table.shape[0] == 3 else ""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
-from aet_port.core.errors import InputError
-from aet_port.validation.matching import Matching, match_models
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.display import Shown
+from aet_port.validation.matching import BIN, Matching, match_models
 
-BIN = 0.02  # angstrom, of the glass paper's histogram
 
-
-@dataclass(frozen=True)
-class Precision:
+@dataclass(frozen=True, repr=False)
+class Precision(Shown):
     """A found model held against the true one.
 
     Attributes
@@ -42,6 +42,19 @@ class Precision:
     found_atoms: NDArray[np.int64]
     rmsd_by_species: NDArray[np.float64]
     deviations: NDArray[np.float64]
+
+    plot = methods.plot_precision
+    """Histogram of the distances: :func:`aet_port.figures.results.plot_precision`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "species": " ".join(self.species),
+            "pairs": self.matching.matched,
+            "recall": f"{100 * self.recall:.4g} %",
+            "precision": f"{100 * self.precision:.4g} %",
+            "right species": f"{100 * self.species_fraction:.4g} %",
+            "RMSD": f"{self.rmsd_pm:.2f} pm",
+        }
 
     @property
     def recall(self) -> float:
@@ -81,13 +94,7 @@ class Precision:
         InputError
             For a width not above zero.
         """
-        if not (np.isfinite(width) and width > 0):
-            raise InputError("width", f"{width!r}", "a length above zero, in angstrom")
-        # A pair within the radius may end just outside once the shift is final.
-        far = max(self.matching.radius, float(self.deviations.max()))
-        edges = width * np.arange(np.ceil(far / width - 1e-9) + 1)
-        edges[-1] = max(edges[-1], far)
-        return np.histogram(self.deviations, edges)[0].astype(np.int64), edges
+        return self.matching.histogram(width)
 
     def rows(self) -> list[tuple[str, int, int, int, str, str, str]]:
         """A line per species: true, found and rightly paired atoms, recall, precision, RMSD."""
@@ -144,8 +151,8 @@ class Precision:
 
 
 def measure_precision(
-    found: AtomicModel,
-    truth: AtomicModel,
+    found: AtomicModel | ase.Atoms,
+    truth: AtomicModel | ase.Atoms,
     radius: float = 1.5,
     align: bool = True,
     reference_quirks: bool = False,
@@ -167,13 +174,32 @@ def measure_precision(
         :func:`aet_port.validation.matching.match_models`, and an RMSD is the root of the mean
         square.
 
+    Returns
+    -------
+    The pairs, with recall, precision, species and RMSD.
+
     Raises
     ------
     InputError
         As of that function.
 
+    Notes
+    -----
     MATLAB: 10_Multislice_AET_simulations/4_results/Compare_MG_multislice_posres.m
+
+    Examples
+    --------
+    >>> from aet_port.core.data import AtomicModel
+    >>> truth = AtomicModel.from_positions([[0, 0, 0], [3, 0, 0], [0, 3, 0]], ["Ta", "Ta", "Pd"])
+    >>> found = AtomicModel.from_positions([[0, 0, 0], [3, 0, 0]], ["Ta", "Pd"])
+    >>> result = measure_precision(found, truth)
+    >>> result.confusion  # rows: true Pd, Ta; columns: found Pd, Ta
+    array([[0, 0],
+           [1, 1]])
+    >>> result.precision, result.species_fraction
+    (1.0, 0.5)
     """
+    found, truth = as_model(found, "found"), as_model(truth, "truth")
     if reference_quirks:
         turned = match_models(truth.positions, found.positions, radius, reference_quirks=True)
         matching = replace(

@@ -134,7 +134,7 @@ def test_an_exact_copy() -> None:
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_figure(tmp_path: Path, measured: Precision, form: str) -> None:
     axes = Figure().add_subplot()
-    precision_figures.deviations(axes, measured, width=0.05)
+    precision_figures.deviations(axes, measured.matching, width=0.05)
     heights, edges, _ = axes.patches[0].get_data()
     assert heights.sum() == 120
     np.testing.assert_allclose(np.diff(edges), 5)

@@ -9,6 +9,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, find_neighbours
 
@@ -16,8 +19,8 @@ STEP = 1.0  # degree
 BLOCK = 1024  # atoms counted into one histogram
 
 
-@dataclass(frozen=True)
-class BondAngles:
+@dataclass(frozen=True, repr=False)
+class BondAngles(Shown):
     """Distribution of bond angles, over all atoms and by the species of the central atom.
 
     Attributes
@@ -40,8 +43,18 @@ class BondAngles:
     partial: dict[str, NDArray[np.float64]]
     partial_counts: dict[str, NDArray[np.int64]]
 
+    plot = methods.plot_bond_angles
+    """Their distribution: :func:`aet_port.figures.results.plot_bond_angles`."""
 
-def bond_angles(atoms: ase.Atoms, cutoff: float, *, step: float = STEP) -> BondAngles:
+    def _facts(self) -> dict[str, object]:
+        return {
+            "angles": int(self.counts.sum()),
+            "bins": len(self.angle),
+            "around": " ".join(self.partial),
+        }
+
+
+def bond_angles(atoms: AtomicModel | ase.Atoms, cutoff: float, *, step: float = STEP) -> BondAngles:
     """Angles at every atom between each two of its bonds (film paper, Supp. Fig. 11).
 
     Bins are centred on multiples of the step, so that the angles of crystals (60, 90, 120, 180
@@ -62,6 +75,7 @@ def bond_angles(atoms: ase.Atoms, cutoff: float, *, step: float = STEP) -> BondA
 
     MATLAB: none; the code of the figure is not public
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     bins = round(180 / step) + 1 if np.isfinite(step) and 0 < step <= 90 else 0
     if bins == 0 or abs((bins - 1) * step - 180) > 1e-9:

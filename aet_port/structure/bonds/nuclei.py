@@ -12,6 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import (
     check_atoms,
@@ -28,8 +30,8 @@ REACH = 15.0  # angstrom
 SHORTEST_WIDTH = 0.1  # angstrom
 
 
-@dataclass(frozen=True)
-class Nuclei:
+@dataclass(frozen=True, repr=False)
+class Nuclei(Shown):
     """Crystalline atoms and the nuclei they form, the largest first.
 
     Attributes
@@ -47,12 +49,19 @@ class Nuclei:
     label: NDArray[np.int64]
     size: NDArray[np.int64]
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "nuclei": len(self),
+            "crystalline atoms": f"{int(self.crystalline.sum())} of {len(self.crystalline)}",
+            "largest": int(self.size.max(initial=0)),
+        }
+
     def __len__(self) -> int:
         return len(self.size)
 
 
-@dataclass(frozen=True)
-class Interface:
+@dataclass(frozen=True, repr=False)
+class Interface(Shown):
     """Fit of ``far + (surface - far) exp(-x / width)`` to the order beside the nuclei.
 
     Attributes
@@ -70,9 +79,16 @@ class Interface:
     far: float
     atoms: int
 
+    def _facts(self) -> dict[str, object]:
+        return {"width": angstrom(self.width), "atoms": self.atoms}
+
 
 def crystalline_atoms(
-    atoms: ase.Atoms, order: ArrayLike, *, threshold: float = THRESHOLD, scattered: bool = True
+    atoms: AtomicModel | ase.Atoms,
+    order: ArrayLike,
+    *,
+    threshold: float = THRESHOLD,
+    scattered: bool = True,
 ) -> NDArray[np.bool_]:
     """Atoms whose order reaches the threshold, without those that are scattered in the matrix.
 
@@ -102,6 +118,7 @@ def crystalline_atoms(
     is crystalline, as in the glass code (``< 0.5`` amorphous), not in the film code (``> 0.5``
     crystalline); no published value lies on it.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     order = _check_order(atoms, order)
     if not np.isfinite(threshold):
@@ -116,7 +133,7 @@ def crystalline_atoms(
 
 
 def find_nuclei(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     order: ArrayLike,
     cutoff: float,
     *,
@@ -142,6 +159,7 @@ def find_nuclei(
     MATLAB: 7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m for the choice of the
     atoms; the clusters are not in the public code
     """
+    atoms = as_atoms(atoms)
     crystalline = crystalline_atoms(atoms, order, threshold=threshold, scattered=scattered)
     check_cutoff(atoms, cutoff)
     members = np.flatnonzero(crystalline)
@@ -162,7 +180,7 @@ def find_nuclei(
 
 
 def surface_distance(
-    atoms: ase.Atoms, crystalline: ArrayLike, cutoff: float
+    atoms: AtomicModel | ase.Atoms, crystalline: ArrayLike, cutoff: float
 ) -> NDArray[np.float64]:
     """Signed distance of every atom to the surface of the crystal nuclei.
 
@@ -188,6 +206,7 @@ def surface_distance(
 
     MATLAB: none; the papers' code for the interface is not public
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     cutoff = check_cutoff(atoms, cutoff)
     crystalline = np.asarray(crystalline)

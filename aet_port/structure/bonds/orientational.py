@@ -11,6 +11,9 @@ from ase.build import bulk
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import (
     cell_list,
@@ -27,8 +30,8 @@ FILM_NEAREST = 0.1  # angstrom: the film code takes no bond shorter than this
 NEAREST = 1e-6  # angstrom
 
 
-@dataclass(frozen=True)
-class BondOrder:
+@dataclass(frozen=True, repr=False)
+class BondOrder(Shown):
     """Bond-orientational order parameters; NaN for atoms without neighbours.
 
     Attributes
@@ -50,11 +53,24 @@ class BondOrder:
     neighbours: NDArray[np.int64]
     normalised: NDArray[np.float64]
 
+    plot = methods.plot_bond_order
+    """Q4 and Q6 of all atoms: :func:`aet_port.figures.results.plot_bond_order`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "atoms": len(self),
+            "mean Q4": average(self.q4),
+            "mean Q6": average(self.q6),
+            "mean normalised order": average(self.normalised),
+        }
+
     def __len__(self) -> int:
         return len(self.q4)
 
 
-def bond_order(atoms: ase.Atoms, cutoff: float, *, reference_quirks: bool = False) -> BondOrder:
+def bond_order(
+    atoms: AtomicModel | ase.Atoms, cutoff: float, *, reference_quirks: bool = False
+) -> BondOrder:
     """Local and averaged Q4 and Q6, and the normalised bond-orientational order, of every atom.
 
     With ``q_lm(i)`` the mean of the spherical harmonics ``Y_lm`` over the bonds of atom i,
@@ -84,6 +100,7 @@ def bond_order(atoms: ase.Atoms, cutoff: float, *, reference_quirks: bool = Fals
     7_Data_analysis/src/qnbar.m::qnbar. Deviates: any cell, not only rectangular ones; NaN for
     atoms without neighbours (as the first, not as the second); normalised by a computed lattice.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     cutoff = check_cutoff(atoms, cutoff)
     images = periodic_images(atoms, cutoff)

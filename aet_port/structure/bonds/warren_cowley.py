@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import Neighbours
 from aet_port.structure.voronoi.analysis import Voronoi
 
 
-@dataclass(frozen=True)
-class ChemicalOrder:
+@dataclass(frozen=True, repr=False)
+class ChemicalOrder(Shown):
     """Neighbours by kind, for g groups of atoms.
 
     Attributes
@@ -36,6 +37,13 @@ class ChemicalOrder:
     coordination: NDArray[np.float64]
     partial_coordination: NDArray[np.float64]
     warren_cowley: NDArray[np.float64]
+
+    def _facts(self) -> dict[str, object]:
+        numbers = zip(self.names, self.coordination, strict=True)
+        return {
+            "groups": " ".join(self.names),
+            "coordination": " ".join(f"{name} {number:.4g}" for name, number in numbers),
+        }
 
 
 def chemical_order(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.lattice_fit import rigid_fit
 from aet_port.structure.medium_range.lattices import LATTICES, rotation_matrix, site_bonds
@@ -23,8 +25,8 @@ from aet_port.structure.medium_range.search import Cluster
 TIE = 4e-7
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(Shown):
     """Solute centres near sites of one lattice.
 
     Attributes
@@ -65,6 +67,14 @@ class Network:
     orientation: NDArray[np.float64]
     rms: float
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "lattice": self.lattice,
+            "centres": len(self),
+            "lattice constant": angstrom(self.lattice_constant),
+            "rms": angstrom(self.rms),
+        }
+
     def __len__(self) -> int:
         return len(self.atoms)
 
@@ -90,7 +100,7 @@ def best_cluster(clusters: Sequence[Cluster]) -> Cluster:
 
 
 def assign_networks(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     clusters: Mapping[str, Sequence[Sequence[Cluster]]],
     *,
     reference_quirks: bool = False,
@@ -122,6 +132,7 @@ def assign_networks(
     Cluster_graph.m, create_graph.m. Deviates: see ``reference_quirks``; fits each network anew at
     the end, for its lattice constant and orientation only.
     """
+    atoms = as_atoms(atoms)
     ordered = [name for name in LATTICES if name in clusters]
     pool = [best_cluster(found) for name in ordered for found in clusters[name]]
     sizes = np.array([len(c) for c in pool], dtype=np.int64)

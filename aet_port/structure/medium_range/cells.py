@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.correction import MediumRangeOrder
 from aet_port.structure.neighbours import check_atoms
@@ -18,7 +19,7 @@ MANY = 200  # points of which the hull is sought before their distances
 
 
 def network_cells(
-    atoms: ase.Atoms, centres: ArrayLike, mro: MediumRangeOrder, cells: Voronoi
+    atoms: AtomicModel | ase.Atoms, centres: ArrayLike, mro: MediumRangeOrder, cells: Voronoi
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Length and volume of each network with the Voronoi neighbours of its centres.
 
@@ -48,6 +49,7 @@ def network_cells(
 
     MATLAB: none; the papers' code for it is not public
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     chosen = np.asarray(centres)
     if chosen.shape != (mro.n_atoms,) or chosen.dtype.kind not in "iu":

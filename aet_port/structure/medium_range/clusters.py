@@ -12,6 +12,8 @@ from scipy.sparse import csr_array
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.assignment import hull_volume
 from aet_port.structure.medium_range.correction import LEAST, MediumRangeOrder
@@ -23,8 +25,8 @@ FIRST_PEAK = 2.0  # angstrom: no centres are closer
 MANY = 200  # points of which the hull is sought before their distances
 
 
-@dataclass(frozen=True)
-class SharedAtoms:
+@dataclass(frozen=True, repr=False)
+class SharedAtoms(Shown):
     """Neighbouring solute-centred clusters.
 
     Attributes
@@ -38,13 +40,17 @@ class SharedAtoms:
     pairs: NDArray[np.int64]
     shared: NDArray[np.int64]
 
+    def _facts(self) -> dict[str, object]:
+        counts = " ".join(f"{shared}:{number}" for shared, number in self.counts().items())
+        return {"pairs": len(self.pairs), "by atoms shared": counts}
+
     def counts(self, most: int = 5) -> dict[int, int]:
         """Number of pairs that share 1, 2, ... ``most`` atoms."""
         return {k: int((self.shared == k).sum()) for k in range(1, most + 1)}
 
 
-@dataclass(frozen=True)
-class CentreDistribution:
+@dataclass(frozen=True, repr=False)
+class CentreDistribution(Shown):
     """How other centres lie around a centre.
 
     Attributes
@@ -61,8 +67,13 @@ class CentreDistribution:
     density: NDArray[np.float64]
     peak: float
 
+    def _facts(self) -> dict[str, object]:
+        return {"bins": len(self.r), "r up to": angstrom(self.r.max()), "peak": angstrom(self.peak)}
 
-def solute_centres(atoms: ase.Atoms, shell: tuple[float, float] = SHELL) -> NDArray[np.bool_]:
+
+def solute_centres(
+    atoms: AtomicModel | ase.Atoms, shell: tuple[float, float] = SHELL
+) -> NDArray[np.bool_]:
     """Which atoms have another one in the shell of neighbouring solute centres, shape (n,).
 
     Of the 2690 amorphous type-3 atoms of the published particle 2682 have, the number that the
@@ -80,6 +91,7 @@ def solute_centres(atoms: ase.Atoms, shell: tuple[float, float] = SHELL) -> NDAr
     InputError
         For unusable atoms or shell.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, least=2)
     least, most = check_shell(shell)
     pairs = find_neighbours(atoms, most)
@@ -90,7 +102,10 @@ def solute_centres(atoms: ase.Atoms, shell: tuple[float, float] = SHELL) -> NDAr
 
 
 def shared_atoms(
-    atoms: ase.Atoms, centres: ArrayLike, cutoff: float, shell: tuple[float, float] = SHELL
+    atoms: AtomicModel | ase.Atoms,
+    centres: ArrayLike,
+    cutoff: float,
+    shell: tuple[float, float] = SHELL,
 ) -> SharedAtoms:
     """Atoms that neighbouring solute-centred clusters have in common (glass paper, Fig. 3a-e).
 
@@ -114,6 +129,7 @@ def shared_atoms(
     InputError
         For unusable atoms, centres, cutoff or shell.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     chosen = _check_centres(atoms, centres)
     least, most = check_shell(shell)
@@ -130,7 +146,7 @@ def shared_atoms(
 
 
 def centre_distribution(
-    centres: ase.Atoms,
+    centres: AtomicModel | ase.Atoms,
     mro: MediumRangeOrder,
     lattice: str,
     *,
@@ -159,6 +175,7 @@ def centre_distribution(
     InputError
         For another number of centres than searched, a type not searched for, or an unusable range.
     """
+    centres = as_atoms(centres, "centres")
     if len(centres) != mro.n_atoms:
         raise InputError("centres", f"{len(centres)} atoms", f"the {mro.n_atoms} searched")
     if lattice not in mro.types:
@@ -185,7 +202,7 @@ def centre_distribution(
 
 
 def network_extents(
-    atoms: ase.Atoms, centres: ArrayLike, mro: MediumRangeOrder, cutoff: float
+    atoms: AtomicModel | ase.Atoms, centres: ArrayLike, mro: MediumRangeOrder, cutoff: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Length and volume of each network with the atoms around its centres (glass paper).
 
@@ -211,6 +228,7 @@ def network_extents(
     InputError
         For unusable atoms, centres or cutoff.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     chosen = _check_centres(atoms, centres)
     if len(chosen) != mro.n_atoms:

@@ -9,6 +9,8 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.data import AtomicModel
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.assignment import Network, assign_networks
 from aet_port.structure.medium_range.search import CUTOFF, MAX_STATES, SHELL, TYPES, search_clusters
@@ -16,8 +18,8 @@ from aet_port.structure.medium_range.search import CUTOFF, MAX_STATES, SHELL, TY
 LEAST = 5  # centres of a network that the paper counts as medium-range order
 
 
-@dataclass(frozen=True)
-class MediumRangeOrder:
+@dataclass(frozen=True, repr=False)
+class MediumRangeOrder(Shown):
     """Networks that share no atom, in the order in which they were chosen: largest first.
 
     Attributes
@@ -39,6 +41,15 @@ class MediumRangeOrder:
     cutoff: float
     types: tuple[str, ...]
     reference_quirks: bool
+
+    def _facts(self) -> dict[str, object]:
+        counts = " ".join(f"{lattice}:{number}" for lattice, number in self.counts().items())
+        return {
+            "solute centres": self.n_atoms,
+            "networks": len(self),
+            f"of {LEAST} centres and more": counts,
+            "cut-off": angstrom(self.cutoff),
+        }
 
     def __len__(self) -> int:
         return len(self.networks)
@@ -79,7 +90,7 @@ class MediumRangeOrder:
 
 
 def find_mro(
-    atoms: ase.Atoms | ArrayLike,
+    atoms: AtomicModel | ase.Atoms | ArrayLike,
     *,
     cutoff: float = CUTOFF,
     types: Sequence[str] = TYPES,
@@ -97,8 +108,8 @@ def find_mro(
     Parameters
     ----------
     atoms
-        The solute centres only (in the paper the amorphous type-3 atoms), as atoms, or positions
-        (n, 3) in angstrom.
+        The solute centres only (in the paper the amorphous type-3 atoms), as a model, atoms, or
+        positions (n, 3) in angstrom.
     cutoff
         Angstrom; the paper gives 0.5, 0.75 and 1.
     types
@@ -118,6 +129,8 @@ def find_mro(
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m and Main_2_final_mro.m. Deviates: see
     ``search_clusters`` and ``assign_networks``.
     """
+    if isinstance(atoms, AtomicModel):
+        atoms = atoms.atoms
     if not isinstance(atoms, ase.Atoms):
         positions = np.asarray(atoms, dtype=np.float64)
         if positions.ndim != 2 or positions.shape[1] != 3:

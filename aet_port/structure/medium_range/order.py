@@ -9,6 +9,8 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.records import plain
 from aet_port.structure.medium_range.clusters import (
@@ -23,8 +25,8 @@ from aet_port.structure.medium_range.search import CUTOFF, SHELL, TYPES
 from aet_port.structure.short_range import ShortRangeOrder
 
 
-@dataclass(frozen=True)
-class SoluteOrder:
+@dataclass(frozen=True, repr=False)
+class SoluteOrder(Shown):
     """Medium-range order of the disordered atoms of one group.
 
     Attributes
@@ -54,6 +56,15 @@ class SoluteOrder:
     shared: SharedAtoms
     distributions: dict[str, CentreDistribution]
 
+    def _facts(self) -> dict[str, object]:
+        counts = " ".join(f"{lattice}:{number}" for lattice, number in self.found.counts().items())
+        return {
+            "solute": self.solute,
+            "solute centres": len(self.centres),
+            "networks": len(self.found),
+            "of 5 centres and more": counts,
+        }
+
     def summary(self) -> dict[str, Any]:
         """Figures for a table or JSON: plain numbers and lists, None for what is undefined."""
         sizes = self.found.size
@@ -70,7 +81,7 @@ class SoluteOrder:
 
 
 def solute_order(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     order: ShortRangeOrder,
     solute: str,
     *,
@@ -106,6 +117,7 @@ def solute_order(
 
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m, Main_2_final_mro.m
     """
+    atoms = as_atoms(atoms)
     known = sorted(set(order.groups.tolist()))
     if solute not in known:
         raise InputError("solute", repr(solute), f"one of {', '.join(known)}")

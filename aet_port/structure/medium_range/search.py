@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import progress
@@ -65,7 +66,7 @@ class Cluster:
 
 
 def search_clusters(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     *,
     cutoff: float = CUTOFF,
     types: Sequence[str] = TYPES,
@@ -123,6 +124,7 @@ def search_clusters(
     src/Cluster_mancut_new.m::add_pos. Deviates: keeps every type (the script overwrites all but the
     last); no random truncation; periodic cells are taken; see ``reference_quirks``.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, least=2)
     numbers = _check_types(types)
     unit, reach = check_shell(shell)

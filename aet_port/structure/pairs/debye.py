@@ -9,6 +9,9 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import scattering_factor
 from aet_port.structure.neighbours import check_atoms
@@ -23,8 +26,8 @@ WEIGHTS = ("electrons", "atoms")
 Pair = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class StructureFactor:
+@dataclass(frozen=True, repr=False)
+class StructureFactor(Shown):
     """Structure factor, total and Faber-Ziman partials; both are 1 for an ideal gas.
 
     Attributes
@@ -41,9 +44,23 @@ class StructureFactor:
     s: NDArray[np.float64]
     partial: dict[Pair, NDArray[np.float64]]
 
+    plot = methods.plot_structure_factor
+    """S(q): :func:`aet_port.figures.results.plot_structure_factor`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "points": len(self.q),
+            "q": f"{self.q.min():.4g} to {self.q.max():.4g} 1/angstrom",
+            "pairs": " ".join("-".join(pair) for pair in self.partial),
+        }
+
 
 def debye_structure_factor(
-    atoms: ase.Atoms, q: ArrayLike, *, step: float = DEBYE_STEP, weights: str = "electrons"
+    atoms: AtomicModel | ase.Atoms,
+    q: ArrayLike,
+    *,
+    step: float = DEBYE_STEP,
+    weights: str = "electrons",
 ) -> StructureFactor:
     """Structure factor of a particle as it stands, by Debye's sum over all pairs.
 
@@ -70,6 +87,7 @@ def debye_structure_factor(
 
     MATLAB: none; the papers' structure factors are not in the public code
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     q = check_q(q)
     if atoms.pbc.any():
@@ -91,7 +109,7 @@ def debye_structure_factor(
 
 
 def structure_factor(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     q: ArrayLike,
     *,
     r_max: float | None = None,
@@ -129,6 +147,7 @@ def structure_factor(
 
     MATLAB: none; the papers' structure factors are not in the public code
     """
+    atoms = as_atoms(atoms)
     q = check_q(q)
     distribution = pair_distribution(atoms, r_max=r_max, step=step)
     concentration = concentrations(atoms)

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.constants import atomic_mass
 from scipy.fft import irfftn, next_fast_len, rfftn
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom, average, times
 from aet_port.core.errors import InputError
 
 GRAMS_PER_CC = atomic_mass * 1e27  # of one atomic mass unit per cubic angstrom
@@ -22,8 +25,8 @@ FILLED = 0.5  # where less of the (smoothed) volume belongs to atoms, there is n
 _SPREAD, _REACH = 1.0, 6  # voxels: Gaussian that carries an atom to the grid, and how far
 
 
-@dataclass(frozen=True)
-class DensityMap:
+@dataclass(frozen=True, repr=False)
+class DensityMap(Shown):
     """Mass density on a grid.
 
     Attributes
@@ -44,8 +47,18 @@ class DensityMap:
     axes: NDArray[np.float64]
     sigma: float
 
+    plot = methods.plot_density_map
+    """One slice: :func:`aet_port.figures.images.plot_density_map`."""
 
-def atom_density(atoms: ase.Atoms, volumes: ArrayLike) -> NDArray[np.float64]:
+    def _facts(self) -> dict[str, object]:
+        return {
+            "voxels": times(self.values.shape),
+            "mean": average(self.values, "g/cm^3"),
+            "sigma": angstrom(self.sigma),
+        }
+
+
+def atom_density(atoms: AtomicModel | ase.Atoms, volumes: ArrayLike) -> NDArray[np.float64]:
     """Mass of each atom over the volume of its Voronoi cell, shape (n,), g/cm^3.
 
     NaN where the volume is NaN (open cells) and for ASE's unknown species ``X``, unless the atoms
@@ -63,11 +76,12 @@ def atom_density(atoms: ase.Atoms, volumes: ArrayLike) -> NDArray[np.float64]:
 
     Paper: Fig. 3 of Yuan et al., Nature Materials 21, 95 (2022)
     """
+    atoms = as_atoms(atoms)
     return _masses(atoms) / _volumes(atoms, volumes) * GRAMS_PER_CC
 
 
 def density_gain(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     volumes: ArrayLike,
     packed: NDArray[np.bool_],
     among: NDArray[np.bool_],
@@ -97,6 +111,7 @@ def density_gain(
 
     Paper: Fig. 3 of Yuan et al., Nature Materials 21, 95 (2022)
     """
+    atoms = as_atoms(atoms)
     masses, volumes = _masses(atoms), _volumes(atoms, volumes)
     for name, mask in (("packed", packed), ("among", among)):
         if mask.dtype != np.bool_ or mask.shape != (len(atoms),):
@@ -112,7 +127,11 @@ def density_gain(
 
 
 def density_map(
-    atoms: ase.Atoms, volumes: ArrayLike, *, voxel_size: float = VOXEL, sigma: float = SIGMA
+    atoms: AtomicModel | ase.Atoms,
+    volumes: ArrayLike,
+    *,
+    voxel_size: float = VOXEL,
+    sigma: float = SIGMA,
 ) -> DensityMap:
     """Mass density smoothed by a Gaussian, on a grid.
 
@@ -138,6 +157,7 @@ def density_map(
 
     Paper: Fig. 3 and Supplementary Fig. 10 of Yuan et al., Nature Materials 21, 95 (2022)
     """
+    atoms = as_atoms(atoms)
     masses, volumes = _masses(atoms), _volumes(atoms, volumes)
     used = np.isfinite(masses) & np.isfinite(volumes)
     if not used.any():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core import methods
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import scattering_factor
 from aet_port.structure.pairs.debye import check_q, window_function
@@ -19,8 +21,8 @@ CYCLES = 10
 FEWEST = 50  # values of q
 
 
-@dataclass(frozen=True)
-class DiffractionPdf:
+@dataclass(frozen=True, repr=False)
+class DiffractionPdf(Shown):
     """Pair distribution function from a diffraction intensity, and what led to it.
 
     Attributes
@@ -48,6 +50,17 @@ class DiffractionPdf:
     r: NDArray[np.float64]
     reduced: NDArray[np.float64]
     g: NDArray[np.float64]
+
+    plot = methods.plot_diffraction
+    """g(r): :func:`aet_port.figures.results.plot_diffraction`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "q points": len(self.q),
+            "q up to": f"{self.q.max():.4g} 1/angstrom",
+            "r points": len(self.r),
+            "r up to": angstrom(self.r.max()),
+        }
 
 
 def pdf_from_diffraction(

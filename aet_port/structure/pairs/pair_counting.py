@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import (
     Images,
@@ -75,7 +76,7 @@ def reference_frame(atoms: ase.Atoms) -> ase.Atoms:
 
 
 def group_pair_counts(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     groups: Sequence[str] | Sequence[int] | NDArray[np.generic] | None,
     r_max: float,
     step: float = STEP,
@@ -112,6 +113,7 @@ def group_pair_counts(
     Main_2_pdf_calculation_amorphous_region.m (``ppdf_arr``). Deviates: see ``reference_quirks``;
     the order of the axes.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     labels, group = group_labels(atoms, groups)
     check_step(step, r_max)
@@ -150,7 +152,9 @@ def group_pair_counts(
     return counts
 
 
-def pair_counts(atoms: ase.Atoms, r_max: float, step: float = STEP) -> NDArray[np.int64]:
+def pair_counts(
+    atoms: AtomicModel | ase.Atoms, r_max: float, step: float = STEP
+) -> NDArray[np.int64]:
     """Pairs of atoms by distance: bin ``k`` counts ``k step <= d < (k + 1) step``, each pair once.
 
     Parameters
@@ -165,6 +169,7 @@ def pair_counts(atoms: ase.Atoms, r_max: float, step: float = STEP) -> NDArray[n
     InputError
         For unusable atoms, range or step, or a cell that is too small.
     """
+    atoms = as_atoms(atoms)
     alike = np.zeros(len(atoms), dtype=np.int64)
     return group_pair_counts(atoms, alike, r_max, step)[0, 0] // 2
 

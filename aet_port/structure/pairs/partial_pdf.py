@@ -10,6 +10,9 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, heights, periodic_images
 from aet_port.structure.pairs.pair_counting import (
@@ -28,8 +31,8 @@ ALL = ("*", "*")  # the key of the pairs of all atoms
 QUIRK_VOLUME = 4 * np.pi * 90**2 * 0.1  # cubic angstrom: a skin of 0.1 on a ball of radius 90
 
 
-@dataclass(frozen=True)
-class PartialPdf:
+@dataclass(frozen=True, repr=False)
+class PartialPdf(Shown):
     """Pair distribution functions between groups of atoms on evenly spaced distances.
 
     Attributes
@@ -63,6 +66,17 @@ class PartialPdf:
     volume: float
     shell_fraction: NDArray[np.float64]
 
+    plot = methods.plot_partial_pdf
+    """g(r): :func:`aet_port.figures.results.plot_partial_pdf`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "groups": " ".join(f"{a} {n}" for a, n in zip(self.labels, self.sizes, strict=True)),
+            "bins": len(self.r),
+            "r up to": angstrom(self.r.max()),
+            "density": f"{self.density:.4g} atoms per cubic angstrom",
+        }
+
     @property
     def step(self) -> float:
         """Width of a bin, angstrom."""
@@ -70,7 +84,7 @@ class PartialPdf:
 
 
 def partial_pair_distribution(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     *,
     groups: Sequence[str] | Sequence[int] | NDArray[np.generic] | None = None,
     r_max: float = R_MAX,
@@ -125,6 +139,7 @@ def partial_pair_distribution(
     Main_2_pdf_calculation_amorphous_region.m. Deviates: see ``reference_quirks``; partial functions
     are normalised, periodic cells taken.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)
     labels, group = group_labels(atoms, groups)
     check_step(step, r_max)

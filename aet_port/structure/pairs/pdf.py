@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, heights
 from aet_port.structure.pairs.pair_counting import pair_counts
@@ -21,8 +24,8 @@ VALLEY_WINDOW = 0.4  # angstrom on either side of the minimum, for the parabola
 PROMINENCE = 0.1  # how far g must rise again after the valley, in units of the first peak
 
 
-@dataclass(frozen=True)
-class PairDistribution:
+@dataclass(frozen=True, repr=False)
+class PairDistribution(Shown):
     """A pair distribution function on evenly spaced distances.
 
     Attributes
@@ -42,6 +45,17 @@ class PairDistribution:
     counts: NDArray[np.int64]
     density: float
 
+    plot = methods.plot_pair_distribution
+    """g(r): :func:`aet_port.figures.results.plot_pair_distribution`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "pairs": int(self.counts.sum()),
+            "bins": len(self.r),
+            "r up to": angstrom(self.r.max()),
+            "density": f"{self.density:.4g} atoms per cubic angstrom",
+        }
+
     @property
     def step(self) -> float:
         """Width of a bin, angstrom."""
@@ -49,7 +63,7 @@ class PairDistribution:
 
 
 def pair_distribution(
-    atoms: ase.Atoms, *, r_max: float | None = None, step: float = STEP
+    atoms: AtomicModel | ase.Atoms, *, r_max: float | None = None, step: float = STEP
 ) -> PairDistribution:
     """Pair distribution function g(r) over all pairs of atoms.
 
@@ -78,6 +92,7 @@ def pair_distribution(
     samples 2,562 or more directions of every shell of every atom against an alpha shape; its bins
     are shifted by 0.01 step and its curve is scaled to 1 at the last bin.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)
     if r_max is None:
         r_max = min(R_MAX, _range(atoms, step))

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import OptimizeResult, least_squares
 from scipy.signal import find_peaks
 
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.pairs.baselines import baseline
 
@@ -26,8 +27,8 @@ BETTER = 0.25  # what two Gaussians may leave of the squares that one of them le
 LEAST_POINTS = 7  # for the fit of two Gaussians, which has seven parameters
 
 
-@dataclass(frozen=True)
-class PdfPeaks:
+@dataclass(frozen=True, repr=False)
+class PdfPeaks(Shown):
     """Extrema of a pair distribution function, angstrom; NaN for each that the curve lacks.
 
     Attributes
@@ -46,6 +47,13 @@ class PdfPeaks:
     second_minimum: float
     peaks: NDArray[np.float64]
     second_peak: float
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "first minimum": angstrom(self.first_minimum),
+            "second minimum": angstrom(self.second_minimum),
+            "R1 to R5": f"{' '.join(f'{place:.4g}' for place in self.peaks)} angstrom",
+        }
 
 
 def smooth(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.display import Shown, angstrom, average
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramids import LARGEST, Motifs
 from aet_port.structure.voronoi.tetrahedra import Tetrahedra
@@ -14,8 +16,8 @@ from aet_port.structure.voronoi.tetrahedra import Tetrahedra
 LEAST = 4  # tetrahedra of a closed bipyramid; a triplet is an open fan
 
 
-@dataclass(frozen=True)
-class BipyramidGeometry:
+@dataclass(frozen=True, repr=False)
+class BipyramidGeometry(Shown):
     """Bonds and tilts of n bipyramids of one fold.
 
     Attributes
@@ -43,6 +45,17 @@ class BipyramidGeometry:
     gamma: NDArray[np.float64]
     theta: NDArray[np.float64]
 
+    plot = methods.plot_bipyramids
+    """The tilts of the capping bonds: :func:`aet_port.figures.results.plot_bipyramids`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "fold": self.fold,
+            "bipyramids": len(self),
+            "mean alpha": average(self.alpha, "angstrom"),
+            "mean theta": average(self.theta, "degrees"),
+        }
+
     def __len__(self) -> int:
         return len(self.motif)
 
@@ -62,8 +75,8 @@ class BipyramidGeometry:
         return _mean(self.theta)
 
 
-@dataclass(frozen=True)
-class AverageBipyramid:
+@dataclass(frozen=True, repr=False)
+class AverageBipyramid(Shown):
     """Mean of superposed bipyramids.
 
     Attributes
@@ -81,6 +94,14 @@ class AverageBipyramid:
     cap_spread: float
     ring_spread: float
     number: int
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "averaged": self.number,
+            "alpha": angstrom(self.alpha),
+            "beta": angstrom(self.beta),
+            "gamma": angstrom(self.gamma),
+        }
 
     @property
     def alpha(self) -> float:

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from aet_port.core import methods
+from aet_port.core.display import Shown
 from aet_port.structure.voronoi.tetrahedra import EDGES
 
 FOLDS = (3, 4, 5, 6, 7, 8)
@@ -15,8 +17,8 @@ LARGEST = 8
 _REST = EDGES[::-1].copy()  # edge k of a tetrahedron lies opposite edge 5 - k
 
 
-@dataclass(frozen=True)
-class Motifs:
+@dataclass(frozen=True, repr=False)
+class Motifs(Shown):
     """Groups of face-sharing tetrahedra around one edge, by fold, then by their capping atoms.
 
     Attributes
@@ -36,6 +38,13 @@ class Motifs:
     caps: NDArray[np.int64]
     tetrahedra: NDArray[np.int64]
     ring: NDArray[np.int64]
+
+    plot = methods.plot_motifs
+    """How many there are: :func:`aet_port.figures.results.plot_motifs`."""
+
+    def _facts(self) -> dict[str, object]:
+        numbers = " ".join(f"{fold}:{number}" for fold, number in self.counts().items())
+        return {"motifs": len(self), "by number of tetrahedra": numbers}
 
     def __len__(self) -> int:
         return len(self.fold)

@@ -12,6 +12,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from aet_port.core import methods
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
 from aet_port.structure.voronoi.tetrahedra import EDGES, Tetrahedra
@@ -19,8 +21,8 @@ from aet_port.structure.voronoi.tetrahedra import EDGES, Tetrahedra
 _MANY = 500  # atoms above which only the convex hull is searched for the longest distance
 
 
-@dataclass(frozen=True)
-class Networks:
+@dataclass(frozen=True, repr=False)
+class Networks(Shown):
     """Connected motifs of one fold, the largest network first.
 
     Attributes
@@ -46,6 +48,17 @@ class Networks:
     size: NDArray[np.int64]
     atoms: NDArray[np.int64]
     length: NDArray[np.float64]
+
+    plot = methods.plot_networks
+    """Their sizes: :func:`aet_port.figures.results.plot_networks`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "fold": self.fold,
+            "networks": len(self),
+            "motifs": len(self.motif),
+            "largest": int(self.size.max(initial=0)),
+        }
 
     def __len__(self) -> int:
         return len(self.size)

@@ -9,6 +9,8 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown
 from aet_port.core.records import plain
 from aet_port.structure.polytetrahedral.bipyramid_shapes import (
     AverageBipyramid,
@@ -40,8 +42,8 @@ PENTAGONAL = 5
 BIPYRAMIDS = (4, 5, 6, 7, 8)
 
 
-@dataclass(frozen=True)
-class PolytetrahedralOrder:
+@dataclass(frozen=True, repr=False)
+class PolytetrahedralOrder(Shown):
     """Polytetrahedral packing of one model.
 
     Attributes
@@ -76,6 +78,14 @@ class PolytetrahedralOrder:
     icosahedron_distortion: NDArray[np.float64]
     density: PackedDensity
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "pentagonal bipyramids": len(self.geometry),
+            "amorphous motifs": int(self.amorphous.sum()),
+            "partial icosahedra": len(self.filling.atom),
+            "distorted icosahedra": len(self.icosahedra),
+        }
+
     def measures(self) -> dict[str, tuple[float, str]]:
         """Single figures by name, each with its unit ("1" for pure numbers)."""
         return {
@@ -103,7 +113,7 @@ class PolytetrahedralOrder:
 
 
 def polytetrahedral_order(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     tetrahedra: Tetrahedra,
     motifs: Motifs,
     order: ShortRangeOrder,
@@ -138,6 +148,7 @@ def polytetrahedral_order(
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
     Main_4_motifs_connection_and_network_Ta_film.m
     """
+    atoms = as_atoms(atoms)
     disordered = ~order.nuclei.crystalline
     region = disordered if order.pdf_of == "disordered" else np.ones(len(atoms), dtype=bool)
     amorphous = amorphous_motifs(motifs, tetrahedra, region)

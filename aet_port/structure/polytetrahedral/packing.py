@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import Delaunay, QhullError
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.pairs.density import atom_density, density_gain
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs, find_motifs
@@ -28,8 +31,8 @@ from aet_port.structure.voronoi.tetrahedra import (
 DELTAS = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.255, 0.275, 0.3, 0.325, 0.35)
 
 
-@dataclass(frozen=True)
-class PackingCurve:
+@dataclass(frozen=True, repr=False)
+class PackingCurve(Shown):
     """Polytetrahedral packing as a function of the distortion allowed, at k values of it.
 
     Attributes
@@ -53,12 +56,22 @@ class PackingCurve:
     populations: NDArray[np.float64]
     atoms: NDArray[np.float64]
 
+    plot = methods.plot_packing_curve
+    """The curve: :func:`aet_port.figures.results.plot_packing_curve`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "points": len(self),
+            "distortion": f"{self.delta.min():.4g} to {self.delta.max():.4g}",
+            "tetrahedra": f"{self.tetrahedra.min()} to {self.tetrahedra.max()}",
+        }
+
     def __len__(self) -> int:
         return len(self.delta)
 
 
-@dataclass(frozen=True)
-class PackedDensity:
+@dataclass(frozen=True, repr=False)
+class PackedDensity(Shown):
     """Mass density of atoms in polytetrahedral packing beside that of the others.
 
     Attributes
@@ -78,7 +91,7 @@ class PackedDensity:
 
 
 def packing_by_distortion(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     cutoff: float,
     deltas: ArrayLike = DELTAS,
     *,
@@ -116,6 +129,7 @@ def packing_by_distortion(
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m. Deviates: triangulates once;
     all atoms unless a region is given. Its copies for Pd carry the cut-off of Ta.
     """
+    atoms = as_atoms(atoms)
     values = np.asarray(deltas, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all() or values[0] <= 0:
         raise InputError("deltas", f"{values.tolist()}", "a list of numbers above zero")
@@ -223,7 +237,7 @@ def packed_atoms(
 
 
 def packed_density(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     volumes: ArrayLike,
     packed: NDArray[np.bool_],
     among: NDArray[np.bool_],
@@ -250,6 +264,7 @@ def packed_density(
     Paper: Fig. 3 and Supplementary Fig. 10 of Yuan et al., Nature Materials 21, 95 (2022), which
     give a gain of 3 to 7 % but no recipe
     """
+    atoms = as_atoms(atoms)
     gain = density_gain(atoms, volumes, packed, among)
     loss = density_gain(atoms, volumes, ~packed, among)
     counted = among & np.isfinite(atom_density(atoms, volumes))

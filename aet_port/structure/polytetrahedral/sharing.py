@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramid_shapes import choose_motifs, joined_shifts
 from aet_port.structure.polytetrahedral.bipyramids import Motifs
@@ -17,8 +18,8 @@ SITES = 12  # pentagonal bipyramids of a whole icosahedron
 _MOST = 2  # amorphous corners that don't make a tetrahedron amorphous yet
 
 
-@dataclass(frozen=True)
-class Sharing:
+@dataclass(frozen=True, repr=False)
+class Sharing(Shown):
     """Which motifs of one fold share vertices or edges of their skeletons.
 
     Attributes
@@ -40,6 +41,15 @@ class Sharing:
     vertex_pairs: NDArray[np.int64]
     edge_pairs: NDArray[np.int64]
     dihedral: NDArray[np.float64]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "fold": self.fold,
+            "motifs": len(self),
+            "vertex-sharing pairs": len(self.vertex_pairs),
+            "edge-sharing pairs": len(self.edge_pairs),
+            "mean dihedral angle": average(self.dihedral, "degrees"),
+        }
 
     def __len__(self) -> int:
         return len(self.motif)
@@ -70,8 +80,8 @@ class Sharing:
         return float(self.dihedral.mean()) if len(self.dihedral) else float("nan")
 
 
-@dataclass(frozen=True)
-class Filling:
+@dataclass(frozen=True, repr=False)
+class Filling(Shown):
     """Atoms as centres of partial icosahedra.
 
     Attributes
@@ -88,6 +98,12 @@ class Filling:
     atom: NDArray[np.int64]
     sites: NDArray[np.int64]
     counts: NDArray[np.int64]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "atoms": len(self.atom),
+            "sites filled": f"1 to {int(self.sites.max(initial=0))} of 12",
+        }
 
     @property
     def fractions(self) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_cdt
 from scipy.spatial import Delaunay, QhullError
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, periodic_images
 from aet_port.structure.voronoi.tetrahedra import FACES, circumradii, volumes
@@ -52,8 +54,8 @@ class VoxelGrid:
     planes: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class AlphaShape:
+@dataclass(frozen=True, repr=False)
+class AlphaShape(Shown):
     """Union of the Delaunay tetrahedra whose circumsphere is no wider than a probe.
 
     Attributes
@@ -81,6 +83,15 @@ class AlphaShape:
     facets: NDArray[np.int64]
     volume: float
     margin: float
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "atoms": self.n_atoms,
+            "on the surface": len(self.surface_atoms),
+            "tetrahedra": len(self.tetrahedra),
+            "volume": f"{self.volume:.6g} cubic angstrom",
+            "radius": angstrom(self.radius),
+        }
 
     @property
     def surface_atoms(self) -> NDArray[np.int64]:
@@ -121,7 +132,7 @@ class AlphaShape:
         )
 
 
-def alpha_shape(atoms: ase.Atoms, radius: float, margin: float = 0.0) -> AlphaShape:
+def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0.0) -> AlphaShape:
     """Alpha shape of the atoms.
 
     A tetrahedron of the Delaunay triangulation belongs to the shape if its circumradius is at most
@@ -144,6 +155,7 @@ def alpha_shape(atoms: ase.Atoms, radius: float, margin: float = 0.0) -> AlphaSh
     MATLAB: the built-in ``alphaShape(points, a)`` with its default HoleThreshold and
     RegionThreshold of 0. Deviates: takes periodic cells.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)
     if not (np.isfinite(radius) and radius > 0):
         raise InputError("radius", f"{radius!r}", "a length above zero, in angstrom")

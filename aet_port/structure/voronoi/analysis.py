@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
+from aet_port.core import methods
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.voronoi.cells import Faces, Regulation, cut_cells
@@ -19,8 +22,8 @@ DISTORTED_ICOSAHEDRA = ((0, 0, 12, 0), (0, 1, 10, 2), (0, 2, 8, 2), (0, 2, 8, 1)
 MARKER = -1  # in indices and coordination of open cells
 
 
-@dataclass(frozen=True)
-class Voronoi:
+@dataclass(frozen=True, repr=False)
+class Voronoi(Shown):
     """Voronoi cells of n atoms.
 
     A mask, shape (n,) of bool, limits a statistic to some atoms.
@@ -54,6 +57,16 @@ class Voronoi:
     area_fraction: float
     bond_length: float | None
     reference_quirks: bool
+
+    plot = methods.plot_voronoi
+    """The most frequent indices: :func:`aet_port.figures.results.plot_voronoi`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "cells": len(self),
+            "closed": int(self.closed.sum()),
+            "mean coordination": average(self.coordination[self.closed]),
+        }
 
     def __len__(self) -> int:
         return len(self.closed)
@@ -117,7 +130,7 @@ class Voronoi:
 
 
 def voronoi_analysis(
-    atoms: ase.Atoms,
+    atoms: AtomicModel | ase.Atoms,
     *,
     area_fraction: float = AREA_FRACTION,
     bond_length: float | None = None,
@@ -158,6 +171,7 @@ def voronoi_analysis(
     7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m. Deviates: correct areas
     unless ``reference_quirks``; takes periodic cells; vertices closer than 1e-6 angstrom are one.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, least=1 if atoms.pbc.all() else 5, solid=True)
     if not (np.isfinite(area_fraction) and 0 <= area_fraction < 1):
         raise InputError("area_fraction", f"{area_fraction!r}", "a fraction from 0 to below 1")

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, QhullError
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, check_cutoff, periodic_images
 
@@ -18,8 +20,8 @@ BLOCK = 65_536  # tetrahedra whose edges are taken at a time
 ALPHA = 1.1  # largest empty sphere inside the sample, in cut-offs
 
 
-@dataclass(frozen=True)
-class Tetrahedra:
+@dataclass(frozen=True, repr=False)
+class Tetrahedra(Shown):
     """Tetrahedra of atoms, in lexicographic order of their vertices.
 
     Attributes
@@ -39,6 +41,13 @@ class Tetrahedra:
     corners: NDArray[np.float64]
     distortion: NDArray[np.float64]
     volume: NDArray[np.float64]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "tetrahedra": len(self),
+            "mean distortion": average(self.distortion),
+            "mean volume": average(self.volume, "cubic angstrom"),
+        }
 
     def __len__(self) -> int:
         return len(self.vertices)
@@ -97,7 +106,7 @@ def circumradii(corners: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def delaunay(
-    atoms: ase.Atoms, margin: float = 0.0
+    atoms: AtomicModel | ase.Atoms, margin: float = 0.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Delaunay tetrahedra of the atoms; in a periodic cell each one once.
 
@@ -124,6 +133,7 @@ def delaunay(
     MATLAB: the built-in ``delaunayTriangulation``. Deviates: takes periodic cells; where more than
     four atoms lie on one sphere the choice is Qhull's.
     """
+    atoms = as_atoms(atoms)
     images = periodic_images(atoms, margin)
     try:
         triangulation = Delaunay(images.positions)
@@ -159,7 +169,7 @@ def delaunay(
 
 
 def find_tetrahedra(
-    atoms: ase.Atoms, cutoff: float, delta: float = 0.255, alpha: float | None = None
+    atoms: AtomicModel | ase.Atoms, cutoff: float, delta: float = 0.255, alpha: float | None = None
 ) -> Tetrahedra:
     """Tetrahedra of nearest neighbours that are regular enough.
 
@@ -187,6 +197,7 @@ def find_tetrahedra(
     with a circumradius of at most 4 angstrom (``alpha=4``); the accepted tetrahedra of its data are
     the same.
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)
     check_cutoff(atoms, cutoff)
     alpha = ALPHA * cutoff if alpha is None else alpha

@@ -1,0 +1,42 @@
+"""Methods of nouns and results that run a function of a higher layer.
+
+A noun such as :class:`aet_port.core.data.TiltSeries` stands on the ground and may not import what
+is built on it. Yet ``series.reconstruct()`` reads better than an import. So each such method is
+named here, once, by the module and the name of the function that it runs; the function gets the
+object as its first argument and is imported when the method is first used
+(:class:`aet_port.core.late_methods.LateMethod`). A class takes its method by
+``reconstruct = methods.reconstruct``.
+
+The stub beside this file says the same to type checkers, which thereby know the keywords and the
+result of every method. A test holds the two together.
+"""
+
+from aet_port.core.late_methods import LateMethod
+
+reconstruct = LateMethod("aet_port.resire.reconstruction", "reconstruct")
+trace = LateMethod("aet_port.tracing.peak_search", "trace")
+analyze = LateMethod("aet_port.structure.analysis", "analyze")
+
+_IMAGES = "aet_port.figures.images"
+plot_frames = LateMethod(_IMAGES, "plot_frames")
+plot_model = LateMethod(_IMAGES, "plot_model")
+plot_tilt_series = LateMethod(_IMAGES, "plot_tilt_series")
+plot_volume = LateMethod(_IMAGES, "plot_volume")
+plot_density_map = LateMethod(_IMAGES, "plot_density_map")
+
+_RESULTS = "aet_port.figures.results"
+plot_bipyramids = LateMethod(_RESULTS, "plot_bipyramids")
+plot_bond_angles = LateMethod(_RESULTS, "plot_bond_angles")
+plot_bond_order = LateMethod(_RESULTS, "plot_bond_order")
+plot_diffraction = LateMethod(_RESULTS, "plot_diffraction")
+plot_matching = LateMethod(_RESULTS, "plot_matching")
+plot_motifs = LateMethod(_RESULTS, "plot_motifs")
+plot_networks = LateMethod(_RESULTS, "plot_networks")
+plot_packing_curve = LateMethod(_RESULTS, "plot_packing_curve")
+plot_pair_distribution = LateMethod(_RESULTS, "plot_pair_distribution")
+plot_partial_pdf = LateMethod(_RESULTS, "plot_partial_pdf")
+plot_peaks = LateMethod(_RESULTS, "plot_peaks")
+plot_precision = LateMethod(_RESULTS, "plot_precision")
+plot_structure = LateMethod(_RESULTS, "plot_structure")
+plot_structure_factor = LateMethod(_RESULTS, "plot_structure_factor")
+plot_voronoi = LateMethod(_RESULTS, "plot_voronoi")
