@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -143,13 +143,67 @@ def fetch(
 
     MATLAB: none
     """
+    clones = "; ".join(
+        f"{SITE}/{repository}/{PUBLIC_NAME} at {commit[:7]} as {repository}/"
+        for repository, commit in COMMITS.items()
+    )
+    return download_files(
+        files,
+        folder,
+        {one.name: address(one, host) for one in files},
+        host=host,
+        advice=f"or clone by other means {clones}, both in one folder, and name it in the "
+        "environment variable AET_REFERENCE",
+        folders=tuple(COMMITS),
+        retries=retries,
+        timeout=timeout,
+        show_progress=show_progress,
+    )
+
+
+def download_files(
+    files: Sequence[PublishedFile],
+    folder: str | Path,
+    addresses: Mapping[str, str],
+    *,
+    host: str,
+    advice: str,
+    folders: Sequence[str] = (),
+    retries: int = RETRIES,
+    timeout: float = TIMEOUT,
+    show_progress: bool = False,
+) -> Fetched:
+    """Download files of any host; :func:`fetch` tells how.
+
+    Parameters
+    ----------
+    files, folder, retries, timeout, show_progress
+        As for :func:`fetch`.
+    addresses
+        Of each file by its name.
+    host
+        What to call the host in messages.
+    advice
+        What else to do if the host cannot be reached.
+    folders
+        Folders to make beside the first file, without which the files are not found.
+
+    Raises
+    ------
+    DataFileError
+        If the host cannot be reached or refuses to answer.
+    OutputError
+        If the folder cannot be written.
+
+    MATLAB: none
+    """
     target, done = Path(folder), Fetched()
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(
         path=target,
         base_url="",
         registry={one.name: one.sha256 and f"sha256:{one.sha256}" for one in files},
-        urls={one.name: address(one, host) for one in files},
+        urls=dict(addresses),
         retry_if_failed=retries,
     )
     with progress("fetch", len(files), enabled=show_progress) as reporter:
@@ -158,15 +212,18 @@ def fetch(
                 if _is_there(one, target):
                     done.present.append(one)
                 else:
-                    _fetch_one(store, one, host, timeout, done)
+                    _fetch_one(store, one, timeout, done)
                 if done.present or done.fetched:
-                    # Without a folder of each the data are not found.
-                    for repository in COMMITS:
-                        (target / repository).mkdir(exist_ok=True)
+                    for name in folders:
+                        (target / name).mkdir(exist_ok=True)
                 reporter.advance(note=f"{done.size / 1e6:.1f} MB came")
+        except _Unreachable as error:
+            found = f"no data from {host} ({error}) after {len(done.fetched)} files"
+            way = f"a network connection, and then the same command goes on; {advice}"
+            raise DataFileError(target.absolute(), found, way) from error.__cause__
         except OSError as error:
-            advice = "free some space or choose another place with --to"
-            raise OutputError(target, error.strerror or str(error), advice) from error
+            room = "free some space or choose another place with --to"
+            raise OutputError(target, error.strerror or str(error), room) from error
     return done
 
 
@@ -179,9 +236,11 @@ class _NotThere(Exception):
     """An answer that will not change: pooch would try ValueError and errors of requests again."""
 
 
-def _fetch_one(
-    store: pooch.Pooch, one: PublishedFile, host: str, timeout: float, done: Fetched
-) -> None:
+class _Unreachable(Exception):
+    """The host cannot be reached, or refuses to answer."""
+
+
+def _fetch_one(store: pooch.Pooch, one: PublishedFile, timeout: float, done: Fetched) -> None:
     # requests, slow to import and only needed here
     from requests import exceptions
 
@@ -210,25 +269,12 @@ def _fetch_one(
     except exceptions.ChunkedEncodingError:
         done.failed[one.name] = "the download broke off"
     except exceptions.HTTPError as error:
-        raise _unreachable(store, host, f"answer {_status(error)}", done) from error
+        raise _Unreachable(f"answer {_status(error)}") from error
     except exceptions.RequestException as error:
-        raise _unreachable(store, host, type(error).__name__, done) from error
+        raise _Unreachable(type(error).__name__) from error
     except ValueError as error:  # after those of requests, of which some are ValueErrors, too
         done.failed[one.name] = str(error)
     else:
         file.chmod(0o644)  # as any download, where pooch leaves it to its owner alone
         done.fetched.append(one)
         done.size += file.stat().st_size
-
-
-def _unreachable(store: pooch.Pooch, host: str, reason: str, done: Fetched) -> DataFileError:
-    clones = "; ".join(
-        f"{SITE}/{repository}/{PUBLIC_NAME} at {commit[:7]} as {repository}/"
-        for repository, commit in COMMITS.items()
-    )
-    return DataFileError(
-        store.abspath,
-        f"no data from {host} ({reason}) after {len(done.fetched)} files",
-        "a network connection, and then the same command goes on; or clone by other means "
-        f"{clones}, both in one folder, and name it in the environment variable AET_REFERENCE",
-    )

@@ -8,12 +8,18 @@ from pathlib import Path
 import pooch
 
 from aet_port.core.errors import DataFileError
+from matlab_reference.registry import GOLDEN, GOLDEN_TABLE, read_registry
 
 REPOSITORIES = ("AET-MetallicGlass", "AET-AmorphousMaterials")
 ADVICE = (
     "a folder holding AET-MetallicGlass/ and AET-AmorphousMaterials/, clones of the papers' public "
     "repositories: `aet reference fetch` downloads them, or name your own in the environment "
     "variable AET_REFERENCE"
+)
+GOLDEN_ADVICE = (
+    "the golden outputs, which a clone of the aet-port repository holds and an installed package "
+    "does not: `aet reference fetch --golden-from CLONE` copies them from a clone, from an archive "
+    "of one (.zip, .tar.gz) or from the address of one"
 )
 _HERE = Path(__file__).resolve().parent
 
@@ -58,17 +64,30 @@ def locate_reference(*parts: str) -> Path:
     raise DataFileError(looked[0], "no reference data", ADVICE)
 
 
+def golden_folders() -> list[Path]:
+    """Folders looked at, in order: that of a clone, then ``golden/`` beside the published data."""
+    return [_HERE / GOLDEN, *(folder / GOLDEN for folder in candidates())]
+
+
+def golden_folder() -> Path | None:
+    """The first of them that holds the golden set, if any does."""
+    return next((one for one in golden_folders() if (one / "manifest.json").is_file()), None)
+
+
 def golden_path(name: str) -> Path:
     """Path of one golden file, for example ``"mg__my_fft__parities.mat"``.
 
     Raises
     ------
     DataFileError
-        If there is no golden file of that name.
+        If the golden set has no file of that name, or the file is in none of the folders.
     """
-    path = _HERE / "golden" / name
-    if not path.exists():
-        raise DataFileError(
-            path, "no such golden file", "a name listed in matlab_reference/golden/manifest.json"
-        )
-    return path
+    for folder in golden_folders():
+        path = folder / name
+        if path.is_file():
+            return path
+    if any(one.path == name for one in read_registry(GOLDEN_TABLE)):
+        raise DataFileError(cache() / GOLDEN / name, "no such file", GOLDEN_ADVICE)
+    raise DataFileError(
+        _HERE / GOLDEN / name, "no such golden file", f"a name listed in {GOLDEN_TABLE}"
+    )

@@ -1,4 +1,4 @@
-"""Every file of the two public repositories at the recorded commits, and how one is checked."""
+"""Every file of the two public repositories and of the golden set, and how one is checked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from aet_port.core.files import sha256
 from matlab_reference.tables import read_table
 
 TABLE = Path(__file__).resolve().parent / "registry.csv"
+GOLDEN_TABLE = TABLE.with_name("golden.csv")
+GOLDEN = "golden"  # stands for the repository of a golden file, and names its folder
 COLUMNS = ("repository", "path", "bytes", "git_sha1", "sha256")
 COMMITS = {
     "AET-MetallicGlass": "f1aadc316338c822c0728c655f7da5334a4eb2bc",
@@ -23,12 +25,12 @@ COMPILED = (".mex", ".mexa64", ".mexmaci64", ".mexw32", ".mexw64")
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One file of a public repository at the recorded commit.
+    """One file of a public repository at the recorded commit, or of the golden set.
 
     Attributes
     ----------
     repository
-        ``AET-MetallicGlass`` or ``AET-AmorphousMaterials``.
+        ``AET-MetallicGlass`` or ``AET-AmorphousMaterials``; ``golden`` for a golden output.
     path
         Its path there.
     size
@@ -90,12 +92,12 @@ def git_sha1(path: str | Path) -> str:
 
 
 def read_registry(path: str | Path = TABLE) -> list[PublishedFile]:
-    """Every file of both repositories, in the order of the table.
+    """Every file of both repositories, or of the golden set, in the order of the table.
 
     Parameters
     ----------
     path
-        The table; the project's own unless given.
+        The table: that of the repositories unless given, :data:`GOLDEN_TABLE` or another.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def read_registry(path: str | Path = TABLE) -> list[PublishedFile]:
     file = Path(path)
     files = []
     for number, cells in enumerate(read_table(file, COLUMNS), start=1):
-        if len(cells) != len(COLUMNS) or cells[0] not in COMMITS:
+        if len(cells) != len(COLUMNS) or cells[0] not in (*COMMITS, GOLDEN):
             raise DataFileError(
                 file, f"row {number}: {','.join(cells)}", "five cells, the first a repository"
             )

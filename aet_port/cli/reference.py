@@ -15,8 +15,9 @@ from aet_port.core.errors import DataFileError, InputError
 from matlab_reference import download as fetching
 from matlab_reference.download import missing, select
 from matlab_reference.functions import KINDS, REPOS, count_by_status, read_functions
-from matlab_reference.locate import ADVICE, cache, candidates, holds_data
-from matlab_reference.registry import COMMITS, PublishedFile, read_registry
+from matlab_reference.golden_files import fetch_golden, golden_source
+from matlab_reference.locate import ADVICE, cache, candidates, golden_folder, holds_data
+from matlab_reference.registry import COMMITS, GOLDEN, GOLDEN_TABLE, PublishedFile, read_registry
 
 CHECK_FAILED = 1
 SHOWN = 10  # names of a list that are printed; --json has them all
@@ -86,14 +87,16 @@ def locate_command(
     found = next((folder for folder in places if holds_data(folder)), None)
     files = select(read_registry(), code=False)
     states = [] if found is None else [_state(found, name, files, check) for name in COMMITS]
+    golden = golden_folder()
     if as_json:
         print_json(
             {"looked": looked, "found": None if found is None else str(found)}
-            | {"repositories": states}
+            | {"repositories": states, "golden": None if golden is None else str(golden)}
         )
     else:
         for one in looked:
             print(f"looked in {one['folder']}: {'found' if one['found'] else 'not there'}")
+        print(f"golden outputs: {golden or 'not there (aet reference fetch --golden-from)'}")
     if found is None:
         raise DataFileError(places[0], "no reference data", ADVICE)
     if not as_json:
@@ -142,6 +145,14 @@ def fetch_command(
     only: Only = None,
     small: Small = False,
     code: Code = False,
+    golden: Annotated[
+        bool,
+        typer.Option("--golden", help="Instead, the golden outputs of the papers' code."),
+    ] = False,
+    golden_from: Annotated[
+        str | None,
+        typer.Option(help="Clone of aet-port, archive or address of one, with the golden outputs."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be fetched, and stop.")
     ] = False,
@@ -150,10 +161,13 @@ def fetch_command(
     """Download the papers' public data at the recorded commits; go on with a stopped download.
 
     Every file is checked against its SHA-256, the large ones against the hash that git has of
-    them, and takes its name only then.
+    them, and takes its name only then. An installed package holds no golden outputs, which tests
+    and a part of `aet validate` need: --golden-from gets them from a clone of aet-port.
     """
     folder = cache() if to is None else to
-    files = select(read_registry(), only, code=code, small=small)
+    source = golden_source(golden_from) if golden or golden_from else None
+    files = read_registry(GOLDEN_TABLE) if source else read_registry()
+    files = select(files, only, code=code, small=small)
     wanted = missing(files, folder)
     plan = {
         "folder": str(folder),
@@ -169,7 +183,10 @@ def fetch_command(
             print_json(plan | {"names": [one.name for one in wanted]})
         return
     try:
-        done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
+        if source:
+            done = fetch_golden(source, folder, wanted, show_progress=not as_json)
+        else:
+            done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
     except KeyboardInterrupt:
         print("aet: stopped; the same command goes on", file=sys.stderr)
         raise
@@ -181,8 +198,10 @@ def fetch_command(
         )
     else:
         print(f"{len(done.fetched)} files fetched, {done.size / 1e6:.1f} MB")
-        first = next((one for one in candidates() if holds_data(one)), None)
-        if first != folder:
+        place, first = folder, next((one for one in candidates() if holds_data(one)), None)
+        if source:
+            place, first = folder / GOLDEN, golden_folder()
+        if first != place:
             print(f"set AET_REFERENCE={folder.absolute()} to use them; first found now: {first}")
     if done.failed:
         reasons = [f"{name} ({reason})" for name, reason in done.failed.items()]

@@ -60,7 +60,8 @@ class Figures:
     def reasons(self) -> dict[str, str]:
         """Why figures of a sample are not there, by sample."""
         return {
-            sample: f"no such file: {', '.join(map(str, paths))}; see aet reference fetch"
+            sample: f"no such file: {', '.join(map(str, paths))}; `aet reference fetch` downloads "
+            "the published data, `aet reference fetch --golden-from CLONE` gets golden outputs"
             for sample, paths in self.missing.items()
         }
 

@@ -153,7 +153,8 @@ def test_locate_checks_what_is_there(aet: Aet, server: Server, nowhere: Path) ->
 def test_locate_without_data(aet: Aet, nowhere: Path) -> None:
     outcome = aet("reference", "locate")
     assert outcome.code == 2
-    assert outcome.out == f"looked in {nowhere}: not there\n"
+    golden = locate.golden_folder()
+    assert outcome.out == f"looked in {nowhere}: not there\ngolden outputs: {golden}\n"
     assert "`aet reference fetch` downloads them" in outcome.err
     outcome = aet("reference", "locate", "--json")
     assert outcome.code == 2
@@ -161,4 +162,5 @@ def test_locate_without_data(aet: Aet, nowhere: Path) -> None:
         "looked": [{"folder": str(nowhere), "found": False}],
         "found": None,
         "repositories": [],
+        "golden": str(golden),
     }

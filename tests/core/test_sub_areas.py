@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.io import loadmat
 
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import crop_centred
 from aet_port.core.sub_areas import SubAreas, patch_volumes
+from matlab_reference import golden_path
 
 
 @pytest.fixture
-def nine(golden):
-    case = golden("am__Main_RESIRE_Ta_film_sAET.patch__3x3_areas")
+def nine():
+    case = loadmat(golden_path("am__Main_RESIRE_Ta_film_sAET.patch__3x3_areas.mat"))
     areas = SubAreas.from_published(case["in_cropcen"], case["in_crophalf"])
     volumes = {n: case[f"in_rec_{n + 1}"] for n in range(9)}
     return areas, volumes, case["out_Recon"]
