@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
@@ -144,3 +145,15 @@ def map_processes(
 def _alone(function: Callable[[Item], Result], item: Item) -> Result:
     with _ONE_TASK:
         return function(item)
+
+
+@contextmanager
+def kernel_threads(threads: int | None) -> Iterator[None]:
+    """Context in which parallel Numba kernels use ``threads`` threads, as far as there are any."""
+    before = numba.get_num_threads()
+    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made at run time
+    numba.set_num_threads(min(check_threads(threads), most))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)

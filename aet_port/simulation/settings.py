@@ -186,6 +186,9 @@ class RawFrameSettings(Settings):
     random numbers of its own.
     """
 
+    border: int = setting(
+        20, "Empty border around the sample, for drift and displacements.", unit="pixels", ge=0
+    )
     n_frames: int = setting(3, "Frames per tilt.", ge=1)
     slow_axis: Axis = setting("x", "Slow scan direction, in which line follows line.")
     drift_rate: float = setting(

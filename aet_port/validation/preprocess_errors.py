@@ -72,17 +72,18 @@ def step_errors(
     return StepErrors(
         drift=_rms(moved),
         drift_rate=_rms(rates),
-        shear=_shear_error(raw, whole),
+        shear=shear_error(raw.settings.matrix, whole),
         scale=float(abs(whole.scale - raw.settings.matrix[1, 1])),
-        preprocessed_shear=_shear_error(raw, done.distortion),
+        preprocessed_shear=shear_error(raw.settings.matrix, done.distortion),
         background=_background_error(raw, done),
         alignment=_rms(_unexplained(done.alignment.shifts + raw.shifts, raw.angles[:, 1])),
         gain=_gain_error(raw, done),
     )
 
 
-def _shear_error(raw: RawFrames, found: ScanDistortion) -> float:
-    wrong = np.abs(found.matrix - raw.settings.matrix)
+def shear_error(true: NDArray[np.float64], found: ScanDistortion) -> float:
+    """The larger error of the two shears, for the true scan matrix (2, 2); a fraction."""
+    wrong = np.abs(found.matrix - true)
     return float(max(wrong[0, 1], wrong[1, 0]))
 
 
@@ -109,7 +110,7 @@ def _background_error(raw: RawFrames, done: Preprocessed) -> float:
 
 def _gain_error(raw: RawFrames, done: Preprocessed) -> float:
     dose = raw.settings.dose
-    if done.noise is None or dose is None:
+    if done.noise is None or not dose:
         return float(np.nan)
     n_images = raw.frames.shape[0] * raw.frames.shape[1]
     return float(done.noise.gain * dose / n_images * raw.pixel_size**2 - 1)

@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
-import math
+import json
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-from ase.data import atomic_numbers
-
+from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.settings import Settings, nearest
+from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.refinement.settings import RefineSettings
+from aet_port.resire.settings import ReconstructSettings
+from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
+from aet_port.structure.settings import AnalyzeSettings
+from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
 from aet_port.workflow.sections import (
-    Analyze,
-    Classify,
-    Input,
-    Preprocess,
-    Reconstruct,
-    Refine,
-    RefineAngles,
-    Sample,
-    Select,
-    Trace,
+    CompareSettings,
+    InputSettings,
+    SampleSettings,
+    SyntheticSettings,
 )
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"
 BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # of raw frames
 
+SECTIONS: dict[str, type[Settings]] = {
+    "sample": SampleSettings,
+    "input": InputSettings,
+    "synthetic": SyntheticSettings,
+    "simulate": SimulateSettings,
+    "simulate_frames": RawFrameSettings,
+    "preprocess": PreprocessSettings,
+    "refine_angles": RefineAnglesSettings,
+    "reconstruct": ReconstructSettings,
+    "trace": TraceSettings,
+    "select": SelectSettings,
+    "classify": ClassifySettings,
+    "refine": RefineSettings,
+    "analyze": AnalyzeSettings,
+    "compare": CompareSettings,
+}
+ON_REQUEST = (
+    "synthetic",
+    "simulate",
+    "simulate_frames",
+    "preprocess",
+    "refine_angles",
+    "refine",
+)  # stages that are left out without their section
+
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All of a run; made by :func:`load_config`."""
+    """All settings of a run; made by :func:`load_config`."""
 
     path: Path
     text: str
-    sample: Sample
-    input: Input
-    reconstruct: Reconstruct = field(default_factory=Reconstruct)
-    trace: Trace = field(default_factory=Trace)
-    select: Select = field(default_factory=Select)
-    classify: Classify = field(default_factory=Classify)
-    analyze: Analyze = field(default_factory=Analyze)
-    preprocess: Preprocess | None = None
-    refine_angles: RefineAngles | None = None
-    refine: Refine | None = None
+    sample: SampleSettings
+    input: InputSettings = field(default_factory=InputSettings)
+    reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
+    select: SelectSettings = field(default_factory=SelectSettings)
+    classify: ClassifySettings = field(default_factory=ClassifySettings)
+    analyze: AnalyzeSettings = field(default_factory=AnalyzeSettings)
+    compare: CompareSettings = field(default_factory=CompareSettings)
+    synthetic: SyntheticSettings | None = None
+    simulate: SimulateSettings | None = None
+    simulate_frames: RawFrameSettings | None = None
+    preprocess: PreprocessSettings | None = None
+    refine_angles: RefineAnglesSettings | None = None
+    refine: RefineSettings | None = None
     resolve: Resolve = Path
 
     def file(self, name: str, **parts: object) -> Path:
@@ -62,7 +91,7 @@ class RunConfig:
 
     def frames(self) -> list[Path]:
         """Files of raw frames, or the one folder of them, where the run is to preprocess."""
-        given = self.input.projections
+        given = self.input.projections or ()
         return [self.file(name) for name in ((given,) if isinstance(given, str) else given)]
 
     def _frame_files(self) -> dict[str, Path]:
@@ -79,16 +108,24 @@ class RunConfig:
         return found
 
     @property
+    def simulated(self) -> bool:
+        """Whether the run makes its own tilt series or raw frames."""
+        return self.simulate is not None
+
+    @property
     def species(self) -> tuple[str, ...]:
         """Symbols of the sample, lightest first."""
-        given = self.sample.species
-        return (given,) if isinstance(given, str) else given
+        return self.sample.symbols
 
-    def inputs(self) -> dict[str, Path]:
-        """Every file the run reads, by role."""
+    def data_files(self) -> dict[str, Path]:
+        """The files of the measurement, by role: a run folder belongs to these."""
         given: dict[str, Path] = {}
         if self.input.angles is not None:
             given["angles"] = self.file(self.input.angles)
+        if self.input.model is not None:
+            given["model"] = self.file(self.input.model)
+        if self.simulated:
+            return given
         if self.preprocess is not None:
             given |= self._frame_files()
         elif self.input.areas:
@@ -97,59 +134,34 @@ class RunConfig:
             given["placement"] = self.file(str(self.input.placement))
         else:
             given["projections"] = self.projections()
+        return given
+
+    def setting_files(self) -> dict[str, Path]:
+        """The files that settings of single stages name, by ``section.key``."""
+        given: dict[str, Path] = {}
         for role in ("support", "mask", "initial"):
             name = getattr(self.reconstruct, role)
             if name is not None:
-                given[role] = self.file(name)
+                given[f"reconstruct.{role}"] = self.file(name)
         if self.select.support not in (None, "tight"):
-            given["atom support"] = self.file(str(self.select.support))
+            given["select.support"] = self.file(str(self.select.support))
         if self.select.edits is not None:
-            given["edits"] = self.file(self.select.edits)
+            given["select.edits"] = self.file(self.select.edits)
+        return given
+
+    def inputs(self) -> dict[str, Path]:
+        """Every file the run reads, by role.
+
+        Raises
+        ------
+        DataFileError
+            If one is not there.
+        """
+        given = self.data_files() | self.setting_files()
         for role, path in given.items():
             if not path.is_file():
                 raise DataFileError(path, "no such file", f"the {role} named in {self.path}")
         return given
-
-
-_LEAST = {
-    "areas": 1,
-    "volume_shape": 1,
-    "iterations": 1,
-    "oversampling": 1,
-    "thickness": 1,
-    "max_peaks": 1,
-    "threshold": 0,
-    "minimum_distance": 0,
-    "merge_distance": 0,
-    "class_thirds": 1,
-    "histogram_thirds": 1,
-    "thirds": 1,
-    "radius": 0,
-    "unassigned": 0,
-    "restraint": 0,
-    "evaluations": 1,
-    "rounds": 1,
-    "folds": 2,
-    "frames_per_tilt": 1,
-}
-_ABOVE_ZERO = ("pixel_size", "step", "cutoff", "delta", "limit")
-_SECTIONS = {
-    "sample": Sample,
-    "input": Input,
-    "preprocess": Preprocess,
-    "refine_angles": RefineAngles,
-    "reconstruct": Reconstruct,
-    "trace": Trace,
-    "select": Select,
-    "classify": Classify,
-    "refine": Refine,
-    "analyze": Analyze,
-}
-_ON_REQUEST = (
-    "preprocess",
-    "refine_angles",
-    "refine",
-)  # without their section left out
 
 
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
@@ -162,152 +174,175 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
     resolve
         Turns what stands behind ``reference:`` into a path.
 
+    Returns
+    -------
+    The settings of all sections, with the defaults of what the file leaves out.
+
     Raises
     ------
     DataFileError
-        If the file is missing, is not TOML, lacks a key, has one too many, one of the wrong kind or
-        out of range, or keys that do not go together.
+        If the file is missing, is not TOML, lacks a key, has an unknown one (the nearest known one
+        is named), one of the wrong kind or out of bounds, or keys that contradict each other.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
     except OSError as error:
         raise DataFileError(path, error.strerror or str(error), "a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataFileError(
-            path, f"no TOML ({error})", "a TOML file; see examples/ta_film.toml"
-        ) from error
-    unknown = sorted(set(table) - set(_SECTIONS))
+    except UnicodeDecodeError as error:
+        raise _no_toml(path, error) from error
+    return parse_config(text, path, resolve)
+
+
+def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
+    """The configuration that the text of a TOML file at ``path`` stands for.
+
+    Raises
+    ------
+    DataFileError
+        As of :func:`load_config`.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(path, error) from error
+    unknown = sorted(set(table) - set(SECTIONS))
     if unknown:
-        raise DataFileError(
-            path, f"a section or key {unknown[0]!r}", f"sections {', '.join(_SECTIONS)}"
-        )
+        meant = nearest(unknown[0], SECTIONS)
+        raise DataFileError(path, f"an unknown section or key {unknown[0]!r}", meant)
     sections = {
         name: _section(path, name, kind, table.get(name, {}))
-        for name, kind in _SECTIONS.items()
-        if name in table or name not in _ON_REQUEST
+        for name, kind in SECTIONS.items()
+        if name in table or name not in ON_REQUEST
     }
-    config = RunConfig(path.resolve(), text, resolve=resolve, **sections)
+    config = RunConfig(path.resolve(), text, resolve=resolve, **sections)  # type: ignore[arg-type]
     for found, expected in _contradictions(config):
         raise DataFileError(path, found, expected)
     return config
 
 
-def _section(path: Path, name: str, kind: type, table: Any) -> Any:
+def config_text(sections: Mapping[str, Settings], title: str = "") -> str:
+    """The text of a TOML file with these sections; settings at their defaults are left out.
+
+    Parameters
+    ----------
+    sections
+        Settings by the name of their section.
+    title
+        A line of comment at the top.
+    """
+    lines = [f"# {title}"] if title else []
+    for name, settings in sections.items():
+        lines += ["", f"[{name}]"] if lines else [f"[{name}]"]
+        lines += _toml(name, settings)
+    return "\n".join(lines) + "\n"
+
+
+def _toml(name: str, settings: Settings) -> Iterator[str]:
+    inner = []
+    default = {key: field.get_default() for key, field in type(settings).model_fields.items()}
+    for key, value in settings:
+        if value == default[key] or value is None:
+            continue
+        if isinstance(value, Settings):
+            inner.append((f"{name}.{key}", value))
+            continue
+        # JSON's words for text, numbers, booleans and lists are TOML's too.
+        plain = list(value) if isinstance(value, tuple) else value
+        yield f"{key} = {json.dumps(plain, ensure_ascii=False)}"
+    for section, value in inner:
+        yield f"\n[{section}]"
+        yield from _toml(section, value)
+
+
+def _no_toml(path: Path, error: Exception) -> DataFileError:
+    return DataFileError(path, f"no TOML ({error})", "a TOML file; see examples/particle.toml")
+
+
+def _section(path: Path, name: str, kind: type[Settings], table: Any) -> Settings:
     if not isinstance(table, dict):
         raise DataFileError(path, f"{name} = {table!r}", f"a section [{name}]")
-    known = {f.name: f for f in fields(kind)}
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise DataFileError(path, f"{unknown[0]!r} in [{name}]", f"keys {', '.join(known)}")
-    missing = [
-        n
-        for n, f in known.items()
-        if f.default is MISSING and f.default_factory is MISSING and n not in table
-    ]
-    if missing:
-        raise DataFileError(path, f"no {missing[0]!r} in [{name}]", f"{missing[0]} = ...")
-    hints = get_type_hints(kind)
-    for key, value in table.items():
-        expected = _expected(key, value, hints[key])
-        if expected:
-            raise DataFileError(path, f"{key} = {value!r} in [{name}]", expected)
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    values: dict[str, Any] = dict(table)
+    try:
+        for key, value in table.items():
+            inner = kind.model_fields[key].annotation if key in kind.model_fields else None
+            if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Settings):
+                values[key] = _section(path, f"{name}.{key}", inner, value)
+        return kind(**values)
+    except DataFileError:
+        raise
+    except InputError as error:
+        raise DataFileError(path, f"{_said(error, table)} in [{name}]", error.expected) from error
 
 
-def _expected(key: str, value: Any, hint: Any) -> str:
-    """What should stand there instead of ``value``; nothing if it is right."""
-    if not _fits(value, hint):
-        return _words(hint)
-    least = _LEAST.get(key)
-    if least is not None and any(v < least for v in (value if _is_list(value) else [value])):
-        return f"at least {least}"
-    if key in _ABOVE_ZERO and not value > 0:
-        return "a number above zero"
-    if key == "oversampling" and _is_list(value) and len(value) != 3:
-        return "one ratio, or three for x, y, z"
-    if key == "volume_shape" and len(value) != 3:
-        return "three numbers of voxels"
-    if key == "areas" and len(set(value)) < len(value):
-        return "each area once"
-    if key == "name" and (not value.strip() or not value.isprintable()):
-        return "words on one line"
-    if key == "species":
-        symbols = value if _is_list(value) else [value]
-        if not symbols or any(atomic_numbers.get(symbol, 0) == 0 for symbol in symbols):
-            return "a chemical symbol such as 'Ta', or a list of them"
-        if len(set(symbols)) < len(symbols):
-            return "each species once"
-    return ""
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a TOML value is of the annotated kind; whole numbers may stand for reals."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return value in inner
-    if origin is tuple:
-        return _is_list(value) and all(_fits(v, inner[0]) for v in value)
-    if inner:
-        return any(_fits(value, one) for one in inner)
-    if hint is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return type(value) is hint  # a bool is no int here
-
-
-def _words(hint: Any) -> str:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return " or ".join(repr(one) for one in inner)
-    if origin is tuple:
-        return f"a list, each {_words(inner[0])}"
-    if inner:
-        return " or ".join(_words(one) for one in inner if one is not type(None))
-    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[hint]
+def _said(error: InputError, table: Mapping[str, Any]) -> str:
+    """What was found, as it stands in the file."""
+    if error.found == "an unknown setting":
+        return f"an unknown key {error.subject}"
+    if error.found == "nothing":
+        return f"no {error.subject!r}"
+    if error.subject in table:
+        return f"{error.subject} = {table[error.subject]!r}"
+    return f"{error.found} for {error.subject}"
 
 
 def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Keys that do not go together: what was found, what was expected."""
     given, frames = config.input, config.preprocess
+    yield from _sources(config)
     if frames is not None:
-        try:
-            frames.settings()
-        except InputError as error:
-            yield f"{error.found} for {error.subject} in [preprocess]", error.expected
         if frames.background_after_angles and config.refine_angles is None:
             yield "background_after_angles without [refine_angles]", "the two of them"
         if frames.background_after_angles and frames.background is False:
             yield "background_after_angles, but background = false", "one of them"
-    else:
-        if not isinstance(given.projections, str):
-            yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"
-        if given.angles is None:
-            yield "no 'angles' in [input]", "angles = ..."
+        if frames.background_after_angles and frames.crop is not None:
+            yield "background_after_angles together with crop", "one of them"
     if given.areas:
-        if "{area}" not in given.projections or given.placement is None or not given.volume_shape:
+        template = isinstance(given.projections, str) and "{area}" in given.projections
+        if not template or given.placement is None or not given.volume_shape:
             yield (
                 "areas without all of {area} in projections, placement and volume_shape",
                 "the three of them, or no areas",
             )
-    elif "{area}" in given.projections or given.placement or given.volume_shape:
+    elif "{area}" in str(given.projections) or given.placement or given.volume_shape:
         yield (
             "{area} in projections, placement or volume_shape, but no areas",
             "areas = [numbers], or none of the three",
         )
     refine = config.refine
-    for name in _ON_REQUEST:
+    for name in ON_REQUEST:
         if given.areas and getattr(config, name) is not None:
             yield f"[{name}] with areas", f"projections of the whole sample, or no [{name}]"
     if refine is not None and refine.method == "published" and refine.folds is not None:
         yield "folds with method = 'published' in [refine]", "folds with method = 'lbfgs'"
-    if config.classify != Classify() and len(config.species) == 1:
+    if config.classify != ClassifySettings() and len(config.species) == 1:
         yield "[classify] for one species", "several, such as species = ['Co', 'Pd', 'Pt']"
     if len(config.species) > 1 and config.select.support is None:
         yield "several species without a support", "support = 'tight' or a file in [select]"
     if config.select.rule not in (None, "labels") and config.select.support is None:
         yield f"rule = {config.select.rule!r} in [select] without a support", "support = ..."
+
+
+def _sources(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Contradictions about where the images come from."""
+    given = config.input
+    if config.simulated:
+        if given.projections is not None:
+            yield "projections in [input] together with [simulate]", "one of them"
+        if (given.model is None) == (config.synthetic is None):
+            yield "[simulate] without one model", "model = ... in [input], or a section [synthetic]"
+        if (config.simulate_frames is None) != (config.preprocess is None):
+            yield "[simulate_frames] or [preprocess] without the other", "both, or none"
+        return
+    for name in ("simulate_frames", "synthetic"):
+        if getattr(config, name) is not None:
+            yield f"[{name}] without [simulate]", "a section [simulate]"
+    if given.model is not None:
+        yield "model in [input] without [simulate]", "a section [simulate], or projections = ..."
+    if given.projections is None:
+        yield "no 'projections' in [input]", "projections = ..."
+    if config.preprocess is None:
+        if isinstance(given.projections, tuple):
+            yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"
+        if given.angles is None:
+            yield "no 'angles' in [input]", "angles = ..."

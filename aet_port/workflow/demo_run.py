@@ -1,58 +1,39 @@
-"""The embedded demonstration: a synthetic amorphous particle through the whole chain."""
+"""The built-in demonstration: a synthetic amorphous particle through the whole chain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, TiltSeries
+import mdb
+from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.core.files import write_whole
-from aet_port.core.parallel import check_threads
-from aet_port.core.timings import Timings
 from aet_port.figures.overview import overview
-from aet_port.io import read_model, read_volume, write_model, write_tilt_series
-from aet_port.simulation import amorphous_particle, simulate_tilt_series, tilt_angles
+from aet_port.io import read_volume, write_tilt_series
+from aet_port.refinement.settings import RefineSettings
+from aet_port.resire.settings import ReconstructSettings
+from aet_port.simulation.linear import simulate_tilt_series
+from aet_port.simulation.settings import Acquisition, SimulateSettings
 from aet_port.structure import StructureResult, analyze
+from aet_port.tracing.settings import SelectSettings, TraceSettings
 from aet_port.validation import Matching, match_models
-from aet_port.workflow.config import load_config
-from aet_port.workflow.pipeline import Run, run
-from aet_port.workflow.run_folder import read_series
+from aet_port.workflow.config import config_text, parse_config
+from aet_port.workflow.deposit import deposit_run
+from aet_port.workflow.model_stages import read_named
+from aet_port.workflow.pipeline import Run, run, stages_of
+from aet_port.workflow.run_folder import MODEL, SIMULATED, STRUCTURE, TRUTH, VOLUME
+from aet_port.workflow.sections import SampleSettings, SyntheticSettings
+from aet_port.workflow.series import measured_series, series_files
+from aet_port.workflow.stages import Stage, Work
+from aet_port.workflow.synthetic_stages import SIMULATE, nominal_angles, simulation_of, truth_of
 
-PIXEL = 0.4  # angstrom
 MARGIN = 3.0  # angstrom between the outermost atom and the edge of the images
-
-CONFIG = """\
-# The run of `aet demo`; a real one has the same sections. See examples/ta_film.toml.
-[sample]
-name = "synthetic amorphous Ta particle"
-species = "Ta"
-pixel_size = {pixel}
-kind = "synthetic"
-
-[input]
-projections = "projections.npy"
-angles = "angles.txt"
-
-[reconstruct]
-iterations = 150
-oversampling = 3
-step = 2.0
-
-[trace]
-upsampling = "spline"
-
-[select]
-support = "tight"
-
-[refine]
-evaluations = 50
-"""
+LEAST_ATOMS, MOST_ATOMS = 200, 20_000
+PICTURE, BANK = "overview.png", "bank.duckdb"
 
 
 @dataclass(frozen=True)
@@ -65,14 +46,15 @@ class Demo:
     run: Run
     truth: AtomicModel
     truth_structure: StructureResult
+    structure: StructureResult
     traced: Matching
     matching: Matching
     picture: Path
-    stages: list[dict[str, Any]]
+    bank: Path
 
     def summary(self) -> dict[str, Any]:
         """The figures of the table, as plain numbers."""
-        found, true = self.run.structure, self.truth_structure
+        found, true = self.structure, self.truth_structure
         return {
             "r_factor": round(self.run.r_mean, 4),
             "atoms_true": self.matching.n_truth,
@@ -86,7 +68,7 @@ class Demo:
             "motifs_found": found.summary()["motifs"],
             "largest_networks_true": true.networks[5].size[:5].tolist(),
             "largest_networks_found": found.networks[5].size[:5].tolist(),
-            "stages": self.stages,
+            "stages": self.run.timings,
         }
 
 
@@ -98,17 +80,32 @@ def network_atoms(structure: StructureResult, number: int = 0, fold: int = 5) ->
     return np.unique(structure.tetrahedra.vertices[members.ravel()])
 
 
+def demo_sections(atoms: int, dose: float, seed: int) -> dict[str, Any]:
+    """Settings of the demonstration by section; see examples/particle.toml for those of a run."""
+    return {
+        "sample": SampleSettings(
+            name="synthetic amorphous Ta particle", species="Ta", kind="synthetic"
+        ),
+        "synthetic": SyntheticSettings(atoms=atoms, seed=seed),
+        "simulate": SimulateSettings(pixel_size=0.4, acquisition=Acquisition(dose=dose, seed=seed)),
+        "reconstruct": ReconstructSettings(iterations=150),
+        "trace": TraceSettings(upsampling="spline"),
+        "select": SelectSettings(support="tight"),
+        "refine": RefineSettings(),
+    }
+
+
 def make_demo(
     out: str | Path,
     *,
-    atoms: int = 1000,
-    dose: float = 8.2e5,
-    seed: int = 0,
+    atoms: int = SyntheticSettings().atoms,
+    dose: float = Acquisition().dose,
+    seed: int = SyntheticSettings().seed,
     threads: int | None = None,
+    resume: bool = False,
     progress: bool = False,
-    deposit: Callable[[Run, AtomicModel, StructureResult], None] | None = None,
 ) -> Demo:
-    """Synthetic particle, tilt series, reconstruction, tracing, refinement, structure, picture.
+    """Synthetic particle, tilt series, reconstruction, tracing, refinement, structure, bank.
 
     The tilt series has the geometry of the film paper's Ta film: 46 tilts from -63.4 to +55.5
     degrees, a missing wedge, 8.2e5 electrons per square angstrom.
@@ -116,8 +113,8 @@ def make_demo(
     Parameters
     ----------
     out
-        Folder to make: the truth, the images, ``run/`` as ``run`` leaves it,
-        and ``overview.png``.
+        The run folder, made as :func:`aet_port.workflow.pipeline.run` leaves it, with
+        ``overview.png`` and ``bank.duckdb``.
     atoms
         Atoms of the particle.
     dose
@@ -126,58 +123,113 @@ def make_demo(
         Of the sample and of the noise; equal seeds give equal bytes.
     threads
         All cores unless given.
+    resume
+        Whether to continue a demonstration that is there already.
     progress
         Whether to report on standard error.
-    deposit
-        Called with the run, the truth and the truth's structure, to store them in a bank.
+
+    Returns
+    -------
+    The run, the truth, and how they compare.
 
     Raises
     ------
     InputError
-        If the folder holds anything, or a number is out of range.
+        If the folder holds anything else, or a number is out of range.
     """
-    folder = Path(out)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        found = "other files" if folder.is_dir() else "a file"
-        raise InputError(f"demo folder {folder}", found, "an empty or a new folder (--out)")
-    check_threads(threads)
-    if not 200 <= atoms <= 20_000:
-        raise InputError("atoms", str(atoms), "200 to 20000")
-    if seed < 0:
-        raise InputError("seed", str(seed), "zero or more")
-    timings = Timings()
-    with timings.stage("make the sample"):
-        truth = amorphous_particle(atoms, "Ta", seed)
-        truth_structure = analyze(truth.atoms)
-    with timings.stage("simulate the tilt series"):
-        series = _simulate(truth, dose, seed)
-        write_model(folder / "truth.xyz", truth, f"aet demo, seed {seed}")
-        write_tilt_series(folder / "projections.npy", folder / "angles.txt", series)
-    text = CONFIG.format(pixel=PIXEL)
-    config_file = write_whole(folder / "demo.toml", lambda partial: partial.write_text(text))
-    result = run(load_config(config_file), folder / "run", threads=threads, progress=progress)
-    timings.stages += result.stages
+    if not LEAST_ATOMS <= atoms <= MOST_ATOMS:
+        raise InputError("atoms", str(atoms), f"{LEAST_ATOMS} to {MOST_ATOMS}")
+    sections = demo_sections(atoms, dose, seed)
+    text = config_text(sections, "The run of `aet demo`; see examples/particle.toml for your own.")
+    config = parse_config(text, Path(out) / "config.toml")
+    stages = [DEMO_SIMULATE if stage is SIMULATE else stage for stage in stages_of(config)]
+    done = run(
+        config,
+        out,
+        stages=[*stages, DEPOSIT, OVERVIEW],
+        resume=resume,
+        threads=threads,
+        progress=progress,
+    )
+    for failure in done.failures:
+        raise InputError(f"demo: {failure.stage}", failure.reason, "more atoms or a higher dose")
+    work = Work(config, done.folder, memo=done.memo)
+    truth, structure = truth_of(work), done.structure
+    if structure is None:
+        raise AssertionError("a run without failures has a structure")
     traced, matching = (
         match_models(model.positions, truth.positions)
-        for model in (read_model(result.folder / "model.xyz"), result.model)
+        for model in (read_named(config, done.folder, MODEL), done.model)
     )
-    if deposit is not None:
-        with timings.stage("deposit"):
-            deposit(result, truth, truth_structure)
-    with timings.stage("draw the overview"):
-        picture = overview(
-            folder / "overview.png",
-            read_series(result.config),
-            read_volume(result.volume_path, PIXEL),
-            result.model,
-            network_atoms(result.structure),
-            f"{truth.name}: {matching.matched} of {matching.n_truth} atoms, "
-            f"{matching.rmsd_pm:.0f} pm, R = {100 * result.r_mean:.1f} %",
-        )
-    return Demo(result, truth, truth_structure, traced, matching, picture, timings.stages)
+    return Demo(
+        done,
+        truth,
+        _true_structure(work),
+        structure,
+        traced,
+        matching,
+        done.folder.path(PICTURE),
+        done.folder.path(BANK),
+    )
 
 
-def _simulate(truth: AtomicModel, dose: float, seed: int) -> TiltSeries:
+def _simulate(work: Work) -> dict[str, Any]:
+    """Images with one source of random numbers for all noise."""
+    truth, settings = truth_of(work), simulation_of(work.config)
     reach = np.linalg.norm(truth.positions, axis=1).max() + MARGIN
-    size = 2 * int(np.ceil(reach / PIXEL)) + 1
-    return simulate_tilt_series(truth, tilt_angles("ta-film"), PIXEL, (size, size), dose, seed)
+    side = 2 * int(np.ceil(reach / settings.pixel_size)) + 1
+    noise = settings.acquisition
+    series = simulate_tilt_series(
+        truth,
+        nominal_angles(work.config),
+        settings.pixel_size,
+        (side, side),
+        noise.dose or None,
+        noise.seed,
+    )
+    write_tilt_series(*series_files(work.folder, SIMULATED), series)
+    return {"images": len(series)}
+
+
+def _deposit(work: Work) -> dict[str, Any]:
+    """Store what was found and, beside it, the truth."""
+    done = Run(work.folder, work.config, memo=work.memo)
+    with mdb.Bank(work.folder.path(BANK)) as bank:
+        stored = deposit_run(bank, done)
+        truth = truth_of(work)
+        named = replace(truth, name=f"{work.config.sample.name}, truth")
+        mdb.deposit(bank, named, kind="synthetic", analysis=_true_structure(work))
+    return {"model": stored.id}
+
+
+def _overview(work: Work) -> dict[str, Any]:
+    done = Run(work.folder, work.config, memo=work.memo)
+    truth, structure = truth_of(work), done.structure
+    if structure is None:
+        raise AssertionError("a stage after the structure analysis")
+    found = match_models(done.model.positions, truth.positions)
+    series = measured_series(work.config, work.folder)
+    overview(
+        work.folder.path(PICTURE),
+        series,
+        read_volume(done.volume_path, series.pixel_size),
+        done.model,
+        network_atoms(structure),
+        f"{truth.name}: {found.matched} of {found.n_truth} atoms, "
+        f"{found.rmsd_pm:.0f} pm, R = {100 * done.r_mean:.1f} %",
+    )
+    return {}
+
+
+def _true_structure(work: Work) -> StructureResult:
+    if "true structure" not in work.memo:
+        work.memo["true structure"] = analyze(truth_of(work).atoms)
+    found: StructureResult = work.memo["true structure"]
+    return found
+
+
+DEMO_SIMULATE = replace(SIMULATE, function=_simulate)
+DEPOSIT = Stage("deposit", ("sample",), (TRUTH, MODEL, STRUCTURE), (BANK,), _deposit)
+OVERVIEW = Stage(
+    "overview", ("sample",), (SIMULATED, VOLUME, MODEL, STRUCTURE), (PICTURE,), _overview
+)

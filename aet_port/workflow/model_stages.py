@@ -1,94 +1,154 @@
-"""The stages of a run from peaks to a refined model: files of the run folder in and out."""
+"""Stages that make the model: select, classify, refine, analyze."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from aet_port.core.data import AtomicModel, Volume
-from aet_port.io import read_model, write_model
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.records import write_json
+from aet_port.io import read_model, read_volume, write_model
+from aet_port.refinement.record import refinement_record
+from aet_port.structure import StructureResult, analyze
 from aet_port.tracing.edits import Edit, completed_edits, read_edits, replay_edits, retyped_atoms
 from aet_port.workflow.config import RunConfig
-from aet_port.workflow.frame_stages import refined_series
-from aet_port.workflow.run_folder import read_json, write_json
-from aet_port.workflow.sections import Refine
-from aet_port.workflow.stage_functions import classify_with, refine_with, selected_model
+from aet_port.workflow.run_folder import (
+    ALIGNED,
+    CLASSIFIED,
+    CLEANED,
+    MODEL,
+    PEAKS,
+    PREPROCESSED,
+    REFINED,
+    REFINEMENT,
+    SIMULATED,
+    STRUCTURE,
+    UNEDITED,
+    VOLUME,
+    RunFolder,
+)
+from aet_port.workflow.series import read_pixel_size, refined_series
+from aet_port.workflow.stage_functions import classify_model, refine_model, selected_model
+from aet_port.workflow.stages import Stage, Work
+from aet_port.workflow.volume_stages import whole_peaks
 
 
-def select_atoms(
-    config: RunConfig,
-    folder: Path,
-    volume: Volume,
-    peaks: NDArray[np.float64],
-    threads: int | None,
-) -> tuple[AtomicModel, tuple[Edit, ...]]:
-    """The peaks that are atoms, as a model, after the manual edits; and these."""
-    target, unedited = folder / "model.xyz", folder / "unedited.xyz"
-    given = config.select.edits
-    first = target if given is None else unedited
-    if not first.exists():
-        settings = config.select
-        if len(config.species) > 1 and settings.rule is None:
-            settings = replace(settings, rule="support")  # see Classify
-        symbol = config.species[0] if len(config.species) == 1 else "X"
-        model = selected_model(volume, peaks, settings, symbol, str(folder), config.file, threads)
-        write_model(first, model, config.sample.name)
-    edits: tuple[Edit, ...] = ()
-    if given is not None:
-        model = read_model(unedited)
-        edits = tuple(completed_edits(model, read_edits(config.file(given))))
-        if not target.exists():
-            write_model(target, replay_edits(model, edits), config.sample.name)
-    return _named(config, target), edits
+def select_atoms(work: Work) -> dict[str, Any]:
+    """The peaks that are atoms, as a model, after the manual edits."""
+    config, folder = work.config, work.folder
+    volume = read_volume(folder.path(VOLUME), read_pixel_size(config, folder))
+    peaks = whole_peaks(config, folder)
+    settings = config.select
+    if len(config.species) > 1 and settings.rule is None:
+        settings = settings.changed(rule="support")  # see ClassifySettings
+    symbol = config.species[0] if len(config.species) == 1 else "X"
+    model = selected_model(
+        volume, peaks, settings, symbol, str(folder.root), config.file, work.threads
+    )
+    if config.select.edits is not None:
+        write_model(folder.path(UNEDITED), model, config.sample.name)
+        model = replay_edits(read_model(folder.path(UNEDITED)), edits_of(config, folder))
+    write_model(folder.path(MODEL), model, config.sample.name)
+    return {"peaks": len(peaks), "atoms": len(model)}
 
 
-def classify_atoms(
-    config: RunConfig,
-    folder: Path,
-    volume: Volume,
-    model: AtomicModel,
-    edits: tuple[Edit, ...],
-    threads: int | None,
-) -> AtomicModel:
-    """The model with its species, unless it is there."""
-    target = folder / "classified.extxyz"
-    if not target.exists():
-        before = len(model) + sum((e.action == "remove") - (e.action == "add") for e in edits)
-        by_hand = retyped_atoms(edits, before)
-        found = classify_with(volume, model, config.species, config.classify, by_hand, threads)
-        write_model(target, found)
-    return _named(config, target)
+def edits_of(config: RunConfig, folder: RunFolder) -> tuple[Edit, ...]:
+    """The manual edits of a run, complete; none where it has no file of them."""
+    if config.select.edits is None:
+        return ()
+    given = read_edits(config.file(config.select.edits))
+    return tuple(completed_edits(read_model(folder.path(UNEDITED)), given))
 
 
-def refine_atoms(
-    config: RunConfig,
-    settings: Refine,
-    folder: Path,
-    model: AtomicModel,
-    threads: int | None,
-    progress: bool,
-) -> tuple[AtomicModel, dict[str, Any]]:
-    """The refined model and its figures, unless they are there."""
-    target, record = folder / "refined.extxyz", folder / "refinement.json"
-    checkpoint = folder / "refined.checkpoint.npz"
-    if not record.exists():
-        done, facts = refine_with(
-            refined_series(config, settings, folder),
-            model,
-            settings,
-            threads=threads,
-            checkpoint=None if settings.method == "published" else checkpoint,
-            progress=progress,
-        )
-        write_model(target, done.model)
-        write_json(record, facts)  # last: with it the stage is done
-    checkpoint.unlink(missing_ok=True)
-    return _named(config, target), read_json(record)
+def classify_atoms(work: Work) -> dict[str, Any]:
+    """The model with its species."""
+    config, folder = work.config, work.folder
+    volume = read_volume(folder.path(VOLUME), read_pixel_size(config, folder))
+    model, edits = read_named(config, folder, MODEL), edits_of(config, folder)
+    before = len(model) + sum((e.action == "remove") - (e.action == "add") for e in edits)
+    by_hand = retyped_atoms(edits, before)
+    found = classify_model(volume, model, config.species, config.classify, by_hand, work.threads)
+    write_model(folder.path(CLASSIFIED), found.model(model.positions, name=model.name))
+    return {"species": found.counts}
 
 
-def _named(config: RunConfig, path: Path) -> AtomicModel:
-    return replace(read_model(path), name=config.sample.name)
+def refine_atoms(work: Work) -> dict[str, Any]:
+    """The refined model and its figures."""
+    config, folder, settings = work.config, work.folder, work.config.refine
+    if settings is None:
+        raise AssertionError("a stage of runs with [refine]")
+    series = refined_series(config, settings, folder)
+    done, crossed = refine_model(
+        series,
+        read_named(config, folder, MODEL if len(config.species) == 1 else CLASSIFIED),
+        settings,
+        threads=work.threads,
+        checkpoint=folder.checkpoint(REFINE.name),
+        progress=work.progress,
+    )
+    write_model(folder.path(REFINED), done.model)
+    record = refinement_record(series, done, crossed)
+    write_json(folder.path(REFINEMENT), record)
+    return {"r1": record["r1"]}
+
+
+def analyze_structure(work: Work) -> dict[str, Any]:
+    """The structure of the model."""
+    found = structure_of_run(work.config, work.folder)
+    work.memo["structure"] = found
+    summary = found.summary()
+    write_json(work.folder.path(STRUCTURE), summary)
+    return {"motifs": summary["motifs"]}
+
+
+def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
+    """The structure analysis of a run's model, computed."""
+    model = final_model(config, folder)
+    settings = config.analyze
+    return analyze(model.atoms, cutoff=settings.cutoff, delta=settings.delta)
+
+
+def final_model(config: RunConfig, folder: RunFolder) -> AtomicModel:
+    """The model that the run got furthest with: refined, classified, or as traced.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for name in (REFINED, CLASSIFIED, MODEL):
+        if folder.path(name).exists():
+            return read_named(config, folder, name)
+    raise InputError(f"run folder {folder.root}", "no model", "a run that found atoms")
+
+
+def read_named(config: RunConfig, folder: RunFolder, name: str) -> AtomicModel:
+    """A model of the run folder under the name of the sample."""
+    return replace(read_model(folder.path(name)), name=config.sample.name)
+
+
+_SAMPLE = ("sample.name", "sample.species", "sample.pixel_size")
+SELECT = Stage("select", ("select", *_SAMPLE), (VOLUME, PEAKS), (MODEL,), select_atoms)
+CLASSIFY = Stage(
+    "classify",
+    ("classify", "select.edits", *_SAMPLE),
+    (VOLUME, MODEL),
+    (CLASSIFIED,),
+    classify_atoms,
+)
+REFINE = Stage(
+    "refine",
+    ("refine", *_SAMPLE),
+    (SIMULATED, PREPROCESSED, ALIGNED, CLEANED, MODEL, CLASSIFIED),
+    (REFINED, REFINEMENT),
+    refine_atoms,
+)
+ANALYZE = Stage(
+    "analyze",
+    ("analyze", "sample.name"),
+    (MODEL, CLASSIFIED, REFINED),
+    (STRUCTURE,),
+    analyze_structure,
+    optional=(REFINED,),
+)

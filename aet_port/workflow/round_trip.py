@@ -1,148 +1,159 @@
 """The round trip that measures precision: a model, its simulated series, everything again.
 
-A trip folder holds ``trip.json`` (what was asked for), ``truth.xyz``, the tilt series as
-:func:`aet_port.simulation.tilt_series.write_measured` leaves it, ``volume.npy``,
-``peaks.npz``, ``traced.xyz``, ``classified.extxyz``, ``refined.extxyz``, ``precision.json`` and
-``timings.json``. A stage whose output is there is not done again; an unfinished one goes on from
-its checkpoint.
+A round trip is a run (:mod:`aet_port.workflow.pipeline`) that simulates the tilt series of a model
+and compares what it finds with that model; its folder is a run folder.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
-from numpy.typing import ArrayLike, NDArray
 
-from aet_port.core.checkpoint import fingerprint
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.alignment.settings import RefineAnglesSettings
+from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.core.parallel import check_threads
-from aet_port.core.timings import Timings
-from aet_port.io import read_model, read_tilt_series, read_volume, write_angles, write_model
-from aet_port.io.arrays import write_npy
-from aet_port.simulation.tilt_series import Simulation, odd_size, simulate, write_measured
-from aet_port.tracing import Peaks
-from aet_port.tracing.non_atoms import Rule
-from aet_port.validation.precision import Precision, measure_precision
-from aet_port.workflow.run_folder import read_json, write_json
-from aet_port.workflow.sections import (
-    Classify,
-    Reconstruct,
-    Refine,
-    RefineAngles,
-    Refiner,
-    Select,
-    Trace,
-)
-from aet_port.workflow.stage_functions import (
-    classify_with,
-    reconstruct_with,
-    refine_angles_with,
-    refine_with,
-    selected_model,
-    trace_with,
-    write_r_factors,
-)
+from aet_port.core.records import read_json
+from aet_port.core.settings import Settings
+from aet_port.io import read_model
+from aet_port.refinement.settings import RefineSettings
+from aet_port.resire.settings import ReconstructSettings
+from aet_port.simulation.settings import SimulateSettings
+from aet_port.simulation.tilt_series import odd_size
+from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
+from aet_port.validation.precision import Precision
+from aet_port.workflow.config import RunConfig, config_text, parse_config
+from aet_port.workflow.pipeline import Run, run
+from aet_port.workflow.run_folder import COMPARISON
+from aet_port.workflow.sections import CompareSettings, InputSettings, SampleSettings
+from aet_port.workflow.synthetic_stages import precision_by_stage, true_model
 
-STAGES = ("traced", "classified", "refined")
-OF_SPECIES = ("right_species", "species_fraction", "identified", "species", "confusion")
+# What differs from a run on measured images.
+RECONSTRUCT = ReconstructSettings(iterations=150)
+TRACE = TraceSettings(upsampling="spline")
+# Closer than two metals bond: only one atom traced twice.
+SELECT = SelectSettings(support="tight", merge_distance=2.0)
 
 
 @dataclass(frozen=True)
-class TripSettings:
-    """How the series is simulated and what is done with it.
+class RoundTrip:
+    """A finished round trip: the run, and the precision of its models."""
 
-    Parameters
-    ----------
-    simulation
-        Engine, pixel size, errors, dose.
-    reconstruct, trace, refine
-        The sections of a run's configuration.
-    select, classify
-        Likewise. Unless given: for one species, atoms are told from noise by the two Gaussians of
-        the film paper; for several, whose light ones these would drop, all peaks in the support
-        are classified with one class more, as in the glass paper.
-    refine_angles
-        Likewise; None takes angles and shifts as they were measured.
-    radius
-        Largest distance of a matched pair in angstrom.
-    """
+    run: Run
 
-    simulation: Simulation = field(default_factory=Simulation)
-    reconstruct: Reconstruct = field(default_factory=lambda: Reconstruct(iterations=150))
-    trace: Trace = field(default_factory=lambda: Trace(upsampling="spline"))
-    select: Select | None = None
-    classify: Classify | None = None
-    refine: Refine = field(default_factory=Refine)
-    refine_angles: RefineAngles | None = None
-    radius: float = 1.5
+    @cached_property
+    def truth(self) -> AtomicModel:
+        """The true model."""
+        return true_model(self.run.config)
 
-    def __post_init__(self) -> None:
-        if self.refine.method not in get_args(Refiner):
-            known = " or ".join(get_args(Refiner))
-            raise InputError("method", f"{self.refine.method!r}", known)
-        if not (np.isfinite(self.radius) and self.radius > 0):
-            raise InputError("radius", f"{self.radius!r}", "a length above zero, in angstrom")
-        for name, number in (
-            ("iterations", self.reconstruct.iterations),
-            ("evaluations", self.refine.evaluations),
-        ):
-            if number < 1:
-                raise InputError(name, f"{number!r}", "a whole number of at least 1")
-
-
-@dataclass(frozen=True)
-class Trip:
-    """A finished round trip: the models, R1 of the reconstruction, precision by stage."""
-
-    folder: Path
-    truth: AtomicModel
-    found: AtomicModel
-    r_factor: float
-    precision: dict[str, Precision]
-    timings: list[dict[str, Any]]
+    @cached_property
+    def precision(self) -> dict[str, Precision]:
+        """The models that were found, by stage, held against the true one."""
+        return precision_by_stage(self.run.config, self.run.folder, self.truth)
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain numbers."""
-        return {
-            "atoms_true": len(self.truth),
-            "r_factor": self.r_factor,
-            **{stage: _figures(stage, found) for stage, found in self.precision.items()},
-        }
+        figures = read_json(self.run.folder.path(COMPARISON))
+        return {"atoms_true": len(self.truth), "r_factor": self.run.r_mean, **figures}
 
 
-def round_trip(
-    truth: AtomicModel,
-    angles: ArrayLike,
+def round_trip_config(
+    model: str | Path,
     out: str | Path,
-    settings: TripSettings | None = None,
+    *,
+    species: str | None = None,
+    angles: str | Path | None = None,
+    simulate: SimulateSettings | None = None,
+    reconstruct: ReconstructSettings = RECONSTRUCT,
+    trace: TraceSettings = TRACE,
+    select: SelectSettings = SELECT,
+    classify: ClassifySettings | None = None,
+    refine: RefineSettings | None = None,
+    refine_angles: RefineAnglesSettings | None = None,
+    compare: CompareSettings | None = None,
+) -> RunConfig:
+    """The configuration of a round trip.
+
+    Parameters
+    ----------
+    model
+        File of the true model, positions in angstrom with the origin on the rotation centre.
+    out
+        The run folder.
+    species
+        Symbol, where the file has none.
+    angles
+        File of the nominal angles; those of ``simulate.tilts`` unless given.
+    simulate, reconstruct, trace, select, classify, refine, compare
+        Settings of the stages. Image shifts are refined where the simulation displaces images;
+        the volume is as deep as the model, which its maker knows; of several species all peaks in
+        the support are classified, as in the glass paper.
+    refine_angles
+        None takes angles and shifts as they were measured.
+
+    Returns
+    -------
+    For :func:`run_round_trip`.
+
+    Raises
+    ------
+    AetError
+        If the model can't be read or settings contradict each other.
+    """
+    path = Path(model).absolute()
+    truth = read_model(path, species)
+    symbols = tuple(sorted(set(truth.species), key=atomic_numbers.__getitem__))
+    simulate = simulate or SimulateSettings()
+    if reconstruct.n_z is None:
+        deep = float(np.abs(truth.positions[:, 2]).max())
+        reconstruct = reconstruct.changed(n_z=odd_size(deep, simulate.pixel_size))
+    if refine is None:
+        refine = RefineSettings(refine_shifts=simulate.acquisition.shift_error > 0)
+    sections: dict[str, Settings | None] = {
+        "sample": SampleSettings(
+            name=path.stem,
+            species=symbols[0] if len(symbols) == 1 else symbols,
+            kind="synthetic",
+        ),
+        "input": InputSettings(
+            model=str(path), angles=None if angles is None else str(Path(angles).absolute())
+        ),
+        "simulate": simulate,
+        "refine_angles": refine_angles,
+        "reconstruct": reconstruct,
+        "trace": trace,
+        "select": select,
+        "classify": classify if len(symbols) > 1 else None,
+        "refine": refine,
+        "compare": compare,
+    }
+    given = {name: one for name, one in sections.items() if one is not None}
+    return parse_config(config_text(given, "A round trip."), Path(out) / "config.toml")
+
+
+def run_round_trip(
+    config: RunConfig,
+    out: str | Path,
     *,
     resume: bool = False,
     threads: int | None = None,
     scheduler: str | None = None,
     progress: bool = False,
-) -> Trip:
+) -> RoundTrip:
     """Simulate a tilt series of a model, reconstruct, trace, classify, refine, and compare.
 
     Parameters
     ----------
-    truth
-        Positions in angstrom with the origin on the rotation centre.
-    angles
-        Shape (n, 3): nominal phi, theta, psi in degrees.
+    config
+        From :func:`round_trip_config`.
     out
-        The trip folder; made if it is not there.
-    settings
-        The defaults of :class:`TripSettings` unless given.
+        The run folder; made if it is not there.
     resume
-        Whether to take up a trip that is there already.
+        Whether to continue a round trip that is there already.
     threads
         Threads, or processes where tilts are simulated by multislice; all cores unless given.
     scheduler
@@ -150,199 +161,31 @@ def round_trip(
     progress
         Whether to report on standard error.
 
+    Returns
+    -------
+    The run and its precision. A failed stage is among the ``failures`` of the run.
+
     Raises
     ------
     InputError
-        If the folder holds a trip and ``resume`` is not given, or another one.
+        If the folder holds another run, or one and ``resume`` is not given; or if no atoms were
+        found.
     AetError
-        Whatever a stage cannot use.
+        Whatever the first stage cannot use.
 
-    MATLAB: 10_Multislice_AET_simulations (the scripts of its stages), without the manual edits
+    Notes
+    -----
+    MATLAB: 10_Multislice_AET_simulations (the scripts of its stages), without the manual edits.
     """
-    settings = settings or TripSettings()
-    workers = check_threads(threads)
-    folder = Path(out).absolute()
-    nominal = np.asarray(angles, dtype=np.float64)
-    if settings.reconstruct.thickness is None:
-        # A film is seldom as thick as it is wide, and its thickness is known to its maker.
-        depth = odd_size(float(np.abs(truth.positions[:, 2]).max()), settings.simulation.pixel_size)
-        settings = replace(settings, reconstruct=replace(settings.reconstruct, thickness=depth))
-    _claim(folder, truth, nominal, settings, resume)
-    timings = Timings.resumed(folder / "timings.json")
-    species = sorted(set(truth.species), key=atomic_numbers.__getitem__)
-    work = _Work(folder, settings, species, threads, progress)
-    if not work.path("truth.xyz").exists():
-        write_model(work.path("truth.xyz"), truth)
-    if not work.path("projections.npy").exists():
-        with timings.stage("simulate") as entry:
-            tilts = folder / "tilts"
-            acquired = simulate(
-                truth,
-                nominal,
-                settings.simulation,
-                workers=workers,
-                scheduler=scheduler,
-                checkpoint=tilts,
-                progress=progress,
-            )
-            write_measured(work.path("projections.npy"), acquired, settings.simulation.record())
-            entry["images"] = len(nominal)
-    if (folder / "tilts").is_dir():
-        shutil.rmtree(folder / "tilts")  # all of them stand in projections.npy
-    made: tuple[tuple[str, str, Callable[[], None]], ...] = (
-        ("refine angles", "aligned.npy", work.align),
-        ("reconstruct", "volume.npy", work.reconstruct),
-        ("trace", "peaks.npz", work.trace),
-        ("select", "traced.xyz", work.select),
-        ("classify", "classified.extxyz", work.classify),
-        ("refine", "refined.extxyz", work.refine),
+    done = run(
+        config,
+        out,
+        resume=resume,
+        threads=threads,
+        scheduler=scheduler,
+        progress=progress,
     )
-    for stage, name, function in made:
-        wanted = settings.refine_angles is not None or name != "aligned.npy"
-        if wanted and not work.path(name).exists():
-            with timings.stage(stage):
-                function()
-        work.path(f"{stage}.checkpoint.npz").unlink(missing_ok=True)
-    found = {stage: work.model(stage) for stage in STAGES}
-    precision = {
-        stage: measure_precision(model, truth, settings.radius) for stage, model in found.items()
-    }
-    with open(work.path("r_factors.npz"), "rb") as handle, np.load(handle) as stored:
-        r_factor = float(stored["r1"][-1].mean())
-    trip = Trip(folder, truth, found[STAGES[-1]], r_factor, precision, timings.stages)
-    write_json(folder / "precision.json", trip.summary())
-    return trip
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The stages between the series and the refined model, files in and files out."""
-
-    folder: Path
-    settings: TripSettings
-    species: list[str]
-    threads: int | None
-    progress: bool
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
-
-    def series(self) -> TiltSeries:
-        """The series to work with: as measured, or with refined angles and shifts."""
-        name = "projections" if self.settings.refine_angles is None else "aligned"
-        return self._read_series(name)
-
-    def _read_series(self, name: str) -> TiltSeries:
-        size = self.settings.simulation.pixel_size
-        return read_tilt_series(self.path(f"{name}.npy"), self.path(f"{name}_angles.txt"), size)
-
-    def align(self) -> None:
-        settings = self.settings.refine_angles or RefineAngles()
-        result = refine_angles_with(
-            self._read_series("projections"),
-            settings,
-            self.settings.reconstruct,
-            threads=self.threads,
-            progress=self.progress,
-        )
-        write_angles(self.path("aligned_angles.txt"), result.series.angles)
-        write_npy(self.path("aligned.npy"), result.series.images)
-
-    def volume(self) -> Volume:
-        return read_volume(self.path("volume.npy"), self.settings.simulation.pixel_size)
-
-    def model(self, stage: str) -> AtomicModel:
-        suffix = "xyz" if stage == "traced" else "extxyz"
-        return replace(read_model(self.path(f"{stage}.{suffix}")), name=stage)
-
-    def reconstruct(self) -> None:
-        checkpoint = self.path("reconstruct.checkpoint.npz")
-        result = reconstruct_with(
-            self.series(),
-            self.settings.reconstruct,
-            threads=self.threads,
-            checkpoint=checkpoint,
-            progress=self.progress,
-        )
-        write_r_factors(self.path("r_factors.npz"), result)
-        write_npy(self.path("volume.npy"), result.cropped().array)
-
-    def trace(self) -> None:
-        peaks = trace_with(
-            self.volume(),
-            self.settings.trace,
-            self.threads,
-            checkpoint=self.path("trace.checkpoint.npz"),
-            progress=self.progress,
-        )
-        peaks.save(self.path("peaks.npz"))
-
-    def select(self) -> None:
-        volume = self.volume()
-        peaks = Peaks.load(self.path("peaks.npz")).accepted
-        rule: Rule | None = None if len(self.species) == 1 else "support"
-        # Closer than two metals bond: only one atom traced twice.
-        settings = self.settings.select or Select(support="tight", rule=rule, merge_distance=2.0)
-        where = str(self.folder)
-        traced = selected_model(volume, peaks, settings, "X", where, threads=self.threads)
-        write_model(self.path("traced.xyz"), traced)
-
-    def classify(self) -> None:
-        model = self.model("traced")
-        if len(self.species) == 1:
-            model = AtomicModel.from_positions(model.positions, self.species[0])
-        else:
-            options = self.settings.classify or Classify(non_atoms="kmeans")
-            model = classify_with(self.volume(), model, self.species, options, {}, self.threads)
-        write_model(self.path("classified.extxyz"), model)
-
-    def refine(self) -> None:
-        refined, record = refine_with(
-            self.series(),
-            self.model("classified"),
-            self.settings.refine,
-            threads=self.threads,
-            checkpoint=self.path("refine.checkpoint.npz"),
-            progress=self.progress,
-        )
-        write_json(self.path("refinement.json"), record)
-        write_model(self.path("refined.extxyz"), refined.model)
-
-
-def _figures(stage: str, found: Precision) -> dict[str, Any]:
-    """Figures of one stage, without those of species before there are any; NaN is None."""
-    figures = json.loads(json.dumps(found.summary()), parse_constant=lambda _: None)
-    untyped = OF_SPECIES if stage == "traced" else ()
-    return {key: value for key, value in figures.items() if key not in untyped}
-
-
-def _claim(
-    folder: Path, truth: AtomicModel, angles: NDArray, settings: TripSettings, resume: bool
-) -> None:
-    """Write what this trip is into its folder, or make sure that it is the same trip."""
-    record = {
-        "model": fingerprint(truth.positions, truth.species),
-        "angles": fingerprint(angles),
-        "settings": json.loads(json.dumps(asdict(settings))),
-    }
-    manifest = folder / "trip.json"
-    if manifest.exists():
-        if not resume:
-            raise InputError(
-                f"trip folder {folder}", "a trip", "--resume to take it up, or another --out"
-            )
-        before = read_json(manifest)
-        changed = [
-            key for key in record if not isinstance(before, dict) or before.get(key) != record[key]
-        ]
-        if changed:
-            raise InputError(
-                f"trip folder {folder}",
-                f"a trip with another {' and '.join(changed)}",
-                "the same; or another --out",
-            )
-    else:
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            found = "other files" if folder.is_dir() else "a file"
-            raise InputError(f"trip folder {folder}", found, "an empty or a new folder (--out)")
-        write_json(manifest, record)
+    if not done.has_model or not done.folder.path(COMPARISON).exists():
+        failed = done.failures[0]
+        raise InputError(f"stage {failed.stage}", failed.reason, "other settings and --resume")
+    return RoundTrip(done)

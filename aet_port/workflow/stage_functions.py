@@ -1,42 +1,43 @@
-"""Single stages with the settings of a configuration, and the files their results go into."""
+"""Single steps with the settings of a configuration, for the stages of a run and for commands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.alignment.from_volume import AngleRefinement, refine_angles
 from aet_port.core.data import AtomicModel, TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
-from aet_port.core.parallel import check_threads
+from aet_port.core.parallel import kernel_threads
 from aet_port.io import matlab, read_images, read_volume, write_model
 from aet_port.refinement.joint import Refinement, refine
-from aet_port.refinement.r_factors import IMAGE_FITS, cross_validate
-from aet_port.refinement.record import refinement_record
+from aet_port.refinement.r_factors import CrossValidation, cross_validate
+from aet_port.refinement.settings import RefineSettings
 from aet_port.resire import Reconstruction, reconstruct
-from aet_port.tracing import AtomSelection, Peaks, remove_non_atoms, tight_support
+from aet_port.resire.settings import ReconstructSettings
+from aet_port.tracing import AtomSelection, Classification, Peaks, classify, remove_non_atoms
 from aet_port.tracing.peak_search import trace
-from aet_port.tracing.species import classify
-from aet_port.workflow.sections import Classify, Reconstruct, Refine, RefineAngles, Select, Trace
+from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
+from aet_port.tracing.support import tight_support
 
 PEAK_SUFFIXES = (".npz", ".mat", ".xyz")
 
 
-def reconstruct_with(
+def reconstruct_series(
     series: TiltSeries,
-    settings: Reconstruct,
+    settings: ReconstructSettings,
     file: Callable[[str], Path] = Path,
-    **options: Any,
+    *,
+    threads: int | None = None,
+    checkpoint: Path | None = None,
+    checkpoint_interval: float = 20.0,
+    progress: bool = False,
 ) -> Reconstruction:
-    """:func:`aet_port.resire.reconstruct` with settings that name files.
+    """:func:`aet_port.resire.reconstruction.reconstruct` with settings that name files.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def reconstruct_with(
         Section ``[reconstruct]`` of a configuration.
     file
         Turns the name of support, mask or initial volume into a path.
-    options
-        ``threads``, ``checkpoint``, ``checkpoint_interval``, ``progress`` of that function.
+    threads, checkpoint, checkpoint_interval, progress
+        As of that function.
     """
     arrays: dict[str, Any] = {}
     for role in ("support", "initial"):
@@ -56,15 +57,25 @@ def reconstruct_with(
             arrays[role] = read_volume(file(name), series.pixel_size).array
     if settings.mask is not None:
         arrays["mask"] = read_images(file(settings.mask))
-    roles = ("support", "initial", "mask")
-    plain: dict[str, Any] = {k: v for k, v in asdict(settings).items() if k not in roles}
-    return reconstruct(series, **plain, **arrays, **options)
+    return reconstruct(
+        series,
+        **dict(settings) | {"support": None, "initial": None, "mask": None} | arrays,
+        threads=threads,
+        checkpoint=checkpoint,
+        checkpoint_interval=checkpoint_interval,
+        progress=progress,
+    )
 
 
-def trace_with(
-    volume: Volume, settings: Trace, threads: int | None = None, **options: Any
+def trace_volume(
+    volume: Volume,
+    settings: TraceSettings,
+    *,
+    threads: int | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = False,
 ) -> Peaks:
-    """:func:`aet_port.tracing.peak_search` with section ``[trace]`` of a configuration.
+    """:func:`aet_port.tracing.peak_search.trace` with section ``[trace]`` of a configuration.
 
     Parameters
     ----------
@@ -74,17 +85,17 @@ def trace_with(
         Section ``[trace]``.
     threads
         All cores unless given.
-    options
-        ``checkpoint``, ``progress`` of that function.
+    checkpoint, progress
+        As of that function.
     """
-    with _kernel_threads(threads):
-        return trace(volume, **asdict(settings), **options)
+    with kernel_threads(threads):
+        return trace(volume, **dict(settings), checkpoint=checkpoint, progress=progress)
 
 
-def select_with(
+def select_peaks(
     volume: Volume,
     peaks: NDArray[np.float64],
-    settings: Select,
+    settings: SelectSettings,
     file: Callable[[str], Path] = Path,
     threads: int | None = None,
 ) -> AtomSelection:
@@ -108,21 +119,28 @@ def select_with(
         support = tight_support(volume.array)
     elif settings.support is not None:
         support = read_volume(file(settings.support), volume.voxel_size).array
-    plain = {k: v for k, v in asdict(settings).items() if k not in ("support", "edits")}
-    with _kernel_threads(threads):
-        return remove_non_atoms(volume.array, peaks, support=support, **plain)
+    with kernel_threads(threads):
+        return remove_non_atoms(
+            volume,
+            peaks,
+            support=support,
+            rule=settings.rule,
+            merge_distance=settings.merge_distance,
+            class_thirds=settings.class_thirds,
+            histogram_thirds=settings.histogram_thirds,
+        )
 
 
 def selected_model(
     volume: Volume,
     peaks: NDArray[np.float64],
-    settings: Select,
+    settings: SelectSettings,
     symbol: str,
     where: str,
     file: Callable[[str], Path] = Path,
     threads: int | None = None,
 ) -> AtomicModel:
-    """The peaks that :func:`select_with` takes for atoms, as a model of one symbol.
+    """The peaks that :func:`select_peaks` takes for atoms, as a model of one symbol.
 
     Parameters
     ----------
@@ -138,7 +156,7 @@ def selected_model(
     InputError
         If none of the peaks is an atom.
     """
-    selection = select_with(volume, peaks, settings, file, threads)
+    selection = select_peaks(volume, peaks, settings, file, threads)
     if not selection.is_atom.any():
         raise InputError(
             f"{where}: peaks",
@@ -149,43 +167,15 @@ def selected_model(
     return AtomicModel.from_positions(volume.to_positions(selection.atoms), symbol)
 
 
-def refine_angles_with(
-    series: TiltSeries,
-    settings: RefineAngles,
-    reconstruction: Reconstruct,
-    file: Callable[[str], Path] = Path,
-    **options: Any,
-) -> AngleRefinement:
-    """:func:`aet_port.alignment.from_volume.refine_angles` with section ``[refine_angles]``.
-
-    Parameters
-    ----------
-    series
-        The projections.
-    settings, reconstruction
-        Sections ``[refine_angles]`` and ``[reconstruct]``, which has the other settings of RESIRE.
-    file
-        Turns the name of the support into a path.
-    options
-        ``threads``, ``progress`` of that function.
-    """
-    support = None
-    if reconstruction.support is not None:
-        support = read_volume(file(reconstruction.support), series.pixel_size).array
-    shared = ("oversampling", "step", "extended", "thickness")
-    plain = {name: getattr(reconstruction, name) for name in shared}
-    return refine_angles(series, support=support, **plain, **asdict(settings), **options)
-
-
-def classify_with(
+def classify_model(
     volume: Volume,
     model: AtomicModel,
     species: Sequence[str],
-    settings: Classify,
+    settings: ClassifySettings,
     retyped: Mapping[int, str],
     threads: int | None = None,
-) -> AtomicModel:
-    """:func:`aet_port.tracing.species.classify` with section ``[classify]``, as a model.
+) -> Classification:
+    """:func:`aet_port.tracing.species.classify` with section ``[classify]``.
 
     Parameters
     ----------
@@ -202,16 +192,22 @@ def classify_with(
     threads
         All cores unless given.
     """
-    none = None if settings.non_atoms == "none" else settings.non_atoms
-    plain = asdict(settings) | {"radius": settings.radius or None, "non_atoms": none}
-    with _kernel_threads(threads):
-        found = classify(volume, model.positions, species, **plain)
-    return found.retyped(retyped).model(model.positions, name=model.name)
+    with kernel_threads(threads):
+        found = classify(volume, model.positions, species, **dict(settings))
+    return found.retyped(retyped)
 
 
-def refine_with(
-    series: TiltSeries, model: AtomicModel, settings: Refine, **options: Any
-) -> tuple[Refinement, dict[str, Any]]:
+def refine_model(
+    series: TiltSeries,
+    model: AtomicModel,
+    settings: RefineSettings,
+    *,
+    heights: Mapping[str, float] | None = None,
+    b_factors: float | Mapping[str, float] | None = None,
+    threads: int | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> tuple[Refinement, CrossValidation | None]:
     """:func:`aet_port.refinement.joint.refine` with section ``[refine]``, and its R factors.
 
     Parameters
@@ -222,36 +218,46 @@ def refine_with(
         The atoms.
     settings
         Section ``[refine]``.
-    options
-        ``threads``, ``checkpoint``, ``progress`` of that function.
+    heights, b_factors, threads, checkpoint, progress
+        As of that function.
 
     Returns
     -------
-    The refinement, and what is to be told of it: see
-    :func:`aet_port.refinement.record.refinement_record`.
+    The refinement, and with ``folds`` the R factors of projections held out.
     """
-    plain = asdict(settings) | {"restraint": settings.restraint or None}
-    folds = plain.pop("folds")
-    del plain["images"]  # which series it is
-    done = refine(series, model, **plain, **options)
-    crossed = None
-    if folds is not None:
-        own = [name for name in IMAGE_FITS if plain[name]]
-        shared = {k: v for k, v in (plain | options).items() if k not in ("method", "checkpoint")}
-        crossed = cross_validate(series, model, folds, own, **shared)
-    return done, refinement_record(series, done, crossed)
-
-
-@contextmanager
-def _kernel_threads(threads: int | None) -> Iterator[None]:
-    """Context in which parallel Numba kernels use ``threads`` threads, as far as there are any."""
-    before = numba.get_num_threads()
-    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made at run time
-    numba.set_num_threads(min(check_threads(threads), most))
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
+    shared: dict[str, Any] = {
+        "heights": heights,
+        "b_factors": b_factors,
+        "threads": threads,
+        "progress": progress,
+        **{
+            name: getattr(settings, name)
+            for name in (
+                "refine_shifts",
+                "refine_scales",
+                "refine_offsets",
+                "scan_shear",
+                "max_displacement",
+                "max_evaluations",
+                "tolerance",
+                "precision",
+            )
+        },
+    }
+    if settings.method == "published":
+        checkpoint = None  # it has none
+    done = refine(
+        series,
+        model,
+        settings.method,
+        schedule=settings.schedule,
+        rounds=settings.rounds,
+        checkpoint=checkpoint,
+        **shared,
+    )
+    if settings.folds is None:
+        return done, None
+    return done, cross_validate(series, model, settings.folds, settings.image_fits, **shared)
 
 
 def write_peaks(path: str | Path, peaks: Peaks, volume: Volume) -> None:

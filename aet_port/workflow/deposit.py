@@ -1,0 +1,75 @@
+"""A run's model, with everything known of it, as an entry of a bank."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import mdb
+from aet_port.tracing.edits import Edit
+from aet_port.workflow.pipeline import Run
+from aet_port.workflow.run_folder import areas_of
+from aet_port.workflow.series import measured_series
+
+
+def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
+    """Store a run's model, analysis, reconstruction and the hashes of its inputs.
+
+    Parameters
+    ----------
+    bank
+        Open for writing.
+    run
+        With a model; its structure analysis may be missing.
+
+    Returns
+    -------
+    Where it is stored.
+
+    Raises
+    ------
+    AetError
+        If there is no model, or the bank refuses it.
+    """
+    config = run.config
+    first = areas_of(config)[0]
+    return mdb.deposit(
+        bank,
+        run.model,
+        kind=config.sample.kind,
+        sample=config.sample.name,
+        reconstruction=mdb.Reconstruction(
+            "RESIRE",
+            config.reconstruct.plain(),
+            run.r_mean,
+            measured_series(config, run.folder, first),
+            r_factors=run.projection_r[first],
+        ),
+        analysis=run.structure,
+        details=_details(run),
+        edits=[_logged(edit) for edit in run.edits],
+        provenance=[mdb.Provenance.of(role, path) for role, path in config.inputs().items()],
+    )
+
+
+def _logged(edit: Edit) -> mdb.Edit:
+    """An edit as the bank keeps it, where an atom not yet classified has no symbol."""
+    facts = asdict(edit)
+    return mdb.Edit(**facts | {"species": None if edit.species == "X" else edit.species})
+
+
+def _details(run: Run) -> mdb.Details | None:
+    """What the refinement of a run found, as the bank keeps it."""
+    found = run.refinement
+    if found is None:
+        return None
+    fits = [
+        mdb.SpeciesFit(symbol, height=height, b_factor=found["b_factors"][symbol])
+        for symbol, height in found["heights"].items()
+    ]
+    kept = ("r_work", "r_free_start", "r_free", "evaluations", "converged", "warnings")
+    return mdb.Details(
+        r1_mean=found["r1"],
+        r1_global=found["r1_global"],
+        species=fits,
+        info={"refinement": {key: found[key] for key in kept if key in found}},
+    )

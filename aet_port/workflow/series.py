@@ -1,0 +1,158 @@
+"""The tilt series that a run works on, at each step of its way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.data import TiltSeries
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.records import read_json
+from aet_port.core.scan_distortion import ScanDistortion
+from aet_port.io import read_tilt_series
+from aet_port.io.arrays import read_npy
+from aet_port.io.frames import read_frames
+from aet_port.preprocessing.placement import Placement, crop_images
+from aet_port.refinement.settings import RefineSettings
+from aet_port.workflow.config import RunConfig
+from aet_port.workflow.run_folder import (
+    ALIGNED,
+    CLEANED,
+    FRAMES,
+    PREPROCESSED,
+    SIMULATED,
+    WHOLE,
+    RunFolder,
+    areas_of,
+)
+
+OWN = "the images that this run wrote; or another --out"
+PREPROCESS_RECORD = f"{PREPROCESSED}/preprocess.json"
+ALIGN_RECORD = f"{ALIGNED}/refinement.json"
+DENOISED, NOISE = f"{PREPROCESSED}/denoised.npy", f"{PREPROCESSED}/removed_noise.npy"
+
+
+def check_data(config: RunConfig) -> None:
+    """Read all data that a run starts from, so that unusable ones are found first."""
+    if config.simulated:
+        return
+    if config.preprocess is not None:
+        read_raw_frames(config)
+        return
+    for area in areas_of(config):
+        read_series(config, area)
+
+
+def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> FrameSeries:
+    """The raw frames of a run, with tilt angles.
+
+    Parameters
+    ----------
+    config
+        Settings.
+    folder
+        Of the run, where it simulates its frames.
+
+    Raises
+    ------
+    AetError
+        If they can't be read or have no angles.
+    """
+    per_tilt = None if config.preprocess is None else config.preprocess.frames_per_tilt
+    if config.simulated and folder is not None:
+        frames, angles = folder.path(f"{FRAMES}/frames.mrc"), folder.path(f"{FRAMES}/angles.txt")
+        return read_frames(frames, angles, None, per_tilt)
+    files = config.frames()
+    series = read_frames(
+        files[0] if len(files) == 1 else files,
+        None if config.input.angles is None else config.file(config.input.angles),
+        config.sample.pixel_size,
+        per_tilt,
+    )
+    series.tilt_angles()
+    return series
+
+
+def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
+    """The tilt series that a run was given, or that of one of its sub-areas."""
+    given = config.input
+    return read_tilt_series(
+        config.projections(area),
+        config.file(str(given.angles)),
+        config.sample.pixel_size,
+        given.projections_variable,
+        given.angles_variable,
+    )
+
+
+def measured_series(config: RunConfig, folder: RunFolder, area: int = WHOLE) -> TiltSeries:
+    """The tilt series as given, as simulated, or as made from raw frames."""
+    if config.preprocess is not None:
+        return _own_series(folder, PREPROCESSED, read_pixel_size(config, folder))
+    if config.simulate is not None:
+        return _own_series(folder, SIMULATED, config.simulate.pixel_size)
+    return read_series(config, area)
+
+
+def used_series(
+    config: RunConfig, folder: RunFolder, area: int = WHOLE, *, cleaned: bool = True
+) -> TiltSeries:
+    """The tilt series that is reconstructed.
+
+    As measured, or with refined angles and shifts, and with its background estimated again
+    (``cleaned``) where the run does so.
+    """
+    if config.refine_angles is None:
+        return measured_series(config, folder, area)
+    again = config.preprocess is not None and config.preprocess.background_after_angles
+    kind = CLEANED if again and cleaned else ALIGNED
+    return _own_series(folder, kind, read_pixel_size(config, folder))
+
+
+def refined_series(config: RunConfig, settings: RefineSettings, folder: RunFolder) -> TiltSeries:
+    """The series that the model of a run is refined against.
+
+    That of the other stages; where it was denoised, with what denoising removed put back, unless
+    ``settings.images`` is ``"denoised"``: a least-squares fit wants noise that is independent from
+    pixel to pixel.
+    """
+    series = used_series(config, folder)
+    frames = config.preprocess
+    if frames is None or settings.images == "denoised" or not folder.path(NOISE).exists():
+        return series
+    noise = placement(config, folder).apply(read_npy(folder.path(NOISE), OWN))
+    images = series.images + crop_images(noise, frames.crop)
+    return replace(series, images=images.astype(series.images.dtype))
+
+
+def read_pixel_size(config: RunConfig, folder: RunFolder) -> float:
+    """Pixel size in angstrom, from the configuration or the header of the images."""
+    if config.sample.pixel_size is not None:
+        return config.sample.pixel_size
+    if config.simulate is not None:
+        return config.simulate.pixel_size
+    if config.preprocess is not None:
+        return float(read_json(folder.path(PREPROCESS_RECORD))["pixel_size"])
+    return read_series(config, areas_of(config)[0]).pixel_size
+
+
+def placement(config: RunConfig, folder: RunFolder) -> Placement:
+    """All displacements that the denoised images were given."""
+    record = read_json(folder.path(PREPROCESS_RECORD))
+    distortion = ScanDistortion(record["shear_x"], record["shear_y"], record["scale"])
+    shifts: NDArray[np.float64] = np.asarray(record["shifts"], dtype=np.float64)
+    if config.refine_angles is not None:
+        shifts = shifts - np.asarray(read_json(folder.path(ALIGN_RECORD))["shifts"])
+    return Placement(distortion, float(record["tilt_axis"]), shifts)
+
+
+def series_files(folder: RunFolder, kind: str) -> tuple[Path, Path]:
+    """Images and angles of the series that a stage left in its folder of a run."""
+    return folder.path(f"{kind}/projections.npy"), folder.path(f"{kind}/angles.txt")
+
+
+def _own_series(folder: RunFolder, kind: str, pixel_size: float) -> TiltSeries:
+    return read_tilt_series(*series_files(folder, kind), pixel_size)

@@ -1,0 +1,169 @@
+"""Stages that make the tilt series: from raw frames, with refined angles, freed of background."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from aet_port.alignment.from_volume import refine_angles
+from aet_port.core.errors import InputError
+from aet_port.core.records import write_json
+from aet_port.io import read_volume, write_tilt_series
+from aet_port.io.arrays import read_npy, write_npy
+from aet_port.preprocessing.background import remove_background
+from aet_port.preprocessing.chain import preprocess
+from aet_port.preprocessing.outcome import Preprocessed
+from aet_port.preprocessing.outline import sample_outline
+from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.workflow.config import RunConfig
+from aet_port.workflow.run_folder import (
+    ALIGNED,
+    CLEANED,
+    FRAMES,
+    PREPROCESSED,
+    SIMULATED,
+)
+from aet_port.workflow.series import (
+    ALIGN_RECORD,
+    DENOISED,
+    NOISE,
+    OWN,
+    PREPROCESS_RECORD,
+    measured_series,
+    placement,
+    read_raw_frames,
+    series_files,
+    used_series,
+)
+from aet_port.workflow.stage_functions import reconstruct_series
+from aet_port.workflow.stages import Stage, Work
+
+OUTLINE_ITERATIONS = 30  # of RESIRE: an outline needs no atoms
+
+
+def preprocess_frames(work: Work) -> dict[str, Any]:
+    """Make the clean series; the record of what was done stands beside it."""
+    return write_preprocessed(work, preprocessed(work))
+
+
+def write_preprocessed(work: Work, done: Preprocessed) -> dict[str, Any]:
+    """Write the clean series and the record of the preprocessing; number of tilts and frames."""
+    config, folder, settings = work.config, work.folder, _needed(work.config)
+    write_tilt_series(*series_files(folder, PREPROCESSED), done.series)
+    if settings.background_after_angles:
+        write_npy(folder.path(DENOISED), done.denoised.astype(np.float32))
+    if config.refine is not None and config.refine.images == "averaged" and done.method != "none":
+        write_npy(folder.path(NOISE), (done.averaged - done.denoised).astype(np.float32))
+    facts = {"pixel_size": done.series.pixel_size, "frames_from": done.series.name}
+    record = done.record() | facts
+    write_json(folder.path(PREPROCESS_RECORD), record)
+    return {key: record[key] for key in ("tilts", "frames")}
+
+
+def preprocessed(work: Work) -> Preprocessed:
+    """What the preprocessing makes of the raw frames of a run, in memory."""
+    raw = read_raw_frames(work.config, work.folder)
+    return preprocess(raw, _needed(work.config), threads=work.threads, progress=work.progress)
+
+
+def align(work: Work) -> dict[str, Any]:
+    """Refine angles and shifts from a volume; R1 that was reached."""
+    config, folder = work.config, work.folder
+    settings, resire = config.refine_angles, config.reconstruct
+    if settings is None:
+        raise AssertionError("a stage of runs with [refine_angles]")
+    series = measured_series(config, folder)
+    support = None
+    if resire.support is not None:
+        support = read_volume(config.file(resire.support), series.pixel_size).array
+    result = refine_angles(
+        series,
+        method=settings.method,
+        max_rounds=settings.max_rounds,
+        iterations=settings.iterations,
+        tolerance=settings.tolerance,
+        max_correction=settings.max_correction,
+        oversampling=resire.oversampling,
+        step=resire.step,
+        extended=resire.extended,
+        n_z=resire.n_z,
+        support=support,
+        threads=work.threads,
+        progress=work.progress,
+    )
+    write_tilt_series(*series_files(folder, ALIGNED), result.series)
+    facts = {"shifts": result.shifts.tolist(), "turns": result.turns.tolist()}
+    write_json(folder.path(ALIGN_RECORD), result.summary() | facts)
+    return {"r": result.r_factor}
+
+
+def clean_again(work: Work) -> dict[str, Any]:
+    """Subtract the background once more, in masks that the refined angles give.
+
+    The sample's outline in a reconstruction from the refined series, seen along each refined
+    direction, is where the background is interpolated. Denoised images are freed of it and, with
+    all displacements found so far, interpolated once. ``change`` is the root mean square change of
+    the images over their root mean square.
+    """
+    config, folder, settings = work.config, work.folder, _needed(work.config)
+    series = used_series(config, folder, cleaned=False)
+    iterations = min(OUTLINE_ITERATIONS, config.reconstruct.iterations)
+    volume = reconstruct_series(
+        series,
+        config.reconstruct.changed(iterations=iterations),
+        config.file,
+        threads=work.threads,
+        progress=work.progress,
+    ).cropped()
+    outlines = sample_outline(volume.array, series.angles, series.detector, settings.margin)
+    place = placement(config, folder)
+    denoised = read_npy(folder.path(DENOISED), OWN)
+    masks = place.masks_back(outlines)
+    removal = remove_background(denoised, masks, smoothing=settings.smoothing)
+    kept = np.where(masks, removal.images, 0) if settings.clear_outside else removal.images
+    images = place.apply(kept)
+    change = float(np.sqrt(np.mean((images - series.images) ** 2) / np.mean(series.images**2)))
+    new = replace(series, images=images.astype(series.images.dtype))
+    write_tilt_series(*series_files(folder, CLEANED), new)
+    facts = {
+        "change": change,
+        "mask_pixels": masks.sum(axis=(1, 2)).tolist(),
+        "levels": removal.backgrounds.mean(axis=(1, 2)).tolist(),
+        "outline_iterations": iterations,
+    }
+    write_json(folder.path(f"{CLEANED}/record.json"), facts)
+    return {"change": change}
+
+
+def _needed(config: RunConfig) -> PreprocessSettings:
+    if config.preprocess is None:
+        raise InputError("[preprocess]", "no such section", "one, for a run from raw frames")
+    return config.preprocess
+
+
+_RESIRE = tuple(
+    f"reconstruct.{key}" for key in ("oversampling", "step", "extended", "n_z", "support")
+)
+PREPROCESS = Stage(
+    "preprocess",
+    ("preprocess", "refine.images", "sample.pixel_size"),
+    (FRAMES,),
+    (PREPROCESSED,),
+    preprocess_frames,
+)
+ALIGN = Stage(
+    "refine angles",
+    ("refine_angles", "sample.pixel_size", *_RESIRE),
+    (SIMULATED, PREPROCESSED),
+    (ALIGNED,),
+    align,
+)
+CLEAN_AGAIN = Stage(
+    "background again",
+    ("preprocess", "reconstruct"),
+    (PREPROCESSED, ALIGNED),
+    (CLEANED,),
+    clean_again,
+)

@@ -1,0 +1,206 @@
+"""A stage of a run as a value, and the loop that carries out a list of them over a run folder.
+
+A stage whose outputs are there and whose settings, input files and earlier stages are those of its
+last time is not done again. One that was interrupted goes on from its checkpoints; one whose
+settings changed starts anew, and with it the stages that use what it makes. A stage that fails ends
+itself and the stages that need it, not the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aet_port.core.checkpoint import fingerprint
+from aet_port.core.errors import AetError
+from aet_port.core.files import sha256
+from aet_port.core.settings import Settings
+from aet_port.core.timings import Timings
+from aet_port.workflow.config import RunConfig
+from aet_port.workflow.run_folder import RunFolder
+
+DONE, FAILED, UNFINISHED = "done", "failed", "unfinished"
+
+
+@dataclass
+class Work:
+    """What a stage's function is given.
+
+    Attributes
+    ----------
+    config
+        Settings of all stages.
+    folder
+        Where the stage reads its inputs and writes its outputs.
+    threads
+        All cores unless given.
+    scheduler
+        Address of a Dask scheduler for independent pieces of work.
+    checkpoint_interval
+        Least seconds between two saves of an unfinished iteration.
+    progress
+        Whether to report progress on standard error.
+    memo
+        Results of this process by name, for stages that would otherwise compute them again; a
+        stage never depends on them being there.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    threads: int | None = None
+    scheduler: str | None = None
+    checkpoint_interval: float = 20.0
+    progress: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a run.
+
+    Attributes
+    ----------
+    name
+        As shown in timings and errors.
+    settings
+        Sections of the configuration that the stage depends on, or single keys of one:
+        ``("refine_angles", "reconstruct.step")``. Files that they name count by their content.
+    inputs
+        Paths in the run folder that the stage reads; those that no stage of the list makes are
+        ignored.
+    outputs
+        Paths in the run folder that it makes; ``{area}`` stands for each sub-area.
+    function
+        Does the work; what it returns is kept with the timings.
+    optional
+        Those of ``inputs`` without which the stage can do its work too.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    function: Callable[[Work], dict[str, Any]]
+    optional: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a stage of a run did not come to its end."""
+
+    stage: str
+    reason: str
+
+
+def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
+    """Do what is not yet done of a list of stages, in order.
+
+    Parameters
+    ----------
+    stages
+        Each after those whose outputs it reads.
+    work
+        Settings and run folder.
+
+    Returns
+    -------
+    The stages that failed, in order. Those that could not be done for want of their outputs are
+    left out without a word of their own.
+
+    Raises
+    ------
+    AetError
+        If a stage fails before any of the list has come to its end: then there is nothing to keep.
+    """
+    records = work.folder.stage_records()
+    timings = Timings.resumed(work.folder.path("timings.json"))
+    made_by = {output: stage for stage in stages for output in stage.outputs}
+    keys: dict[str, str] = {}
+    failures: list[Failure] = []
+    for stage in stages:
+        sources = [made_by[path] for path in stage.inputs if path in made_by]
+        needed = {made_by[p].name for p in set(stage.inputs) - set(stage.optional) if p in made_by}
+        if needed - set(keys):
+            records.pop(stage.name, None)
+            _remove(stage, work)
+            continue
+        key = stage_key(stage, work.config, [keys.get(source.name, "") for source in sources])
+        before = records.get(stage.name)
+        if before is not None and before["key"] != key:
+            _remove(stage, work)
+        if before == {"key": key, "status": DONE} and _complete(stage, work):
+            keys[stage.name] = key
+            continue
+        records[stage.name] = {"key": key, "status": UNFINISHED}
+        work.folder.write_stage_records(records)
+        try:
+            with timings.stage(stage.name) as entry:
+                entry |= stage.function(work)
+        except AetError as error:
+            if not keys:
+                raise
+            reason = " ".join(str(error).split())
+            records[stage.name] = {"key": key, "status": FAILED, "reason": reason}
+            failures.append(Failure(stage.name, reason))
+        else:
+            records[stage.name] = {"key": key, "status": DONE}
+            keys[stage.name] = key
+            work.folder.discard_checkpoints(stage.name)
+        work.folder.write_stage_records(records)
+    return failures
+
+
+def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:
+    """What the outputs of a stage depend on, as one hash.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    config
+        The settings; files named in them are hashed.
+    earlier
+        Keys of the stages whose outputs it reads.
+    """
+    files = config.setting_files()
+    parts: list[object] = [stage.name]
+    for name in stage.settings:
+        section, _, key = name.partition(".")
+        settings = getattr(config, section)
+        if isinstance(settings, Settings):
+            parts.append(settings.plain()[key] if key else settings.plain())
+        else:
+            parts.append(None)
+        parts += [
+            (role, sha256(path))
+            for role, path in files.items()
+            if role == name or (not key and role.startswith(f"{section}."))
+        ]
+    return fingerprint(*parts, *earlier)
+
+
+def outputs_of(stage: Stage, work: Work) -> list[Path]:
+    """The paths that a stage makes, those of all sub-areas among them."""
+    areas = work.folder.area_names(work.config)
+    return [
+        work.folder.path(output.replace("{area}", area))
+        for output in stage.outputs
+        for area in (areas if "{area}" in output else areas[:1])
+    ]
+
+
+def _complete(stage: Stage, work: Work) -> bool:
+    return all(path.exists() for path in outputs_of(stage, work))
+
+
+def _remove(stage: Stage, work: Work) -> None:
+    """Take away what a stage made with other settings."""
+    for path in outputs_of(stage, work):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    work.folder.discard_checkpoints(stage.name)

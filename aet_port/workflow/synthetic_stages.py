@@ -1,0 +1,219 @@
+"""Stages of runs that make their own data: true model, tilt series or frames, comparison."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.frame_series import FrameSeries
+from aet_port.core.parallel import check_threads
+from aet_port.core.records import read_json, write_json
+from aet_port.core.scan_distortion import ScanDistortion
+from aet_port.io import read_angles, read_model, write_angles, write_model, write_tilt_series
+from aet_port.io.frames import write_frames
+from aet_port.simulation.linear import project_atoms, tilt_angles
+from aet_port.simulation.raw_frames import RawFrames, take_frames
+from aet_port.simulation.samples import amorphous_particle
+from aet_port.simulation.settings import SimulateSettings
+from aet_port.simulation.tilt_series import fitting_shape, simulate
+from aet_port.validation.precision import Precision, measure_precision
+from aet_port.validation.preprocess_errors import shear_error, step_errors
+from aet_port.workflow.config import RunConfig
+from aet_port.workflow.run_folder import (
+    CLASSIFIED,
+    COMPARISON,
+    FRAMES,
+    MODEL,
+    PREPROCESSED,
+    REFINED,
+    REFINEMENT,
+    SIMULATED,
+    TRUTH,
+    RunFolder,
+)
+from aet_port.workflow.series import PREPROCESS_RECORD, series_files
+from aet_port.workflow.series_stages import preprocessed, write_preprocessed
+from aet_port.workflow.stages import Stage, Work
+
+STEP_ERRORS = f"{PREPROCESSED}/step_errors.json"
+FOUND = {"traced": MODEL, "classified": CLASSIFIED, "refined": REFINED}
+OF_SPECIES = ("right_species", "species_fraction", "identified", "species", "confusion")
+
+
+def make_sample(work: Work) -> dict[str, Any]:
+    """The true model: that of the input, or a random amorphous particle."""
+    truth = truth_of(work)
+    write_model(work.folder.path(TRUTH), truth, truth.name)
+    return {"atoms": len(truth)}
+
+
+def true_model(config: RunConfig) -> AtomicModel:
+    """The model whose images are simulated.
+
+    Raises
+    ------
+    AetError
+        If its file can't be read.
+    """
+    if config.input.model is not None:
+        path = config.file(config.input.model)
+        try:
+            return read_model(path)
+        except InputError:  # perhaps only for want of species
+            return read_model(path, config.species[0] if len(config.species) == 1 else None)
+    if config.synthetic is None:
+        raise AssertionError("a stage of runs with [synthetic] or a model")
+    return amorphous_particle(config.synthetic.atoms, config.species[0], config.synthetic.seed)
+
+
+def truth_of(work: Work) -> AtomicModel:
+    """The true model, made once in a process."""
+    if "truth" not in work.memo:
+        work.memo["truth"] = true_model(work.config)
+    truth: AtomicModel = work.memo["truth"]
+    return truth
+
+
+def simulate_series(work: Work) -> dict[str, Any]:
+    """The tilt series of the true model, and what is true of it."""
+    config, folder, settings = work.config, work.folder, simulation_of(work.config)
+    acquired = simulate(
+        truth_of(work),
+        nominal_angles(config),
+        settings,
+        workers=check_threads(work.threads),
+        scheduler=work.scheduler,
+        checkpoint=folder.checkpoint(SIMULATE.name).with_suffix(""),
+        progress=work.progress,
+    )
+    write_tilt_series(*series_files(folder, SIMULATED), acquired.series)
+    write_json(folder.path(f"{SIMULATED}/truth.json"), settings.record() | acquired.truth())
+    return {"images": len(acquired.series)}
+
+
+def simulation_of(config: RunConfig) -> SimulateSettings:
+    """Section ``[simulate]`` of a run that has one."""
+    if config.simulate is None:
+        raise InputError("[simulate]", "no such section", "one, for a run that makes its data")
+    return config.simulate
+
+
+def nominal_angles(config: RunConfig) -> Any:
+    """Angles at which the series is simulated, shape (n, 3), degrees."""
+    if config.input.angles is not None:
+        return read_angles(config.file(config.input.angles))
+    return tilt_angles(simulation_of(config).tilts)
+
+
+def simulate_frames(work: Work) -> dict[str, Any]:
+    """Raw frames of the true model."""
+    raw = raw_frames(work.config, truth_of(work))
+    work.memo["raw frames"] = raw
+    series = FrameSeries(
+        tuple(raw.frames), raw.angles[:, 1], raw.pixel_size, name=work.config.sample.name
+    )
+    write_frames(work.folder.path(f"{FRAMES}/frames.mrc"), series)
+    write_angles(work.folder.path(f"{FRAMES}/angles.txt"), raw.angles)
+    return {"frames": raw.frames.shape[0] * raw.frames.shape[1]}
+
+
+def raw_frames(config: RunConfig, truth: AtomicModel) -> RawFrames:
+    """Raw frames of a model and what is true of them; always the same for a configuration."""
+    simulation, errors = simulation_of(config), config.simulate_frames
+    if errors is None:
+        raise AssertionError("a stage of runs with [simulate_frames]")
+    angles = nominal_angles(config)
+    nx, ny = simulation.shape or fitting_shape(truth, angles, simulation.pixel_size)
+    shape = (nx + 2 * errors.border, ny + 2 * errors.border)
+    project = partial(
+        project_atoms,
+        truth,
+        pixel_size=simulation.pixel_size,
+        shape=shape,
+        b_factor=simulation.b_factor,
+    )
+    return take_frames(project, angles, simulation.pixel_size, errors)
+
+
+def preprocess_simulated(work: Work) -> dict[str, Any]:
+    """Preprocess simulated frames, and hold each step against what was done to them."""
+    raw = work.memo.get("raw frames") or raw_frames(work.config, truth_of(work))
+    done = preprocessed(work)
+    facts = write_preprocessed(work, done)
+    write_json(work.folder.path(STEP_ERRORS), dict(vars(step_errors(raw, done))))
+    return facts
+
+
+def compare_models(work: Work) -> dict[str, Any]:
+    """Hold the models found against the true one."""
+    config, folder = work.config, work.folder
+    found = precision_by_stage(config, folder, truth_of(work))
+    figures: dict[str, Any] = {name: _figures(name, one) for name, one in found.items()}
+    if config.simulate_frames is not None:
+        figures["steps"] = refined_step_errors(config, folder)
+    write_json(folder.path(COMPARISON), figures)
+    best = list(found.values())[-1]
+    return {"recall": best.recall, "rmsd_pm": best.rmsd_pm}
+
+
+def precision_by_stage(
+    config: RunConfig, folder: RunFolder, truth: AtomicModel
+) -> dict[str, Precision]:
+    """The models of a run that there are, held against the true one."""
+    return {
+        name: measure_precision(read_model(folder.path(file)), truth, config.compare.radius)
+        for name, file in FOUND.items()
+        if folder.path(file).exists()
+    }
+
+
+def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
+    """Errors of the preprocessing, with the scan shear that was refined with the atoms."""
+    errors = dict(read_json(folder.path(STEP_ERRORS)))
+    if config.simulate_frames is not None and folder.path(REFINEMENT).exists():
+        steps = read_json(folder.path(PREPROCESS_RECORD))
+        refined = read_json(folder.path(REFINEMENT))
+        taken = ScanDistortion(steps["shear_x"], steps["shear_y"], steps["scale"])
+        whole = taken.then(ScanDistortion(refined["shear_x"], refined["shear_y"]))
+        matrix = config.simulate_frames.matrix
+        errors["shear"] = shear_error(matrix, whole)
+        errors["scale"] = float(abs(whole.scale - matrix[1, 1]))
+    return errors
+
+
+def _figures(stage: str, found: Precision) -> dict[str, Any]:
+    """Figures of one stage, without those of species before there are any; NaN is None."""
+    figures = json.loads(json.dumps(found.summary()), parse_constant=lambda _: None)
+    untyped = OF_SPECIES if stage == "traced" else ()
+    return {key: value for key, value in figures.items() if key not in untyped}
+
+
+SAMPLE = Stage(
+    "make the sample", ("synthetic", "input.model", "sample.species"), (), (TRUTH,), make_sample
+)
+SIMULATE = Stage("simulate", ("simulate", "input.angles"), (TRUTH,), (SIMULATED,), simulate_series)
+SIMULATE_FRAMES = Stage(
+    "simulate frames",
+    ("simulate", "simulate_frames", "input.angles"),
+    (TRUTH,),
+    (FRAMES,),
+    simulate_frames,
+)
+PREPROCESS_SIMULATED = Stage(
+    "preprocess",
+    ("preprocess", "refine.images"),
+    (FRAMES,),
+    (PREPROCESSED,),
+    preprocess_simulated,
+)
+COMPARE = Stage(
+    "compare",
+    ("compare",),
+    (TRUTH, MODEL, CLASSIFIED, REFINED, REFINEMENT),
+    (COMPARISON,),
+    compare_models,
+    optional=(CLASSIFIED, REFINED, REFINEMENT),
+)

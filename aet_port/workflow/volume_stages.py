@@ -1,0 +1,192 @@
+"""Stages that make the volume and its peaks, sub-area by sub-area, and put them together."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.errors import DataFileError
+from aet_port.core.files import write_whole
+from aet_port.core.parallel import map_tasks
+from aet_port.core.records import read_npz
+from aet_port.core.sub_areas import SubAreas, patch_volumes
+from aet_port.io import matlab, read_volume
+from aet_port.io.arrays import write_npy
+from aet_port.tracing import Peaks, patch_peaks
+from aet_port.workflow.config import RunConfig
+from aet_port.workflow.run_folder import (
+    ALIGNED,
+    CLEANED,
+    PEAKS,
+    PREPROCESSED,
+    R_FACTORS,
+    SIMULATED,
+    VOLUME,
+    VOLUMES,
+    WHOLE,
+    RunFolder,
+    areas_of,
+)
+from aet_port.workflow.series import read_pixel_size, used_series
+from aet_port.workflow.stage_functions import (
+    reconstruct_series,
+    trace_volume,
+    write_r_factors,
+)
+from aet_port.workflow.stages import Stage, Work
+
+
+def read_r_factors(folder: RunFolder, area: int = WHOLE) -> NDArray[np.float64]:
+    """R1 of each projection by iteration, shape (iterations, n_projections).
+
+    Raises
+    ------
+    DataFileError
+        If they can't be read.
+    """
+    path, volume = folder.path(R_FACTORS, area), folder.path(VOLUMES, area)
+    found = read_npz(path, "r1", expected=f"those of {volume}; delete both and use --resume")
+    return np.asarray(found["r1"], dtype=np.float64)
+
+
+def sub_areas(config: RunConfig) -> SubAreas | None:
+    """Where the sub-areas lie in the volume of the run; None if it has none.
+
+    Raises
+    ------
+    DataFileError
+        If the table of their places lacks one, or one does not fit into the volume.
+    """
+    given = config.input
+    if not given.areas:
+        return None
+    path = config.file(str(given.placement))
+    table = matlab.read_sub_area_table(path)
+    placement = SubAreas.from_published(table.centres, table.half_widths)
+    if max(given.areas) > len(placement):
+        raise DataFileError(path, f"{len(placement)} areas", f"area {max(given.areas)} among them")
+    for area in given.areas:
+        window = placement.windows()[area - 1].full
+        if any(w.start < 0 or w.stop > n for w, n in zip(window, given.volume_shape, strict=True)):
+            reach = ", ".join(f"{w.start} to {w.stop}" for w in window)
+            raise DataFileError(
+                config.path,
+                f"volume_shape = {list(given.volume_shape)}",
+                f"one that holds area {area}: voxels {reach}",
+            )
+    return placement
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One sub-area's share of a stage, with all that a worker elsewhere needs."""
+
+    config: RunConfig
+    folder: RunFolder
+    area: int
+    threads: int | None
+    checkpoint_interval: float
+    progress: bool
+
+
+def _tasks(work: Work) -> list[_Task]:
+    return [
+        _Task(work.config, work.folder, area, work.threads, work.checkpoint_interval, work.progress)
+        for area in areas_of(work.config)
+    ]
+
+
+def reconstruct_areas(work: Work) -> dict[str, Any]:
+    """A volume for each sub-area; mean R1 of the last iteration."""
+    means = map_tasks(_reconstruct_area, _tasks(work), work.scheduler)
+    return {"r_mean": float(np.mean(means))}
+
+
+def _reconstruct_area(task: _Task) -> float:
+    config, folder, area = task.config, task.folder, task.area
+    target = folder.path(VOLUMES, area)
+    checkpoint = folder.checkpoint(RECONSTRUCT.name, area)
+    if not target.exists():
+        result = reconstruct_series(
+            used_series(config, folder, area),
+            config.reconstruct,
+            config.file,
+            threads=task.threads,
+            checkpoint=checkpoint,
+            checkpoint_interval=task.checkpoint_interval,
+            progress=task.progress,
+        )
+        write_r_factors(folder.path(R_FACTORS, area), result)
+        write_npy(target, result.cropped().array)
+    checkpoint.unlink(missing_ok=True)
+    return float(read_r_factors(folder, area)[-1].mean())
+
+
+def trace_areas(work: Work) -> dict[str, Any]:
+    """The peaks of each sub-area's volume; number of accepted ones."""
+    return {"peaks": sum(map_tasks(_trace_area, _tasks(work), work.scheduler))}
+
+
+def _trace_area(task: _Task) -> int:
+    config, folder, area = task.config, task.folder, task.area
+    target, checkpoint = folder.path(PEAKS, area), folder.checkpoint(TRACE.name, area)
+    if not target.exists():
+        volume = read_volume(folder.path(VOLUMES, area), read_pixel_size(config, folder))
+        peaks = trace_volume(
+            volume,
+            config.trace,
+            threads=task.threads,
+            checkpoint=checkpoint,
+            progress=task.progress,
+        )
+        peaks.save(target)
+    checkpoint.unlink(missing_ok=True)
+    return len(Peaks.load(target).accepted)
+
+
+def assemble(work: Work) -> dict[str, Any]:
+    """The volume of the whole sample; sub-areas are patched."""
+    config, folder, target = work.config, work.folder, work.folder.path(VOLUME)
+    placement, size = sub_areas(config), read_pixel_size(config, folder)
+    if placement is None:
+        write_whole(target, lambda partial: shutil.copyfile(folder.path(VOLUMES), partial))
+        return {}
+    known = set(config.input.areas)
+
+    def volume_of(index: int) -> NDArray | None:
+        area = index + 1
+        return read_volume(folder.path(VOLUMES, area), size).array if area in known else None
+
+    nx, ny, nz = config.input.volume_shape
+    write_npy(target, patch_volumes(placement, volume_of, (nx, ny, nz)))
+    return {}
+
+
+def whole_peaks(config: RunConfig, folder: RunFolder) -> NDArray[np.float64]:
+    """Accepted peaks of the whole sample, shape (n, 3), 0-based voxels of its volume."""
+    peaks = {area: Peaks.load(folder.path(PEAKS, area)).accepted for area in areas_of(config)}
+    placement = sub_areas(config)
+    if placement is None:
+        return peaks[WHOLE]
+    return patch_peaks(placement, {area - 1: found for area, found in peaks.items()})
+
+
+RECONSTRUCT = Stage(
+    "reconstruct",
+    ("reconstruct", "sample.pixel_size"),
+    (SIMULATED, PREPROCESSED, ALIGNED, CLEANED),
+    (R_FACTORS, VOLUMES),
+    reconstruct_areas,
+)
+TRACE = Stage("trace", ("trace", "sample.pixel_size"), (VOLUMES,), (PEAKS,), trace_areas)
+ASSEMBLE = Stage(
+    "assemble",
+    ("input.areas", "input.volume_shape"),
+    (VOLUMES,),
+    (VOLUME,),
+    assemble,
+)
