@@ -9,16 +9,12 @@ import pyarrow as pa
 import typer
 
 import mdb
-from aet_port.cli.bank_check import check
-from aet_port.cli.bank_import import import_command
 from aet_port.cli.bank_options import BankFile, Doi, Licence, ModelId, Species, Temperature
-from aet_port.cli.bank_query import queries, query
-from aet_port.core.console import Json, print_json, print_rows, report
+from aet_port.cli.options import Json
+from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.io import read_model
 from mdb.parquet_export import bank_hash, export_bank
-
-app = typer.Typer(help="The materials data bank (DuckDB).", no_args_is_help=True)
 
 LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
@@ -41,15 +37,13 @@ WHERE model_id = $model GROUP BY ALL ORDER BY analysis_id, fold
 """
 
 
-@app.command()
 def init(bank: BankFile) -> None:
     """Make an empty bank, or bring one up to date."""
     with mdb.Bank(bank) as opened:
         print(f"{bank}: schema version {opened.version}")
 
 
-@app.command()
-def deposit(
+def deposit_command(
     model: Annotated[Path, typer.Argument(help=".xyz, .extxyz, .cif, LAMMPS data or .mat.")],
     bank: BankFile,
     species: Species = None,
@@ -87,17 +81,15 @@ def deposit(
             details=details,
             corrects=corrects,
         )
-    report(as_json, "aet mdb deposit", {"model": stored.id, "new": stored.new})
+    print_facts(as_json, "aet mdb deposit", {"model": stored.id, "new": stored.new})
 
 
-@app.command("list")
 def list_models(bank: BankFile, as_json: Json = False) -> None:
     """The models of a bank, the newest version of each."""
     with mdb.Bank(bank, read_only=True) as opened:
         _print(opened.sql(LIST), as_json)
 
 
-@app.command()
 def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
     """What is known of a model, and its analyses with their motifs."""
     with mdb.Bank(bank, read_only=True) as opened:
@@ -115,7 +107,6 @@ def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
         _print(analyses, as_json)
 
 
-@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     bank: BankFile,
@@ -125,7 +116,7 @@ def export(
     with mdb.Bank(bank, read_only=True) as opened:
         made = export_bank(opened, folder, show_progress=not as_json)
         facts = {"folder": str(made), "bank_hash": bank_hash(opened)}
-    report(as_json, "aet mdb export", facts)
+    print_facts(as_json, "aet mdb export", facts)
 
 
 def _print(result: pa.Table, as_json: bool) -> None:
@@ -134,9 +125,3 @@ def _print(result: pa.Table, as_json: bool) -> None:
         print_json(rows)
     else:
         print_rows(result.column_names, [list(row.values()) for row in rows])
-
-
-app.command()(query)
-app.command()(queries)
-app.command()(check)
-app.command("import")(import_command)

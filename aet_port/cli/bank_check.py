@@ -10,7 +10,8 @@ import typer
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.core.console import Json, print_json, print_rows
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
 from mdb.checks import check as verify
 
 CHECK_FAILED = 1

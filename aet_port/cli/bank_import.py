@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from aet_port.cli.bank_options import BankFile, Doi, Licence, Temperature
-from aet_port.core.console import Json, print_json, print_rows
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
-from aet_port.validation.published_models import Find
-from aet_port.validation.published_table import PublishedFigure
+from matlab_reference import golden_path, locate_reference
+from matlab_reference.published import read_published
 from mdb.model_import import ImportedFile, import_models
 from mdb.parquet_import import import_bank
 from mdb.published import Published, PublishedDeposit, import_published
@@ -98,52 +99,33 @@ def _print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
 
 
 def published_command(
-    find: Find,
-    golden: Callable[[str], Path],
-    published: Callable[[], Mapping[str, PublishedFigure]],
-) -> Callable[..., None]:
-    """The command ``aet mdb import-published``.
-
-    Parameters
-    ----------
-    find
-        Path of a file of the published data by its parts.
-    golden
-        Path of a golden file by its name.
-    published
-        Reads the published figures.
-    """
-
-    def command(
-        bank: BankFile,
-        sample: Annotated[
-            list[str] | None, typer.Option(help="Only this sample; may be repeated.")
-        ] = None,
-        validate: Annotated[
-            bool, typer.Option(help="Deposit the figures of `aet validate`, too.")
-        ] = True,
-        quick: Annotated[
-            bool, typer.Option("--quick", help="Without medium-range order (minutes).")
-        ] = False,
-        as_json: Json = False,
-    ) -> None:
-        """Deposit the published models, their structure, and published beside computed figures."""
-        result = import_published(
-            bank,
-            find,
-            golden,
-            published(),
-            sample,
-            validate=validate,
-            quick=quick,
-            show_progress=not as_json,
-        )
-        if as_json:
-            print_json(asdict(result))
-        else:
-            _print_published(result)
-
-    return command
+    bank: BankFile,
+    sample: Annotated[
+        list[str] | None, typer.Option(help="Only this sample; may be repeated.")
+    ] = None,
+    validate: Annotated[
+        bool, typer.Option(help="Also deposit the figures of `aet validate`.")
+    ] = True,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out medium-range order, which takes minutes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Deposit the published models, their structure, and published beside computed figures."""
+    result = import_published(
+        bank,
+        locate_reference,
+        golden_path,
+        read_published(),
+        sample,
+        validate=validate,
+        quick=quick,
+        show_progress=not as_json,
+    )
+    if as_json:
+        print_json(asdict(result))
+    else:
+        _print_published(result)
 
 
 def _print_published(result: Published) -> None:

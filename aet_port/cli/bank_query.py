@@ -11,7 +11,8 @@ import typer
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.core.console import Json, print_json, print_rows
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from mdb.queries import named_queries, run
 

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aet_port.core.console import Json, print_json, print_rows, report
-from aet_port.core.data import AtomicModel
+from aet_port.cli.options import Figures, Json, settings_options
+from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
-from aet_port.io import read_model
-from aet_port.validation.precision import measure_precision
+from aet_port.workflow.sections import CompareSettings
+
+if TYPE_CHECKING:
+    from aet_port.core.data import AtomicModel
 
 UNKNOWN = "X"  # ASE's symbol of no element
 
 
-def compare_models(
-    first: Annotated[Path, typer.Argument(help="Model found.")],
-    second: Annotated[Path, typer.Argument(help="Model it is held against.")],
-    radius: Annotated[float, typer.Option(help="Largest distance of a pair, angstrom.")] = 1.5,
+@settings_options()
+def compare_models_command(
+    first: Annotated[Path, typer.Argument(help="Model that was found.")],
+    second: Annotated[Path, typer.Argument(help="Model it is compared with.")],
+    settings: CompareSettings,
     species: Annotated[
-        str | None, typer.Option(help="For .mat: symbol, or one for each type: Ni,Pd,Pt.")
+        str | None,
+        typer.Option(help="For .mat files: symbol, or one for each type (Ni,Pd,Pt)."),
     ] = None,
     types: Annotated[
         list[Path] | None,
-        typer.Option(help=".mat of types 1, 2, ... of a .mat model; twice for two, in order."),
+        typer.Option(help=".mat file with the types of a .mat model; twice for two, in order."),
     ] = None,
     reference_quirks: Annotated[
-        bool, typer.Option("--reference-quirks", help="The rule of the glass paper.")
+        bool, typer.Option("--reference-quirks", help="Pair atoms by the rule of the glass paper.")
     ] = False,
-    figures: Annotated[Path | None, typer.Option(help="Folder for the histogram.")] = None,
+    figures: Figures = None,
     as_json: Json = False,
 ) -> None:
     """Pair the atoms of two models: recall, precision, species, RMSD, missed and spurious atoms."""
+    from aet_port.validation.precision import measure_precision
+
     if figures is not None:
         check_target(figures / "deviations.png", (".png",))
     left = list(types or [])
@@ -44,21 +50,21 @@ def compare_models(
     )
     if left:
         raise InputError("--types", f"{left[0]} too many", "one for each .mat model at most")
-    found = measure_precision(one, other, radius, reference_quirks=reference_quirks)
+    found = measure_precision(one, other, settings.radius, reference_quirks=reference_quirks)
     facts: dict[str, Any] = found.summary()
     if UNKNOWN in found.species:
         # A file without species: places alone are compared.
         for key in ("right_species", "species_fraction", "identified", "species", "confusion"):
             facts.pop(key)
     if figures is not None:
-        from aet_port.figures.precision import write_precision_figures  # Matplotlib
+        from aet_port.figures.precision import write_precision_figures
 
         facts["figures"] = [str(path) for path in write_precision_figures(figures, found)]
     if as_json:
         print_json(facts)
         return
     by_species, confusion = facts.pop("species", None), facts.pop("confusion", None)
-    report(False, "aet compare-models", facts)
+    print_facts(False, "aet compare-models", facts)
     if by_species is not None and confusion is not None:
         heads = ("species", "true", "found", "right", "recall", "precision", "RMSD (pm)")
         print_rows(heads, found.rows(), "by species")
@@ -67,6 +73,8 @@ def compare_models(
 
 
 def _read(file: Path, species: str | None, types: Path | None) -> AtomicModel:
+    from aet_port.io import read_model
+
     if file.suffix.lower() != ".mat":
         return read_model(file)
     if types is not None and species is not None:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.cli.md_compare import compare_command
-from aet_port.cli.md_study import analyze, error_study_command
-from aet_port.core.console import Json, print_json, print_rows, report
+from aet_port.cli.options import Json
+from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from md_sim.crystal_properties import elastic_constants
 from md_sim.eam_forms import crystal_energy
@@ -17,11 +16,8 @@ from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
 from md_sim.protocol import PRESETS, Protocol, preset
 from md_sim.quenches import Quench, read_settings, run_quench
 
-app = typer.Typer(help="Melt-quenches with LAMMPS, beside experiment.", no_args_is_help=True)
 
-
-@app.command()
-def quench(
+def quench_command(
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     name: Annotated[
         str | None, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")
@@ -70,7 +66,7 @@ def quench(
         resume=resume,
         show_progress=not as_json,
     )
-    report(as_json, f"aet md quench {out}", _facts(done))
+    print_facts(as_json, f"aet md quench {out}", _facts(done))
 
 
 def _facts(done: Quench) -> dict[str, Any]:
@@ -102,7 +98,6 @@ def _facts(done: Quench) -> dict[str, Any]:
     return facts
 
 
-@app.command()
 def potentials(as_json: Json = False) -> None:
     """The potentials that need no file, and what they say of the perfect crystal."""
     rows = [_of_crystal(potential) for potential in POTENTIALS.values()]
@@ -143,8 +138,3 @@ def _of_crystal(potential: Potential) -> dict[str, Any]:
         "source": potential.source,
         "licence": potential.licence,
     }
-
-
-app.command()(analyze)
-app.command("compare")(compare_command)
-app.command("error-study")(error_study_command)

@@ -10,7 +10,8 @@ from rich.console import Console
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.core.console import Json, print_json, print_rows
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
 from aet_port.core.files import check_target
 from md_sim.comparison import Comparison, compare
 from md_sim.comparison_choice import newest_experiment, run_of_folder

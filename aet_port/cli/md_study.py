@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.core.console import Json, print_json, print_rows
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
 from aet_port.structure.neighbours import heights

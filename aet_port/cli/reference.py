@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.core.console import Json, print_json, print_rows
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import DataFileError, InputError
 from matlab_reference import download as fetching
 from matlab_reference.download import missing, select
@@ -22,11 +23,6 @@ from matlab_reference.registry import COMMITS, GOLDEN, GOLDEN_TABLE, PublishedFi
 CHECK_FAILED = 1
 SHOWN = 10  # names of a list that are printed; --json has them all
 
-app = typer.Typer(
-    help="The published data of the two papers, and the reference's functions.",
-    no_args_is_help=True,
-)
-
 Only = Annotated[
     list[str] | None,
     typer.Option(help="Only files that fit, such as '*Ta_film*'; may be repeated."),
@@ -37,7 +33,6 @@ Small = Annotated[
 ]
 
 
-@app.command("functions")
 def functions_command(
     status: Annotated[
         str | None, typer.Option(help="Only ported, library or not-needed files.")
@@ -74,7 +69,6 @@ def functions_command(
     )
 
 
-@app.command("locate")
 def locate_command(
     check: Annotated[
         bool, typer.Option("--check", help="Also compare every checksum (seconds).")
@@ -139,7 +133,6 @@ def _state(
     }
 
 
-@app.command("fetch")
 def fetch_command(
     to: Annotated[Path | None, typer.Option(help="Folder; the user's cache unless given.")] = None,
     only: Only = None,

@@ -1,99 +1,88 @@
-"""The ``aet refine`` command: a model and its projections in, a refined model out."""
+"""``aet refine``: a model and its projections in, a refined model out."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from aet_port.cli.stages import Checkpoint, Model, PixelSize, Threads
-from aet_port.core.console import Json, report
+from aet_port.cli.options import (
+    Angles,
+    Checkpoint,
+    Json,
+    Model,
+    PixelSize,
+    Projections,
+    Threads,
+    Types,
+    settings_options,
+)
+from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
-from aet_port.io import read_model, read_tilt_series, write_model
-from aet_port.refinement.joint import RESTRAINT
-from aet_port.refinement.joint import refine as refine_model
-from aet_port.refinement.r_factors import IMAGE_FITS, cross_validate
-from aet_port.refinement.record import refinement_record, write_refinement
+from aet_port.refinement.settings import RefineSettings
 
 MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
 
 
-def refine(
-    projections: Annotated[Path, typer.Argument(help=".mat, .npy, .mrc or .tif of images.")],
-    angles: Annotated[Path, typer.Argument(help=".mat, .npy, .txt or .tlt of Euler angles.")],
+@settings_options(leave_out={"settings": ("images",)})
+def refine_command(
+    projections: Projections,
+    angles: Angles,
     model: Model,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Model: .xyz, .extxyz or LAMMPS data.")
     ],
+    settings: RefineSettings,
     pixel_size: PixelSize = None,
     species: Annotated[
         str | None,
-        typer.Option(help="Symbol, or one per type as Co,Pd,Pt, where the file has none."),
+        typer.Option(
+            help="Chemical symbol, or one for each type (Co,Pd,Pt), where the file has none."
+        ),
     ] = None,
-    types: Annotated[Path | None, typer.Option(help=".mat of the type of each atom.")] = None,
-    method: Annotated[str, typer.Option(help="lbfgs or published.")] = "lbfgs",
-    schedule: Annotated[
-        str | None, typer.Option(help="Of the published method: glass, ta-film, pd1, pd2.")
-    ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Of the published method.")] = None,
+    types: Types = None,
     heights: Annotated[
-        str | None, typer.Option(help="Start of H, as Co=1,Pd=1.4; fitted unless given.")
+        str | None,
+        typer.Option(help="Start values of the heights H, as Co=1,Pd=1.4; fitted unless given."),
     ] = None,
     b_factors: Annotated[
-        str | None, typer.Option(help="Start of B', as 6 or Co=12,Pd=13; fitted unless given.")
-    ] = None,
-    shifts: Annotated[bool, typer.Option("--shifts", help="Each image may shift.")] = False,
-    scales: Annotated[bool, typer.Option("--scales", help="Each image has a factor.")] = False,
-    offsets: Annotated[bool, typer.Option("--offsets", help="Each image has a constant.")] = False,
-    scan_shear: Annotated[
-        str, typer.Option(help="Of the scan coils, one for all images: none, x, y or both.")
-    ] = "none",
-    restraint: Annotated[
-        float, typer.Option(help="Angstrom that an atom may move; 0 for no limit.")
-    ] = RESTRAINT,
-    evaluations: Annotated[int, typer.Option(help="Of the gradient, at most.")] = 100,
-    precision: Annotated[str, typer.Option(help="single or double.")] = "single",
-    folds: Annotated[
-        int | None, typer.Option(help="Also refine without every n-th image: R-free.")
+        str | None,
+        typer.Option(
+            help="Start values of B' (square angstrom), as 6 or Co=12,Pd=13; fitted unless given."
+        ),
     ] = None,
     checkpoint: Checkpoint = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Positions, heights and B factors that fit the projections, with R factors."""
+    """Refine positions, heights and B factors of a model against its projections.
+
+    Heights, B factors and R factors are written beside the model (.refine.npz).
+    """
+    import numpy as np
+
+    from aet_port.io import read_model, read_tilt_series, write_model
+    from aet_port.refinement.record import refinement_record, write_refinement
+    from aet_port.workflow.stage_functions import refine_model
+
     check_target(output, MODEL_SUFFIXES)
-    if folds is not None and method != "lbfgs":
-        raise InputError("--folds", f"--method {method}", "R-free of the method lbfgs")
+    if settings.folds is not None and settings.method != "lbfgs":
+        raise InputError("--folds", f"--method {settings.method}", "R-free of the method lbfgs")
     symbols = species.split(",") if types is not None and species is not None else species
     read = read_model(model, symbols, types=types)
     series = read_tilt_series(projections, angles, pixel_size)
-    options: dict[str, Any] = {
-        "heights": _by_symbol("--heights", heights),
-        "b_factors": _number(b_factors) or _by_symbol("--b-factors", b_factors),
-        "shifts": shifts,
-        "scales": scales,
-        "offsets": offsets,
-        "scan_shear": scan_shear,
-        "restraint": restraint or None,
-        "evaluations": evaluations,
-        "precision": precision,
-        "threads": threads,
-        "progress": not as_json,
-    }
-    result = refine_model(
+    result, crossed = refine_model(
         series,
         read,
-        method,  # type: ignore[arg-type]  # checked there
-        schedule=schedule,
-        rounds=rounds,
+        settings,
+        heights=_by_symbol("--heights", heights),
+        b_factors=_number(b_factors) or _by_symbol("--b-factors", b_factors),
+        threads=threads,
         checkpoint=checkpoint,
-        **options,
+        progress=not as_json,
     )
-    own = [name for name in IMAGE_FITS if options[name]]
-    crossed = None if folds is None else cross_validate(series, read, folds, own, **options)
     write_model(output, result.model)
     write_refinement(output.with_suffix(".refine.npz"), result, crossed)
     if checkpoint is not None:
@@ -104,7 +93,7 @@ def refine(
         "rms_movement": float(np.sqrt(np.mean(np.sum(moved**2, axis=1)))),
         **refinement_record(series, result, crossed),
     }
-    report(as_json, "aet refine", rows)
+    print_facts(as_json, "aet refine", rows)
 
 
 def _number(text: str | None) -> float | None:
@@ -122,6 +111,6 @@ def _by_symbol(name: str, text: str | None) -> dict[str, float] | None:
         symbol, mark, value = part.partition("=")
         number = _number(value)
         if not mark or number is None:
-            raise InputError(name, repr(text), "SYMBOL=NUMBER, with commas between")
+            raise InputError(name, repr(text), "SYMBOL=NUMBER, separated by commas")
         found[symbol.strip()] = number
     return found

@@ -1,71 +1,70 @@
-"""The command ``aet report``."""
+"""``aet report``: one page of a run or of a model of the bank."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aet_port.core.console import Json, report
+from aet_port.cli._files import resolve
+from aet_port.cli.options import Json
+from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
-from aet_port.reporting.content import ReportContent
 
-ReadEntry = Callable[[Path, str | None, int | None], ReportContent]
 SUFFIXES = (".html", ".htm")
 
 
-def report_command(read_entry: ReadEntry, resolve: Callable[[str], Path]) -> Callable[..., None]:
-    """The command, for banks that ``read_entry`` can read.
+def report_command(
+    source: Annotated[Path, typer.Argument(metavar="RUN|BANK", help="Run folder or bank.")],
+    model: Annotated[
+        str | None, typer.Argument(help="Model of the bank, such as TaXX00001.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Page: .html; report.html in the run folder if none."),
+    ] = None,
+    analysis: Annotated[
+        int | None,
+        typer.Option(help="Analysis of the bank; the newest one that passed unless given."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the run, where it is not beside the run folder."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page of a run or of a model of a bank: figures, tables, interactive 3D views.
 
-    Parameters
-    ----------
-    read_entry
-        What a report shows of a bank's model, by the bank's path, the model and the analysis.
-    resolve
-        Turns what stands behind ``reference:`` in a configuration into a path.
+    Works for the folders of run, demo, precision and scoreboard, finished or not.
     """
+    from aet_port.reporting.build import write_report
 
-    def command(
-        source: Annotated[Path, typer.Argument(metavar="RUN|BANK", help="Run folder, or a bank.")],
-        output: Annotated[Path, typer.Option("-o", "--output", help="Page: .html.")],
-        model: Annotated[
-            str | None, typer.Argument(help="Model of the bank, such as TaXX00001.")
-        ] = None,
-        analysis: Annotated[
-            int | None, typer.Option(help="Of the bank; the newest that passed unless given.")
-        ] = None,
-        config: Annotated[
-            Path | None,
-            typer.Option(help="Of the run, where it does not lie beside the run folder."),
-        ] = None,
-        as_json: Json = False,
-    ) -> None:
-        """One page of a run or of a bank's model: figures, tables, views that turn."""
-        # Matplotlib and plotly, slow to import
-        from aet_port.reporting.build import write_report
+    target = output if output is not None else source / "report.html"
+    if source.is_dir():
         from aet_port.reporting.run import read_run
 
-        check_target(output, SUFFIXES)
-        if source.is_dir():
-            if model is not None or analysis is not None:
-                given = repr(model) if model is not None else f"--analysis {analysis}"
-                raise InputError("MODEL", f"{given} for the run folder {source}", "a bank, or none")
-            content = read_run(source, config, resolve)
-        else:
-            if config is not None:
-                raise InputError("--config", f"{config} for the bank {source}", "a run folder")
-            content = read_entry(source, model, analysis)
-        write_report(output, content)
-        facts = {
-            "report": str(output),
-            "title": content.title,
-            "atoms": len(content.atoms),
-            "megabytes": round(output.stat().st_size / 1e6, 2),
-            "left_out": sorted(content.missing),
-        }
-        report(as_json, f"aet report {source}", facts)
+        check_target(target, SUFFIXES)
+        if model is not None or analysis is not None:
+            given = repr(model) if model is not None else f"--analysis {analysis}"
+            raise InputError("MODEL", f"{given} for the run folder {source}", "a bank, or none")
+        content = read_run(source, config, resolve)
+    else:
+        from aet_port.reporting.bank import read_entry_report
 
-    return command
+        if output is None:
+            raise InputError("--output", "none", "-o PAGE.html for a model of a bank")
+        check_target(target, SUFFIXES)
+        if config is not None:
+            raise InputError("--config", f"{config} for the bank {source}", "a run folder")
+        content = read_entry_report(source, model, analysis)
+    write_report(target, content)
+    facts = {
+        "report": str(target),
+        "title": content.title,
+        "atoms": 0 if content.atoms is None else len(content.atoms),
+        "megabytes": round(target.stat().st_size / 1e6, 2),
+        "left_out": sorted(content.missing),
+    }
+    print_facts(as_json, f"aet report {source}", facts)

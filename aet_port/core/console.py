@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-Json = Annotated[bool, typer.Option("--json", help="Print machine-readable results.")]
+from aet_port.core.records import without_nan
 
 
 def print_json(content: Any) -> None:
     """Print ``content`` as JSON; NaN becomes null, what else JSON has no word for becomes text."""
-    print(json.dumps(_without_nan(content), indent=1, default=str, allow_nan=False))
-
-
-def _without_nan(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        return {str(key): _without_nan(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    print(json.dumps(without_nan(content), indent=1, default=str, allow_nan=False))
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
@@ -36,7 +26,7 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str
     _print(table, rows)
 
 
-def report(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
+def print_facts(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
     """Print named results as a table of two columns, or as JSON."""
     if as_json:
         print_json(facts)

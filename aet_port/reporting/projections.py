@@ -15,7 +15,7 @@ from aet_port.core.errors import DataFileError
 from aet_port.io import read_volume
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.parameters import Parameters
-from aet_port.refinement.r_factors import IMAGE_FITS, agreement, fit_images
+from aet_port.refinement.r_factors import agreement, fit_images
 from aet_port.reporting.content import Projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
@@ -46,7 +46,7 @@ def compare_projections(
     config: RunConfig,
     volume_file: Path,
     series: TiltSeries,
-    model: AtomicModel,
+    model: AtomicModel | None,
     refined: Mapping[str, Any] | None,
     threads: int,
 ) -> Compared:
@@ -74,7 +74,7 @@ def compare_projections(
     """
     tilt = series.angles[:, 1].astype(np.float64)
     calculated, name = None, ""
-    if config.refine is not None and refined is not None:
+    if config.refine is not None and refined is not None and model is not None:
         name = "refined model"
         note = "Calculated from the refined model."
         calculated = _of_model(config, series, model, refined, threads)
@@ -109,16 +109,14 @@ def _of_model(
     shears = np.array([refined.get(f"shear_{axis}", 0.0) for axis in "xy"])
     settings = config.refine
     # The run keeps no shift, scale or offset of single images: they follow from the model.
-    fits = [name for name in IMAGE_FITS if getattr(settings, name)]
+    fits = [] if settings is None else settings.image_fits
     return forward.project(fit_images(forward, replace(begin, shears=shears), series.images, fits))
 
 
 def _of_volume(config: RunConfig, path: Path, series: TiltSeries, threads: int) -> NDArray:
     settings = config.reconstruct
     array = read_volume(path, series.pixel_size).array
-    grid = make_grid(
-        series.detector, series.angles, settings.oversampling, thickness=settings.thickness
-    )
+    grid = make_grid(series.detector, series.angles, settings.oversampling, n_z=settings.n_z)
     if array.shape != grid.shape:
         raise DataFileError(path, f"shape {array.shape}", f"{grid.shape}, as the run made it")
     swapped = np.ascontiguousarray(np.moveaxis(array, 1, 2), dtype=np.float32)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,35 @@ from aet_port.core.data import AtomicModel, TiltSeries, Volume
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256
 from aet_port.core.parallel import check_threads
-from aet_port.io import read_model, read_volume
-from aet_port.reporting.content import Convergence, Fact, ReportContent, Table, structure_of
+from aet_port.core.records import read_json
+from aet_port.io import read_volume
+from aet_port.reporting.content import (
+    Convergence,
+    Fact,
+    ReportContent,
+    Structure,
+    Table,
+    structure_of,
+)
 from aet_port.reporting.projections import Compared, compare_projections
-from aet_port.structure import analyze
+from aet_port.structure import StructureResult
 from aet_port.workflow.config import RunConfig, load_config
-from aet_port.workflow.run_folder import WHOLE, read_json, read_pixel_size, used_series
+from aet_port.workflow.model_stages import final_model, structure_of_run
+from aet_port.workflow.run_folder import (
+    CLASSIFIED,
+    MODEL,
+    REFINED,
+    REFINEMENT,
+    STRUCTURE,
+    VOLUME,
+    VOLUMES,
+    WHOLE,
+    RunFolder,
+    areas_of,
+)
+from aet_port.workflow.series import read_pixel_size, used_series
+from aet_port.workflow.stages import FAILED
+from aet_port.workflow.volume_stages import read_r_factors
 
 NO_SOLUTE = "a run does not search medium-range order; `aet analyze --solute` with a bank does"
 
@@ -30,11 +52,13 @@ def read_run(
     config: str | Path | None = None,
     resolve: Callable[[str], Path] = Path,
     threads: int | None = None,
+    structure: StructureResult | None = None,
 ) -> ReportContent:
-    """All that the folder of a finished run holds, and its structure, computed anew.
+    """All that the folder of a run holds, and the structure of its model.
 
-    The projections are looked for beside the run folder, where `config` usually lies, and taken
-    only if they are those that the run read, by their hashes.
+    Parts that are not there, because a stage failed or has not been reached, are left out, with the
+    reason. The projections are looked for beside the run folder, where ``config`` usually lies, and
+    taken only if they are those that the run read, by their hashes.
 
     Parameters
     ----------
@@ -46,84 +70,94 @@ def read_run(
         Turns what stands behind ``reference:`` into a path.
     threads
         All cores unless given.
+    structure
+        The structure analysis of the run's model, if it is at hand; else it is computed again.
+
+    Returns
+    -------
+    For :func:`aet_port.reporting.build.write_report`.
 
     Raises
     ------
     InputError
-        If the folder is no run, or one that is not finished; or, if ``config`` is given, the
-        projections named there are not those of the run.
+        If the folder is no run; or, if ``config`` is given, the projections named there are not
+        those of the run.
     DataFileError
         If something in it can't be read.
 
+    Notes
+    -----
     MATLAB: none
     """
-    place = Path(folder)
+    place = RunFolder(Path(folder))
     kept, record = _opened(place)
     given = None if config is None else load_config(config, resolve)
     if given is not None and given.text != kept.text:
-        raise InputError(f"configuration {config}", "another one", f"that of the run {place}")
+        raise InputError(f"configuration {config}", "another one", f"that of the run {place.root}")
     # Names in the copy are relative to where the configuration was.
-    own = replace(kept, resolve=resolve, path=(place.resolve().parent / "config.toml"))
-    series, why = _series(given or own, place, record, strict=given is not None)
-    model = _model(kept, place)
-    refined = _record(kept, place)
-    missing = {"orders": NO_SOLUTE}
-    volume = None
-    try:
-        size = read_pixel_size(given or own, place)
-    except DataFileError as error:  # it stands in the header of projections that are not here
-        missing["volume"] = f"without the size of its voxels: {error}"
-    else:
-        volume = read_volume(place / "volume.npy", size)
+    used = given or replace(
+        kept, resolve=resolve, path=(place.root.resolve().parent / "config.toml")
+    )
+    missing = _failures(place) | {"orders": NO_SOLUTE}
+    series, why = _series(used, place, record, strict=given is not None)
+    model = _model(kept, place, missing)
+    refined = _record(kept, place, missing)
+    volume = _volume(used, place, missing)
     measured = None
     if series is None:
-        missing["projections"] = missing["convergence"] = why
-    else:
-        measured = compare_projections(
-            kept, _volume_file(kept, place), series, model, refined, check_threads(threads)
-        )
-    structure = analyze(model.atoms, cutoff=kept.analyze.cutoff, delta=kept.analyze.delta)
+        missing["projections"] = why
+    elif volume is not None or refined is not None:
+        try:
+            measured = compare_projections(
+                kept,
+                place.path(VOLUMES, areas_of(kept)[0]),
+                series,
+                model,
+                refined,
+                check_threads(threads),
+            )
+        except DataFileError as error:
+            if place.path(VOLUMES, areas_of(kept)[0]).exists():
+                raise
+            missing["projections"] = str(error)
+    convergence = _convergence(kept, place, series, measured)
+    if convergence is None:
+        missing.setdefault("convergence", _not_there(place, "reconstruct"))
+    elif series is None:
+        missing["convergence"] = why
     return ReportContent(
         title=kept.sample.name,
-        subtitle=f"Run folder {place.resolve().name}",
-        metadata=_metadata(kept, place, model, series, volume),
-        atoms=model.atoms,
+        subtitle=f"Run folder {place.root.resolve().name}",
+        metadata=_metadata(kept, model, series, volume),
+        atoms=None if model is None else model.atoms,
         agreement=_agreement(kept, place, refined),
-        provenance=_provenance(place, record, model),
+        provenance=_provenance(place, record),
         settings=kept.text,
-        convergence=_convergence(kept, place, series, measured),
+        convergence=convergence,
         projections=None if measured is None else measured.shown,
         volume=volume,
-        structure=structure_of(structure),
+        structure=_structure(kept, place, missing, structure),
         missing=missing,
     )
 
 
-def _opened(place: Path) -> tuple[RunConfig, Mapping[str, Any]]:
-    """Configuration and record of a finished run."""
-    if not place.is_dir():
-        found = "a file" if place.exists() else "no such folder"
-        raise DataFileError(place, found, "the folder of a run, or a bank")
-    if not (place / "run.json").is_file():
-        inner = [path.parent.name for path in sorted(place.glob("*/run.json"))]
+def _opened(place: RunFolder) -> tuple[RunConfig, Mapping[str, Any]]:
+    """Configuration and record of a run."""
+    if not place.root.is_dir():
+        found = "a file" if place.root.exists() else "no such folder"
+        raise DataFileError(place.root, found, "the folder of a run, or a bank")
+    if not place.path("run.json").is_file():
+        inner = [path.parent.name for path in sorted(place.root.glob("*/run.json"))]
         hint = f"; it holds the run {inner[0]}" if inner else ""
-        raise InputError(f"run folder {place}", f"no run{hint}", "a folder that `aet run` made")
-    record = read_json(place / "run.json")
+        raise InputError(
+            f"run folder {place.root}", f"no run{hint}", "a folder that `aet run` made"
+        )
+    record = read_json(place.path("run.json"))
     if not _is_record(record):
-        raise DataFileError(place / "run.json", "no record of a run", "the one `aet run` wrote")
-    kept = load_config(place / "config.toml")
+        raise DataFileError(place.path("run.json"), "no record of a run", "the one `aet run` wrote")
+    kept = load_config(place.path("config.toml"))
     if kept.text != record.get("config"):
-        raise DataFileError(place / "config.toml", "another configuration", "that of run.json")
-    needed = ["volume.npy", "model.xyz", "structure.json"]
-    if kept.refine is not None:
-        needed.append("refinement.json")
-    for name in needed:
-        if not (place / name).is_file():
-            raise InputError(
-                f"run folder {place}",
-                f"an unfinished run, without {name}",
-                "a finished one; `aet run CONFIG --out FOLDER --resume` takes it up",
-            )
+        raise DataFileError(place.path("config.toml"), "another configuration", "that of run.json")
     return kept, record
 
 
@@ -134,24 +168,39 @@ def _is_record(record: Any) -> bool:
     )
 
 
-def _name(area: int) -> str:
-    return "whole" if area == WHOLE else f"area_{area:02d}"
+_PART_OF = {"reconstruct": "volume", "select": "atoms", "refine": "refinement"}
 
 
-def _volume_file(config: RunConfig, place: Path) -> Path:
-    """The volume that belongs to the projections shown."""
-    return place / "volumes" / f"{_name(_area(config))}.npy"
+def _failures(place: RunFolder) -> dict[str, str]:
+    """Why parts of a report are absent, of the stages that failed."""
+    missing = {}
+    for stage, one in place.stage_records().items():
+        if one["status"] == FAILED:
+            part = {**_PART_OF, "analyze": "structure"}.get(stage, stage)
+            missing[part] = f"The stage '{stage}' failed: {one['reason']}"
+    return missing
 
 
-def _area(config: RunConfig) -> int:
-    return config.input.areas[0] if config.input.areas else WHOLE
+def _not_there(place: RunFolder, stage: str) -> str:
+    """Why the output of a stage is absent."""
+    failed = {
+        name: one["reason"]
+        for name, one in place.stage_records().items()
+        if one["status"] == FAILED
+    }
+    if stage in failed:
+        return f"The stage '{stage}' failed: {failed[stage]}"
+    if failed:
+        return f"The run ended before it: the stage '{next(iter(failed))}' failed."
+    return "The run has not reached it; `aet run CONFIG --out FOLDER --resume` continues it."
 
 
 def _series(
-    config: RunConfig, place: Path, record: Mapping[str, Any], strict: bool
+    config: RunConfig, place: RunFolder, record: Mapping[str, Any], strict: bool
 ) -> tuple[TiltSeries | None, str]:
     """The projections that the stages worked on, or why there are none."""
-    area, own = _area(config), config.preprocess is not None or config.refine_angles is not None
+    area = areas_of(config)[0]
+    own = config.simulated or config.preprocess is not None or config.refine_angles is not None
     try:
         if not own:
             role = "projections" if area == WHOLE else f"projections {area}"
@@ -163,7 +212,8 @@ def _series(
                 _check_same(path, name, record)
         return used_series(config, place, area), ""
     except InputError as error:
-        if strict or (own and config.sample.pixel_size is not None):
+        there = own and place.path(VOLUMES, area).exists()
+        if strict or (there and config.sample.pixel_size is not None):
             raise
         return None, f"{error}; --config names the configuration that the run was started with"
 
@@ -176,47 +226,73 @@ def _check_same(path: Path, role: str, record: Mapping[str, Any]) -> None:
         raise DataFileError(path, "another file", f"the {role} that the run read, by its hash")
 
 
-def _model(config: RunConfig, place: Path) -> AtomicModel:
-    name = "model.xyz"
-    if config.refine is not None:
-        name = "refined.extxyz"
-    elif len(config.species) > 1:
-        name = "classified.extxyz"
-    return replace(read_model(place / name), name=config.sample.name)
+def _model(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> AtomicModel | None:
+    if not place.path(MODEL).exists():
+        missing.setdefault("atoms", _not_there(place, "select"))
+        return None
+    return final_model(config, place)
 
 
-def _record(config: RunConfig, place: Path) -> Mapping[str, Any] | None:
+def _volume(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> Volume | None:
+    if not place.path(VOLUME).exists():
+        missing.setdefault("volume", _not_there(place, "reconstruct"))
+        return None
+    try:
+        size = read_pixel_size(config, place)
+    except DataFileError as error:  # it stands in the header of projections that are not here
+        missing["volume"] = f"without the size of its voxels: {error}"
+        return None
+    return read_volume(place.path(VOLUME), size)
+
+
+def _structure(
+    config: RunConfig,
+    place: RunFolder,
+    missing: dict[str, str],
+    found: StructureResult | None,
+) -> Structure | None:
+    if not place.path(STRUCTURE).exists():
+        missing.setdefault("structure", _not_there(place, "analyze"))
+        return None
+    return structure_of(structure_of_run(config, place) if found is None else found)
+
+
+def _record(
+    config: RunConfig, place: RunFolder, missing: dict[str, str]
+) -> Mapping[str, Any] | None:
     """Figures of the refinement, if there was one."""
+    path = place.path(REFINEMENT)
     if config.refine is None:
         return None
-    path = place / "refinement.json"
+    if not path.exists():
+        missing.setdefault("refinement", _not_there(place, "refine"))
+        return None
     found = read_json(path)
     needed = ("r1", "heights", "b_factors", "evaluations", "converged", "warnings")
     lacking = [key for key in needed if not isinstance(found, dict) or key not in found]
     if lacking:
         raise DataFileError(path, f"no {lacking[0]!r}", "the record that the run wrote")
-    return found
+    return dict(found)
 
 
-def _history(config: RunConfig, place: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _history(
+    config: RunConfig, place: RunFolder
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """R1 by iteration, mean over projections and sub-areas; that of the last by projection."""
-    curves = []
-    for area in config.input.areas or (WHOLE,):
-        path = place / "volumes" / f"{_name(area)}_r.npz"
-        try:
-            with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
-                curves.append(np.asarray(stored["r1"], dtype=np.float64))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise DataFileError(
-                path, f"no readable R factors ({error})", "those of the run"
-            ) from error
+    areas = areas_of(config)
+    if not all(place.path(VOLUMES, area).exists() for area in areas):
+        return None
+    curves = [read_r_factors(place, area) for area in areas]
     return np.mean([table.mean(axis=1) for table in curves], axis=0), curves[0][-1]
 
 
 def _convergence(
-    config: RunConfig, place: Path, series: TiltSeries | None, measured: Compared | None
-) -> Convergence:
-    history, last = _history(config, place)
+    config: RunConfig, place: RunFolder, series: TiltSeries | None, measured: Compared | None
+) -> Convergence | None:
+    found = _history(config, place)
+    if found is None:
+        return None
+    history, last = found
     if series is None or measured is None:
         return Convergence(history, np.zeros(0), {})
     curves = {"reconstruction": last}
@@ -227,20 +303,19 @@ def _convergence(
 
 def _metadata(
     config: RunConfig,
-    place: Path,
-    model: AtomicModel,
+    model: AtomicModel | None,
     series: TiltSeries | None,
     volume: Volume | None,
 ) -> list[Fact]:
-    symbols = model.species
-    size = np.ptp(model.positions, axis=0)
-    rows: list[Fact] = [
-        ("sample", config.sample.name),
-        ("kind", config.sample.kind),
-        ("atoms", len(model)),
-        ("by species", {symbol: symbols.count(symbol) for symbol in sorted(set(symbols))}),
-        ("extent x, y, z (Å)", [float(one) for one in size]),
-    ]
+    rows: list[Fact] = [("sample", config.sample.name), ("kind", config.sample.kind)]
+    if model is not None:
+        symbols = model.species
+        size = np.ptp(model.positions, axis=0)
+        rows += [
+            ("atoms", len(model)),
+            ("by species", {symbol: symbols.count(symbol) for symbol in sorted(set(symbols))}),
+            ("extent x, y, z (Å)", [float(one) for one in size]),
+        ]
     if config.input.areas:
         rows.append(("sub-areas", list(config.input.areas)))
     if series is not None:
@@ -258,14 +333,20 @@ def _metadata(
     return rows
 
 
-def _agreement(config: RunConfig, place: Path, refined: Mapping[str, Any] | None) -> list[Fact]:
-    history, _ = _history(config, place)
+def _agreement(
+    config: RunConfig, place: RunFolder, refined: Mapping[str, Any] | None
+) -> list[Fact]:
+    found = _history(config, place)
+    if found is None:
+        return []
+    history, _ = found
     rows: list[Fact] = [
         ("R1 of the reconstruction, last iteration", f"{100 * history[-1]:.2f} %"),
         ("iterations", len(history)),
     ]
     if refined is None:
-        return [*rows, ("refinement", "not asked for")]
+        word = "not asked for" if config.refine is None else "missing"
+        return [*rows, ("refinement", word)]
     names = {
         "r1_start": "R1 of the traced model",
         "r1": "R1 of the refined model, mean over projections",
@@ -286,13 +367,13 @@ def _agreement(config: RunConfig, place: Path, refined: Mapping[str, Any] | None
     return rows + [("warning", text) for text in refined["warnings"]]
 
 
-def _provenance(place: Path, record: Mapping[str, Any], model: AtomicModel) -> list[Table]:
+def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     inputs = [(role, name, digest) for role, (name, digest) in sorted(record["inputs"].items())]
     tables = [Table("What the run read", ("role", "file", "SHA-256"), inputs)]
-    names = ("volume.npy", "model.xyz", "classified.extxyz", "refined.extxyz", "structure.json")
-    made = [(name, sha256(place / name)) for name in names if (place / name).is_file()]
+    names = (VOLUME, MODEL, CLASSIFIED, REFINED, STRUCTURE)
+    made = [(name, sha256(place.path(name))) for name in names if place.path(name).is_file()]
     tables.append(Table("What the run made", ("file", "SHA-256"), made))
-    costs = place / "timings.json"
+    costs = place.path("timings.json")
     if costs.is_file():
         heads = ("stage", "seconds", "peak memory (GB)")
         try:

@@ -1,0 +1,125 @@
+"""``aet analyze``: the structure of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from aet_port.cli.options import FigureFormat, Json, Model, Species, Types, settings_options
+from aet_port.core.console import print_facts, print_json, print_rows
+from aet_port.core.files import check_target
+from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aet_port.core.data import AtomicModel
+    from aet_port.structure import StructureResult
+
+
+@settings_options(leave_out={"settings": ("delta",)})
+def analyze_command(
+    model: Model,
+    settings: AnalyzeSettings,
+    species: Species = None,
+    delta: Annotated[
+        list[float] | None,
+        typer.Option(
+            help=f"{AnalyzeSettings.model_fields['delta'].description} May be repeated. "
+            f"[default: {DEFAULTS.delta}]"
+        ),
+    ] = None,
+    bank: Annotated[
+        Path | None, typer.Option(help="Bank in which model and analyses are deposited.")
+    ] = None,
+    kind: Annotated[
+        Literal["experiment", "md_snapshot", "synthetic"],
+        typer.Option(help="Origin of the model, as the bank keeps it."),
+    ] = "experiment",
+    types: Types = None,
+    solute: Annotated[
+        str | None,
+        typer.Option(help="Species whose medium-range order is searched (takes minutes)."),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the papers' figures of this model.")
+    ] = None,
+    figure_format: FigureFormat = "png",
+    as_json: Json = False,
+) -> None:
+    """Analyse the structure of a model: short-range order, bipyramids and their networks."""
+    from aet_port.io import read_model
+    from aet_port.structure import analyze
+    from mdb.schema import utc_now
+
+    if figures is not None:
+        check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
+    symbols = species.split(",") if types is not None and species is not None else species
+    atoms = read_model(model, symbols, types=types)
+    analyses: list[StructureResult] = []
+    times = [utc_now()]
+    for one in delta or [settings.delta]:
+        # What delta does not change is computed once.
+        first = analyses[0] if analyses else None
+        used = settings.cutoff if first is None else first.cutoff
+        analyses.append(analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first))
+        times.append(utc_now())
+    facts: dict[str, Any] = {"atoms": len(atoms)}
+    if bank is not None:
+        facts |= {"bank": str(bank), "model": _deposit(bank, model, atoms, kind, analyses, times)}
+    if figures is not None:
+        written = _draw(analyses[0], figures, figure_format)
+        facts["figures"] = [str(path) for path in written]
+    summaries = [found.summary() for found in analyses]
+    if as_json:
+        print_json(facts | {"analyses": summaries})
+        return
+    print_facts(False, f"aet analyze {model}", facts)
+    order = [summary.pop("short_range_order") for summary in summaries][-1]
+    solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
+    flat = [summary | summary.pop("packing") for summary in summaries]
+    rows = [(key, *(summary[key] for summary in flat)) for key in flat[0]]
+    print_rows(("", *(f"delta {found.delta:g}" for found in analyses)), rows)
+    print_facts(False, "short-range order", order)
+    if solutes is not None:
+        print_facts(False, "medium-range order", solutes)
+
+
+def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
+    from aet_port.figures.order import write_order_figures
+    from aet_port.figures.packing import write_packing_figures
+
+    if found.order is None:
+        raise AssertionError("analyze() computes the order unless told otherwise")
+    return [
+        *write_order_figures(found.order, folder, form),
+        *write_packing_figures(found, folder, form),
+    ]
+
+
+def _deposit(
+    bank: Path,
+    file: Path,
+    atoms: AtomicModel,
+    kind: str,
+    analyses: list[StructureResult],
+    times: list[datetime],
+) -> str:
+    """Store a model from a file with its analyses, all or nothing; its id in the bank."""
+    import mdb
+
+    source = [mdb.Provenance.of("model", file)]
+    with mdb.Bank(bank) as opened, opened.transaction():
+        for found, started, finished in zip(analyses, times[:-1], times[1:], strict=True):
+            stored = mdb.deposit(
+                opened,
+                atoms,
+                kind=kind,
+                analysis=found,
+                started=started,
+                finished=finished,
+                provenance=source,
+            )
+    return stored.id

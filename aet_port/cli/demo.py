@@ -1,0 +1,69 @@
+"""``aet demo``: a synthetic sample through the whole chain."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.cli.options import INTERRUPTED, Json, Resume, Threads, settings_options
+from aet_port.core.console import print_json, print_rows, print_stages
+from aet_port.simulation.settings import Acquisition
+from aet_port.workflow.sections import SyntheticSettings
+
+MOTIFS = {
+    3: "triplets",
+    4: "quadrilateral bipyramids",
+    5: "pentagonal bipyramids",
+    6: "hexagonal bipyramids",
+}
+SQL = "SELECT fold, count(*) AS motifs FROM motif GROUP BY fold ORDER BY fold"
+
+
+@settings_options(leave_out={"noise": set(Acquisition.model_fields) - {"dose"}})
+def demo_command(
+    sample: SyntheticSettings,
+    noise: Acquisition,
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("demo"),
+    resume: Resume = False,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Synthetic sample, tilt series, reconstruction, tracing, structure, bank and picture."""
+    from aet_port.workflow.demo_run import make_demo
+
+    try:
+        result = make_demo(
+            out,
+            atoms=sample.atoms,
+            dose=noise.dose,
+            seed=sample.seed,
+            threads=threads,
+            resume=resume,
+            progress=not as_json,
+        )
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        raise
+    picture, bank = out / result.picture.name, out / result.bank.name
+    if as_json:
+        print_json(result.summary() | {"picture": str(picture), "bank": str(bank)})
+        return
+    matching, found, true = result.matching, result.structure, result.truth_structure
+    sizes = [", ".join(map(str, one.networks[5].size[:5])) for one in (true, found)]
+    rows = [
+        ("atoms", matching.n_truth, matching.n_found),
+        ("  matched within 1.5 A", "", matching.matched),
+        ("  missed, spurious", "", f"{len(matching.missed)}, {len(matching.spurious)}"),
+        ("RMSD as traced", "", f"{result.traced.rmsd_pm:.1f} pm"),
+        ("RMSD refined", "", f"{matching.rmsd_pm:.1f} pm"),
+        ("R1 of the volume", "", f"{100 * result.run.r_mean:.2f} %"),
+        ("R1 of the model", "", f"{100 * result.run.model_r:.2f} %"),
+        *((MOTIFS[fold], true.counts[fold], found.counts[fold]) for fold in MOTIFS),
+        ("largest pentagonal networks", *sizes),
+    ]
+    print_rows(("", "true", "found"), rows, "aet demo: a synthetic amorphous Ta particle")
+    print_stages(result.run.timings)
+    print(f'picture: {picture}\nbank:    {bank}\nquery:   aet mdb query "{SQL}" --bank {bank}')

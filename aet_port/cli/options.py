@@ -1,0 +1,225 @@
+"""Options of commands: those of a settings class, and those that many commands share."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from aet_port.core.errors import InputError
+from aet_port.core.settings import Settings, facts_of
+
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable results.")]
+Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
+Workers = Annotated[int | None, typer.Option(help="Number of processes; all cores unless given.")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
+]
+PixelSize = Annotated[
+    float | None,
+    typer.Option(help="Pixel size (angstrom); needed unless the file states it."),
+]
+Model = Annotated[Path, typer.Argument(help="Model: .xyz, .extxyz, .cif, LAMMPS data or .mat.")]
+Species = Annotated[
+    str | None, typer.Option(help="Chemical symbol of all atoms, where the file has none.")
+]
+Types = Annotated[
+    Path | None,
+    typer.Option(help=".mat file with the type 1, 2, ... of each atom; see --species."),
+]
+Projections = Annotated[
+    Path, typer.Argument(help="Tilt series: .mat, .npy, .mrc or .tif (images).")
+]
+Angles = Annotated[
+    Path, typer.Argument(help="Tilt angles in degrees: .mat, .npy, .txt, .tlt or .rawtlt.")
+]
+VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .mrc, .mat or .tif.")]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(help="File for the state of the work; an interrupted run continues from it."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
+Figures = Annotated[Path | None, typer.Option(help="Folder for figures.")]
+FigureFormat = Annotated[Literal["png", "svg"], typer.Option(help="File format of the figures.")]
+
+INTERRUPTED = "aet: interrupted; --resume continues it"
+
+
+def settings_options(
+    leave_out: Mapping[str, Collection[str]] | None = None,
+    defaults: Mapping[str, Settings] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make options of the parameters of a command that are settings.
+
+    A parameter annotated with a :class:`~aet_port.core.settings.Settings` class becomes one option
+    for each of its fields, with type, default, unit and help of the field; nested settings too. A
+    field whose name is taken by an earlier one gets the name of its parameter in front.
+
+    Parameters
+    ----------
+    leave_out
+        By parameter, fields that are no options.
+    defaults
+        By parameter, settings whose values are the defaults, where not those of the class.
+
+    Returns
+    -------
+    A decorator. The command is called with the settings made of the options.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        plans: dict[str, _Plan] = {}
+        for name, parameter in signature.parameters.items():
+            kind = parameter.annotation
+            if isinstance(kind, type) and issubclass(kind, Settings):
+                base = (defaults or {}).get(name)
+                base = kind.model_construct() if base is None else base
+                taken = {one.name for one in parameters} | set(signature.parameters)
+                skipped = set((leave_out or {}).get(name, ()))
+                plans[name] = plan = _Plan(kind, base, skipped, taken, name)
+                parameters += plan.parameters
+            else:
+                parameters.append(parameter)
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            for name, plan in plans.items():
+                values[name] = plan.settings(values)
+            command(**values)
+
+        required = [one for one in parameters if one.default is inspect.Parameter.empty]
+        others = [one for one in parameters if one.default is not inspect.Parameter.empty]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        called.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[one.replace(kind=keyword) for one in (*required, *others)]
+        )
+        called.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
+        del called.__wrapped__
+        return called
+
+    return decorate
+
+
+class _Plan:
+    """The options of one settings class, and how its value is made of them."""
+
+    def __init__(
+        self,
+        kind: type[Settings],
+        base: Settings,
+        leave_out: Collection[str],
+        taken: set[str],
+        prefix: str,
+    ) -> None:
+        self.kind, self.base = kind, base
+        self.parameters: list[inspect.Parameter] = []
+        self.names: dict[str, str] = {}
+        self.inner: dict[str, _Plan] = {}
+        for key, field in kind.model_fields.items():
+            if key in leave_out:
+                continue
+            value = getattr(base, key)
+            if isinstance(value, Settings):
+                plan = _Plan(type(value), value, leave_out, taken, key)
+                self.inner[key] = plan
+                self.parameters += plan.parameters
+                continue
+            name = f"{prefix}_{key}" if key in taken else key
+            taken.add(name)
+            self.names[key] = name
+            self.parameters.append(_parameter(name, field, value))
+
+    def settings(self, values: dict[str, Any]) -> Settings:
+        """Take the options out of ``values`` and make the settings."""
+        found: dict[str, Any] = dict(self.base)
+        for key, plan in self.inner.items():
+            found[key] = plan.settings(values)
+        for key, name in self.names.items():
+            given = values.pop(name)
+            found[key] = _typed(self.kind.model_fields[key].annotation, given)
+        try:
+            return self.kind(**found)
+        except InputError as error:
+            name = self.names.get(error.subject, error.subject)
+            option = f"--{name.replace('_', '-')}" if error.subject in self.names else name
+            raise InputError(option, error.found, error.expected) from None
+
+
+def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
+    facts = facts_of(field)
+    text = str(field.description)
+    if facts["unit"] and f"({facts['unit']})" not in text:
+        text = f"{text.rstrip('.')} ({facts['unit']})."
+    option = f"--{name.replace('_', '-')}"
+    kind, metavar = _option_type(field.annotation)
+    flags = (f"{option}/--no-{name.replace('_', '-')}",) if kind is bool else (option,)
+    shown = value
+    if kind == str | None and value is not None:
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=shown,
+        annotation=Annotated[kind, typer.Option(*flags, help=text, metavar=metavar)],
+    )
+
+
+def _option_type(hint: Any) -> tuple[Any, str | None]:
+    """What the command line is told of a type, and how its value is shown; else text."""
+    parts = _alternatives(hint)
+    single: Any = parts[0] if len(parts) == 1 else None
+    optional = type(None) in get_args(hint)
+    if single in (int, float, bool, str):
+        return (single | None if optional else single), None
+    if get_origin(single) is Literal:
+        return (single | None if optional else single), None
+    if get_origin(single) is tuple and Ellipsis not in get_args(single):
+        return (single | None if optional else single), None
+    words = [_metavar(part) for part in parts]
+    return str | None, "|".join(words)
+
+
+def _metavar(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "|".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)
+        return "A,B,..." if Ellipsis in inner else ",".join("XYZ"[: len(inner)])
+    return {float: "NUMBER", int: "INTEGER"}.get(hint, "TEXT")
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return [part for part in get_args(hint) if part is not type(None)]
+    return [hint]
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """A text of the command line as the first alternative of a type that it fits."""
+    parts = _alternatives(hint)
+    if not isinstance(value, str) or len(parts) == 1 and parts[0] in (str, int, float):
+        return value
+    words = value.replace(",", " ").split()
+    for part in parts:
+        if get_origin(part) is tuple and (len(words) > 1 or len(parts) == 1):
+            return tuple(_number(word, get_args(part)[0]) for word in words)
+        if part in (int, float) and isinstance(_number(value, part), part):
+            return _number(value, part)
+    return value
+
+
+def _number(word: str, kind: Any) -> Any:
+    if kind not in (int, float):
+        return word
+    try:
+        return kind(word)
+    except ValueError:
+        return word

@@ -1,0 +1,113 @@
+"""``aet refine-angles``: a tilt series in, the same with refined angles and aligned images out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.alignment.settings import RefineAnglesSettings
+from aet_port.cli.options import (
+    Angles,
+    Json,
+    PixelSize,
+    Projections,
+    Species,
+    Threads,
+    settings_options,
+)
+from aet_port.core.console import print_facts
+from aet_port.core.errors import InputError
+from aet_port.core.files import check_target
+from aet_port.resire.settings import ReconstructSettings
+from aet_port.simulation.settings import SIMULATE
+
+PROJECTIONS, ANGLES, RECORD = "projections.mat", "angles.txt", "refinement.json"
+_OF_RUNS = ("iterations", "positivity", "mask", "initial", "method", "precision")
+
+
+@settings_options(leave_out={"resire": _OF_RUNS})
+def refine_angles_command(
+    context: typer.Context,
+    projections: Projections,
+    angles: Angles,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")],
+    settings: RefineAnglesSettings,
+    resire: ReconstructSettings,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Refine against these atoms; against a volume unless given."),
+    ] = None,
+    species: Species = None,
+    b_factor: Annotated[
+        float, typer.Option(help="B' of the model's atoms (square angstrom).")
+    ] = SIMULATE.b_factor,
+    pixel_size: PixelSize = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Refine the angles of a tilt series and align its images.
+
+    Writes projections.mat, angles.txt and refinement.json (shifts, turns, R1 of every round) into
+    the folder; `aet reconstruct` takes the first two.
+    """
+    from aet_port.alignment.from_atoms import refine_angles_to_model
+    from aet_port.alignment.from_volume import refine_angles
+    from aet_port.core.records import write_json
+    from aet_port.io import read_model, read_tilt_series, read_volume, write_tilt_series
+
+    for name in (PROJECTIONS, ANGLES, RECORD):
+        check_target(output / name, (Path(name).suffix,))
+    series = read_tilt_series(projections, angles, pixel_size)
+    if model is not None:
+        _refuse_volume_options(context)
+        result = refine_angles_to_model(
+            series,
+            read_model(model, species),
+            b_factor,
+            method=settings.method,
+            max_rounds=settings.max_rounds,
+            tolerance=settings.tolerance,
+            max_correction=settings.max_correction,
+            threads=threads,
+            progress=not as_json,
+        )
+    else:
+        support = resire.support
+        result = refine_angles(
+            series,
+            **dict(settings),
+            oversampling=resire.oversampling,
+            step=resire.step,
+            extended=resire.extended,
+            n_z=resire.n_z,
+            support=None if support is None else read_volume(support, series.pixel_size).array,
+            threads=threads,
+            progress=not as_json,
+        )
+    write_tilt_series(output / PROJECTIONS, output / ANGLES, result.series)
+    record = result.summary() | {
+        "method": settings.method,
+        "against": str(model) if model is not None else "volume",
+        "shifts": result.shifts.tolist(),
+        "turns": result.turns.tolist(),
+        "r1": result.r1.mean(axis=1).tolist(),
+        "r1_of_images": result.r1[result.best_round].tolist(),
+    }
+    write_json(output / RECORD, record, sort_keys=False)
+    print_facts(as_json, "aet refine-angles", {"folder": str(output), **result.summary()})
+
+
+def _refuse_volume_options(context: typer.Context) -> None:
+    """Settings of a reconstruction mean nothing where none is made."""
+    names = ("iterations", "oversampling", "step", "extended", "n_z", "support")
+    given = [name for name in names if _was_given(context, name)]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(option, "a setting of the volume with --model", "one or the other")
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -1,0 +1,123 @@
+"""``aet run``: the whole chain on a user's own data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aet_port.cli._files import resolve
+from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
+from aet_port.core.console import print_facts, print_stages
+from aet_port.core.errors import AetError
+
+if TYPE_CHECKING:
+    from aet_port.workflow.pipeline import Run
+
+FAILED = 1
+BANK, REPORT = "bank.duckdb", "report.html"
+
+
+def run_command(
+    config: Annotated[Path, typer.Argument(help="TOML file; see examples/particle.toml.")],
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("run"),
+    bank: Annotated[
+        Path | None,
+        typer.Option(help="Bank to deposit the model in; bank.duckdb in the run folder if none."),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html in the run folder.")
+    ] = True,
+    resume: Resume = False,
+    scheduler: Scheduler = None,
+    checkpoint_interval: Annotated[
+        float, typer.Option(help="Least time between two saves of a reconstruction (seconds).")
+    ] = 20.0,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Tilt series or raw frames in; atoms, their structure, a bank and a report out.
+
+    With --resume, an interrupted run continues, and stages whose settings have changed are done
+    again. A stage that fails does not hide the results of the others: the exit code is then 1.
+    """
+    from aet_port.workflow.config import load_config
+    from aet_port.workflow.pipeline import run
+
+    try:
+        done = run(
+            load_config(config, resolve),
+            out,
+            resume=resume,
+            threads=threads,
+            scheduler=scheduler,
+            checkpoint_interval=checkpoint_interval,
+            progress=not as_json,
+        )
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        raise
+    facts, failures = _facts(done), [(one.stage, one.reason) for one in done.failures]
+    if done.has_model:
+        facts |= _deposited(done, bank or out / BANK, failures)
+    if report:
+        facts |= _reported(done, config, failures)
+    if failures:
+        facts["failed"] = dict(failures)
+    print_facts(as_json, f"aet run {config}", facts)
+    if not as_json:
+        print_stages(done.timings)
+    end_with(failures)
+
+
+def end_with(failures: list[tuple[str, str]]) -> None:
+    """Name the stages that failed, one a line, and leave with exit code 1 if there are any."""
+    for stage, reason in failures:
+        print(f"aet: stage {stage} failed: {reason}", file=sys.stderr)
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _facts(done: Run) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    if done.projection_r:
+        facts["r_factor"] = round(done.r_mean, 6)
+        facts["peaks"] = done.n_peaks
+    if done.has_model:
+        facts["atoms"] = len(done.model)
+    if done.refinement is not None:
+        facts["refinement"] = done.refinement
+    facts |= done.structure_summary or {}
+    if done.config.input.areas and done.projection_r:
+        facts["r_factors"] = {str(area): round(r, 6) for area, r in done.r_factors.items()}
+    return facts
+
+
+def _deposited(done: Run, bank: Path, failures: list[tuple[str, str]]) -> dict[str, Any]:
+    import mdb
+    from aet_port.workflow.deposit import deposit_run
+
+    try:
+        with mdb.Bank(bank) as opened:
+            stored = deposit_run(opened, done)
+    except AetError as error:
+        if not failures:
+            raise
+        failures.append(("deposit", " ".join(str(error).split())))
+        return {}
+    return {"bank": str(bank), "model": stored.id, "new": stored.new}
+
+
+def _reported(done: Run, config: Path, failures: list[tuple[str, str]]) -> dict[str, Any]:
+    from aet_port.reporting.build import write_report
+    from aet_port.reporting.run import read_run
+
+    target = done.folder.path(REPORT)
+    try:
+        write_report(target, read_run(done.folder.root, config, resolve, structure=done.structure))
+    except AetError as error:
+        failures.append(("report", " ".join(str(error).split())))
+        return {}
+    return {"report": str(target)}

@@ -1,0 +1,46 @@
+"""``aet trace``: a volume in, peaks out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.cli.options import (
+    Checkpoint,
+    Json,
+    PixelSize,
+    Threads,
+    VolumeFile,
+    settings_options,
+)
+from aet_port.core.console import print_facts
+from aet_port.core.files import check_target
+from aet_port.tracing.settings import TraceSettings
+
+
+@settings_options()
+def trace_command(
+    volume: VolumeFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Peaks: .npz, .mat or .xyz.")],
+    settings: TraceSettings,
+    pixel_size: PixelSize = None,
+    checkpoint: Checkpoint = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Find the peaks of a volume by polynomial tracing."""
+    from aet_port.io import read_volume
+    from aet_port.workflow.stage_functions import PEAK_SUFFIXES, trace_volume, write_peaks
+
+    check_target(output, PEAK_SUFFIXES)
+    read = read_volume(volume, pixel_size)
+    peaks = trace_volume(
+        read, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
+    )
+    write_peaks(output, peaks, read)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    rows = {"peaks": str(output), "accepted": len(peaks.accepted), "fitted": len(peaks)}
+    print_facts(as_json, "aet trace", rows)

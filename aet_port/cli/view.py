@@ -1,0 +1,38 @@
+"""``aet view``: a picture of the largest networks of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.cli.options import Json, Model, Species, settings_options
+from aet_port.core.console import print_facts
+from aet_port.core.files import check_target
+from aet_port.structure.settings import AnalyzeSettings
+
+
+@settings_options()
+def view_command(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Picture: .png.")],
+    settings: AnalyzeSettings,
+    species: Species = None,
+    fold: Annotated[int, typer.Option(help="Fold of the bipyramids: 4, 5 or 6.")] = 5,
+    networks: Annotated[int, typer.Option(help="Number of networks drawn in colour.")] = 5,
+    pixels: Annotated[int, typer.Option(help="Size of the picture (pixels along a side).")] = 1600,
+    as_json: Json = False,
+) -> None:
+    """Draw the largest networks of bipyramids of a model."""
+    from aet_port.figures.bipyramid_networks import draw_networks
+    from aet_port.io import read_model
+    from aet_port.structure import analyze
+
+    check_target(output, (".png",))
+    atoms = read_model(model, species).atoms
+    found = analyze(atoms, cutoff=settings.cutoff, delta=settings.delta, order=False)
+    draw_networks(output, atoms, found, fold=fold, number=networks, pixels=pixels)
+    sizes = found.networks[fold].size[:networks].tolist()
+    facts = {"picture": str(output), "cutoff": found.cutoff, "sizes": sizes}
+    print_facts(as_json, "aet view", facts)
