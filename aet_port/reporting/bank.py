@@ -16,8 +16,8 @@ from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
 from mdb.bank import Bank
 
 MOST = 8  # ids that an error names
-NO_IMAGES = "a bank holds no images; `aet report` of the run folder shows them"
-NO_VOLUME = "a bank holds no volumes; `aet report` of the run folder shows it"
+NO_IMAGES = "a bank holds no images; the report of the run folder shows them"
+NO_VOLUME = "a bank holds no volumes; the report of the run folder shows it"
 
 _HEAD = """
 SELECT model.*, sample.name AS sample, algorithm, reconstruction.parameters AS parameters,
@@ -50,23 +50,23 @@ FROM analysis WHERE model_id = $model ORDER BY analysis_id
 def read_entry_report(
     path: str | Path, model: str | None = None, analysis: int | None = None
 ) -> ReportContent:
-    """All that a bank knows of a model, for :func:`aet_port.reporting.build.write_report`.
+    """A model of a bank as a report shows it, for :func:`aet_port.reporting.build.write_report`.
 
     Parameters
     ----------
     path
         The bank.
     model
-        Its id; may be left out where the bank holds one model only.
+        Its id; may be omitted if the bank holds a single model.
     analysis
-        Number of the analysis to show; the newest that passed unless given.
+        Number of the analysis to show; unless given the newest that passed.
 
     Raises
     ------
     BankError
         If there is no such bank, or it can't be read.
     InputError
-        If the bank has no such model, several and none was named, or no such analysis.
+        If the bank has no such model or analysis, or holds several models and none was named.
     """
     with Bank(path, read_only=True) as bank, bank.held():
         chosen = _model_id(bank, model)
@@ -84,14 +84,14 @@ def read_entry_report(
             r1 = {"reconstruction": reals(tilts, "r1")}
             convergence = Convergence(None, reals(tilts, "theta"), r1)
         else:
-            missing["convergence"] = "the entry has no R factors of single projections"
+            missing["convergence"] = "the entry has no R factors of individual projections"
         structure = None
         if number is None:
             missing["structure"] = _without(analyses)
         else:
             structure = read_structure(bank, number, len(atoms))
             if structure.orders is None:
-                missing["orders"] = "medium-range order was not searched in this analysis"
+                missing["orders"] = "this analysis did not search for medium-range order"
         return ReportContent(
             title=f"{chosen}: {head['sample']}",
             subtitle=f"Entry of the materials data bank {Path(path).name}",
@@ -139,7 +139,7 @@ def _analysis(
 
 def _without(analyses: list[dict[str, Any]]) -> str:
     if not analyses:
-        return "the model was not analysed; `aet analyze --bank` does"
+        return "the model has not been analysed (`aet analyze --bank`)"
     reasons = "; ".join(str(one["reason"] or one["status"]) for one in analyses)
     return f"no analysis of the model passed ({reasons})"
 
@@ -206,17 +206,17 @@ def _provenance(
         ("bank", bank.path.name),
         ("content hash", head["content_hash"]),
         ("checksum of all rows", head["checksum"]),
-        ("deposited by aet-port", head["code_version"]),
+        ("deposited with aet-port", head["code_version"]),
         ("deposited (UTC)", f"{head['deposited']:%Y-%m-%d %H:%M}"),
     ]
     tables = [Table("The entry", ("", ""), entry)]
     if files:
-        tables.append(Table("Files it was made from", ("role", "file", "SHA-256"), files))
+        tables.append(Table("Input files", ("role", "file", "SHA-256"), files))
     if analyses:
         heads = ("analysis", "status", "cut-off (Å)", "distortion", "tetrahedra", "motifs")
         keys = ("analysis_id", "status", "cutoff", "delta", "n_tetrahedra", "n_motifs")
         rows = [(*(one[key] for key in keys), one["content_hash"]) for one in analyses]
-        tables.append(Table("Its analyses", (*heads, "content hash"), rows))
+        tables.append(Table("Analyses of the model", (*heads, "content hash"), rows))
     edits = [tuple(row.values()) for row in bank.sql(_EDITS, {"model": model}).to_pylist()]
     if edits:
         heads = ("edit", "action", "atom", "species", "reason", "author")

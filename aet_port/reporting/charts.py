@@ -1,4 +1,4 @@
-"""The charts and pictures of a report, as data that stand in the page itself."""
+"""Charts and pictures of a report as ``data:`` addresses, embedded in the page."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from aet_port.reporting.content import Convergence, Structure
 from aet_port.structure.bonds.orientational import SHELLS, lattice_order
 
 SQUARE, WIDE = (4.6, 4.0), (6.2, 3.6)  # inches
-PIXELS = 360  # longest side of a picture; finer images are averaged down
-NEAREST = 240  # coarser ones are left to the browser, which enlarges them
+PIXELS = 360  # longest side of a picture; larger images are scaled down
+NEAREST = 240  # smallest longest side; smaller images are scaled up
 
 
 def chart(name: str, drawing: Callable[[Axes], None], size: tuple[float, float] = WIDE) -> str:
-    """A chart as the address of an SVG picture that holds everything.
+    """A chart as the ``data:`` address of an SVG picture.
 
     Parameters
     ----------
     name
-        Makes the ids in the picture; equal names and drawings give equal bytes.
+        Seed of the ids in the picture; equal names and drawings give equal bytes.
     drawing
         Called with the axes.
     size
@@ -44,9 +44,10 @@ def chart(name: str, drawing: Callable[[Axes], None], size: tuple[float, float] 
 
 
 def structure_charts(structure: Structure) -> dict[str, str]:
-    """Every chart that an analysis has something to show in, by name.
+    """The charts of an analysis by name, those without data left out.
 
-    ``pdf``, ``partial_pdf``, ``boo``, ``voronoi``, ``motifs``, ``networks``, ``orders``.
+    The names are ``pdf``, ``partial_pdf``, ``boo``, ``voronoi``, ``motifs``, ``networks`` and
+    ``orders``.
 
     MATLAB: none
     """
@@ -102,7 +103,7 @@ def index_name(index: tuple[int, ...]) -> str:
 
 
 def convergence_charts(found: Convergence) -> dict[str, str]:
-    """``history`` (if it is known) and ``tilts``: R1 by iteration and by tilt angle."""
+    """R1 against iteration (``history``) and against tilt angle (``tilts``), where known."""
     charts = {}
     if found.history is not None:
         charts["history"] = chart("history", partial(_history, values=100 * found.history))
@@ -130,16 +131,16 @@ def _tilts(
 
 
 def picture(array: NDArray, lowest: float, highest: float, colours: str = "gray") -> str:
-    """An image as the address of a PNG picture, x to the right and y up.
+    """An image as the ``data:`` address of a PNG picture, x to the right and y up.
 
     Parameters
     ----------
     array
         Shape (nx, ny).
     lowest, highest
-        Values of the first and the last colour.
+        Values of the first and the last colour of the colour map.
     colours
-        Name of a colour map of Matplotlib.
+        Name of a Matplotlib colour map.
     """
     values = np.asarray(array, dtype=np.float64)
     largest = max(values.shape)
@@ -150,18 +151,18 @@ def picture(array: NDArray, lowest: float, highest: float, colours: str = "gray"
     reach = highest - lowest if highest > lowest else 1.0
     shades = np.clip(255 * (values - lowest) / reach, 0, 255).round().astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(shades.T[::-1]))
-    # One byte a pixel and a table of colours: a third of the size of full colours.
+    # One byte per pixel and a palette: a third of the size of RGB.
     image.putpalette((colormaps[colours](np.arange(256))[:, :3] * 255).astype(np.uint8).tobytes())
     return _png(image)
 
 
 def still(pixels: NDArray[np.float64]) -> str:
-    """A drawn picture on white as the address of a PNG picture.
+    """A rendered picture on white as the ``data:`` address of a PNG picture.
 
     Parameters
     ----------
     pixels
-        Shape (rows, columns, 4), red, green, blue and opacity in 0..1.
+        Shape (rows, columns, 4): red, green, blue and opacity in 0..1.
     """
     opacity = pixels[..., 3:]
     flat = 255 * (pixels[..., :3] * opacity + 1 - opacity)

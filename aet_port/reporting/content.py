@@ -20,7 +20,7 @@ TOP_INDICES = 10
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report: a line above it, headings, rows of plain values."""
+    """A table of the report: caption, column headings, rows of plain values."""
 
     caption: str
     columns: Sequence[str]
@@ -34,11 +34,11 @@ class Convergence:
     Attributes
     ----------
     history
-        Shape (iterations,): R1, mean over the projections, by iteration; None if it is not known.
+        Shape (iterations,): R1 of each iteration, mean over the projections; None if unknown.
     tilt
         Shape (n,): tilt angle theta of each projection, degrees.
     r1
-        By name, shape (n,): R1 of each projection.
+        R1 of each projection, shape (n,), by the name of what was projected.
     """
 
     history: NDArray[np.float64] | None
@@ -73,16 +73,16 @@ class Projections:
 
 @dataclass(frozen=True)
 class Bipyramids:
-    """Pentagonal bipyramids and the networks they belong to.
+    """Pentagonal bipyramids and the networks that they form.
 
     Attributes
     ----------
     caps
-        Shape (m, 2): atoms shared by the tetrahedra of each bipyramid.
+        Shape (m, 2): capping atoms of each bipyramid, shared by all its tetrahedra.
     ring
-        Shape (m, 5): atoms around them, in order.
+        Shape (m, 5): atoms of the ring around them, in order.
     network
-        Shape (m,): number of its network, from 0, largest first; -1 for none.
+        Shape (m,): index of the network, from 0, largest first; -1 if in none.
     """
 
     caps: NDArray[np.int64]
@@ -97,23 +97,23 @@ class Structure:
     Attributes
     ----------
     facts
-        Its parameters and single figures, names and values with their units.
+        Parameters and scalar results: names (with units) and values.
     pdf
         Distance (angstrom) and pair distribution of all atoms, each of shape (n,).
     partial
-        Distance, and by name the pair distributions of the disordered atoms and of pairs of
-        groups.
+        Distance (angstrom), and pair distributions of the disordered atoms and of pairs of groups,
+        by name.
     q4, q6, boo
         Shape (n_atoms,): bond-orientational order, NaN where undefined.
     voronoi
-        The most frequent Voronoi indices, each with its count and fraction.
+        The most frequent Voronoi indices with their counts and fractions.
     motifs
         Number of motifs by fold, 3 to 8.
     networks
-        By fold: motifs, atoms and length (angstrom, infinite if it spans a cell) of each network,
-        shape (k, 3), largest first.
+        By fold, shape (k, 3), largest first: motifs, atoms and length (angstrom; infinite if it
+        spans a periodic cell) of each network.
     bipyramids
-        The pentagonal ones.
+        The pentagonal bipyramids.
     orders
         Networks of medium-range order: solute, lattice, centres, length (angstrom), lattice
         constant (angstrom).
@@ -134,33 +134,36 @@ class Structure:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """All that a report shows.
+    """Everything that a report shows.
+
+    All but the title may be absent: then the page says why, or leaves the section out.
 
     Attributes
     ----------
     title, subtitle
         Of the page.
     metadata
-        What is known of the sample and the model.
+        Sample and model; may be empty.
     atoms
-        The model.
+        The atomic model; None if there is none.
     agreement
-        R factors and what else says how well the model fits.
+        R factors and other measures of the fit; may be empty.
     provenance
-        Tables of what everything was made from.
+        Tables of input and output files; may be empty.
     settings
         Text of the configuration or parameters, shown as it is; may be empty.
     convergence, projections, volume, structure
-        None where there is nothing; then ``missing`` says why.
+        None if there are none.
     missing
-        By section (``"convergence"``, ``"projections"``, ``"volume"``, ``"structure"``,
-        ``"orders"``): why it is left out.
+        Why something is absent, one sentence each, by ``"convergence"``, ``"refinement"``,
+        ``"projections"``, ``"volume"``, ``"atoms"``, ``"structure"`` or ``"orders"`` (medium-range
+        order). Where there is no entry for an absent part, the page says only that it is absent.
     """
 
     title: str
     subtitle: str
     metadata: Sequence[Fact]
-    atoms: ase.Atoms
+    atoms: ase.Atoms | None
     agreement: Sequence[Fact]
     provenance: Sequence[Table]
     settings: str = ""
@@ -172,7 +175,7 @@ class ReportContent:
 
 
 def structure_of(found: StructureResult) -> Structure:
-    """What a report shows of an analysis.
+    """A structure analysis as the report shows it.
 
     Parameters
     ----------
@@ -225,7 +228,7 @@ def structure_of(found: StructureResult) -> Structure:
 
 
 def named(name: str, unit: str) -> str:
-    """A figure's name in words, with its unit unless it is a pure number."""
+    """Name of a measure in words, with its unit unless it is dimensionless."""
     words, short = (
         name.replace("_", " "),
         {"angstrom": "Å", "degree": "°", "g/cm^3": "g/cm³"}.get(unit, unit),

@@ -1,4 +1,4 @@
-"""The view of a report that shows the largest networks of pentagonal bipyramids."""
+"""Interactive 3D view of the largest networks of pentagonal bipyramids."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from aet_port.reporting.content import Bipyramids
 from aet_port.reporting.solid_shapes import Solid, balls, sticks
 from aet_port.reporting.views import View, axes_of, box, layout_of, points, still_picture, thinned
 
-MOST_BALLS = 1_500  # more atoms of networks are drawn as points, to keep the file small
-NETWORKS = 5  # offered for choice
-AROUND = 4.0  # angstrom of other atoms seen beside a network
+MOST_BALLS = 1_500  # network atoms drawn as spheres; further ones are points, for a small file
+NETWORKS = 5  # that can be chosen
+AROUND = 4.0  # margin around a network, angstrom
 CAP, RING = "#e08a2e", "#3f74b8"
 CAP_BOND, RING_BOND, SIDE_BOND = "#e08a2e", "#8fb0d9", "#c9ced6"
 FAINT = "#b9bfc8"
 LIGHTING = {"ambient": 0.5, "diffuse": 0.85, "specular": 0.25, "roughness": 0.5, "fresnel": 0.1}
 LIGHT = {"x": 30_000, "y": 30_000, "z": 100_000}  # beside the viewer
-Group = tuple[NDArray[np.float64], str, str]  # places or ends, name, colour
+Group = tuple[NDArray[np.float64], str, str]  # positions or ends, name, colour
 
 
 def network_view(atoms: ase.Atoms, found: Bipyramids) -> View | None:
-    """The largest networks of pentagonal bipyramids among the other atoms; None without any.
+    """The largest networks of pentagonal bipyramids within the model; None if there are none.
 
-    A network that crosses the face of a periodic cell is drawn in one piece.
+    A network that crosses the boundary of a periodic cell is drawn in one piece.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def network_view(atoms: ase.Atoms, found: Bipyramids) -> View | None:
     faint["marker"].pop("line")
     choices: dict[str, tuple[list[bool], dict[str, Any]]] = {}
     for word, number, (_, groups, bonds) in zip(words, numbers, pieces, strict=True):
-        ends = [places.reshape(-1, 3) for places, _, _ in (*groups, *bonds)]
+        ends = [positions.reshape(-1, 3) for positions, _, _ in (*groups, *bonds)]
         ranges, ratio = box(np.concatenate(ends), AROUND)
         change: dict[str, Any] = {f"scene.{axis}.range": reach for axis, reach in ranges.items()}
         change["scene.aspectratio"] = ratio
@@ -70,20 +70,20 @@ def network_view(atoms: ase.Atoms, found: Bipyramids) -> View | None:
     for trace, seen in zip(traces, choices[words[0]][0], strict=False):
         trace["visible"] = seen
     note = (
-        "Orange: atoms that cap a bipyramid (most stand in rings of others too) and the bonds "
-        "between them; blue: atoms of rings only, and bonds along the rings"
+        "Orange: capping atoms of bipyramids (most of them are also in rings of others) and bonds "
+        "between them; blue: atoms in rings only, and bonds along the rings"
     )
     if len(shown) < len(atoms):
-        note += f"; {len(shown):,} of {len(atoms):,} atoms as faint points"
+        note += f"; grey points: {len(shown):,} of {len(atoms):,} atoms"
     _, groups, bonds = pieces[0]
-    layout = layout_of(np.concatenate([places for places, _, _ in groups]), AROUND)
+    layout = layout_of(np.concatenate([positions for positions, _, _ in groups]), AROUND)
     return View([*traces, faint], layout, choices, note, _network_still(groups, bonds))
 
 
 def _pieces(
     atoms: ase.Atoms, found: Bipyramids, number: int
 ) -> tuple[NDArray[np.int64], list[Group], list[Group]]:
-    """Atoms of a network; their places by kind; the ends of its bonds by kind."""
+    """Atoms of a network; their positions by kind; the ends of its bonds by kind."""
     mine = found.network == number
     caps, ring = found.caps[mine], found.ring[mine]
     members = np.unique(np.concatenate([caps.ravel(), ring.ravel()]))
@@ -98,18 +98,18 @@ def _pieces(
         known = np.isin(distinct @ [len(atoms), 1], taken @ [len(atoms), 1])
         bonds.append((name, colour, distinct[~known]))
         taken = np.concatenate([taken, distinct[~known]])
-    places = _in_one_piece(atoms, members, taken)
+    positions = _in_one_piece(atoms, members, taken)
     is_cap = np.isin(members, caps)
     groups: list[Group] = [
-        (places[chosen], f"{np.count_nonzero(chosen)} {name}", colour)
+        (positions[chosen], f"{np.count_nonzero(chosen)} {name}", colour)
         for name, colour, chosen in (
             ("capping atoms", CAP, is_cap),
-            ("atoms of rings only", RING, ~is_cap),
+            ("atoms in rings only", RING, ~is_cap),
         )
         if chosen.any()
     ]
     ends: list[Group] = [
-        (_ends(atoms, members, places, pairs), name, colour)
+        (_ends(atoms, members, positions, pairs), name, colour)
         for name, colour, pairs in bonds
         if len(pairs)
     ]
@@ -119,45 +119,46 @@ def _pieces(
 def _in_one_piece(
     atoms: ase.Atoms, members: NDArray[np.int64], bonds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Places of the members, each beside its neighbours whatever cell they are in."""
-    places = atoms.positions[members].copy()
+    """Positions of the members, each next to its neighbours across periodic boundaries."""
+    positions = atoms.positions[members].copy()
     if not atoms.pbc.any():
-        return places
+        return positions
     first, second = np.searchsorted(members, bonds).T
     size = len(members)
     graph = coo_array((np.ones(len(bonds)), (first, second)), shape=(size, size)).tocsr()
     order, before = breadth_first_order(graph, 0, directed=False)
     for atom in order[1:]:
-        step = places[atom] - places[before[atom]]
-        places[atom] = places[before[atom]] + find_mic(step, atoms.cell, atoms.pbc)[0]
-    return places
+        step = positions[atom] - positions[before[atom]]
+        positions[atom] = positions[before[atom]] + find_mic(step, atoms.cell, atoms.pbc)[0]
+    return positions
 
 
 def _ends(
     atoms: ase.Atoms,
     members: NDArray[np.int64],
-    places: NDArray[np.float64],
+    positions: NDArray[np.float64],
     pairs: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Both ends of each bond, (n, 2, 3); of a spanning network some lead out of the picture."""
+    """Both ends of each bond, (n, 2, 3); in a spanning network some end at a periodic image."""
     first, second = np.searchsorted(members, pairs).T
-    step = places[second] - places[first]
+    step = positions[second] - positions[first]
     if atoms.pbc.any():
         step = find_mic(step, atoms.cell, atoms.pbc)[0]
-    return np.stack([places[first], places[first] + step], axis=1)
+    return np.stack([positions[first], positions[first] + step], axis=1)
 
 
 def _solid(groups: list[Group], bonds: list[Group]) -> list[dict[str, Any]]:
     return [
-        *(_mesh(balls(places, 0.55), name, colour) for places, name, colour in groups),
+        *(_mesh(balls(positions, 0.55), name, colour) for positions, name, colour in groups),
         *(_mesh(sticks(ends, 0.11), name, colour) for ends, name, colour in bonds),
     ]
 
 
 def _plain(groups: list[Group], bonds: list[Group]) -> list[dict[str, Any]]:
-    """Points and lines: what is too much for triangles."""
+    """Points and lines, for networks too large for triangle meshes."""
     traces = [
-        points(places, np.zeros(0), name, 4.0, color=colour) for places, name, colour in groups
+        points(positions, np.zeros(0), name, 4.0, color=colour)
+        for positions, name, colour in groups
     ]
     for ends, name, colour in bonds:
         gaps = np.full((len(ends), 1, 3), np.nan)
@@ -176,17 +177,19 @@ def _plain(groups: list[Group], bonds: list[Group]) -> list[dict[str, Any]]:
 
 
 def _network_still(groups: list[Group], bonds: list[Group]) -> NDArray[np.float64]:
-    """Balls, and rows of small balls that read as sticks; without these if there are too many."""
+    """Spheres, and rows of small spheres as sticks unless there are too many."""
     along = np.linspace(0.0, 1.0, 18)[:, None]
-    parts = [(places, 0.6, colour) for places, _, colour in groups]
-    few = sum(len(places) for places, _, _ in groups) <= MOST_BALLS
+    parts = [(positions, 0.6, colour) for positions, _, colour in groups]
+    few = sum(len(positions) for positions, _, _ in groups) <= MOST_BALLS
     for ends, _, colour in bonds if few else ():
         rows = ends[:, None, 0] + along * (ends[:, None, 1] - ends[:, None, 0])
         parts.append((rows.reshape(-1, 3), 0.14, colour))
     return still_picture(
-        np.concatenate([places for places, _, _ in parts]),
-        np.concatenate([np.full(len(places), radius) for places, radius, _ in parts]),
-        np.concatenate([np.tile(to_rgb(colour), (len(places), 1)) for places, _, colour in parts]),
+        np.concatenate([positions for positions, _, _ in parts]),
+        np.concatenate([np.full(len(positions), radius) for positions, radius, _ in parts]),
+        np.concatenate(
+            [np.tile(to_rgb(colour), (len(positions), 1)) for positions, _, colour in parts]
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Balls and sticks as triangles, for pictures that turn in a browser."""
+"""Spheres and sticks as triangle meshes, for interactive 3D views."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from scipy.spatial import ConvexHull
 BALL_POINTS = 48
 SIDES = 7
 
-Solid = tuple[NDArray[np.float32], NDArray[np.int32]]  # corners (n, 3), triangles (m, 3)
+Solid = tuple[NDArray[np.float32], NDArray[np.int32]]  # vertices (n, 3), triangles (m, 3)
 
 
-def balls(places: ArrayLike, radius: float) -> Solid:
-    """Balls of one size.
+def balls(positions: ArrayLike, radius: float) -> Solid:
+    """Spheres of one radius.
 
     Parameters
     ----------
-    places
+    positions
         Shape (n, 3), angstrom.
     radius
         Angstrom.
 
     Returns
     -------
-    Corners (k, 3) in angstrom, and triangles (m, 3) of them that all face outward.
+    Vertices (k, 3) in angstrom and triangles (m, 3), all facing outward.
 
     MATLAB: none
     """
-    centres = np.asarray(places, dtype=np.float64).reshape(-1, 3)
+    centres = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
     corners, triangles = _ball()
     return _repeated(centres[:, None, :] + radius * corners, triangles)
 
 
 def sticks(ends: ArrayLike, radius: float) -> Solid:
-    """Sticks of one thickness, open at both ends.
+    """Cylinders of one radius, open at both ends.
 
     Parameters
     ----------
     ends
-        Shape (n, 2, 3), angstrom; the ends of a stick differ.
+        Shape (n, 2, 3), angstrom; the two ends of a stick must differ.
     radius
         Angstrom.
 
     Returns
     -------
-    Corners and triangles as of :func:`balls`.
+    Vertices and triangles as of :func:`balls`.
 
     MATLAB: none
     """
     pairs = np.asarray(ends, dtype=np.float64).reshape(-1, 2, 3)
     axis = pairs[:, 1] - pairs[:, 0]
     axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-    # Any direction that is not along the stick serves to find one across it.
+    # Any direction not along the stick gives one perpendicular to it.
     helper = np.eye(3)[np.argmin(np.abs(axis), axis=1)]
     first = np.cross(axis, helper)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
@@ -75,7 +75,7 @@ def sticks(ends: ArrayLike, radius: float) -> Solid:
 
 
 def _ball() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Points spread evenly over the unit sphere by the golden angle, and their hull."""
+    """Points spread evenly over the unit sphere by the golden angle, and their convex hull."""
     number = np.arange(BALL_POINTS)
     z = 1 - (2 * number + 1) / BALL_POINTS
     turn = np.pi * (3 - np.sqrt(5)) * number
@@ -89,7 +89,7 @@ def _ball() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def _repeated(corners: NDArray[np.float64], triangles: NDArray[np.int64]) -> Solid:
-    """The same triangles over the corners of each body, shape (bodies, points, 3)."""
+    """The same triangles for the vertices of each body, shape (bodies, points, 3)."""
     bodies, points = corners.shape[:2]
     shifted = triangles[None] + points * np.arange(bodies)[:, None, None]
     return corners.reshape(-1, 3).astype(np.float32), shifted.reshape(-1, 3).astype(np.int32)

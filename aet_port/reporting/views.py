@@ -1,4 +1,4 @@
-"""The views of a report that turn in the browser, and the one of all atoms."""
+"""Interactive 3D views of a report, and the one of the atomic model."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from aet_port.core.geometry import euler_rotation
 from aet_port.figures.overview import VIEW, render_balls
 from aet_port.reporting.content import Structure
 
-MOST_ATOMS = 20_000  # points that an ordinary computer still turns smoothly
+MOST_ATOMS = 20_000  # points that an ordinary computer still rotates smoothly
 STILL = 900  # pixels
 
 
 @dataclass(frozen=True)
 class View:
-    """A figure for plotly, and the choices beside it.
+    """A plotly figure and the choices offered beside it.
 
     Attributes
     ----------
     traces, layout
-        As plotly has them.
+        In plotly's terms.
     choices
-        By the words on a button: which traces are seen, and the changes of the layout.
+        By label of a button: which traces are visible, and the changes to the layout.
     note
-        What is drawn, and what was left out.
+        What is drawn, and what is not.
     still
-        Shape (pixels, pixels, 4): the first choice from one side, red, green, blue and opacity in
-        0..1, for paper and for browsers without scripts.
+        Shape (pixels, pixels, 4): still picture of the first choice (red, green, blue, opacity in
+        0..1) for print and for browsers without scripts.
     """
 
     traces: list[dict[str, Any]]
@@ -44,26 +44,26 @@ class View:
 
 
 def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
-    """All atoms as points, by species or by normalised bond-orientational order.
+    """All atoms as points, coloured by species or by normalised bond-orientational order.
 
     Parameters
     ----------
     atoms
-        More than 20,000 are thinned out evenly, which the note says.
+        At least one; of more than 20,000 an even sample is drawn, which the note says.
     structure
-        Its ``boo`` is the second choice; None for none.
+        Its ``boo`` gives the colours of the second choice; None for no second choice.
 
     MATLAB: none
     """
     shown = thinned(len(atoms))
-    places = atoms.positions[shown]
+    positions = atoms.positions[shown]
     symbols = np.array(atoms.get_chemical_symbols())[shown]
     size = float(np.clip(9 - 1.4 * np.log10(len(shown)), 2.0, 6.5))
     traces = []
     for symbol in sorted(set(symbols.tolist())):
         mine = symbols == symbol
         colour = _web(jmol_colors[atomic_numbers[symbol]])
-        traces.append(points(places[mine], shown[mine], symbol, size, color=colour))
+        traces.append(points(positions[mine], shown[mine], symbol, size, color=colour))
     species = len(traces)
     seen = {"by species": [True] * species}
     boo = None if structure is None else structure.boo
@@ -71,7 +71,7 @@ def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
         scale = {"title": {"text": "normalised order"}, "thickness": 14, "len": 0.7}
         traces.append(
             points(
-                places,
+                positions,
                 shown,
                 "atoms",
                 size,
@@ -85,42 +85,42 @@ def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
         )
         seen["by species"].append(False)
         seen["by bond-orientational order"] = [False] * species + [True]
-    note = f"{len(atoms):,} atoms"
+    note = "1 atom" if len(atoms) == 1 else f"{len(atoms):,} atoms"
     if len(shown) < len(atoms):
-        note = f"{len(shown):,} of {len(atoms):,} atoms, evenly thinned out"
+        note = f"{len(shown):,} of {len(atoms):,} atoms, sampled evenly"
     numbers = atoms.numbers[shown]
-    still = still_picture(places, 0.75 * covalent_radii[numbers], jmol_colors[numbers])
+    still = still_picture(positions, 0.75 * covalent_radii[numbers], jmol_colors[numbers])
     choices: dict[str, tuple[list[bool], dict[str, Any]]] = {
         words: (which, {}) for words, which in seen.items()
     }
-    return View(traces, layout_of(places), choices, note, still)
+    return View(traces, layout_of(positions), choices, note, still)
 
 
 def still_picture(
-    places: NDArray[np.float64], radii: NDArray[np.float64], colours: NDArray[np.float64]
+    positions: NDArray[np.float64], radii: NDArray[np.float64], colours: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Balls (n, 3), radii (n,) in angstrom and colours (n, 3), as :attr:`View.still` has them."""
-    turned = places @ euler_rotation(*VIEW).T
+    """Picture for :attr:`View.still` of spheres (n, 3), radii (n,) in angstrom, colours (n, 3)."""
+    turned = positions @ euler_rotation(*VIEW).T
     turned -= (turned.min(axis=0) + turned.max(axis=0)) / 2
     half = float(np.abs(turned[:, :2]).max() + radii.max() + 0.5)
     return render_balls(turned, radii, colours, half, STILL)
 
 
 def thinned(count: int) -> NDArray[np.int64]:
-    """Rows of at most 20,000 atoms, evenly over all."""
+    """Rows of at most 20,000 atoms, an even sample of all."""
     number = min(count, MOST_ATOMS)
     return np.linspace(0, count - 1, number).round().astype(np.int64)
 
 
 def points(
-    places: NDArray[np.float64],
+    positions: NDArray[np.float64],
     rows: NDArray[Any],
     name: str,
     size: float,
     **marker: Any,
 ) -> dict[str, Any]:
-    """A trace of points that say, under the mouse, which atoms (rows) they are."""
-    trace: dict[str, Any] = axes_of(places) | {
+    """A trace of points; hovering over one shows which atom (``rows``) it is."""
+    trace: dict[str, Any] = axes_of(positions) | {
         "type": "scatter3d",
         "mode": "markers",
         "name": name,
@@ -132,16 +132,16 @@ def points(
     return trace | {"hoverinfo": "skip"}
 
 
-def axes_of(places: NDArray[Any]) -> dict[str, Any]:
-    """Places (n, 3) as the x, y and z of a trace, in single precision."""
-    return dict(zip("xyz", np.ascontiguousarray(places.T, dtype=np.float32), strict=True))
+def axes_of(positions: NDArray[Any]) -> dict[str, Any]:
+    """Positions (n, 3) as x, y and z of a trace, in single precision."""
+    return dict(zip("xyz", np.ascontiguousarray(positions.T, dtype=np.float32), strict=True))
 
 
 def box(
-    places: NDArray[np.float64], margin: float
+    positions: NDArray[np.float64], margin: float
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Ends of the axes, by name, that hold all places with a margin; their lengths beside 1."""
-    low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
+    """Ranges of the axes that hold all positions with a margin; their aspect ratio."""
+    low, high = positions.min(axis=0) - margin, positions.max(axis=0) + margin
     ranges = {
         f"{name}axis": [float(a), float(b)] for name, a, b in zip("xyz", low, high, strict=True)
     }
@@ -149,9 +149,9 @@ def box(
     return ranges, dict(zip("xyz", length.tolist(), strict=True))
 
 
-def layout_of(places: NDArray[np.float64], margin: float = 1.0) -> dict[str, Any]:
-    """Axes that hold all places with a margin (angstrom), all to the same scale."""
-    ranges, ratio = box(places, margin)
+def layout_of(positions: NDArray[np.float64], margin: float = 1.0) -> dict[str, Any]:
+    """Layout with axes that hold all positions with a margin (angstrom), on one scale."""
+    ranges, ratio = box(positions, margin)
     axes = {
         name: {
             "title": {"text": f"{name[0]} (Å)"},
@@ -163,7 +163,7 @@ def layout_of(places: NDArray[np.float64], margin: float = 1.0) -> dict[str, Any
         }
         for name, reach in ranges.items()
     }
-    # In perspective: plotly does not light triangles seen in parallel projection.
+    # Perspective: plotly does not light triangles in orthographic projection.
     camera = {"eye": {"x": 1.15, "y": -1.4, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.1}}
     return {
         "scene": axes

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any, Literal
 
 import numpy as np
 
 from aet_port.core.errors import InputError
+from aet_port.core.html_pages import render_page
 from matlab_reference.published import PublishedFigure
 
 Status = Literal["reproduced", "differs", "not attempted"]
 COLUMNS = ("figure", "sample", "published", "computed", "difference", "status", "remark")
 BRIEF = ("figure", "published", "computed", "status")
-STYLE = (
-    "body{font:15px sans-serif;margin:2em;max-width:80em}table{border-collapse:collapse}"
-    "td,th{padding:.3em .7em;text-align:left;border-bottom:1px solid #ddd;vertical-align:top}"
-    ".reproduced td:nth-child(6){color:#186a3b}.differs td:nth-child(6){color:#b03a2e}"
-    ".not-attempted{color:#777}"
-)
 
 
 @dataclass(frozen=True)
@@ -211,22 +205,10 @@ def summary(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
 def html_page(rows: Sequence[Row], title: str) -> str:
     """The report as one self-contained page by sample: no script, nothing loaded from elsewhere."""
     samples = dict.fromkeys(row.sample for row in rows)
-    ordered = [row for sample in samples for row in rows if row.sample == sample]
-    cells = "\n".join(
-        f'<tr class="{row.status.replace(" ", "-")}">'
-        + "".join(f"<td>{escape(text)}</td>" for text in row.words())
-        + "</tr>"
-        for row in ordered
-    )
-    heads = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
-    totals = "".join(
-        f"<li>{escape(name)}: "
-        + ", ".join(f"{number} {status}" for status, number in some.items())
-        + "</li>"
-        for name, some in summary(rows).items()
-    )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1><ul>{totals}</ul>\n"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>\n{cells}\n</tbody></table></body></html>\n"
-    )
+    values = {
+        "title": title,
+        "columns": COLUMNS,
+        "totals": summary(rows),
+        "rows": [row for sample in samples for row in rows if row.sample == sample],
+    }
+    return render_page("aet_port.validation/published_table.html.jinja", values)

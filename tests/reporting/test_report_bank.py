@@ -77,8 +77,8 @@ def test_entry_with_everything(everything: Path) -> None:
         assert row["reason"] is None or row["reason"] in read.text
     for row in files:
         assert row["sha256"] in read.text
-    assert "Left out: a bank holds no images" in read.text
-    assert "Left out: a bank holds no volumes" in read.text
+    assert "Not shown: a bank holds no images" in read.text
+    assert "Not shown: a bank holds no volumes" in read.text
 
 
 def test_snapshot_of_molecular_dynamics(everything: Path) -> None:
@@ -97,7 +97,7 @@ def test_entry_without_analysis(everything: Path) -> None:
     content = read_entry_report(everything, "FeXX00001")
     assert content.structure is None
     read = Page(build_report(content))
-    assert "Left out: the model was not analysed" in read.text
+    assert "Not shown: the model has not been analysed" in read.text
     assert "atoms-view" in read.ids
 
 

@@ -1,7 +1,8 @@
-"""The page of a report: sections, escaping, nothing from elsewhere, pictures."""
+"""The page of a report: sections, escaping, nothing loaded from elsewhere, pictures."""
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from dataclasses import replace
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aet_port.core.errors import InputError, OutputError
-from aet_port.reporting.build import build_report, write_report
+from aet_port.reporting.build import build_page, build_report, write_report
 from aet_port.reporting.charts import picture, still, structure_charts
 from aet_port.reporting.content import Structure, Table
-from aet_port.reporting.page import Section, facts, page, table, words
+from aet_port.reporting.parts import Facts, Grid, Interactive, Section, format_value
 from tests.reporting.pages import HOSTILE, Page, full_content, short_content
 
 SECTIONS = (
@@ -31,7 +32,7 @@ def test_has_every_section_in_order_and_in_the_contents(full_page: str) -> None:
     read = Page(full_page)
     assert [name for name in read.ids if name in SECTIONS] == list(SECTIONS)
     assert [name for name in read.addresses if name.startswith("#")] == [f"#{s}" for s in SECTIONS]
-    assert "Left out" not in read.text
+    assert "Not shown" not in read.text
 
 
 def test_nothing_comes_from_elsewhere(full_page: str) -> None:
@@ -63,7 +64,7 @@ def test_what_is_missing_is_said() -> None:
     )
     read = Page(build_report(bare))
     for number in ("one", "two", "three", "four"):
-        assert f"Left out: reason {number}" in read.text
+        assert f"Not shown: reason {number}" in read.text
     assert "pdf" not in read.ids
 
 
@@ -72,7 +73,7 @@ def test_measured_images_are_shown_without_calculated_ones() -> None:
     assert content.projections is not None
     only = replace(content.projections, calculated=None, note="no calculated ones")
     read = Page(build_report(replace(content, projections=only)))
-    assert "Left out: no calculated ones" in read.text
+    assert "Not shown: no calculated ones" in read.text
     assert "measured, 0.0°" in read.text
     assert "difference" not in read.text
 
@@ -97,9 +98,21 @@ def test_text_of_files_is_escaped_everywhere() -> None:
     assert sorted(read.tags) == sorted(plain.tags)
 
 
+def test_text_inside_a_view_can_not_end_its_script() -> None:
+    view = Interactive("a-view", [HOSTILE], HOSTILE, "data:,", {"traces": [{"name": HOSTILE}]})
+    body = build_page("t", "", [Section("a", "A", [view])], "").partition("<body>")[2]
+    kept = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', body, re.DOTALL)
+    assert kept is not None
+    assert json.loads(kept[1]) == {"traces": [{"name": HOSTILE}]}
+    # Label of the button and the note; the still picture's text is an attribute.
+    head = Page(body[: kept.start()])
+    assert head.text.count(HOSTILE) == 2
+    assert "script" not in head.tags
+
+
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60))
 def test_any_text_is_read_back_as_it_is(text: str) -> None:
-    made = page(text, text, [Section("a", text, facts([(text, text)]))], text)
+    made = build_page(text, text, [Section("a", text, [Facts([(text, text)])])], text)
     read = Page(made)
     if text.strip():
         # Title, contents, both headings, the line below, name and value, foot.
@@ -123,12 +136,13 @@ def test_any_text_is_read_back_as_it_is(text: str) -> None:
         ("word", "word"),
     ],
 )
-def test_words_of_values(value: object, shown: str) -> None:
-    assert words(value) == shown
+def test_text_of_values(value: object, shown: str) -> None:
+    assert format_value(value) == shown
 
 
-def test_numbers_stand_to_the_right() -> None:
-    made = table(("name", "n"), [("a", 1), ("b", 2.5)])
+def test_numbers_are_aligned_to_the_right() -> None:
+    grid = Grid(("name", "n"), [("a", 1), ("b", 2.5)])
+    made = build_page("t", "", [Section("a", "A", [grid])], "").partition("<body>")[2]
     assert made.count('class="number"') == 3
     assert '<td>a</td><td class="number">1</td>' in made
 

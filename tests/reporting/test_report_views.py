@@ -1,4 +1,4 @@
-"""The views that turn: what is drawn, how much of it, and in one piece."""
+"""Interactive 3D views: what is drawn, how much of it, and in one piece."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_many_atoms_are_thinned_out_and_counted() -> None:
     rows = view.traces[0]["customdata"]
     assert len(rows) == MOST_ATOMS == len(set(rows.tolist()))
     assert (np.diff(rows) <= 3).all()  # evenly: of 52,308 every second or third
-    assert view.note == "20,000 of 52,308 atoms, evenly thinned out"
+    assert view.note == "20,000 of 52,308 atoms, sampled evenly"
 
 
 def test_largest_network_is_whole() -> None:
@@ -110,7 +110,7 @@ def test_caps_and_rings_of_an_icosahedron() -> None:
     assert view is not None
     # Each of the twelve axes runs from the centre to an outer atom: all cap.
     assert view.traces[0]["name"] == "13 capping atoms"
-    assert "atoms of rings only" not in " ".join(t["name"] for t in view.traces)
+    assert "atoms in rings only" not in " ".join(t["name"] for t in view.traces)
 
 
 def test_network_across_a_periodic_cell_is_in_one_piece() -> None:

@@ -75,19 +75,24 @@ def test_what_does_not_fit_is_refused(
 
 
 class Cells(HTMLParser):
-    """Texts of the table cells and every attribute that could load something."""
+    """Tags, texts of the table cells and every attribute that could load something."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.tags: list[str] = []
         self.cells: list[str] = []
         self.links: list[str] = []
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
         self._inside = tag in ("td", "th")
         if self._inside:
             self.cells.append("")
         self.links += [str(value) for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = False
 
     def handle_data(self, data: str) -> None:
         if self._inside:
@@ -103,6 +108,20 @@ def test_the_page_shows_every_row_and_loads_nothing() -> None:
     assert "width <d> [ta.width]" in parser.cells
     assert "3.1" in parser.cells
     assert len(parser.cells) == len(COLUMNS) * (1 + len(rows))
+    assert "script" not in parser.tags
+    assert html_page(rows, "figures & figures") == html_page(rows, "figures & figures")
+
+
+def test_text_of_figures_is_escaped() -> None:
+    hostile = "</td></style><script src=http://example.org/x>alert('1')</script>"
+    figure = PublishedFigure(hostile, hostile, hostile, hostile, (3.0,), hostile, hostile)
+    page = html_page(build_report({hostile: figure}, {}), hostile)
+    assert "alert('1')" not in page
+    parser = Cells()
+    parser.feed(page)
+    assert not parser.links
+    assert "script" not in parser.tags
+    assert f"{hostile} [{hostile}]" in parser.cells
 
 
 def test_a_figure_says_what_it_needs_before_what_its_sample_lacks() -> None:

@@ -1,0 +1,60 @@
+"""HTML pages, rendered from the templates in the folder ``templates`` of each package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jinja2
+    from markupsafe import Markup
+
+
+def render_page(template: str, values: Mapping[str, Any]) -> str:
+    """A page as text; equal values give equal bytes.
+
+    Values are escaped, and one that the template needs but that is not given is an error.
+
+    Parameters
+    ----------
+    template
+        Package and file, such as ``"aet_port.reporting/report.html.jinja"``. A template names
+        others, which it extends or imports, in the same way.
+    values
+        The variables of the template.
+
+    MATLAB: none
+    """
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2  # imported only when a page is written
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    # Styles and scripts may contain what looks like a tag of a template.
+    environment.globals["verbatim"] = _verbatim
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return environment
+
+
+def _text(name: str) -> str:
+    package, file = name.split("/", 1)
+    return files(package).joinpath("templates", file).read_text(encoding="utf-8")
+
+
+def _verbatim(name: str) -> Markup:
+    """A file beside the templates, as it is."""
+    from markupsafe import Markup
+
+    return Markup(_text(name))  # a file of this package
