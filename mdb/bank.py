@@ -14,17 +14,20 @@ import ase
 import duckdb
 import pyarrow as pa
 
+from aet_port.core.display import Shown
 from mdb.atoms import assemble
 from mdb.database import connect, create, make_folder, one_line
 from mdb.errors import BankError
+from mdb.queries import run
+from mdb.query_parameters import Value
 from mdb.schema import migrate, newest_version, schema_version
 from mdb.write_queue import readers_turn, writers_turn
 
 WAIT = 10.0  # seconds
 
 
-class Bank:
-    """A bank of atomic models and their structure.
+class Bank(Shown):
+    """A bank of atomic models and their structure: one DuckDB file.
 
     Use as a context manager. One process writes at a time, for as long as it is inside; any number
     read beside each other. A reader opens the file for each query only, so that writers get in
@@ -46,6 +49,23 @@ class Bank:
     BankError
         If the file is missing (``read_only``), is no bank, was made by a newer version, or is in
         use by another process for longer than ``wait``.
+
+    Notes
+    -----
+    MATLAB: none; the papers' models are single files
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> import mdb
+    >>> model = aet.AtomicModel.from_positions([[0, 0, 0], [0, 0, 2.8]], ["Ta", "Pd"], name="pair")
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     stored = mdb.deposit(bank, model, kind="synthetic")
+    >>> with mdb.Bank("bank.duckdb", read_only=True) as bank:
+    ...     bank.sql("SELECT model_id, name, n_atoms FROM model").to_pylist()
+    [{'model_id': 'PdTa00001', 'name': 'pair', 'n_atoms': 2}]
+    >>> bank
+    <Bank 'bank.duckdb': access read only, open no>
     """
 
     def __init__(
@@ -59,6 +79,10 @@ class Bank:
         self._depth = 0
         self._failed = False
         self._leave = ExitStack()
+
+    def _facts(self) -> dict[str, object]:
+        access = "read only" if self.read_only else "read and write"
+        return {"name": str(self.path), "access": access, "open": self._inside}
 
     def __enter__(self) -> Bank:
         if self._inside:
@@ -190,6 +214,36 @@ class Bank:
                 return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
         except duckdb.Error as error:
             raise BankError(self.path, one_line(error), "correct the query") from error
+
+    def query(self, name: str, /, **parameters: Value | None) -> pa.Table:
+        """Answer of a named query, such as ``aet mdb queries`` lists.
+
+        Parameters
+        ----------
+        name
+            One of :func:`mdb.queries.named_queries`.
+        parameters
+            Its parameters by name; None counts as not given.
+
+        Returns
+        -------
+        An Arrow table as of :meth:`sql`, in the units of the tables of the bank.
+
+        Raises
+        ------
+        InputError
+            For a query or parameter that does not exist, a required one that is missing, a value
+            that is not of its type, or one that names nothing in the bank.
+        BankError
+            If the bank cannot be read.
+
+        Examples
+        --------
+        >>> with Bank("bank.duckdb") as bank:
+        ...     bank.query("largest-networks", n=3).num_rows
+        0
+        """
+        return run(self, name, **parameters)
 
     def atoms(
         self, model_id: str, analysis: int | Literal["newest"] | None = "newest"

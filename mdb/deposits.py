@@ -7,12 +7,13 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import ase
 import duckdb
 import numpy as np
 import pyarrow as pa
 from ase.data import chemical_symbols
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
 from mdb.analysis_rows import analysis_hash, analysis_tables, check_belongs
@@ -38,7 +39,7 @@ from mdb.versions import new_entry, next_version, stored_model
 
 def deposit(
     bank: Bank,
-    model: AtomicModel,
+    model: AtomicModel | ase.Atoms,
     *,
     kind: str = "experiment",
     sample: str | None = None,
@@ -61,21 +62,36 @@ def deposit(
 
     Parameters
     ----------
+    bank
+        Open for writing.
     model
-        Arrays ``type`` (integer), ``confidence``, ``b_factor`` (angstrom^2) and ``flag`` (text) of
-        its atoms have columns of their own; all others are stored beside them.
+        The atoms, positions in angstrom. Arrays ``type`` (integer), ``confidence``, ``b_factor``
+        (angstrom^2) and ``flag`` (text) have columns of their own; all others are stored beside
+        them.
     kind
         ``"experiment"``, ``"md_snapshot"`` or ``"synthetic"``.
     sample
         Name of the sample, the model's name unless given.
+    reconstruction
+        How the volume was made that the model was traced in.
+    analysis
+        Its structure, of :func:`aet_port.analyze`.
     started, finished
         When the analysis was computed, UTC.
+    provenance
+        Files that the model was made from.
+    details
+        What else is known of it.
     edits
         Manual changes of atoms that led to this model, in order.
     snapshot
         Where in a run that is in the bank the model was taken.
     corrects
         Id of any version of the entry that this is the next version of.
+
+    Returns
+    -------
+    Id of the model, number of the analysis, and whether each of them was new.
 
     Raises
     ------
@@ -85,7 +101,22 @@ def deposit(
         or that corrects none.
     BankError
         If the bank cannot be written.
+
+    Notes
+    -----
+    MATLAB: none; the papers' models are single files
+
+    Examples
+    --------
+    >>> import ase
+    >>> import mdb
+    >>> pair = ase.Atoms("TaPd", [[0, 0, 0], [0, 0, 2.8]])
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     stored = mdb.deposit(bank, pair, kind="synthetic", sample="dimers")
+    ...     print(stored.id, bank.atoms(stored.id).get_chemical_formula())
+    PdTa00001 PdTa
     """
+    model = as_model(model)
     if kind not in KINDS:
         raise InputError("kind", f"{kind!r}", f"one of {', '.join(KINDS)}")
     if snapshot is not None and kind != "md_snapshot":
@@ -147,21 +178,49 @@ def deposit_failure(
     started: datetime | None = None,
     finished: datetime | None = None,
 ) -> int:
-    """Store that an analysis of a model failed or was not attempted; its number.
+    """Store that an analysis of a model failed or was not attempted.
 
     The same failure twice is stored once.
 
     Parameters
     ----------
-    status
-        ``"failed"`` or ``"not attempted"``.
+    bank
+        Open for writing.
+    model_id
+        Id of the model, such as ``"TaXX00001"``.
+    parameters
+        Of the analysis, with a JSON form.
     reason
         Why.
+    status
+        ``"failed"`` or ``"not attempted"``.
+    started, finished
+        When it was tried, UTC.
+
+    Returns
+    -------
+    Number of the analysis.
 
     Raises
     ------
     InputError
         For a model that is not in the bank, or another status.
+    BankError
+        If the bank cannot be written.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> import ase
+    >>> import mdb
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     stored = mdb.deposit(bank, ase.Atoms("TaPd", [[0, 0, 0], [0, 0, 2.8]]))
+    ...     number = mdb.deposit_failure(bank, stored.id, {"delta": 0.255}, "too few atoms")
+    ...     print(bank.sql("SELECT status, reason FROM analysis").to_pylist())
+    [{'status': 'failed', 'reason': 'too few atoms'}]
     """
     if status not in ("failed", "not attempted"):
         raise InputError("status", repr(status), "'failed' or 'not attempted'")

@@ -18,6 +18,16 @@ class BankError(AetError):
         What is wrong with it or with the query.
     expected
         What to do about it.
+
+    Examples
+    --------
+    >>> import mdb
+    >>> try:
+    ...     with mdb.Bank("nowhere.duckdb", read_only=True) as bank:
+    ...         bank.sql("SELECT 1")
+    ... except mdb.BankError as error:
+    ...     print(error)
+    bank nowhere.duckdb: no such file; deposit a model to make a bank
     """
 
     def __init__(self, path: str | Path, found: str, expected: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from aet_port.core.errors import InputError
-from mdb.bank import Bank
 from mdb.query_parameters import Parameter, Value, parse_parameter, shown
 
 # What a parameter names must be in the bank: no rows for a slip of the pen would mislead.
@@ -39,6 +40,18 @@ _ANALYSED = (
     "SELECT 1 FROM analysis WHERE model_id = $model AND status = 'passed'",
     "a model with an analysis that passed",
 )
+
+
+class Answering(Protocol):
+    """What answers SQL: an open :class:`mdb.Bank`."""
+
+    path: Path
+
+    def held(self) -> AbstractContextManager[Any]:
+        """Context in which all queries see the same entries."""
+
+    def sql(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Answer of one SELECT."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +122,8 @@ def parse(name: str, text: str) -> NamedQuery:
     return NamedQuery(name, head[0], " ".join(notes), tuple(parameters), text)
 
 
-def run(bank: Bank, name: str, /, **parameters: Any) -> pa.Table:
-    """Answer of a named query.
+def run(bank: Answering, name: str, /, **parameters: Value | None) -> pa.Table:
+    """Answer of a named query; :meth:`mdb.Bank.query` as a function.
 
     Parameters
     ----------
@@ -145,7 +158,7 @@ def run(bank: Bank, name: str, /, **parameters: Any) -> pa.Table:
         return bank.sql(query.sql, values)
 
 
-def _check_there(bank: Bank, parameter: Parameter, values: Mapping[str, Value | None]) -> None:
+def _check_there(bank: Answering, parameter: Parameter, values: Mapping[str, Value | None]) -> None:
     """Refuse a value that names nothing in the bank."""
     checks = [_THERE[parameter.name]] if parameter.name in _THERE else []
     if parameter.name == "model" and parameter.required:

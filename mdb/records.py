@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aet_port.core.data import TiltSeries
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.files import sha256
 
@@ -26,7 +27,25 @@ ACTIONS = ("add", "remove", "move", "retype")
 
 @dataclass(frozen=True)
 class Provenance:
-    """A file that a model was made from: its role, its name, the SHA-256 of its bytes."""
+    """A file that a model was made from.
+
+    Parameters
+    ----------
+    role
+        What it was, such as ``"projections"``.
+    file_name
+        Its name without folders.
+    sha256
+        Hash of its bytes, 64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import mdb
+    >>> _ = Path("angles.txt").write_text("0 30 60")
+    >>> mdb.Provenance.of("angles", "angles.txt").sha256[:8]
+    '25714ff6'
+    """
 
     role: str
     file_name: str
@@ -34,12 +53,18 @@ class Provenance:
 
     @classmethod
     def of(cls, role: str, path: str | Path) -> Provenance:
-        """Provenance of a file on disk."""
+        """Provenance of a file on disk.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        """
         return cls(role, Path(path).name, sha256(path))
 
 
-@dataclass(frozen=True)
-class Reconstruction:
+@dataclass(frozen=True, repr=False)
+class Reconstruction(Shown):
     """How the volume that a model was traced in was made.
 
     Parameters
@@ -60,6 +85,13 @@ class Reconstruction:
         Shape (n_projections, 2): shift along x and y that aligned each, angstrom.
     scales
         Shape (n_projections,): factor that scaled each to the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import mdb
+    >>> mdb.Reconstruction("RESIRE", {"iterations": 200}, r_mean=0.06, r_factors=np.full(46, 0.06))
+    <Reconstruction: algorithm RESIRE, parameters 1 entry, r_mean 0.06, r_factors 46>
     """
 
     algorithm: str
@@ -74,7 +106,28 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class SpeciesFit:
-    """What a refinement found for one species: height H, and thermal factor B' in angstrom^2."""
+    """What a refinement found for one species.
+
+    In Fourier space an atom of it is ``H f(q) / f(0) exp(-B' q^2)`` with the electron scattering
+    factor f of the species.
+
+    Parameters
+    ----------
+    species
+        Chemical symbol.
+    type
+        Its number, where the atoms have types.
+    height
+        H.
+    b_factor
+        B', angstrom^2.
+
+    Examples
+    --------
+    >>> import mdb
+    >>> mdb.SpeciesFit("Ta", height=1.1, b_factor=5.0)
+    SpeciesFit(species='Ta', type=None, height=1.1, b_factor=5.0)
+    """
 
     species: str
     type: int | None = None
@@ -98,6 +151,18 @@ class Edit:
         Angstrom, after the change.
     reason, author
         Why, and who.
+
+    Raises
+    ------
+    InputError
+        For another action, a number of an added atom, or none of another one.
+
+    Examples
+    --------
+    >>> import mdb
+    >>> edit = mdb.Edit("remove", atom=17, species="Ta", reason="in the carbon film")
+    >>> edit.atom
+    17
     """
 
     action: str
@@ -132,6 +197,12 @@ class Snapshot:
         That the thermostat held, kelvin.
     time
         Picoseconds.
+
+    Examples
+    --------
+    >>> import mdb
+    >>> mdb.Snapshot(run=1, step=20000, temperature=5200.0, time=40.0)
+    Snapshot(run=1, step=20000, temperature=5200.0, time=40.0)
     """
 
     run: int
@@ -140,8 +211,8 @@ class Snapshot:
     time: float | None = None
 
 
-@dataclass(frozen=True)
-class Details:
+@dataclass(frozen=True, repr=False)
+class Details(Shown):
     """What else is known of a model; everything may be left out.
 
     Parameters
@@ -165,6 +236,12 @@ class Details:
     ------
     InputError
         For a value out of its range.
+
+    Examples
+    --------
+    >>> import mdb
+    >>> mdb.Details(temperature=300.0, r1_mean=0.09, licence="CC-BY-4.0").facts()
+    {'temperature': 300.0, 'r1_mean': 0.09, 'licence': 'CC-BY-4.0'}
     """
 
     temperature: float | None = None
@@ -196,7 +273,12 @@ class Details:
             raise InputError("optimization_type", repr(kind), expected)
 
     def facts(self) -> dict[str, float | str]:
-        """The single values that are given, by the name of their column."""
+        """The single values that are given, by the name of their column.
+
+        Returns
+        -------
+        Only those that are not None.
+        """
         names = ("temperature", "r1_mean", "r1_global", "optimization_type", "licence", "doi")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -215,6 +297,18 @@ class Deposit:
         Number of the analysis, if one was given.
     new_analysis
         False if the same analysis was there already, or none was given.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> import mdb
+    >>> model = aet.AtomicModel.from_positions([[0, 0, 0], [0, 0, 2.8]], "Ta")
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     first, again = (mdb.deposit(bank, model, kind="synthetic") for _ in range(2))
+    >>> first
+    Deposit(id='TaXX00001', new=True, analysis=None, new_analysis=False)
+    >>> again.id, again.new
+    ('TaXX00001', False)
     """
 
     id: str
@@ -223,8 +317,8 @@ class Deposit:
     new_analysis: bool = False
 
 
-@dataclass(frozen=True)
-class MdRun:
+@dataclass(frozen=True, repr=False)
+class MdRun(Shown):
     """A run of molecular dynamics.
 
     Parameters
@@ -246,6 +340,21 @@ class MdRun:
         Kelvin per second, femtoseconds, kelvin.
     started, finished
         UTC.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> import mdb
+    >>> mdb.MdRun(
+    ...     name="quench",
+    ...     sample="Ta",
+    ...     engine="LAMMPS",
+    ...     potential="ravelo-ta",
+    ...     protocol={"cooling_rate": 1e13},
+    ...     n_atoms=1024,
+    ...     thermo=pa.table({"step": [0, 100], "temperature": [5200.0, 5190.0]}),
+    ... )
+    <MdRun 'quench': sample Ta, engine LAMMPS, potential ravelo-ta, atoms 1024, steps 2>
     """
 
     name: str
@@ -262,3 +371,14 @@ class MdRun:
     glass_transition: float | None = None
     started: datetime | None = None
     finished: datetime | None = None
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "sample": self.sample,
+            "engine": self.engine,
+            "potential": self.potential,
+            "atoms": self.n_atoms,
+            "steps": self.thermo.num_rows,
+            "cooling rate": None if self.cooling_rate is None else f"{self.cooling_rate:g} K/s",
+        }

@@ -27,7 +27,18 @@ _THERMO = {
 
 
 def deposit_run(bank: Bank, run: MdRun) -> int:
-    """Store a run of molecular dynamics; its number, also if the same run is there already.
+    """Store a run of molecular dynamics; the same run twice is stored once.
+
+    Parameters
+    ----------
+    bank
+        Open for writing.
+    run
+        The run.
+
+    Returns
+    -------
+    Its number, for :class:`mdb.Snapshot`; also if the same run is there already.
 
     Raises
     ------
@@ -35,6 +46,20 @@ def deposit_run(bank: Bank, run: MdRun) -> int:
         For a protocol without JSON form or a thermodynamic table of other columns.
     BankError
         If the bank cannot be written.
+
+    Notes
+    -----
+    MATLAB: none; the simulations of the papers are not public
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> import mdb
+    >>> thermo = pa.table({"step": [0, 100], "temperature": [5200.0, 5190.0]})
+    >>> run = mdb.MdRun("quench", "Ta", "LAMMPS", "ravelo-ta", {"seed": 1}, 1024, thermo)
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     print(mdb.deposit_run(bank, run), mdb.deposit_run(bank, run))
+    1 1
     """
     protocol = canonical_json(run.protocol, "protocol")
     unknown = [name for name in run.thermo.column_names if name not in _THERMO]
@@ -81,17 +106,39 @@ def deposit_run(bank: Bank, run: MdRun) -> int:
 
 
 def deposit_validation(bank: Bank, rows: Sequence[Row]) -> int:
-    """Store a comparison with published figures; its number, also if it is there already.
+    """Store a comparison with published figures; the same one twice is stored once.
 
     Parameters
     ----------
+    bank
+        Open for writing.
     rows
         Of :func:`aet_port.validation.published_table.build_report`.
+
+    Returns
+    -------
+    Number of the comparison; also if it is there already.
 
     Raises
     ------
     BankError
         If the bank cannot be written.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> import mdb
+    >>> from aet_port.validation.published_table import Computed, build_report
+    >>> from matlab_reference.published import read_published
+    >>> published = read_published()
+    >>> same = Computed(published["mg.face_fractions"].values, tolerance=0.0, why="a copy")
+    >>> rows = build_report(published, {"mg.face_fractions": same})
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     print(mdb.deposit_validation(bank, rows))
+    1
     """
     places = [(line, place) for line in rows for place in range(len(line.published))]
     columns = {
