@@ -1,32 +1,33 @@
 __version__: str
 
-from .alignment.from_volume import refine_angles as refine_angles
-from .core.data import AtomicModel as AtomicModel
-from .core.data import TiltSeries as TiltSeries
-from .core.data import Volume as Volume
-from .core.errors import AetError as AetError
-from .io.atoms import read_model as read_model
-from .io.atoms import write_model as write_model
-from .io.tilt_series import read_tilt_series as read_tilt_series
-from .io.volumes import read_volume as read_volume
-from .io.volumes import write_volume as write_volume
-from .refinement.joint import Refinement as Refinement
-from .refinement.joint import refine as refine
-from .resire.reconstruction import Reconstruction as Reconstruction
-from .resire.reconstruction import reconstruct as reconstruct
-from .structure.analysis import StructureResult as StructureResult
-from .structure.analysis import analyze as analyze
-from .tracing.non_atoms import remove_non_atoms as remove_non_atoms
-from .tracing.peak_search import trace as trace
-from .tracing.peaks import Peaks as Peaks
-from .tracing.species import Classification as Classification
-from .tracing.species import classify as classify
-from .validation.matching import match_models as match_models
+from .alignment.from_volume import refine_angles
+from .core.data import AtomicModel, TiltSeries, Volume
+from .core.errors import AetError
+from .core.frame_series import FrameSeries
+from .io.atoms import read_model, write_model
+from .io.frames import read_frames
+from .io.tilt_series import read_tilt_series
+from .io.volumes import read_volume, write_volume
+from .preprocessing.chain import preprocess
+from .refinement.joint import Refinement, refine
+from .reporting.build import report
+from .resire.reconstruction import Reconstruction, reconstruct
+from .simulation.tilt_series import simulate
+from .structure.analysis import StructureResult, analyze
+from .tracing.non_atoms import remove_non_atoms
+from .tracing.peak_search import trace
+from .tracing.peaks import Peaks
+from .tracing.species import Classification, classify
+from .validation.matching import match_models
+from .validation.precision import score
+from .workflow.config import load_config
+from .workflow.pipeline import run
 
 __all__ = [
     "AetError",
     "AtomicModel",
     "Classification",
+    "FrameSeries",
     "Peaks",
     "Reconstruction",
     "Refinement",
@@ -35,7 +36,10 @@ __all__ = [
     "Volume",
     "analyze",
     "classify",
+    "load_config",
     "match_models",
+    "preprocess",
+    "read_frames",
     "read_model",
     "read_tilt_series",
     "read_volume",
@@ -43,6 +47,10 @@ __all__ = [
     "refine",
     "refine_angles",
     "remove_non_atoms",
+    "report",
+    "run",
+    "score",
+    "simulate",
     "trace",
     "write_model",
     "write_volume",

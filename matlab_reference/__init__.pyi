@@ -1,4 +1,3 @@
-from .locate import golden_path as golden_path
-from .locate import locate_reference as locate_reference
+from .locate import golden_path, locate_reference, resolve_reference
 
-__all__ = ["golden_path", "locate_reference"]
+__all__ = ["golden_path", "locate_reference", "resolve_reference"]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pooch
 
 from aet_port.core.errors import DataFileError, InputError, OutputError
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from matlab_reference.registry import COMMITS, PUBLIC_NAME, PublishedFile
 
 HOST = "https://raw.githubusercontent.com"
@@ -206,7 +206,7 @@ def download_files(
         urls=dict(addresses),
         retry_if_failed=retries,
     )
-    with progress("fetch", len(files), enabled=show_progress) as reporter:
+    with progress_bar("fetch", len(files), enabled=show_progress) as reporter:
         try:
             for one in files:
                 if _is_there(one, target):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from matlab_reference.download import RETRIES, TIMEOUT, Fetched, download_files, missing
 from matlab_reference.registry import GOLDEN, GOLDEN_TABLE, PublishedFile, read_registry
 
@@ -112,7 +112,7 @@ def _copy(
     done.present += [one for one in files if one.path not in wanted]
     if not wanted:
         return done
-    with progress("golden outputs", len(wanted), enabled=show_progress) as reporter:
+    with progress_bar("golden outputs", len(wanted), enabled=show_progress) as reporter:
         for name, content in _contents(source, tuple(wanted)):
             one = wanted.pop(name)
             try:

@@ -64,6 +64,17 @@ def locate_reference(*parts: str) -> Path:
     raise DataFileError(looked[0], "no reference data", ADVICE)
 
 
+def resolve_reference(name: str) -> Path:
+    """The published file that ``reference:name`` stands for in the configuration of a run.
+
+    Raises
+    ------
+    DataFileError
+        If it is not at hand.
+    """
+    return locate_reference(*Path(name).parts)
+
+
 def golden_folders() -> list[Path]:
     """Folders looked at, in order: that of a clone, then ``golden/`` beside the published data."""
     return [_HERE / GOLDEN, *(folder / GOLDEN for folder in candidates())]

@@ -20,7 +20,7 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import shift_images
 from aet_port.core.parallel import check_threads
-from aet_port.core.progress import progress as report_progress
+from aet_port.core.progress import progress_bar as report_progress
 from aet_port.resire.settings import DEFAULTS as RESIRE
 
 ALIGN_ROUNDS = 4  # shifts come first: angles mean little while the images lie on different places

@@ -39,7 +39,7 @@ def compare_models_command(
     as_json: Json = False,
 ) -> None:
     """Pair the atoms of two models: recall, precision, species, RMSD, missed and spurious atoms."""
-    from aet_port.validation.precision import measure_precision
+    from aet_port.validation.precision import score
 
     if figures is not None:
         check_target(figures / "deviations.png", (".png",))
@@ -50,7 +50,7 @@ def compare_models_command(
     )
     if left:
         raise InputError("--types", f"{left[0]} too many", "one for each .mat model at most")
-    found = measure_precision(one, other, settings.radius, reference_quirks=reference_quirks)
+    found = score(one, other, settings.radius, reference_quirks=reference_quirks)
     facts: dict[str, Any] = found.summary()
     if UNKNOWN in found.species:
         # A file without species: places alone are compared.

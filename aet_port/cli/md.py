@@ -49,7 +49,7 @@ def quench_command(
         "snapshots": snapshots,
         "seed": seed,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes: Any = {key: value for key, value in given.items() if value is not None}
     if resume:
         if name is not None or changes or potential is not None:
             raise InputError("--resume", "settings beside it", "none: the run has its own")

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli._files import resolve
 from aet_port.cli.options import Json
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
@@ -44,12 +43,13 @@ def report_command(
     target = output if output is not None else source / "report.html"
     if source.is_dir():
         from aet_port.reporting.run import read_run
+        from matlab_reference import resolve_reference
 
         check_target(target, SUFFIXES)
         if model is not None or analysis is not None:
             given = repr(model) if model is not None else f"--analysis {analysis}"
             raise InputError("MODEL", f"{given} for the run folder {source}", "a bank, or none")
-        content = read_run(source, config, resolve)
+        content = read_run(source, config, resolve_reference)
     else:
         from aet_port.reporting.bank import read_entry_report
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aet_port.cli._files import resolve
 from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
 from aet_port.core.console import print_facts, print_stages
 from aet_port.core.errors import AetError
@@ -45,10 +44,11 @@ def run_command(
     """
     from aet_port.workflow.config import load_config
     from aet_port.workflow.pipeline import run
+    from matlab_reference import resolve_reference
 
     try:
         done = run(
-            load_config(config, resolve),
+            load_config(config, resolve_reference),
             out,
             resume=resume,
             threads=threads,
@@ -113,10 +113,12 @@ def _deposited(done: Run, bank: Path, failures: list[tuple[str, str]]) -> dict[s
 def _reported(done: Run, config: Path, failures: list[tuple[str, str]]) -> dict[str, Any]:
     from aet_port.reporting.build import write_report
     from aet_port.reporting.run import read_run
+    from matlab_reference import resolve_reference
 
     target = done.folder.path(REPORT)
     try:
-        write_report(target, read_run(done.folder.root, config, resolve, structure=done.structure))
+        content = read_run(done.folder.root, config, resolve_reference, structure=done.structure)
+        write_report(target, content)
     except AetError as error:
         failures.append(("report", " ".join(str(error).split())))
         return {}

@@ -14,7 +14,7 @@ LOG_EVERY = 10.0  # seconds between plain log lines
 
 
 class Reporter:
-    """Counts steps of one task; made by :func:`progress`."""
+    """Counts steps of one task; made by :func:`progress_bar`."""
 
     def __init__(self, title: str, total: int, bar: Progress | None) -> None:
         self.title, self.total, self.done = title, total, 0
@@ -45,7 +45,7 @@ class _Silent(Reporter):
 
 
 @contextmanager
-def progress(title: str, total: int, enabled: bool = True) -> Iterator[Reporter]:
+def progress_bar(title: str, total: int, enabled: bool = True) -> Iterator[Reporter]:
     """Context in which ``total`` steps of a task named ``title`` are reported on standard error."""
     console = Console(stderr=True)
     if not enabled:

@@ -18,6 +18,7 @@ DERIVATIVE = np.array([1, -8, 0, 8, -1]) / 12  # exact for polynomials of degree
 CONVERGED = 1e-5  # step of the shear
 SURE = 0.01  # of its standard error: a smaller step means nothing either
 LARGEST = 0.2
+MAX_ITERATIONS = 20
 
 Shears = Literal["both", "x", "y"]
 
@@ -151,7 +152,6 @@ def estimate_scan_distortion(
     angles: ArrayLike,
     shears: Shears = "both",
     orders: int = 5,
-    max_iterations: int = 20,
 ) -> DistortionEstimate:
     """Shear of the scan coils from what all projections of a tilt series must share.
 
@@ -188,8 +188,6 @@ def estimate_scan_distortion(
         one alone is better known than both.
     orders
         Number of moments, above 0 and below half the number of tilts; 1 sees ``shear_y`` only.
-    max_iterations
-        Rounds at most.
 
     Raises
     ------
@@ -236,7 +234,7 @@ def estimate_scan_distortion(
     now = _warped(coefficients, ScanDistortion(), shifts)
     reach = _reach(now)
     before = _deviation(now)
-    for rounds in range(1, max_iterations + 1):
+    for rounds in range(1, MAX_ITERATIONS + 1):
         step, errors, move = _moments(now, radians, orders, reach, shears)
         # Steps are small shears of images already corrected; to first order they add up.
         shear, shifts = shear + step, shifts + move

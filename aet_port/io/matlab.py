@@ -100,7 +100,7 @@ def _refuse(path: str | Path, array: NDArray, wanted: str) -> DataFileError:
     return DataFileError(path, f"an array of shape {array.shape}", wanted)
 
 
-def read_array(path: str | Path, name: str | None = None, ndim: int | None = None) -> NDArray:
+def read_array(path: str | Path, name: str | None = None) -> NDArray:
     """One numeric array in MATLAB's orientation.
 
     Parameters
@@ -109,9 +109,7 @@ def read_array(path: str | Path, name: str | None = None, ndim: int | None = Non
         The .mat file.
     name
         Variable, ``outer.inner`` inside a structure or object; without it the file must hold a
-        single array (scalars aside) of ``ndim`` dimensions.
-    ndim
-        Number of dimensions; any unless given.
+        single array (scalars aside).
 
     Raises
     ------
@@ -120,11 +118,7 @@ def read_array(path: str | Path, name: str | None = None, ndim: int | None = Non
 
     MATLAB: importdata
     """
-    wanted = "a numeric array" if ndim is None else f"an array of {ndim} dimensions"
-    array = _select(path, name, lambda a: ndim is None or a.ndim == ndim, wanted)
-    if ndim is not None and array.ndim != ndim:
-        raise _refuse(path, array, wanted)
-    return array
+    return _select(path, name, lambda array: True, "a numeric array")
 
 
 def read_images(path: str | Path, name: str | None = None) -> NDArray:

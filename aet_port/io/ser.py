@@ -31,7 +31,6 @@ SER_SUFFIXES = (".ser",)
 SER_FILE = "a TIA series file (.ser) with images"
 _TYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8"}
 _IMAGES, _LINES = 0x4122, 0x4120
-_TIMED = {0x4152: "time", 0x4142: "time and position"}
 _XML = re.compile(rb"<ObjectInfo>.*?</ObjectInfo>", re.DOTALL)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.frame_series import FrameSeries
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 
 THRESHOLD = 8.0  # standard deviations; at 1e6 pixels a Gaussian never gets there
 _BINS = 12  # of local intensity
@@ -149,7 +149,7 @@ def find_bad_pixels(
         if mask.any():
             found.append(BadPixels(tilt, frame, kind, np.argwhere(mask)))
 
-    with progress("looking for bad pixels", len(series), show_progress) as report:
+    with progress_bar("looking for bad pixels", len(series), show_progress) as report:
         for t, frames in enumerate(series.frames):
             for f, image in enumerate(frames):
                 saturated = saturated_mask(image, saturation)

@@ -22,7 +22,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import Reporter
-from aet_port.core.progress import progress as show_progress
+from aet_port.core.progress import progress_bar as show_progress
 from aet_port.core.scan_distortion import (
     Shears,
     UnsettledShear,

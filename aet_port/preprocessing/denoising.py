@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError, MissingDependencyError
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.preprocessing.noise import (
     NoiseModel,
     check_images,
@@ -143,7 +143,7 @@ def denoise(
     apply = _DENOISERS[choose_method(method)]
     warn_of_saturation(stack)
     result = np.empty_like(stack)
-    with progress("denoising", len(stack), show_progress) as reporter:
+    with progress_bar("denoising", len(stack), show_progress) as reporter:
         for image, out in zip(stack, result, strict=True):
             out[:] = unstabilise(apply(stabilise(image, noise), strength), noise)
             reporter.advance()

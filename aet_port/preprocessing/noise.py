@@ -77,13 +77,13 @@ def check_images(images: ArrayLike, name: str = "images") -> NDArray[np.float64]
     return stack
 
 
-def warn_of_saturation(images: NDArray, name: str = "images") -> NDArray[np.bool_]:
+def warn_of_saturation(images: NDArray) -> NDArray[np.bool_]:
     """Clipped pixels (n, nx, ny), with a :class:`BadPixelWarning` that names the images."""
     masks = np.stack([saturated_mask(image) for image in images])
     numbers = masks.sum(axis=(1, 2))
     if numbers.any():
         found = ", ".join(f"{i} ({numbers[i]} pixels)" for i in np.flatnonzero(numbers))
-        warnings.warn(f"{name}: saturated pixels in image {found}", BadPixelWarning, stacklevel=3)
+        warnings.warn(f"images: saturated pixels in image {found}", BadPixelWarning, stacklevel=3)
     return masks
 
 

@@ -91,7 +91,6 @@ class Forward:
         self._half = int(np.ceil(np.sqrt(-SPREAD * np.log(FLOOR[precision])) + 0.5))
         margin = int(np.ceil(MARGIN / pixel_size))
         self._canvas = tuple(fft.next_fast_len(n + 2 * margin, real=True) for n in self.shape)
-        self._origin = np.array([n // 2 + margin for n in self.shape], dtype=np.float64)
         self._window = tuple(slice(margin, margin + n) for n in self.shape)
         self._qx = fft.fftfreq(self._canvas[0], pixel_size)[:, None]
         self._qy = fft.rfftfreq(self._canvas[1], pixel_size)[None, :]
@@ -116,12 +115,6 @@ class Forward:
     def species(self) -> list[str]:
         """Chemical symbol of each atom."""
         return [self.kinds[kind] for kind in self.kind_of]
-
-    def on_images(self, chosen: NDArray) -> Forward:
-        """The same images, some of them only."""
-        part = object.__new__(Forward)
-        part.__dict__.update(self.__dict__, rotations=self.rotations[chosen])
-        return part
 
     def axes(self, parameters: Parameters) -> NDArray[np.float64]:
         """What takes positions to the detector, ``A R_p[:2]``, shape (n_images, 2, 3)."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aet_port.core.checkpoint import Checkpoint, fingerprint
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
-from aet_port.core.progress import progress as show_progress
+from aet_port.core.progress import progress_bar as show_progress
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.refinement.diagnostics import at_bounds, check_seen, poor_fit
 from aet_port.refinement.forward import Fitted, Forward

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,15 +51,6 @@ class Parameters:
             np.ones(n_images),
             np.zeros(n_images),
             np.zeros(2),
-        )
-
-    def of_images(self, chosen: NDArray) -> Parameters:
-        """The same model with the shifts, scales and offsets of some images only."""
-        return replace(
-            self,
-            shifts=self.shifts[chosen],
-            scales=self.scales[chosen],
-            offsets=self.offsets[chosen],
         )
 
 

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.refinement.projections import relative_error
 from aet_port.refinement.projector import Floats, Projector
 from aet_port.refinement.thermal import check_error, check_steps, rise_of, runaway
@@ -126,7 +126,7 @@ def descend_positions(
     errors = np.zeros(iterations)
     path = np.zeros((iterations, n, 3)) if keep_path else None
     far = np.zeros(n, dtype=bool)
-    with progress("positions", iterations, show_progress) as report, runaway():
+    with progress_bar("positions", iterations, show_progress) as report, runaway():
         for turn in range(iterations):
             factor = steps[min(turn, len(steps) - 1)]
             residual = projector.images(current, h, b_factors)
@@ -189,7 +189,7 @@ def descend_atoms(
     w = projector.half_width
     count = len(projector) * projector.shape[0] * projector.shape[1]
     errors, far = np.zeros(iterations), np.zeros(len(current), dtype=bool)
-    with progress("positions, H and B'", iterations, show_progress) as report, runaway():
+    with progress_bar("positions, H and B'", iterations, show_progress) as report, runaway():
         for turn in range(iterations):
             atoms = current, h, projector.decays(b)
             residual = projector.images(*atoms)

@@ -86,9 +86,10 @@ def fit_images(
     parameters: Parameters,
     images: NDArray,
     fits: Collection[str],
-    steps: int = IMAGE_STEPS,
 ) -> Parameters:
     """Shift, scale and offset of each image by least squares, the model held.
+
+    Shifts take twelve Gauss-Newton steps; one that does not lower an image's residual is halved.
 
     Parameters
     ----------
@@ -96,9 +97,6 @@ def fit_images(
         As for :meth:`aet_port.refinement.forward.Forward.misfit`.
     fits
         Any of ``"shifts"``, ``"scales"``, ``"offsets"``; what is not named stays.
-    steps
-        Of Gauss and Newton on the shifts; a step that does not lower an image's residual is
-        halved.
 
     Raises
     ------
@@ -110,7 +108,7 @@ def fit_images(
     if "shifts" not in fits:
         return best.parameters
     length = np.ones((len(forward), 1))
-    for _ in range(steps):
+    for _ in range(IMAGE_STEPS):
         bend = forward.curvature(best.parameters).shifts
         step = -np.linalg.solve(bend, best.gradient.shifts[:, :, None])[:, :, 0]
         trial = replace(best.parameters, shifts=best.parameters.shifts + length * step)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.refinement.projections import image_scale, relative_error
 from aet_port.refinement.projector import Floats, Projector
 
@@ -114,7 +114,7 @@ def descend_thermal(
     rate = step / projector.largest_factor**2 / len(projector) / projector.shape[0] ** 2 / count
     window = 2.0 * projector.half_width + 1
     errors, k = np.zeros(iterations), 1.0
-    with progress("H and B'", iterations, show_progress) as report, runaway():
+    with progress_bar("H and B'", iterations, show_progress) as report, runaway():
         for turn in range(iterations):
             atoms = given.positions, h[given.types], projector.decays(b)[given.types]
             residual = projector.images(*atoms)
@@ -188,7 +188,7 @@ def descend_heights(
     b = np.array(np.broadcast_to(b_factors, h.shape), dtype=np.float64)
     rate = step / (projector.shape[0] ** 2 * len(projector))
     errors = np.zeros(iterations)
-    with progress("heights", iterations, show_progress) as report, runaway():
+    with progress_bar("heights", iterations, show_progress) as report, runaway():
         for turn in range(iterations):
             residual = projector.images(positions, h, b)
             errors[turn] = relative_error(residual, images)
@@ -253,7 +253,7 @@ def scan_b(
     projector.check_images(images)
     best, height, tables = start, 1.0, []
     lengths = [1 + 2 * round(reach / spacing) for reach, spacing in (coarse, fine)]
-    with progress("scan of B'", sum(lengths), show_progress) as report:
+    with progress_bar("scan of B'", sum(lengths), show_progress) as report:
         for (_, spacing), length in zip((coarse, fine), lengths, strict=True):
             values = best + spacing * (np.arange(length) - length // 2)
             values = values[values > 0]

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import map_threads
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.refinement.projections import image_scale, relative_error
 from aet_port.refinement.projector import Floats, Projector
 from aet_port.refinement.thermal import Setting, ThermalFit, by_species, setting_of
@@ -103,7 +103,7 @@ def fit_thermal(
 
     settled = True
     if free.any():
-        with progress("fit of H and B'", max_evaluations, show_progress) as report:
+        with progress_bar("fit of H and B'", max_evaluations, show_progress) as report:
             found = least_squares(
                 lambda x: reduced(x)[:, -1],
                 values[free],

@@ -8,9 +8,13 @@ from pathlib import Path
 import aet_port
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.html_pages import render_page
+from aet_port.reporting.bank import read_entry_report
 from aet_port.reporting.content import ReportContent
 from aet_port.reporting.parts import Section, any_interactive
+from aet_port.reporting.run import read_run
 from aet_port.reporting.sections import report_sections
+from aet_port.workflow.pipeline import Run
+from matlab_reference import resolve_reference
 
 SUFFIXES = (".html", ".htm")
 
@@ -71,3 +75,61 @@ def write_report(path: str | Path, content: ReportContent) -> Path:
     check_target(path, SUFFIXES)
     text = build_report(content)
     return write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def report(
+    source: str | Path | Run,
+    path: str | Path,
+    model: str | None = None,
+    *,
+    analysis: int | None = None,
+    config: str | Path | None = None,
+    threads: int | None = None,
+) -> Path:
+    """Write one HTML page of a run or of a model of a bank.
+
+    Parameters
+    ----------
+    source
+        A run or its folder, finished or not; or a bank.
+    path
+        File to write, ``.html``.
+    model, analysis
+        Of a bank: id of the model, and number of the analysis; the newest that passed unless given.
+    config
+        The configuration that the run was started with, where it is not beside the run folder.
+    threads
+        All cores unless given.
+
+    Returns
+    -------
+    The path written.
+
+    Raises
+    ------
+    InputError
+        If ``source`` is neither a run nor a bank, or lacks the model.
+    DataFileError
+        If something in it can't be read.
+    OutputError
+        If the page can't be written.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> aet.report("particle.html", "page.html")
+    Traceback (most recent call last):
+    mdb.errors.BankError: bank particle.html: no such file; deposit a model to make a bank
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    check_target(path, SUFFIXES)
+    folder = source.folder.root if isinstance(source, Run) else Path(source)
+    if folder.is_dir():
+        structure = source.structure if isinstance(source, Run) else None
+        content = read_run(folder, config, resolve_reference, threads, structure)
+    else:
+        content = read_entry_report(folder, model, analysis)
+    return write_report(path, content)

@@ -157,7 +157,8 @@ class ReportContent:
     missing
         Why something is absent, one sentence each, by ``"convergence"``, ``"refinement"``,
         ``"projections"``, ``"volume"``, ``"atoms"``, ``"structure"`` or ``"orders"`` (medium-range
-        order). Where there is no entry for an absent part, the page says only that it is absent.
+        order). Where there is no entry for an absent part, the page says only that it is absent;
+        other entries, such as a stage that failed, are shown with the provenance.
     """
 
     title: str

@@ -80,8 +80,8 @@ def compare_projections(
         calculated = _of_model(config, series, model, refined, threads)
     elif config.reconstruct.extended:
         note = (
-            "calculated projections: those of an extended film also show what lies outside of the "
-            "volume that the run kept"
+            "calculated projections, because those of an extended film include what lies outside "
+            "the volume that the run kept"
         )
     else:
         name = "volume"

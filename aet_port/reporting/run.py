@@ -44,7 +44,7 @@ from aet_port.workflow.series import read_pixel_size, used_series
 from aet_port.workflow.stages import FAILED
 from aet_port.workflow.volume_stages import read_r_factors
 
-NO_SOLUTE = "a run does not search medium-range order; `aet analyze --solute` with a bank does"
+NO_SOLUTE = "a run does not search for medium-range order; use `aet analyze --solute` with a bank"
 
 
 def read_run(
@@ -177,7 +177,7 @@ def _failures(place: RunFolder) -> dict[str, str]:
     for stage, one in place.stage_records().items():
         if one["status"] == FAILED:
             part = {**_PART_OF, "analyze": "structure"}.get(stage, stage)
-            missing[part] = f"The stage '{stage}' failed: {one['reason']}"
+            missing[part] = f"the stage '{stage}' failed: {one['reason']}"
     return missing
 
 
@@ -189,10 +189,11 @@ def _not_there(place: RunFolder, stage: str) -> str:
         if one["status"] == FAILED
     }
     if stage in failed:
-        return f"The stage '{stage}' failed: {failed[stage]}"
+        return f"the stage '{stage}' failed: {failed[stage]}"
     if failed:
-        return f"The run ended before it: the stage '{next(iter(failed))}' failed."
-    return "The run has not reached it; `aet run CONFIG --out FOLDER --resume` continues it."
+        first, reason = next(iter(failed.items()))
+        return f"the run ended before, in the stage '{first}': {reason}"
+    return "not reached yet; `aet run CONFIG --out FOLDER --resume` continues the run"
 
 
 def _series(
@@ -240,7 +241,7 @@ def _volume(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> Vol
     try:
         size = read_pixel_size(config, place)
     except DataFileError as error:  # it stands in the header of projections that are not here
-        missing["volume"] = f"without the size of its voxels: {error}"
+        missing["volume"] = f"the size of its voxels is unknown: {error}"
         return None
     return read_volume(place.path(VOLUME), size)
 
@@ -260,7 +261,7 @@ def _structure(
 def _record(
     config: RunConfig, place: RunFolder, missing: dict[str, str]
 ) -> Mapping[str, Any] | None:
-    """Figures of the refinement, if there was one."""
+    """Record of the refinement, if there was one."""
     path = place.path(REFINEMENT)
     if config.refine is None:
         return None
@@ -352,7 +353,7 @@ def _agreement(
         "r1": "R1 of the refined model, mean over projections",
         "r1_global": "R1 of the refined model, one scale for all",
         "r_work": "R-work",
-        "r_free_start": "R-free before the atoms moved",
+        "r_free_start": "R-free before the refinement",
         "r_free": "R-free",
     }
     rows += [
@@ -361,7 +362,7 @@ def _agreement(
     rows += [
         ("heights H", refined["heights"]),
         ("B factors (Å²)", refined["b_factors"]),
-        ("evaluations of the gradient", refined["evaluations"]),
+        ("gradient evaluations", refined["evaluations"]),
         ("converged", refined["converged"]),
     ]
     return rows + [("warning", text) for text in refined["warnings"]]
@@ -369,10 +370,10 @@ def _agreement(
 
 def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     inputs = [(role, name, digest) for role, (name, digest) in sorted(record["inputs"].items())]
-    tables = [Table("What the run read", ("role", "file", "SHA-256"), inputs)]
+    tables = [Table("Input files", ("role", "file", "SHA-256"), inputs)]
     names = (VOLUME, MODEL, CLASSIFIED, REFINED, STRUCTURE)
     made = [(name, sha256(place.path(name))) for name in names if place.path(name).is_file()]
-    tables.append(Table("What the run made", ("file", "SHA-256"), made))
+    tables.append(Table("Output files", ("file", "SHA-256"), made))
     costs = place.path("timings.json")
     if costs.is_file():
         heads = ("stage", "seconds", "peak memory (GB)")
@@ -385,5 +386,5 @@ def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
             raise DataFileError(
                 costs, f"no list of stages ({error!r})", "the one that the run wrote; or delete it"
             ) from error
-        tables.append(Table("What its stages cost", heads, stages))
+        tables.append(Table("Cost of each stage", heads, stages))
     return tables

@@ -30,6 +30,8 @@ from aet_port.reporting.views import atoms_view
 
 TILTS = 6  # projections shown
 NANOMETRE = 10.0  # angstrom
+# Parts of the content whose absence is explained where they would be.
+PARTS = ("convergence", "refinement", "projections", "volume", "atoms", "structure", "orders")
 HEIGHTS = (0.15, 0.5, 0.85)  # quantiles of the positions at which slices are taken
 
 
@@ -177,4 +179,5 @@ def _provenance(content: ReportContent) -> list[Part]:
     parts: list[Part] = [Grid(one.columns, one.rows, one.caption) for one in content.provenance]
     if content.settings:
         parts += [Subheading("Settings"), Preformatted(content.settings)]
-    return parts
+    others = [why for name, why in content.missing.items() if name not in PARTS]
+    return parts + [Note(why) for why in others]

@@ -20,7 +20,7 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, crop_centred
 from aet_port.core.parallel import check_threads
-from aet_port.core.progress import progress as report_progress
+from aet_port.core.progress import progress_bar as report_progress
 from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.literal import LiteralProjector

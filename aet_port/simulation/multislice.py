@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.core import progress as reporting
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
 from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre, euler_rotations
 from aet_port.core.parallel import map_processes, map_tasks
+from aet_port.core.progress import progress_bar
 from aet_port.core.scattering import scattering_parameters
 from aet_port.simulation.settings import REACH, Microscope, Numerics
 from aet_port.simulation.slices import odd_points, sliced_potential
@@ -159,7 +159,7 @@ def multislice_images(
     for tilt in tilts:
         _on_image(tilt)
     images = np.empty((len(tilts), nx, ny))
-    with reporting.progress("multislice", len(tilts), progress) as bar:
+    with progress_bar("multislice", len(tilts), progress) as bar:
         for number, image in enumerate(_computed(tilts, workers, scheduler)):
             images[number] = image
             bar.advance()

@@ -1,18 +1,12 @@
 from .non_atoms import (
-    AtomSelection as AtomSelection,
+    AtomSelection,
+    remove_non_atoms,
+    select_atoms,
 )
-from .non_atoms import (
-    remove_non_atoms as remove_non_atoms,
-)
-from .non_atoms import (
-    select_atoms as select_atoms,
-)
-from .patching import merge_close as merge_close
-from .patching import patch_peaks as patch_peaks
-from .peaks import Peaks as Peaks
-from .species import Classification as Classification
-from .species import classify as classify
-from .support import tight_support as tight_support
+from .patching import merge_close, patch_peaks
+from .peaks import Peaks
+from .species import Classification, classify
+from .support import tight_support
 
 __all__ = [
     "AtomSelection",

@@ -12,7 +12,7 @@ import numpy as np
 from aet_port.core.data import Volume
 from aet_port.core.errors import CheckpointError
 from aet_port.core.files import write_whole
-from aet_port.core.progress import progress as reporting
+from aet_port.core.progress import progress_bar as reporting
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
 from aet_port.tracing.settings import TRACE, TraceSettings, Upsampling

@@ -127,7 +127,7 @@ def match_models(
     partner of a better one. With ``align`` the mean displacement of the pairs is removed and the
     pairs are sought again until it no longer changes, as in the reference, because the origin of a
     reconstruction is arbitrary. ``rmsd = sqrt(mean |truth - shift - found|^2)``. Species play no
-    part; :func:`aet_port.validation.precision.measure_precision` counts them too.
+    part; :func:`aet_port.validation.precision.score` counts them too.
 
     Parameters
     ----------

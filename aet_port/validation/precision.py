@@ -150,7 +150,7 @@ class Precision(Shown):
         }
 
 
-def measure_precision(
+def score(
     found: AtomicModel | ase.Atoms,
     truth: AtomicModel | ase.Atoms,
     radius: float = 1.5,
@@ -192,7 +192,7 @@ def measure_precision(
     >>> from aet_port.core.data import AtomicModel
     >>> truth = AtomicModel.from_positions([[0, 0, 0], [3, 0, 0], [0, 3, 0]], ["Ta", "Ta", "Pd"])
     >>> found = AtomicModel.from_positions([[0, 0, 0], [3, 0, 0]], ["Ta", "Pd"])
-    >>> result = measure_precision(found, truth)
+    >>> result = score(found, truth)
     >>> result.confusion  # rows: true Pd, Ta; columns: found Pd, Ta
     array([[0, 0],
            [1, 1]])

@@ -16,7 +16,7 @@ from aet_port.resire import reconstruct
 from aet_port.tracing.non_atoms import ATOM, inside_volume, remove_non_atoms
 from aet_port.tracing.patching import merge_close, patch_peaks
 from aet_port.tracing.peak_search import trace
-from aet_port.validation.precision import measure_precision
+from aet_port.validation.precision import score
 from aet_port.validation.published_models import FILM, GLASS, GLASS_TYPES, Find
 from aet_port.validation.published_table import Computed
 
@@ -48,12 +48,12 @@ def round_trip(find: Find) -> Named:
         (final, "final_atom_coord_inA.mat", "final_atom_types.mat"),
     )
     traced, true = (_typed(find, *parts) for parts in names)
-    found = measure_precision(traced, true, reference_quirks=True)
+    found = score(traced, true, reference_quirks=True)
     printed = "printed digits"
     yield "mg.identified", Computed((100 * found.identified,), 0.005, printed, True)
     for number, pairs in enumerate(np.diag(found.confusion).tolist(), start=1):
         yield f"mg.common_type{number}", Computed((float(pairs),), 0, "count", True)
-    own = measure_precision(traced, true)
+    own = score(traced, true)
     why = f"{printed}; pairs one to one give {own.rmsd_pm:.2f}"
     yield "mg.precision", Computed((found.rmsd_pm,), 0.5, why, True)
 

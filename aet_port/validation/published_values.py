@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aet_port.core.errors import DataFileError
-from aet_port.core.progress import progress as show_progress
+from aet_port.core.progress import progress_bar as show_progress
 from aet_port.validation.published_acquisition import film_acquisition, glass_acquisition
 from aet_port.validation.published_chain import (
     film_reconstruction,

@@ -19,7 +19,7 @@ from aet_port.simulation.raw_frames import RawFrames, take_frames
 from aet_port.simulation.samples import amorphous_particle
 from aet_port.simulation.settings import SimulateSettings
 from aet_port.simulation.tilt_series import fitting_shape, simulate
-from aet_port.validation.precision import Precision, measure_precision
+from aet_port.validation.precision import Precision, score
 from aet_port.validation.preprocess_errors import shear_error, step_errors
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -164,7 +164,7 @@ def precision_by_stage(
 ) -> dict[str, Precision]:
     """The models of a run that there are, held against the true one."""
     return {
-        name: measure_precision(read_model(folder.path(file)), truth, config.compare.radius)
+        name: score(read_model(folder.path(file)), truth, config.compare.radius)
         for name, file in FOUND.items()
         if folder.path(file).exists()
     }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import check_threads, map_threads
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.structure.medium_range.growth import grow_clusters
 from aet_port.structure.medium_range.lattice_fit import lattice_deviation
 from aet_port.structure.medium_range.lattices import LATTICES, NEIGHBOURS, WALKS, lattice_number
@@ -142,7 +142,7 @@ def search_clusters(
     table = (atoms.positions / unit, start, neighbour, offset / unit)
 
     pieces = [chosen[k : k + ROOTS].tolist() for k in range(0, len(chosen), ROOTS)]
-    with progress("medium-range order", len(chosen), show_progress) as report:
+    with progress_bar("medium-range order", len(chosen), show_progress) as report:
 
         def piece(some: list[int]) -> list[list[list[Cluster]]]:
             found = []
