@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import AetError, InputError
-from aet_port.core.progress import Reporter, progress
+from aet_port.core.progress import Reporter, progress_bar
 from mdb.bank import Bank
 from mdb.database import one_line
 from mdb.entries import read_entry
@@ -103,7 +103,7 @@ def check(bank: Bank, hashes: bool = True, show_progress: bool = False) -> list[
             jobs.append(("hashes: atoms of models", partial(_contents, bank)))
         entries = sum(sizes.get(kind, 0) for kind in (*KINDS, "model")) if hashes else 0
         total = len(every) + len(jobs) + entries
-        with progress("aet mdb check", total, enabled=show_progress) as reporter:
+        with progress_bar("aet mdb check", total, enabled=show_progress) as reporter:
             for start in range(0, len(every), _TOGETHER):
                 batch = every[start : start + _TOGETHER]
                 found += _judge_all(bank, batch, sizes, whole)
@@ -114,11 +114,6 @@ def check(bank: Bank, hashes: bool = True, show_progress: bool = False) -> list[
     if not hashes:
         found.append(Check("hashes", "not attempted", "left out as asked"))
     return found
-
-
-def failed(checks: Iterable[Check]) -> list[Check]:
-    """Those that failed."""
-    return [one for one in checks if one.status == "failed"]
 
 
 def _attempt(name: str, job: Callable[[], Check], whole: bool) -> Check:

@@ -1,1 +1,5 @@
 """From raw frames to a clean tilt series."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -152,6 +152,11 @@ def estimate_noise_from_frames(
     offset
         Value of a pixel that no electron reaches.
 
+    Returns
+    -------
+    NoiseModel
+        Gain and read-out noise in units of the frames, and the offset given.
+
     Raises
     ------
     InputError
@@ -162,6 +167,15 @@ def estimate_noise_from_frames(
     -----
     BadPixelWarning
         For saturated pixels, which are left out, with the index of the tilt.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> view = np.tile(20 + 15 * np.sin(np.arange(64) / 5), (64, 1))
+    >>> detector = NoiseModel(gain=3.0, read_noise=1.0)
+    >>> frames = simulate_noise(np.stack([view] * 8), detector, seed=1)
+    >>> round(estimate_noise_from_frames(frames).gain)
+    3
 
     MATLAB: none
     """

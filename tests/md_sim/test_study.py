@@ -29,7 +29,8 @@ from md_sim.quenches import Quench, read_quench
 from md_sim.snapshot_study import Study, StudyRow, study
 from md_sim.snapshots import SnapshotTask
 from md_sim.transition import glass_transition
-from mdb.checks import check, failed
+from mdb.checks import check
+from tests.mdb.samples import failed
 
 PROTOCOL = Protocol("Ta", 4, 3000.0, melt_time=0.2, cooling_rate=1e15, snapshots=3, thermo_every=50)
 RUNS = "SELECT model_id, md_run_id, step FROM md_snapshot SEMI JOIN current_model USING (model_id)"

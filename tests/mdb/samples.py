@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import ase
@@ -13,7 +14,7 @@ from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.structure import StructureResult, analyze
 from aet_port.validation.published_table import Row
 from mdb import Bank
-from mdb.checks import check, failed
+from mdb.checks import Check, check
 from tests.structure.samples import close_packed, shaken_box
 
 
@@ -117,6 +118,11 @@ def deposit_everything(bank: Bank) -> None:
             Row("ta.atoms", *facts[1:], (3.0,), (), None, None, "not attempted", "", "long"),
         ],
     )
+
+
+def failed(checks: Iterable[Check]) -> list[Check]:
+    """Those that failed."""
+    return [one for one in checks if one.status == "failed"]
 
 
 def assert_whole(bank: Bank, hashes: bool = False) -> None:

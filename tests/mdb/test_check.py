@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 import aet_port.cli.bank_check
 from aet_port.core.errors import InputError
 from mdb import Bank
-from mdb.checks import Check, check, failed
+from mdb.checks import Check, check
 from mdb.invariants import KEYS, KINDS, RANGES, SPECIES, UNBOUND
 from mdb.schema import migrations
 from mdb.validity import expected_schema, real_columns, refuse_senseless
 from mdb.value_rules import rules
-from tests.mdb.samples import deposit_everything
+from tests.mdb.samples import deposit_everything, failed
 from tests.mdb.spoilt_rows import COUNTS, ORPHANS, Expected
 from tests.mdb.spoilt_values import RANGE
 

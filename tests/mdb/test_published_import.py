@@ -18,10 +18,10 @@ from aet_port.validation.published_models import published_model
 from matlab_reference import golden_path, locate_reference
 from matlab_reference.published import read_published
 from mdb import Bank
-from mdb.checks import check, failed
+from mdb.checks import check
 from mdb.published import LICENCE, import_published
 from mdb.published_files import MODELS, read_files
-from tests.mdb.samples import assert_whole
+from tests.mdb.samples import assert_whole, failed
 from tests.structure.samples import close_packed
 
 Find = Callable[..., Path]

@@ -1,0 +1,41 @@
+from .alignment import Alignment, align_particle
+from .background import BackgroundRemoval, remove_background
+from .bad_pixels import BadPixels, BadPixelWarning, find_bad_pixels
+from .chain import preprocess
+from .denoising import StrengthSearch, denoise, search_strength
+from .drift import DriftCorrection, correct_drift
+from .film_alignment import align_film
+from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simulate_noise
+from .outcome import Preprocessed
+from .settings import PreprocessSettings
+from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
+from .tilt_axis import TiltAxis, find_tilt_axis, turn_images
+
+__all__ = [
+    "Alignment",
+    "BackgroundRemoval",
+    "BadPixelWarning",
+    "BadPixels",
+    "DriftCorrection",
+    "FrameSpectrum",
+    "NoiseModel",
+    "PreprocessSettings",
+    "Preprocessed",
+    "StrengthSearch",
+    "TiltAxis",
+    "align_film",
+    "align_particle",
+    "correct_drift",
+    "denoise",
+    "estimate_noise",
+    "estimate_noise_from_frames",
+    "find_bad_pixels",
+    "find_tilt_axis",
+    "frame_spectrum",
+    "preprocess",
+    "remove_background",
+    "search_strength",
+    "simulate_noise",
+    "turn_images",
+    "wiener_filter",
+]
