@@ -23,9 +23,9 @@ def _until(stage: str | None) -> ReportContent:
     """The content of a run that ended after a stage, with a reason for each later part."""
     whole = full_content()
     done = STAGES[: STAGES.index(stage) + 1] if stage else ()
-    missing = {name: f"no {name}: stopped" for name in STAGES if name not in done}
-    if "agreement" not in done:
-        missing["refinement"] = "no refinement: stopped"
+    keys = {"agreement": "refinement"}  # a table of facts, which has a reason of its own
+    lacking = [keys.get(name, name) for name in STAGES if name not in done]
+    missing = {name: f"no {name}: stopped" for name in lacking}
     parts = {name: getattr(whole, name) for name in done}
     return replace(EMPTY, settings="[sample]", missing=missing, **parts)
 
@@ -40,8 +40,7 @@ def test_report_after_each_stage(stage: str | None) -> None:
     read = Page(build_report(content))
     done = STAGES[: STAGES.index(stage) + 1] if stage else ()
     for reason in content.missing.values():
-        if not reason.startswith("no agreement"):  # a table of facts, which has no reason
-            assert read.text.count(f"Not shown: {reason}") == 1
+        assert read.pieces.count(f"Not shown: {reason}") == 1
     assert ("atoms-view" in read.ids) == ("atoms" in done)
     assert ("network-view" in read.ids) == ("structure" in done)
     assert ("measured, 0.0°" in read.text) == ("projections" in done)
@@ -74,6 +73,13 @@ def test_one_atom() -> None:
     assert "atoms-view" in read.ids
     assert "1 atoms." not in read.text
     assert "1 atom. " in read.text
+
+
+def test_a_stage_that_no_section_shows_is_named_with_the_provenance() -> None:
+    why = "the stage 'deposit' failed: disk full"
+    read = Page(build_report(replace(EMPTY, missing={"deposit": why})))
+    assert read.pieces.count(why) == 1
+    assert _sections(read)[-1] == "provenance"
 
 
 @pytest.mark.parametrize("what", ["metadata", "agreement", "provenance"])

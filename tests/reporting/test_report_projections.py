@@ -66,14 +66,17 @@ def test_projections_of_the_volume(model: AtomicModel, tmp_path: Path, tilted: b
     np.testing.assert_array_equal(found.shown.tilt, angles[:, 1])
 
 
-@pytest.mark.parametrize("fits", ["", "shifts = true\n", "scales = true\noffsets = true\n"])
+@pytest.mark.parametrize(
+    "fits", ["", "refine_shifts = true\n", "refine_scales = true\nrefine_offsets = true\n"]
+)
 def test_projections_of_the_refined_model(
     model: AtomicModel, series: TiltSeries, tmp_path: Path, fits: str
 ) -> None:
-    config = _config(tmp_path, f"\n[refine]\nevaluations = 15\n{fits}")
+    config = _config(tmp_path, f"\n[refine]\nmax_evaluations = 15\n{fits}")
     assert config.refine is not None
-    chosen = {name: getattr(config.refine, name) for name in ("shifts", "scales", "offsets")}
-    done = refine(series, model, evaluations=15, threads=1, **chosen)
+    names = ("refine_shifts", "refine_scales", "refine_offsets")
+    chosen = {name: getattr(config.refine, name) for name in names}
+    done = refine(series, model, max_evaluations=15, threads=1, **chosen)
     record = refinement_record(series, done)
     found = compare_projections(
         config, tmp_path / "none.npy", series, done.model, record, threads=1

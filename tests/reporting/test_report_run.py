@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,21 @@ import pytest
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import DataFileError
 from aet_port.io import matlab, read_model, write_angles, write_tilt_series
+from aet_port.reporting.build import build_report
 from aet_port.reporting.run import read_run
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, PIXEL
+from tests.reporting.pages import Page
 
 ANGLES = np.stack([np.zeros(15), np.linspace(-66, 66, 15), np.zeros(15)], axis=1)
 STAGES = """
 [refine_angles]
-rounds = 1
+max_rounds = 1
 
 [refine]
-evaluations = 8
+max_evaluations = 8
 scan_shear = "y"
 """
 
@@ -65,6 +68,38 @@ def test_refined_run(refined: Path) -> None:
     summary = json.loads((refined / "structure.json").read_text())
     assert content.structure is not None
     assert {str(k): n for k, n in content.structure.motifs.items()} == summary["motifs"]
+
+
+# What the stages of a run make, from the last to the first.
+OUTPUTS = (
+    *("structure.json", "refinement.json", "refined.extxyz", "classified.extxyz", "model.xyz"),
+    *("volume.npy", "peaks", "volumes"),
+)
+
+
+@pytest.mark.parametrize(
+    ("gone", "absent"),
+    [
+        (1, {"structure"}),
+        (3, {"structure", "refinement"}),
+        (5, {"structure", "refinement", "atoms"}),
+        (8, {"structure", "refinement", "atoms", "volume", "convergence"}),
+    ],
+)
+def test_runs_that_ended_early(refined: Path, tmp_path: Path, gone: int, absent: set[str]) -> None:
+    short = tmp_path / "run"
+    shutil.copytree(refined, short)
+    for name in OUTPUTS[:gone]:
+        path = short / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    content = read_run(short, threads=1)
+    assert {name for name, why in content.missing.items() if "not reached" in why} == absent
+    assert (content.atoms is None) == ("atoms" in absent)
+    read = Page(build_report(content))
+    for name, why in content.missing.items():
+        # Medium-range order is a topic of the structure, without which it is not mentioned.
+        assert (f"Not shown: {why}" in read.pieces) == (name != "orders")
+    assert "Output files" in read.pieces
 
 
 def test_record_without_what_is_needed(refined: Path) -> None:
