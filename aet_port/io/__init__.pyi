@@ -1,6 +1,10 @@
 from .atoms import read_model, write_model
+from .dm import read_dm
+from .emd import read_emd
 from .frames import read_frames, write_frames
 from .model_files import read_models
+from .raw_images import RawImages
+from .ser import read_ser
 from .tilt_series import (
     read_angles,
     read_images,
@@ -8,15 +12,21 @@ from .tilt_series import (
     write_angles,
     write_tilt_series,
 )
+from .velox import read_velox
 from .volumes import read_volume, write_volume
 
 __all__ = [
+    "RawImages",
     "read_angles",
+    "read_dm",
+    "read_emd",
     "read_frames",
     "read_images",
     "read_model",
     "read_models",
+    "read_ser",
     "read_tilt_series",
+    "read_velox",
     "read_volume",
     "write_angles",
     "write_frames",
