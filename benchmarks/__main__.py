@@ -14,6 +14,8 @@ NAMES = (
     "bank",
     "quench",
     "refinement",
+    "start_time",
+    "import_graph",
 )
 
 

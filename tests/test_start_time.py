@@ -1,0 +1,25 @@
+"""The benchmark of start times measures the processor time of the process that it starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.start_time import commands, user_seconds
+
+
+def test_the_time_of_the_process_counts() -> None:
+    work = "import time\nwhile sum(time.process_time() for _ in range(9)) < 9 * 0.4: pass"
+    # Of 0.4 s in all some are system time.
+    assert user_seconds([sys.executable, "-c", work]) > 0.2
+
+
+def test_a_command_that_fails_is_no_time() -> None:
+    with pytest.raises(RuntimeError, match="exit code 3 of"):
+        user_seconds([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_the_command_is_started_that_users_start(tmp_path: Path) -> None:
+    assert user_seconds(commands(tmp_path / "bank.duckdb")["aet --version"]) > 0
