@@ -46,8 +46,9 @@ def network_view(atoms: ase.Atoms, found: Bipyramids) -> View | None:
         return None
     pieces = [_pieces(atoms, found, number) for number in numbers]
     words = [
-        f"network {k + 1}: {np.count_nonzero(found.network == k)} bipyramids, {len(members)} atoms"
+        f"network {k + 1}: {count} bipyramid{'s' if count > 1 else ''}, {len(members)} atoms"
         for k, (members, _, _) in enumerate(pieces)
+        for count in [np.count_nonzero(found.network == k)]
     ]
     traces: list[dict[str, Any]] = []
     owner: list[int] = []
