@@ -3,3 +3,7 @@
 The package stands above ``aet_port.structure`` and ``mdb``: it may import both; they never
 import it.
 """
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -15,7 +15,7 @@ from ase.data import atomic_masses, atomic_numbers
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256, write_whole
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.io import read_model, write_model
 from md_sim.lammps_loop import DAMPING, SKIN
 from md_sim.protocol import PICOSECOND, check_cooling, check_positive, check_whole, steps_of
@@ -52,6 +52,17 @@ class AlloyProtocol:
         Picoseconds.
     seed
         Of the places of the species and the first velocities.
+
+    Raises
+    ------
+    InputError
+        For a setting out of its range.
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> md_sim.AlloyProtocol(("Cu", "Zr"), share=0.65, cells=10).n_atoms
+    4000
     """
 
     species: tuple[str, str] = ("Cu", "Zr")
@@ -104,11 +115,15 @@ def quench_alloy(
 
     Parameters
     ----------
+    protocol
+        What to do.
     folder
         Where the glass is written, as ``glass.extxyz``; made if it is not there.
     potential
         A file that LAMMPS reads; the Cu-Zr potential of Mendelev *et al.* that comes with LAMMPS
         unless given.
+    show_progress
+        Whether to report progress on standard error.
 
     Returns
     -------
@@ -124,6 +139,18 @@ def quench_alloy(
         If LAMMPS is not installed.
     SimulationError
         If LAMMPS stops, as it does when a run is unstable.
+
+    Notes
+    -----
+    MATLAB: none; the glass paper took its Cu-Zr glass from elsewhere (Methods)
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> short = md_sim.AlloyProtocol(cells=5, melt_time=0.01, cooling_rate=5e16)
+    >>> glass = md_sim.quench_alloy(short, "glass")
+    >>> len(glass), bool(glass.pbc.all())
+    (500, True)
     """
     home = Path(folder).absolute()
     file = read_potential(
@@ -193,7 +220,7 @@ def _cool(
     ):
         engine.command(line)
     total = protocol.melt_steps + protocol.cooling_steps
-    with progress("glass", total, show_progress) as reporter:
+    with progress_bar("glass", total, show_progress) as reporter:
         for steps, target in ((protocol.melt_steps, first), (protocol.cooling_steps, last)):
             begin = int(engine.extract_global("ntimestep"))
             stop = begin + steps

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.display import Shown
 from md_sim.comparison_choice import experiment_analysis, newest_run, snapshot_analyses
 from md_sim.comparison_measures import Measured, read_measured
 from md_sim.comparison_table import column, plain
 from md_sim.likeness import Likeness, like_by_distance, like_by_value
 from md_sim.pdf_scaling import normalized_distances
 from mdb import Bank
-from mdb.queries import run as ask
 
 # Measures with one value, by name: which temperature has the experiment's.
 SCALARS: dict[str, Callable[[Measured], float]] = {
@@ -29,8 +29,8 @@ SCALARS: dict[str, Callable[[Measured], float]] = {
 }
 
 
-@dataclass(frozen=True)
-class Point:
+@dataclass(frozen=True, repr=False)
+class Point(Shown):
     """A snapshot of the quench beside the experiment.
 
     Attributes
@@ -50,9 +50,17 @@ class Point:
     pdf_distance: float
     motif_distance: float
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "model": self.found.model_id,
+            "temperature": f"{self.temperature:g} K",
+            "PDF distance": self.pdf_distance,
+            "motif distance": self.motif_distance,
+        }
 
-@dataclass(frozen=True)
-class Comparison:
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """An experimental model beside every snapshot of a run.
 
     Attributes
@@ -67,6 +75,33 @@ class Comparison:
         By each measure, at which temperature the quench is most like the experiment.
     left_out
         Snapshots without an analysis that passed, and why.
+
+    Examples
+    --------
+    A particle beside two boxes that stand in for the snapshots of a quench:
+
+    >>> from ase.lattice.cubic import FaceCenteredCubic
+    >>> import pyarrow as pa
+    >>> import aet_port as aet
+    >>> import md_sim
+    >>> import mdb
+    >>> from aet_port.simulation import amorphous_particle
+    >>> particle = amorphous_particle(100, "Ta")
+    >>> run = mdb.MdRun("quench", "Ta", "none", "none", {}, 108, pa.table({"step": [0, 1]}))
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     experiment = mdb.deposit(bank, particle, analysis=particle.analyze(cutoff=4.1))
+    ...     number = mdb.deposit_run(bank, run)
+    ...     for step, temperature in enumerate([2000.0, 1000.0]):
+    ...         box = FaceCenteredCubic("Ta", size=(3, 3, 3), latticeconstant=4.3, pbc=True)
+    ...         box.rattle(temperature / 5000, seed=step)
+    ...         found = aet.analyze(box, cutoff=4.1)
+    ...         where = mdb.Snapshot(number, step, temperature)
+    ...         _ = mdb.deposit(bank, box, kind="md_snapshot", analysis=found, snapshot=where)
+    ...     result = md_sim.compare(bank, experiment.id)
+    >>> result.experiment.n_atoms, result.temperatures
+    (100, array([1000., 2000.]))
+    >>> result.likeness_rows()[0][0]
+    'pair distribution (distance)'
     """
 
     run: int
@@ -75,6 +110,15 @@ class Comparison:
     points: tuple[Point, ...]
     likeness: tuple[Likeness, ...]
     left_out: dict[str, str]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "experiment": self.experiment.model_id,
+            "run": f"{self.run} ({self.run_name})",
+            "snapshots": len(self.points),
+            "left out": len(self.left_out),
+            "nearest pair distribution": self.likeness[0].words,
+        }
 
     @property
     def temperatures(self) -> NDArray[np.float64]:
@@ -157,6 +201,10 @@ def compare(
         Number of the experiment's analysis; its newest that passed unless given. Of each snapshot
         the newest with the polytetrahedral order counts.
 
+    Returns
+    -------
+    Both structures beside each other, and at which temperature they are most alike.
+
     Raises
     ------
     InputError
@@ -165,7 +213,34 @@ def compare(
     BankError
         If the bank can't be read.
 
-    Paper: Fig. 6 of Yuan et al., Nature Materials 21, 95 (2022).
+    Notes
+    -----
+    MATLAB: none; Fig. 6 of Yuan et al., Nature Materials 21, 95 (2022)
+
+    Examples
+    --------
+    A particle beside two boxes that stand in for the snapshots of a quench:
+
+    >>> from ase.lattice.cubic import FaceCenteredCubic
+    >>> import pyarrow as pa
+    >>> import aet_port as aet
+    >>> import md_sim
+    >>> import mdb
+    >>> from aet_port.simulation import amorphous_particle
+    >>> particle = amorphous_particle(100, "Ta")
+    >>> run = mdb.MdRun("quench", "Ta", "none", "none", {}, 108, pa.table({"step": [0, 1]}))
+    >>> with mdb.Bank("bank.duckdb") as bank:
+    ...     experiment = mdb.deposit(bank, particle, analysis=particle.analyze(cutoff=4.1))
+    ...     number = mdb.deposit_run(bank, run)
+    ...     for step, temperature in enumerate([2000.0, 1000.0]):
+    ...         box = FaceCenteredCubic("Ta", size=(3, 3, 3), latticeconstant=4.3, pbc=True)
+    ...         box.rattle(temperature / 5000, seed=step)
+    ...         found = aet.analyze(box, cutoff=4.1)
+    ...         where = mdb.Snapshot(number, step, temperature)
+    ...         _ = mdb.deposit(bank, box, kind="md_snapshot", analysis=found, snapshot=where)
+    ...     result = md_sim.compare(bank, experiment.id)
+    >>> result.columns()
+    ['', 'TaXX00001', '1000 K', '2000 K']
     """
     with bank.held():
         number = experiment_analysis(bank, model_id, analysis)
@@ -176,11 +251,11 @@ def compare(
         measured = read_measured(bank, [row["analysis_id"] for row in chosen])
         by_pdf = {
             row["model_id"]: row["distance"]
-            for row in ask(bank, "nearest-by-pdf", model=model_id).to_pylist()
+            for row in bank.query("nearest-by-pdf", model=model_id).to_pylist()
         }
         by_motifs = {
             row["analysis_id"]: row["distance"]
-            for row in ask(bank, "nearest-by-motifs", model=model_id).to_pylist()
+            for row in bank.query("nearest-by-motifs", model=model_id).to_pylist()
             if row["model_analysis"] == number
         }
     missing = float("nan")

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from aet_port.core.display import Shown, angstrom
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from aet_port.structure.polytetrahedral.sharing import SITES
 from md_sim.pdf_scaling import first_peak, normalized_pdf
@@ -68,8 +69,8 @@ WHERE analysis_id IN (SELECT unnest($chosen)) ORDER BY analysis_id, r
 """
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, repr=False)
+class Measured(Shown):
     """One analysis of one model, as far as structures are compared.
 
     Attributes
@@ -120,6 +121,15 @@ class Measured:
     spanning: bool
     vertex_sharing: float
     edge_sharing: float
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "model": self.model_id,
+            "analysis": self.analysis,
+            "atoms": self.n_atoms,
+            "cut-off": angstrom(self.cutoff),
+            "motifs": int(self.motifs.sum()),
+        }
 
     @property
     def fractions(self) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from typing import Any
 import ase
 import numpy as np
 
+from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.bonds.nuclei import SURROUNDINGS, crystalline_atoms
 from aet_port.structure.bonds.orientational import bond_order
@@ -18,8 +20,8 @@ CRYSTAL = 0.10  # fraction of crystalline atoms above which a box is no glass
 LATTICES = ("fcc", "hcp", "bcc")
 
 
-@dataclass(frozen=True)
-class Crystallisation:
+@dataclass(frozen=True, repr=False)
+class Crystallisation(Shown):
     """Crystalline fractions of one box.
 
     Attributes
@@ -30,10 +32,24 @@ class Crystallisation:
     bond_order
         Fraction of atoms with a normalised bond-orientational order of 0.5 or more. It counts the
         ordered ones of a glass, too, and stands in where the templates were not attempted.
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> md_sim.Crystallisation({"fcc": 0.25, "hcp": 0.125, "bcc": 0.0}, bond_order=0.5)
+    <Crystallisation: crystalline 37.5 %, by template matching, fcc 25 %, hcp 12.5 %, bcc 0 %>
     """
 
     templates: dict[str, float] | None
     bond_order: float
+
+    def _facts(self) -> dict[str, object]:
+        shares = {} if self.templates is None else self.templates
+        return {
+            "crystalline": f"{100 * self.fraction:.4g} %",
+            "by": self.measure,
+            **{name: f"{100 * share:.4g} %" for name, share in shares.items()},
+        }
 
     @property
     def fraction(self) -> float:
@@ -60,8 +76,13 @@ class Crystallisation:
         return {"template_matching": by_template, "bond_order": round(self.bond_order, 6)}
 
 
-def crystallisation(atoms: ase.Atoms, cutoff: float, rmsd: float = RMSD) -> Crystallisation:
+def crystallisation(
+    atoms: AtomicModel | ase.Atoms, cutoff: float, rmsd: float = RMSD
+) -> Crystallisation:
     """Crystalline fraction of a box by OVITO's template matching and by our own bond order.
+
+    By bond order an atom is crystalline where ``sqrt(Q4^2 + Q6^2)`` is at least half of that of
+    a perfect fcc lattice (:func:`aet_port.structure.bonds.orientational.bond_order`).
 
     Parameters
     ----------
@@ -72,11 +93,28 @@ def crystallisation(atoms: ase.Atoms, cutoff: float, rmsd: float = RMSD) -> Crys
     rmsd
         Largest root-mean-square deviation from a template, in nearest-neighbour distances.
 
+    Returns
+    -------
+    Fractions by both; those by templates are None where OVITO is not installed.
+
     Raises
     ------
     InputError
         For atoms that are not periodic, or an unusable cut-off or rmsd.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> import md_sim
+    >>> crystal = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(4)
+    >>> md_sim.crystallisation(crystal, cutoff=4.1).bond_order
+    1.0
     """
+    atoms = as_atoms(atoms)
     check_atoms(atoms)
     if not atoms.pbc.all():
         found = f"periodic directions {atoms.pbc.tolist()}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
+from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -23,8 +24,8 @@ _SITES = {
 }
 
 
-@dataclass(frozen=True)
-class EamForm:
+@dataclass(frozen=True, repr=False)
+class EamForm(Shown):
     """An embedded-atom potential of one element as functions.
 
     The energy of an atom is F(sum of density(r)) + 1/2 sum of pair(r) over its neighbours.
@@ -55,6 +56,14 @@ class EamForm:
     lattice: str
     lattice_constant: float
     largest_density: float
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "element": self.element,
+            "lattice": self.lattice,
+            "lattice constant": angstrom(self.lattice_constant),
+            "cut-off": angstrom(self.cutoff),
+        }
 
 
 def lattice_vectors(lattice: str, reach: float) -> NDArray[np.float64]:

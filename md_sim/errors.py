@@ -18,6 +18,12 @@ class SimulationError(AetError):
         What happened, with LAMMPS' own words if it said anything.
     expected
         What to do about it.
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> print(md_sim.SimulationError("film", "atoms were lost", "a shorter time step"))
+    run film: atoms were lost; a shorter time step
     """
 
     def __init__(self, run: str | Path, found: str, expected: str) -> None:

@@ -15,7 +15,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from aet_port.core.errors import AetError
 from aet_port.core.files import write_whole
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from md_sim.errors import SimulationError
 from md_sim.protocol import Protocol
 from md_sim.runtime import lammps
@@ -74,7 +74,7 @@ class _Quench:
             (protocol.melt_steps, protocol.steps, protocol.final_temperature),
         ]
         shown = show_progress and self.first_rank
-        with progress("quench", protocol.steps, shown) as reporter:
+        with progress_bar("quench", protocol.steps, shown) as reporter:
             reporter.advance(step)
             for start, stop, target in phases:
                 if step < stop:

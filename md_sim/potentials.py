@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from md_sim.eam_forms import EamForm, ravelo_tantalum, zhou
 from md_sim.setfl import PotentialFile, read_potential, write_setfl
 
 
-@dataclass(frozen=True)
-class Potential:
+@dataclass(frozen=True, repr=False)
+class Potential(Shown):
     """A potential of the registry.
 
     Attributes
@@ -26,6 +27,12 @@ class Potential:
         The analytic functions.
     slowest_glass
         Slowest cooling, K/s, at which it is known to form a glass; None if that was not seen.
+
+    Examples
+    --------
+    >>> from md_sim.potentials import POTENTIALS
+    >>> POTENTIALS["ta-ravelo-2013"]
+    <Potential 'ta-ravelo-2013': element Ta, doi 10.1103/PhysRevB.88.134101>
     """
 
     name: str
@@ -35,6 +42,13 @@ class Potential:
     licence: str
     make: Callable[[], EamForm]
     slowest_glass: float | None = None
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "element": self.element,
+            "doi": self.doi,
+        }
 
 
 _MADE = "made here from the published parameters"
@@ -82,12 +96,27 @@ def find_potential(
     folder
         Where a potential of the registry is written.
 
+    Returns
+    -------
+    The file, and the entry of the registry; None of a file of one's own.
+
     Raises
     ------
     InputError
         For an element without a default, or a name of the registry of another element.
     DataFileError
         If a file is missing, unusable or lacks the element.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> file, known = md_sim.find_potential("Ta", None, ".")
+    >>> file.path.name, file.cutoff, known.name
+    ('ta-ravelo-2013.eam.alloy', 5.3, 'ta-ravelo-2013')
     """
     if choice is None and element not in DEFAULTS:
         raise InputError(f"potential of {element}", "none", "a file: --potential FILE")

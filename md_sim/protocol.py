@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ase.data import atomic_numbers
 
@@ -92,6 +92,18 @@ class Protocol:
         final temperature.
     thermo_every
         Steps between two rows of the thermodynamic table.
+
+    Raises
+    ------
+    InputError
+        For a setting out of its range.
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> protocol = md_sim.Protocol("Ta", cells=8, melt_temperature=5200.0, cooling_rate=1e14)
+    >>> protocol.n_atoms("bcc"), protocol.cooling_steps
+    (1024, 24500)
     """
 
     element: str
@@ -183,13 +195,51 @@ PRESETS = {
 }
 
 
-def preset(name: str, **changes: Any) -> Protocol:
+class Changes(TypedDict, total=False):
+    """Settings of a :class:`Protocol` that :func:`preset` may be given."""
+
+    element: str
+    cells: int
+    melt_temperature: float
+    final_temperature: float
+    melt_time: float
+    cooling_rate: float
+    time_step: float
+    pressure: float
+    seed: int
+    snapshots: int
+    thermo_every: int
+
+
+def preset(name: str, **changes: Unpack[Changes]) -> Protocol:
     """A protocol by name, with changes.
+
+    Parameters
+    ----------
+    name
+        ``"ta-quick"`` (1,024 atoms at 1e14 K/s), ``"ta-paper"`` (31,250 atoms at 1e13 K/s),
+        ``"pd-quick"`` or ``"pd-paper"``.
+    changes
+        Settings of :class:`Protocol` with other values.
+
+    Returns
+    -------
+    The protocol.
 
     Raises
     ------
     InputError
         For an unknown name or unusable settings.
+
+    Notes
+    -----
+    MATLAB: none; ``"ta-paper"`` follows Methods of the film paper, with another potential
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> md_sim.preset("ta-quick", seed=7).seed
+    7
     """
     if name not in PRESETS:
         raise InputError("preset", repr(name), f"one of {', '.join(PRESETS)}")

@@ -15,6 +15,7 @@ import numpy as np
 from ase.data import atomic_numbers, reference_states
 from numpy.typing import NDArray
 
+from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
 from md_sim.eam_forms import EamForm
@@ -27,8 +28,8 @@ from md_sim.setfl import PotentialFile
 from md_sim.transition import GlassTransition, glass_transition
 
 
-@dataclass(frozen=True)
-class Snapshot:
+@dataclass(frozen=True, repr=False)
+class Snapshot(Shown):
     """Atoms of a quench at one moment.
 
     Attributes
@@ -37,6 +38,13 @@ class Snapshot:
         Time step, picoseconds, and kelvin that the thermostat asked for.
     atoms
         Periodic, with velocities in ``atoms.arrays["velocities"]``, angstrom per picosecond.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> import md_sim
+    >>> md_sim.Snapshot(5000, 10.0, 5200.0, bulk("Ta", "bcc", a=3.3, cubic=True).repeat(8))
+    <Snapshot: step 5000, time 10 ps, temperature 5200 K, atoms 1024>
     """
 
     step: int
@@ -44,9 +52,17 @@ class Snapshot:
     temperature: float
     atoms: ase.Atoms
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "step": self.step,
+            "time": f"{self.time:g} ps",
+            "temperature": f"{self.temperature:g} K",
+            "atoms": len(self.atoms),
+        }
 
-@dataclass(frozen=True)
-class Quench:
+
+@dataclass(frozen=True, repr=False)
+class Quench(Shown):
     """A finished melt-quench.
 
     Attributes
@@ -60,12 +76,35 @@ class Quench:
     thermo
         Columns ``step``, ``time`` (ps), ``temperature`` (K), ``pressure`` (bar),
         ``potential_energy`` (eV per atom) and ``volume`` (angstrom^3 per atom).
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> short = md_sim.Protocol(
+    ...     "Ta", 4, 3000.0, melt_time=0.02, cooling_rate=2e16, snapshots=2, thermo_every=5
+    ... )
+    >>> quench = md_sim.run_quench(short, "quench")
+    >>> quench
+    <Quench 'quench': element Ta, temperatures 3000 to 300 K, cooling rate 2e+16 K/s, steps 78>
+    >>> quench.snapshot(quench.protocol.snapshot_steps()[-1])
+    <Snapshot: step 78, time 0.156 ps, temperature 300 K, atoms 128>
     """
 
     folder: Path
     protocol: Protocol
     settings: dict[str, Any]
     thermo: dict[str, NDArray[np.float64]]
+
+    def _facts(self) -> dict[str, object]:
+        steps = self.thermo["step"]
+        melt, final = self.protocol.melt_temperature, self.protocol.final_temperature
+        return {
+            "name": self.folder.name,
+            "element": self.protocol.element,
+            "temperatures": f"{melt:g} to {final:g} K",
+            "cooling rate": f"{self.protocol.cooling_rate:g} K/s",
+            "steps": int(steps[-1]) if len(steps) else 0,
+        }
 
     def snapshot(self, step: int) -> Snapshot:
         """The snapshot taken at a step.
@@ -129,7 +168,13 @@ def run_quench(
     ranks
         MPI processes.
     resume
-        Whether to take up the run that the folder holds.
+        Whether to continue the run that the folder holds.
+    show_progress
+        Whether to report progress on standard error.
+
+    Returns
+    -------
+    The finished run.
 
     Raises
     ------
@@ -141,6 +186,22 @@ def run_quench(
         If LAMMPS is not installed.
     SimulationError
         If LAMMPS stops; what was computed stays.
+
+    Notes
+    -----
+    MATLAB: none; the simulations of the papers are not public
+
+    Examples
+    --------
+    A few steps of 128 atoms; ``md_sim.preset("ta-quick")`` is a quench worth looking at.
+
+    >>> import md_sim
+    >>> short = md_sim.Protocol(
+    ...     "Ta", 4, 3000.0, melt_time=0.02, cooling_rate=2e16, snapshots=2, thermo_every=5
+    ... )
+    >>> quench = md_sim.run_quench(short, "quench")
+    >>> quench.thermo["step"][-1] == short.steps
+    np.True_
     """
     home = Path(folder).absolute()
     version = lammps_version()
@@ -171,18 +232,38 @@ def run_quench(
 
 
 def read_quench(folder: str | Path, finished: bool = True) -> Quench:
-    """A run of :func:`run_quench`.
+    """A run of :func:`run_quench` from its folder.
 
     Parameters
     ----------
+    folder
+        Of the run.
     finished
-        Whether a run that was stopped, or is still running, is refused; else it is read as far as
-        it has got.
+        Whether a run that was interrupted, or is still running, is refused; else it is read as
+        far as it has got.
+
+    Returns
+    -------
+    The run.
 
     Raises
     ------
     DataFileError
         If it is none, can't be read, or is not finished.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> short = md_sim.Protocol(
+    ...     "Ta", 4, 3000.0, melt_time=0.02, cooling_rate=2e16, snapshots=2, thermo_every=5
+    ... )
+    >>> quench = md_sim.run_quench(short, "quench")
+    >>> md_sim.read_quench("quench").protocol == short
+    True
     """
     home = Path(folder)
     settings = read_settings(home)

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 import mdb
+from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.parallel import map_processes, map_tasks
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from md_sim.crystals import Crystallisation, crystal_warning, crystallisation
 from md_sim.lammps_loop import SNAPSHOTS
 from md_sim.quenches import Quench
@@ -101,8 +102,8 @@ class StudyRow:
         return facts | {"status": "passed"} | result
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Shown):
     """A quench in a bank.
 
     Attributes
@@ -119,6 +120,13 @@ class Study:
         One for each snapshot, in the order they were taken.
     remarks
         What should be known beside: failures, crystals, no glass transition.
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> from pathlib import Path
+    >>> md_sim.Study(Path("bank.duckdb"), run=1, sample="MD Ta", transition=None, rows=())
+    <Study 'MD Ta': run 1, bank bank.duckdb, snapshots 0, failed 0>
     """
 
     bank: Path
@@ -127,6 +135,17 @@ class Study:
     transition: GlassTransition | None
     rows: tuple[StudyRow, ...]
     remarks: tuple[str, ...] = field(default=())
+
+    def _facts(self) -> dict[str, object]:
+        transition = self.transition
+        return {
+            "name": self.sample,
+            "run": self.run,
+            "bank": str(self.bank),
+            "snapshots": len(self.rows),
+            "failed": len(self.failed),
+            "glass transition": None if transition is None else f"{transition.temperature:.1f} K",
+        }
 
     @property
     def failed(self) -> tuple[StudyRow, ...]:
@@ -181,6 +200,12 @@ def study(
         Address of a Dask scheduler whose workers see folder and bank, instead of processes here.
     sample
         Name of the sample; ``"MD Ta"`` for tantalum unless given.
+    show_progress
+        Whether to report progress on standard error.
+
+    Returns
+    -------
+    What was found of each snapshot, and the number of the run in the bank.
 
     Raises
     ------
@@ -190,6 +215,21 @@ def study(
         If no snapshot is there.
     BankError
         If the bank can't be read or written.
+
+    Notes
+    -----
+    MATLAB: none; the snapshots go through the functions that analyse measured models
+
+    Examples
+    --------
+    >>> import md_sim
+    >>> short = md_sim.Protocol(
+    ...     "Ta", 4, 3000.0, melt_time=0.02, cooling_rate=2e16, snapshots=2, thermo_every=5
+    ... )
+    >>> quench = md_sim.run_quench(short, "quench")
+    >>> done = md_sim.study(quench, "bank.duckdb")
+    >>> [(row.temperature, row.model) for row in done.rows]
+    [(3000.0, 'TaXX00001'), (300.0, 'TaXX00002')]
     """
     if workers < 1:
         raise InputError("workers", str(workers), "1 or more")
@@ -221,7 +261,7 @@ def study(
         for step, model in models.items()
         if step not in analyses
     ]
-    with progress("analysis", len(tasks), show_progress) as reporter:
+    with progress_bar("analysis", len(tasks), show_progress) as reporter:
         for task, (number, reason) in zip(tasks, _each(tasks, workers, scheduler), strict=True):
             if number is None:
                 reasons[task.step] = reason

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 
 GLASS_WINDOW = (300.0, 1000.0)  # kelvin
 _LEAST = 3  # points of a line with an uncertainty
 
 
-@dataclass(frozen=True)
-class GlassTransition:
+@dataclass(frozen=True, repr=False)
+class GlassTransition(Shown):
     """Where the lines of glass and liquid cross.
 
     Attributes
@@ -27,6 +28,15 @@ class GlassTransition:
         Slope (angstrom^3 per kelvin) and intercept (angstrom^3) of the volume per atom.
     glass_window, liquid_window
         Temperatures that each line was fitted to, kelvin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import md_sim
+    >>> t = np.linspace(300, 3000, 28)
+    >>> volume = 18 + 4e-4 * t + 4e-4 * np.maximum(t - 1500, 0)
+    >>> round(md_sim.glass_transition(t, volume).liquid[0], 6)  # angstrom^3 per kelvin
+    0.0008
     """
 
     temperature: float
@@ -35,6 +45,14 @@ class GlassTransition:
     liquid: tuple[float, float]
     glass_window: tuple[float, float]
     liquid_window: tuple[float, float]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "temperature": f"{self.temperature:.1f} K",
+            "uncertainty": f"{self.uncertainty:.1f} K",
+            "glass window": f"{self.glass_window[0]:g} to {self.glass_window[1]:g} K",
+            "liquid window": f"{self.liquid_window[0]:g} to {self.liquid_window[1]:g} K",
+        }
 
 
 def glass_transition(
@@ -59,11 +77,28 @@ def glass_transition(
         Lowest and highest temperature of each line, kelvin; of the liquid the highest third of
         all temperatures unless given.
 
+    Returns
+    -------
+    The crossing of the two lines, its standard error, and the lines.
+
     Raises
     ------
     InputError
         For unequal lengths, NaN, less than three points in a window, or lines that don't cross
         between the windows, so that nothing froze.
+
+    Notes
+    -----
+    MATLAB: none; the simulations of the papers are not public (Supp. Fig. 19 of the film paper)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import md_sim
+    >>> t = np.linspace(300, 3000, 28)
+    >>> volume = 18 + 4e-4 * t + 4e-4 * np.maximum(t - 1500, 0)
+    >>> round(md_sim.glass_transition(t, volume).temperature, 3)
+    1500.0
     """
     t, v = np.asarray(temperature, dtype=np.float64), np.asarray(volume, dtype=np.float64)
     if (
