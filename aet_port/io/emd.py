@@ -116,7 +116,9 @@ def read_emd(path: str | Path, group: str | None = None) -> RawImages:
         if len(groups) != 1:
             names = ", ".join(item.name for item in groups) or "none"
             raise DataFileError(
-                file, f"{len(groups)} data sets ({names})", "one; choose with read_emd(path, group=...)"
+                file,
+                f"{len(groups)} data sets ({names})",
+                "one; choose with read_emd(path, group=...)",
             )
         chosen = groups[0]
         data = chosen["data"]
