@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import ase
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre
@@ -56,6 +57,10 @@ def read_model(
     types, types_variable
         .mat file with the type 1, 2, ... of each atom, and its variable if several fit.
 
+    Returns
+    -------
+    The model, named after the file; cell, periodicity and per-atom arrays as the file has them.
+
     Raises
     ------
     DataFileError
@@ -64,7 +69,17 @@ def read_model(
         If the species are missing, unknown, or given for a file that names its own; for no
         atoms or positions that are not finite.
 
+    Notes
+    -----
     MATLAB: importdata of the models in 6_Final_coordinates of both papers
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import aet_port as aet
+    >>> _ = Path("pair.xyz").write_text("2\\na pair\\nTa 0 0 0\\nPd 0 0 2.8\\n")
+    >>> aet.read_model("pair.xyz").species
+    ['Ta', 'Pd']
     """
     file = existing_file(path, MODEL_FILE)
     suffix = file.suffix.lower()
@@ -130,7 +145,7 @@ def _mat_species(
     return [symbols[int(kind) - 1] for kind in kinds]
 
 
-def write_model(path: str | Path, model: AtomicModel, comment: str = "") -> Path:
+def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str = "") -> Path:
     """Write an atomic model, whole or not at all, positions with every digit.
 
     Parameters
@@ -140,9 +155,13 @@ def write_model(path: str | Path, model: AtomicModel, comment: str = "") -> Path
         arrays), or .lammps, .data, .lmp (units metal, atom style atomic; a free particle gets a
         box around it and says so in the title).
     model
-        The model.
+        The atoms, positions in angstrom.
     comment
         Second line of an .xyz file, a single line.
+
+    Returns
+    -------
+    The file.
 
     Raises
     ------
@@ -151,7 +170,23 @@ def write_model(path: str | Path, model: AtomicModel, comment: str = "") -> Path
         extended .xyz; a cell LAMMPS cannot take.
     OutputError
         If the file cannot be written.
+
+    Notes
+    -----
+    MATLAB: none; the papers' code saves positions and types as variables of .mat files
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> model = aet.AtomicModel.from_positions([[0, 0, 0], [0, 0, 2.8]], ["Ta", "Pd"])
+    >>> print(aet.write_model("pair.xyz", model, comment="a pair").read_text())
+    2
+    a pair
+    Ta 0.0 0.0 0.0
+    Pd 0.0 0.0 2.8
+    <BLANKLINE>
     """
+    model = as_model(model)
     file = Path(path)
     suffix = file.suffix.lower()
     if "\n" in comment or "Properties=" in comment or "Lattice=" in comment:

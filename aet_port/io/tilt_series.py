@@ -166,12 +166,30 @@ def read_tilt_series(
     projections_variable, angles_variable
         Variables of .mat files; needed only if several fit.
 
+    Returns
+    -------
+    The series, named after the file of the projections.
+
     Raises
     ------
     DataFileError
         If a file cannot be read, or the angles are not as many as the images.
     InputError
         If no pixel size is known, or an image is empty or not finite.
+
+    Notes
+    -----
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles, which knows no pixel size
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> np.save("projections.npy", np.ones((3, 32, 24), np.float32))
+    >>> np.savetxt("angles.tlt", [-30, 0, 30])
+    >>> series = aet.read_tilt_series("projections.npy", "angles.tlt", pixel_size=0.35)
+    >>> len(series), series.detector, series.angles[:, 1]
+    (3, (32, 24), array([-30.,   0.,  30.]))
     """
     images, own = _images_and_size(projections, projections_variable, pixel_size is None)
     table = read_angles(angles, angles_variable)

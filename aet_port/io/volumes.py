@@ -72,7 +72,17 @@ def read_volume(
     InputError
         If no voxel size is known, or the values are not finite.
 
+    Notes
+    -----
     MATLAB: importdata of a reconstruction, which carries no voxel size
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> np.save("volume.npy", np.zeros((9, 9, 7), np.float32))
+    >>> aet.read_volume("volume.npy", voxel_size=0.5).shape
+    (9, 9, 7)
     """
     file = Path(path)
     suffix = file.suffix.lower()
@@ -124,6 +134,10 @@ def write_volume(path: str | Path, volume: Volume) -> Path:
     volume
         Double precision is kept in .mat, .npy and TIFF and rounded to single in MRC.
 
+    Returns
+    -------
+    The file.
+
     Raises
     ------
     InputError
@@ -131,7 +145,17 @@ def write_volume(path: str | Path, volume: Volume) -> Path:
     OutputError
         If the file cannot be written.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::SaveResults
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> file = aet.write_volume("volume.mrc", aet.Volume(np.zeros((9, 9, 7)), voxel_size=0.5))
+    >>> aet.read_volume(file).voxel_size
+    0.5
     """
     file = Path(path)
     suffix = file.suffix.lower()
