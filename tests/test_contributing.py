@@ -43,4 +43,4 @@ def test_the_layers_are_those_of_the_contract() -> None:
     assert sorted(order) == sorted(name for layer in layers for name in layer)
     height = {name: number for number, layer in enumerate(layers) for name in layer}
     for upper, lower in pairwise(told):
-        assert max(height[name] for name in upper) < min(height[name] for name in lower)
+        assert max(height[name] for name in upper) <= min(height[name] for name in lower)

