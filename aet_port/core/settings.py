@@ -91,7 +91,7 @@ class Settings(BaseModel):
         name = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
             return InputError(f"{name!r}", "an unknown setting", nearest(name, cls.model_fields))
-        if first["type"] == "missing":
+        if first["type"] == "missing" and name not in values:
             return InputError(
                 name, "nothing", f"{name} = ...: {cls.model_fields[name].description}"
             )
@@ -120,7 +120,7 @@ def fields_of(settings: type[Settings]) -> Iterator[tuple[str, FieldInfo]]:
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
     """What was probably meant by an unknown name, and the known ones."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     every = ", ".join(known)
     return f"{close[0]!r}; all: {every}" if close else f"one of {every}"
 

@@ -59,7 +59,8 @@ def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[s
             first = _atom(model, np.flatnonzero(variables.movable)[far[0]])
             notes.append(
                 f"{far.size} atoms ended at the largest displacement of "
-                f"{variables.restraint:g} angstrom, the first {first}: possibly spurious, or displaced by more"
+                f"{variables.restraint:g} angstrom, the first {first}: possibly spurious, or"
+                " displaced by more"
             )
     return notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -282,8 +283,18 @@ def _said(error: InputError, table: Mapping[str, Any]) -> str:
     if error.found == "nothing":
         return f"no {error.subject!r}"
     if error.subject in table:
-        return f"{error.subject} = {table[error.subject]!r}"
+        value = table[error.subject]
+        given = f"{error.subject} = {value!r}"
+        try:
+            same = ast.literal_eval(error.found) in (value, _plain(value))
+        except (ValueError, SyntaxError):  # words
+            same = error.found == repr(value)
+        return given if same else f"{given}, {error.found}"
     return f"{error.found} for {error.subject}"
+
+
+def _plain(value: Any) -> Any:
+    return tuple(_plain(one) for one in value) if isinstance(value, list) else value
 
 
 def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import AetError
 from aet_port.core.records import read_json
 from aet_port.core.settings import Settings, setting
 from aet_port.preprocessing.settings import PreprocessSettings
@@ -72,20 +71,20 @@ class DoseSeriesSettings(Settings):
 
 @dataclass(frozen=True)
 class Score:
-    """One dose: its run, or why there is none.
+    """One dose: its run, and why it did not come to its end.
 
     Attributes
     ----------
     dose
         Electrons per square angstrom.
     run
-        The run; None if its first stages failed.
+        The run.
     failure
-        The error that ended the work; None if every stage came to its end.
+        The first stage that failed, with the reason; None if every stage came to its end.
     """
 
     dose: float
-    run: Run | None
+    run: Run
     failure: str | None = None
 
     def summary(self) -> dict[str, Any]:
@@ -94,13 +93,10 @@ class Score:
         found = self._compared()
         figures |= {name: _short(found.get(name)) for name in ("traced", "refined")}
         figures["steps"] = found.get("steps")
-        there = self.run is not None and self.run.projection_r
-        figures["r_factor"] = self.run.r_mean if self.run is not None and there else None
+        figures["r_factor"] = self.run.r_mean if self.run.projection_r else None
         return figures
 
     def _compared(self) -> dict[str, Any]:
-        if self.run is None:
-            return {}
         path, steps = self.run.folder.path(COMPARISON), self.run.folder.path(STEP_ERRORS)
         if path.exists():
             found = dict(read_json(path))
@@ -152,20 +148,10 @@ def run_dose_series(
             print(text, file=sys.stderr, flush=True)
         folder = Path(out) / f"dose_{dose:g}"
         config = dose_config(chosen, dose, folder, truth)
-        try:
-            done = run(config, folder, resume=resume, threads=threads, progress=progress)
-        except AetError as error:
-            if not (folder / "run.json").exists() or not resume and not _begun(folder):
-                raise
-            scores.append(Score(dose, None, str(error)))
-            continue
+        done = run(config, folder, resume=resume, threads=threads, progress=progress)
         failure = f"{done.failures[0].stage}: {done.failures[0].reason}" if done.failures else None
         scores.append(Score(dose, done, failure))
     return scores
-
-
-def _begun(folder: Path) -> bool:
-    return (folder / "stages.json").exists()
 
 
 def dose_config(

@@ -151,7 +151,13 @@ def placement(config: RunConfig, folder: RunFolder) -> Placement:
 
 def series_files(folder: RunFolder, kind: str) -> tuple[Path, Path]:
     """Images and angles of the series that a stage left in its folder of a run."""
-    return folder.path(f"{kind}/projections.npy"), folder.path(f"{kind}/angles.txt")
+    projections, angles = series_names(kind)
+    return folder.path(projections), folder.path(angles)
+
+
+def series_names(kind: str) -> tuple[str, str]:
+    """Names of images and angles of the series in a folder of a run."""
+    return f"{kind}/projections.npy", f"{kind}/angles.txt"
 
 
 def _own_series(folder: RunFolder, kind: str, pixel_size: float) -> TiltSeries:

@@ -35,11 +35,13 @@ from aet_port.workflow.series import (
     placement,
     read_raw_frames,
     series_files,
+    series_names,
     used_series,
 )
 from aet_port.workflow.stage_functions import reconstruct_series
 from aet_port.workflow.stages import Stage, Work
 
+CLEAN_RECORD = f"{CLEANED}/record.json"
 OUTLINE_ITERATIONS = 30  # of RESIRE: an outline needs no atoms
 
 
@@ -133,7 +135,7 @@ def clean_again(work: Work) -> dict[str, Any]:
         "levels": removal.backgrounds.mean(axis=(1, 2)).tolist(),
         "outline_iterations": iterations,
     }
-    write_json(folder.path(f"{CLEANED}/record.json"), facts)
+    write_json(folder.path(CLEAN_RECORD), facts)
     return {"change": change}
 
 
@@ -150,20 +152,20 @@ PREPROCESS = Stage(
     "preprocess",
     ("preprocess", "refine.images", "sample.pixel_size"),
     (FRAMES,),
-    (PREPROCESSED,),
+    (*series_names(PREPROCESSED), PREPROCESS_RECORD),
     preprocess_frames,
 )
 ALIGN = Stage(
     "refine angles",
     ("refine_angles", "sample.pixel_size", *_RESIRE),
     (SIMULATED, PREPROCESSED),
-    (ALIGNED,),
+    (*series_names(ALIGNED), ALIGN_RECORD),
     align,
 )
 CLEAN_AGAIN = Stage(
     "background again",
     ("preprocess", "reconstruct"),
     (PREPROCESSED, ALIGNED),
-    (CLEANED,),
+    (*series_names(CLEANED), CLEAN_RECORD),
     clean_again,
 )

@@ -69,10 +69,11 @@ class Stage:
         Sections of the configuration that the stage depends on, or single keys of one:
         ``("refine_angles", "reconstruct.step")``. Files that they name count by their content.
     inputs
-        Paths in the run folder that the stage reads; those that no stage of the list makes are
-        ignored.
+        Files of the run folder that the stage reads, or folders for all files there; those that no
+        stage of the list makes are ignored.
     outputs
-        Paths in the run folder that it makes; ``{area}`` stands for each sub-area.
+        Files of the run folder that it always makes; ``{area}`` stands for each sub-area. A folder
+        that holds one is the stage's own, unless it is shared by sub-areas.
     function
         Does the work; what it returns is kept with the timings.
     optional
@@ -117,13 +118,12 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
     """
     records = work.folder.stage_records()
     timings = Timings.resumed(work.folder.path("timings.json"))
-    made_by = {output: stage for stage in stages for output in stage.outputs}
     keys: dict[str, str] = {}
     failures: list[Failure] = []
     for stage in stages:
-        sources = [made_by[path] for path in stage.inputs if path in made_by]
-        needed = {made_by[p].name for p in set(stage.inputs) - set(stage.optional) if p in made_by}
-        if needed - set(keys):
+        sources = _makers(stage.inputs, stages)
+        needed = _makers([one for one in stage.inputs if one not in stage.optional], stages)
+        if {source.name for source in needed} - set(keys):
             records.pop(stage.name, None)
             _remove(stage, work)
             continue
@@ -151,6 +151,15 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
             work.folder.discard_checkpoints(stage.name)
         work.folder.write_stage_records(records)
     return failures
+
+
+def _makers(inputs: Sequence[str], stages: Sequence[Stage]) -> list[Stage]:
+    """The stages that make files, in their order."""
+    return [
+        stage
+        for stage in stages
+        if any(out == one or out.startswith(f"{one}/") for one in inputs for out in stage.outputs)
+    ]
 
 
 def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:
@@ -199,8 +208,9 @@ def _complete(stage: Stage, work: Work) -> bool:
 def _remove(stage: Stage, work: Work) -> None:
     """Take away what a stage made with other settings."""
     for path in outputs_of(stage, work):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    for output in stage.outputs:
+        folder, _, name = output.rpartition("/")
+        if folder and "{area}" not in name:
+            shutil.rmtree(work.folder.path(folder), ignore_errors=True)
     work.folder.discard_checkpoints(stage.name)

@@ -34,7 +34,7 @@ from aet_port.workflow.run_folder import (
     TRUTH,
     RunFolder,
 )
-from aet_port.workflow.series import PREPROCESS_RECORD, series_files
+from aet_port.workflow.series import PREPROCESS_RECORD, series_files, series_names
 from aet_port.workflow.series_stages import preprocessed, write_preprocessed
 from aet_port.workflow.stages import Stage, Work
 
@@ -194,19 +194,21 @@ def _figures(stage: str, found: Precision) -> dict[str, Any]:
 SAMPLE = Stage(
     "make the sample", ("synthetic", "input.model", "sample.species"), (), (TRUTH,), make_sample
 )
-SIMULATE = Stage("simulate", ("simulate", "input.angles"), (TRUTH,), (SIMULATED,), simulate_series)
+SIMULATE = Stage(
+    "simulate", ("simulate", "input.angles"), (TRUTH,), series_names(SIMULATED), simulate_series
+)
 SIMULATE_FRAMES = Stage(
     "simulate frames",
     ("simulate", "simulate_frames", "input.angles"),
     (TRUTH,),
-    (FRAMES,),
+    (f"{FRAMES}/frames.mrc", f"{FRAMES}/angles.txt"),
     simulate_frames,
 )
 PREPROCESS_SIMULATED = Stage(
     "preprocess",
     ("preprocess", "refine.images"),
     (FRAMES,),
-    (PREPROCESSED,),
+    (*series_names(PREPROCESSED), PREPROCESS_RECORD, STEP_ERRORS),
     preprocess_simulated,
 )
 COMPARE = Stage(

@@ -67,11 +67,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """All files but the two that hold times."""
+    """All files but those that hold times."""
     return {
         name: content
         for name, content in contents(folder).items()
-        if name not in ("timings.json", "bank.duckdb")
+        if name not in ("timings.json", "bank.duckdb", "report.html")
     }
 
 

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
 import os, signal, sys
 from importlib import import_module
-from aet_port import cli
-from aet_port.io import files
+from aet_port.cli.app import main
+from aet_port.core import files
 
 import_module("aet_port.tracing.peak_search")._CHUNK = 300
 name, left = sys.argv[1], int(sys.argv[2])
@@ -37,9 +37,9 @@ def replace(partial, target, rename=os.replace):
 
 files.os.replace = replace
 sys.argv = ["aet", *sys.argv[3:]]
-cli.main()
+main()
 """
-COMMAND = ("--threads", "1", "--checkpoint-interval", "0", "--json", "--resume")
+COMMAND = (*("--threads", "1", "--checkpoint-interval", "0", "--no-report", "--json", "--resume"),)
 
 
 def start(*words: object) -> subprocess.Popen[bytes]:
@@ -62,7 +62,7 @@ def killed_at(config: Path, out: Path, name: str, calls: int) -> bool:
 def test_killed_twice(sample: Sample, aet: Aet) -> None:
     sample.config.write_text(CONFIG.replace("iterations = 20", "iterations = 60"))
     out = sample.folder / "run"
-    state, volume = out / "volumes/whole.checkpoint.npz", out / "volumes/whole.npy"
+    state, volume = out / "checkpoints/reconstruct.whole.npz", out / "volumes/whole.npy"
     # From outside, in the middle of the reconstruction.
     process = start("-m", "aet_port.cli.app", "run", sample.config, "--out", out, *COMMAND)
     try:
@@ -78,16 +78,16 @@ def test_killed_twice(sample: Sample, aet: Aet) -> None:
     with np.load(state) as stored:
         assert 1 <= stored["done"] < 60
     # From inside, in the middle of the tracing, while its third checkpoint is written.
-    assert killed_at(sample.config, out, "peaks/whole.checkpoint", 3)
+    assert killed_at(sample.config, out, "checkpoints/trace.whole", 3)
     assert volume.exists()
     assert not state.exists()
     assert not (out / "peaks/whole.npz").exists()
-    with np.load(out / "peaks/whole.checkpoint.npz") as stored:
+    with np.load(out / "checkpoints/trace.whole.npz") as stored:
         assert len(stored["flags"]) == 600
     assert len(list(out.rglob(".*.partial-*"))) == 1
     assert aet("run", sample.config, "--out", out, *COMMAND).code == 0
     undisturbed = sample.folder / "undisturbed"
-    assert aet("run", sample.config, "--out", undisturbed, "--json").code == 0
+    assert aet("run", sample.config, "--out", undisturbed, "--no-report", "--json").code == 0
     assert results(out) == results(undisturbed)
     assert {"volume.npy", "peaks/whole.npz", "model.xyz", "structure.json"} <= set(results(out))
 
@@ -129,16 +129,16 @@ def test_ctrl_c_leaves_a_run_that_goes_on(
         raise KeyboardInterrupt
 
     for stage in (
-        "pipeline.reconstruct_with",
-        "pipeline.trace_with",
+        "volume_stages.reconstruct_series",
+        "volume_stages.trace_volume",
         "model_stages.selected_model",
-        "pipeline.analyze",
+        "model_stages.structure_of_run",
     ):
         with monkeypatch.context() as patched:
-            patched.setattr(f"aet_port.{stage}", stop)
+            patched.setattr(f"aet_port.workflow.{stage}", stop)
             outcome = aet("run", sample.config, "--out", out, *COMMAND)
         assert outcome.code == 130
-        assert outcome.err == "aet: stopped; --resume takes it up\n"
+        assert outcome.err == "aet: interrupted; --resume continues it\n"
     assert aet("run", sample.config, "--out", out, *COMMAND).code == 0
     assert results(out) == results(finished_original)
 

@@ -1,10 +1,9 @@
-"""``aet precision``: the round trip of a small particle, stopped and taken up."""
+"""``aet precision``: the round trip of a small particle, interrupted and continued."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ import pytest
 from aet_port.core.data import AtomicModel
 from aet_port.io import read_model, write_angles, write_model
 from aet_port.simulation import amorphous_particle
-from aet_port.validation.precision import measure_precision
+from aet_port.validation.precision import score
 from tests.cli.samples import Aet, Refused, contents
 
-trip = import_module("aet_port.workflow.round_trip")
 # Coarse pixels and few iterations: the stages take a second each.
 QUICK = ("--pixel-size", 0.6, "--iterations", 40, "--oversampling", 2, "--threads", 1)
 
@@ -61,18 +59,24 @@ def test_round_trip_finds_the_atoms_and_goes_on_after_a_stop(
     assert refined["rmsd_pm"] < 0.75 * traced["rmsd_pm"]  # 14 of 23 pm, with few coarse images
     assert "confusion" not in traced
     assert refined["species_fraction"] > 0.9
-    assert facts == json.loads((whole / "precision.json").read_text())
+    stored = json.loads((whole / "comparison.json").read_text())
+    assert {name: facts[name] for name in ("traced", "classified", "refined")} == stored
     found, truth = read_model(whole / "refined.extxyz"), read_model(model)
-    assert measure_precision(found, truth).rmsd_pm == pytest.approx(refined["rmsd_pm"], abs=1e-3)
-    # Stopped in every stage in turn, the trip ends with the same bytes.
-    stages = ("reconstruct_with", "trace_with", "classify_with", "refine_with")
+    assert score(found, truth).rmsd_pm == pytest.approx(refined["rmsd_pm"], abs=1e-3)
+    # Interrupted in every stage in turn, it ends with the same bytes.
+    stages = (
+        "volume_stages.reconstruct_series",
+        "volume_stages.trace_volume",
+        "model_stages.classify_model",
+        "model_stages.refine_model",
+    )
     for number, stage in enumerate(stages):
 
         def interrupted(*arguments: Any, **options: Any) -> Any:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(trip, stage, interrupted)
+            patch.setattr(f"aet_port.workflow.{stage}", interrupted)
             resume = ("--resume",) if number else ()
             assert aet(*command, "--out", stopped, *resume).code == 130
     outcome = aet(*command, "--out", stopped, "--resume")
@@ -94,33 +98,56 @@ def test_refined_angles_and_shifts_bring_the_traced_atoms_nearer(
     blind = asked(*command, *errors, "--out", tmp_path / "blind")
     seen = asked(*command, *errors, "--refine-angles", "--out", tmp_path / "seen")
     assert seen["traced"]["rmsd_pm"] < 0.7 * blind["traced"]["rmsd_pm"]  # measured 10.5 and 21.7
-    assert (tmp_path / "seen" / "aligned_angles.txt").exists()
+    assert (tmp_path / "seen" / "aligned" / "angles.txt").exists()
 
 
-def test_another_trip_is_refused(
+def test_its_folder_is_a_run_folder(
     model: Path, tilts: Path, asked: Callable[..., Any], refused: Refused, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     command = ("precision", model, "--angles", tilts, *QUICK, "--out", out)
     asked(*command)
+    made = asked("report", out)
+    assert made["report"] == str(out / "report.html")
+    assert made["left_out"] == ["orders"]
     refused(*command, parts=(out, "--resume"))
-    refused(*command, "--resume", "--seed", 1, parts=(out, "a trip with another settings"))
+    # With other settings only what depends on them is done again.
+    before = contents(out)
+    asked(*command, "--resume", "--max-evaluations", 3)
+    after = contents(out)
+    changed = {name for name in before if before[name] != after[name]}
+    assert "refined.extxyz" in changed
+    assert changed.isdisjoint({"volume.npy", "peaks/whole.npz", "classified.extxyz"})
     other = ("precision", model, *QUICK, "--out", out, "--resume")
-    refused(*other, parts=("a trip with another angles",))
-    (out / "trip.json").write_text("{")
-    refused(*command, "--resume", parts=(out / "trip.json", "no readable record"))
+    refused(*other[:2], "--angles", out / "simulated" / "angles.txt", *other[2:], parts=("angles",))
+    (out / "run.json").write_text("{")
+    refused(*command, "--resume", parts=(out / "run.json", "no readable record"))
     refused(*command[:-1], tilts.parent, parts=(tilts.parent, "other files"))
+
+
+def test_a_failed_analysis_leaves_the_comparison(
+    model: Path, tilts: Path, aet: Aet, tmp_path: Path
+) -> None:
+    """Atoms found in noise have no first valley: a reason on one line, everything else there."""
+    out = tmp_path / "out"
+    few = ("--pixel-size", 0.6, "--iterations", 2, "--dose", 1e-2, "--threads", 1)
+    done = aet("precision", model, "--angles", tilts, *few, "--out", out)
+    assert done.code == 1
+    assert "aet: stage analyze failed: atoms: found no first valley" in done.err.splitlines()[-1]
+    assert "recall" in done.out
+    assert aet("report", out).code == 0
+    assert not (out / "structure.json").exists()
 
 
 def test_bad_input(model: Path, refused: Refused, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ("precision", model, "--out", out)
-    refused(*command, "--engine", "bloch", parts=("engine", "linear or multislice"))
-    refused(*command, "--series", "pd9", parts=("pd9", "ta-film"))
+    refused(*command, "--engine", "bloch", parts=("--engine", "'linear', 'multislice'"))
+    refused(*command, "--tilts", "pd9", parts=("pd9", "ta-film"))
     refused(*command, "--threads", 0, parts=("threads", "0"))
     refused(*command, "--method", "newton", parts=("newton", "lbfgs"))
-    refused(*command, "--radius", 0, parts=("radius", "0.0"))
-    refused(*command, "--iterations", 0, parts=("iterations", "0"))
+    refused(*command, "--radius", 0, parts=("--radius", "0.0", "above zero (angstrom)"))
+    refused(*command, "--iterations", 0, parts=("--iterations", "0", "at least 1"))
     assert not out.exists()
 
 

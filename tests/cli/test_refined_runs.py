@@ -22,7 +22,7 @@ from tests.cli.samples import CONFIG, PIXEL, Aet, Refused, Sample
 
 REFINE = """
 [refine]
-evaluations = 12
+max_evaluations = 12
 folds = 2
 scan_shear = "y"
 """
@@ -45,7 +45,7 @@ def alloy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .replace('"Ta"', '["Pd", "Pt"]')
         .replace("[select]", "[select]\nedits='edits.csv'")
     )
-    (folder / "alloy.toml").write_text(text + REFINE + "[refine_angles]\nrounds = 2\n")
+    (folder / "alloy.toml").write_text(text + REFINE + "[refine_angles]\nmax_rounds = 2\n")
     np.save(folder / "truth.npy", truth.positions)
     run(load_config(folder / "alloy.toml"), folder / "run")
     return folder
@@ -129,5 +129,8 @@ def test_the_bank_knows_what_was_refined(alloy: Path, asked: Callable[..., Any])
 def test_edits_of_atoms_that_are_not_there(sample: Sample, refused: Refused, aet: Aet) -> None:
     (sample.folder / "edits.csv").write_text("action,atom\nremove,100000\n")
     sample.config.write_text(CONFIG.replace("[select]", '[select]\nedits = "edits.csv"'))
-    refused("run", sample.config, "--out", sample.folder / "run", "--json", parts=("100000",))
+    done = aet("run", sample.config, "--out", sample.folder / "run", "--no-report", "--json")
+    assert done.code == 1
+    assert "stage select failed" in done.err
+    assert "100000" in done.err
     assert not (sample.folder / "run" / "model.xyz").exists()

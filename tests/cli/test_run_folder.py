@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError
-from aet_port.workflow import model_stages, pipeline
+from aet_port.io import read_model
+from aet_port.workflow import model_stages, volume_stages
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, Aet, Refused, Sample, contents, truncated
@@ -21,7 +24,10 @@ from tests.cli.samples import CONFIG, Aet, Refused, Sample, contents, truncated
     [
         (("[trace]", "[trace"), ("particle.toml", "no TOML")),
         (("[analyze]", "[analyse]"), ("particle.toml", "'analyse'", "analyze")),
-        (("iterations", "iteration"), ("particle.toml", "'iteration' in [reconstruct]")),
+        (
+            ("iterations", "iteration"),
+            ("an unknown key 'iteration' in [reconstruct]", "expected 'iterations'"),
+        ),
         (("iterations = 20", 'iterations = "20"'), ("iterations = '20'", "a whole number")),
         (('species = "Ta"', ""), ("no 'species' in [sample]",)),
         (("angles.mat", "absent.mat"), ("absent.mat", "no such file", "the angles named in")),
@@ -65,12 +71,9 @@ def test_folders_that_are_taken(sample: Sample, refused: Refused) -> None:
 def test_a_run_is_not_mixed_with_another(sample: Sample, finished: Path, refused: Refused) -> None:
     before = contents(finished)
     again = ("run", sample.config, "--out", finished)
-    refused(*again, parts=(finished, "a run;", "--resume to take it up, or another --out"))
-    sample.config.write_text(CONFIG.replace("iterations = 20", "iterations = 21"))
-    refused(*again, "--resume", parts=(finished, "a run with another configuration", "the same"))
-    sample.config.write_text(CONFIG)
+    refused(*again, parts=(finished, "a run;", "--resume to continue it, or another --out"))
     (sample.folder / "angles.mat").write_bytes((sample.folder / "projections.mat").read_bytes())
-    refused(*again, "--resume", parts=(finished, "a run with other input files", "the same"))
+    refused(*again, "--resume", parts=(finished, "a run of other data (angles)", "the same"))
     assert contents(finished) == before
 
 
@@ -79,12 +82,12 @@ def test_a_run_is_not_mixed_with_another(sample: Sample, finished: Path, refused
     [
         ("run.json", '{"config": ', "another --out"),
         ("run.json", "\xff", "another --out"),
-        ("run.json", "[1, 2]", "another configuration"),
+        ("run.json", "[1, 2]", "another --out"),
+        ("stages.json", "[1, 2]", "the record of the stages"),
         ("timings.json", "[", "delete it to go on"),
         ("timings.json", "[3]", "delete it to go on"),
         ("volumes/whole_r.npz", "no archive", "delete both"),
         ("peaks/whole.npz", "no archive", "peaks written by Peaks.save"),
-        ("volume.npy", "no array", "a volume as"),
         ("model.xyz", "3\n\nTa 0 0 0\n", "1 lines for 3 atoms"),
     ],
 )
@@ -92,15 +95,26 @@ def test_damaged_files(
     sample: Sample, finished: Path, refused: Refused, name: str, text: str, advice: str
 ) -> None:
     (finished / name).write_bytes(text.encode("latin-1"))
-    expected = finished if "configuration" in advice else finished / name
-    refused("run", sample.config, "--out", finished, "--resume", parts=(expected, advice))
+    refused("run", sample.config, "--out", finished, "--resume", parts=(finished / name, advice))
 
 
-def test_a_damaged_volume(sample: Sample, finished: Path, refused: Refused) -> None:
+def test_a_report_that_cannot_be_made(sample: Sample, finished: Path, aet: Aet) -> None:
+    (finished / "volume.npy").write_text("no array")
+    done = aet("run", sample.config, "--out", finished, "--resume", "--json")
+    assert done.code == 1
+    assert done.err.startswith(f"aet: stage report failed: {finished / 'volume.npy'}")
+    assert json.loads(done.out)["model"] == "TaXX00001"
+
+
+def test_a_damaged_volume(sample: Sample, finished: Path, aet: Aet) -> None:
     truncated(finished / "volumes/whole.npy")
     (finished / "peaks/whole.npz").unlink()
     path = finished / "volumes/whole.npy"
-    refused("run", sample.config, "--out", finished, "--resume", "--json", parts=(path, "array"))
+    done = aet("run", sample.config, "--out", finished, "--resume", "--no-report")
+    assert done.code == 1
+    assert done.err.startswith("aet: stage trace failed: ")
+    assert str(path) in done.err
+    assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +132,11 @@ def test_only_what_is_missing_is_made(
 ) -> None:
     before = contents(finished)
     stages: list[str] = []
-    places = {"reconstruct_with": pipeline, "trace_with": pipeline, "selected_model": model_stages}
+    places = {
+        "reconstruct_series": volume_stages,
+        "trace_volume": volume_stages,
+        "selected_model": model_stages,
+    }
     for name, place in places.items():
         function = getattr(place, name)
 
@@ -131,16 +149,13 @@ def test_only_what_is_missing_is_made(
         (finished / name).unlink()
     # A process that was killed leaves such files.
     (finished / "volumes" / ".whole.checkpoint.partial-1.npz").write_bytes(b"half")
-    (finished / "volumes" / "whole.checkpoint.npz").write_bytes(b"old")
-    if "volumes/whole.npy" in missing:
-        (finished / "volumes" / "whole.checkpoint.npz").unlink()
     run(load_config(sample.config), finished, resume=True)
     after = contents(finished)
     before.pop("timings.json"), after.pop("timings.json")
     assert after == before
     expected = {
-        "peaks/whole.npz": ["trace_with", "selected_model"],
-        "volumes/whole.npy": ["reconstruct_with"],
+        "peaks/whole.npz": ["trace_volume", "selected_model"],
+        "volumes/whole.npy": ["reconstruct_series"],
         "model.xyz": ["selected_model"],
     }
     assert stages == expected.get(missing[0], [])
@@ -150,7 +165,7 @@ def test_input_given_only_later(sample: Sample, refused: Refused, aet: Aet) -> N
     """A run that was refused for want of something in its folder can be taken up."""
     out = sample.folder / "run"
     bank = sample.folder / "angles.txt"
-    options = ("run", sample.config, "--out", out, "--json")
+    options = ("run", sample.config, "--out", out, "--no-report", "--json")
     refused(*options, "--bank", bank, parts=(bank, "not a DuckDB file"))
     done = aet(*options, "--resume")
     assert done.code == 0
@@ -161,9 +176,11 @@ def test_no_atoms_in_the_peaks(sample: Sample, monkeypatch: pytest.MonkeyPatch) 
     support = sample.folder / "nothing.npy"
     np.save(support, np.zeros((41, 40, 41), np.float32))
     sample.config.write_text(CONFIG.replace('"tight"', '"nothing.npy"\nrule = "support"'))
-    with pytest.raises(ValueError, match=r"none of them an atom.*section \[select\]"):
-        run(load_config(sample.config), sample.folder / "run")
-    assert not (sample.folder / "run" / "model.xyz").exists()
+    done = run(load_config(sample.config), sample.folder / "run")
+    assert [one.stage for one in done.failures] == ["select"]
+    assert re.search(r"none of them an atom.*section \[select\]", done.failures[0].reason)
+    assert not done.has_model
+    assert done.volume_path.exists()
 
 
 def test_the_record_names_files_by_hash(sample: Sample, finished: Path) -> None:
@@ -179,3 +196,48 @@ def test_inputs_are_hashed_before_the_work(sample: Sample) -> None:
     with pytest.raises(DataFileError, match=r"angles\.mat: found no such file"):
         run(load_config(sample.config), sample.folder / "run")
     assert not (sample.folder / "run").exists()
+
+
+def test_only_stages_with_other_settings_are_done_again(
+    sample: Sample, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(finished)
+    sample.config.write_text(CONFIG.replace("cutoff = 4.0", "cutoff = 4.1"))
+    run(load_config(sample.config), finished, resume=True)
+    after = contents(finished)
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    record = {"run.json", "config.toml", "stages.json", "timings.json"}
+    assert changed == record | {"structure.json"}
+    # Back again: the same bytes, by the last stage alone.
+    sample.config.write_text(CONFIG)
+    run(load_config(sample.config), finished, resume=True)
+    again = contents(finished)
+    before.pop("timings.json"), again.pop("timings.json")
+    assert again == before
+
+
+def test_a_failed_analysis_leaves_model_bank_and_report(
+    sample: Sample, aet: Aet, asked: Callable[..., Any]
+) -> None:
+    """As of a tetrahedral glass, whose pair distribution has no first valley to cut bonds at."""
+    # Bonds of 0.1 angstrom: no atom has a neighbour, so there is no structure.
+    sample.config.write_text(CONFIG.replace("cutoff = 4.0", "cutoff = 0.1"))
+    out = sample.folder / "run"
+    done = aet("run", sample.config, "--out", out, "--json")
+    assert done.code == 1
+    assert done.err.startswith("aet: stage analyze failed: ")
+    assert done.err.count("\n") == 1
+    facts = json.loads(done.out)
+    assert facts["failed"].keys() == {"analyze"}
+    assert facts["atoms"] == len(read_model(out / "model.xyz"))
+    assert "stage &#39;analyze&#39; failed: " in (out / "report.html").read_text()
+    query = "SELECT n_atoms, count(analysis_id) AS n FROM model LEFT JOIN analysis USING (model_id)"
+    (stored,) = asked("mdb", "query", f"{query} GROUP BY ALL", "--bank", out / "bank.duckdb")
+    assert stored == {"n_atoms": facts["atoms"], "n": 0}
+    assert asked("report", out)["left_out"] == ["orders", "structure"]
+    # Mended, only the analysis is done, and it joins the model in the bank.
+    sample.config.write_text(CONFIG)
+    mended = asked("run", sample.config, "--out", out, "--resume", "--no-report")
+    assert mended["new"] is False
+    (stored,) = asked("mdb", "query", f"{query} GROUP BY ALL", "--bank", out / "bank.duckdb")
+    assert stored["n"] == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,14 @@ from aet_port.core.image_shift import measure_shift
 from aet_port.io import read_model, read_tilt_series
 from aet_port.io.frames import write_frames
 from aet_port.simulation.linear import project_atoms
-from aet_port.simulation.raw_frames import RawSettings, take_frames
+from aet_port.simulation.raw_frames import take_frames
 from aet_port.simulation.samples import amorphous_particle
+from aet_port.simulation.settings import RawFrameSettings
 from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
-from aet_port.workflow.frame_stages import refined_series
 from aet_port.workflow.pipeline import run
-from aet_port.workflow.run_folder import used_series
+from aet_port.workflow.run_folder import RunFolder
+from aet_port.workflow.series import refined_series, used_series
 from tests.cli.samples import results, truncated
 
 PIXEL, SHAPE, TILTS = 0.6, (77, 75), 15
@@ -44,7 +44,7 @@ shear_y = {SHEAR}
 background_after_angles = true
 
 [refine_angles]
-rounds = 3
+max_rounds = 3
 
 [reconstruct]
 iterations = 40
@@ -55,7 +55,7 @@ support = "tight"
 merge_distance = 2.0
 
 [refine]
-evaluations = 15
+max_evaluations = 15
 scan_shear = "y"
 
 [analyze]
@@ -70,7 +70,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     truth: AtomicModel = amorphous_particle(100, "Ta", seed=4)
     angles = np.zeros((TILTS, 3))
     angles[:, 1] = np.linspace(-63, 63, TILTS)
-    settings = RawSettings(dose=8e5, n_frames=2, shear=SHEAR, seed=1)
+    settings = RawFrameSettings(dose=8e5, n_frames=2, shear=SHEAR, seed=1)
     raw = take_frames(lambda a: project_atoms(truth, a, PIXEL, SHAPE), angles, PIXEL, settings)
     series = FrameSeries(tuple(raw.frames), raw.angles[:, 1], PIXEL, {"voltage_kv": 300.0}, "raw")
     write_frames(folder / "frames.mrc", series)
@@ -112,9 +112,10 @@ def test_atoms_are_found(frames: Path) -> None:
 def test_atoms_are_refined_against_the_averages(frames: Path) -> None:
     config = load_config(frames / "frames.toml")
     assert config.refine is not None
-    used = used_series(config, frames / "run")
-    averaged = refined_series(config, config.refine, frames / "run")
-    denoised = refined_series(config, replace(config.refine, images="denoised"), frames / "run")
+    folder = RunFolder(frames / "run")
+    used = used_series(config, folder)
+    averaged = refined_series(config, config.refine, folder)
+    denoised = refined_series(config, config.refine.changed(images="denoised"), folder)
     np.testing.assert_array_equal(denoised.images, used.images)
     np.testing.assert_array_equal(averaged.angles, used.angles)
     # What is put back is noise: as strong as in the averages, without a mean or a displacement.
@@ -131,8 +132,9 @@ def test_a_truncated_stack_is_named(frames: Path, tmp_path: Path) -> None:
     folder = tmp_path / "again" / "run"
     (folder / "refinement.json").unlink()
     truncated(folder / "preprocessed" / "removed_noise.npy")
-    with pytest.raises(DataFileError, match=r"removed_noise\.npy"):
-        run(load_config(tmp_path / "again" / "frames.toml"), folder, resume=True)
+    done = run(load_config(tmp_path / "again" / "frames.toml"), folder, resume=True)
+    assert [one.stage for one in done.failures] == ["refine"]
+    assert "removed_noise.npy" in done.failures[0].reason
 
 
 def test_background_again_changes_little_and_keeps_the_angles(frames: Path) -> None:
@@ -185,9 +187,13 @@ def test_unusable_frames_leave_no_folder(frames: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[refine_angles]\nrounds = 3", "", r"background_after_angles without \[refine_angles\]"),
-        ("margin = 6.0", "estimate_shear = true", "a given distortion too for estimate_shear"),
-        ("margin = 6.0", "film_marker = [1, 2, 3]", "3 numbers for film_marker"),
+        (
+            "[refine_angles]\nmax_rounds = 3",
+            "",
+            r"background_after_angles without \[refine_angles\]",
+        ),
+        ("margin = 6.0", "estimate_shear = true", "= True, a calibrated distortion too"),
+        ("margin = 6.0", "film_marker = [1, 2, 3]", "film_marker = .*a list of 4"),
         ("margin = 6.0", "strength = 0", "strength"),
         ("margin = 6.0", "slow_axis = 'z'", "slow_axis = 'z'"),
         ("margin = 6.0", "tilt_axis = 95", "tilt_axis"),

@@ -15,7 +15,7 @@ from aet_port.io import matlab, read_volume, write_angles
 from aet_port.resire import reconstruct
 from aet_port.simulation import simulate_tilt_series
 from aet_port.validation import match_models
-from aet_port.workflow import pipeline
+from aet_port.workflow import volume_stages
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from tests.cli.samples import PIXEL, Refused, Sample, results
@@ -92,13 +92,13 @@ def test_only_the_missing_area_is_made(film: Film, monkeypatch: pytest.MonkeyPat
     run(load_config(film.config), out)
     before = results(out)
     made: list[str] = []
-    original = pipeline.reconstruct_with
+    original = volume_stages.reconstruct_series
 
     def noted(series: TiltSeries, *args: object, **options: object) -> object:
         made.append(Path(series.name).name)
         return original(series, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "reconstruct_with", noted)
+    monkeypatch.setattr(volume_stages, "reconstruct_series", noted)
     (out / "volumes/area_02.npy").unlink()
     run(load_config(film.config), out, resume=True)
     assert made == ["area_2.mat"]

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError
-from aet_port.workflow import config as configuration
-from aet_port.workflow.config import RunConfig, load_config
-from aet_port.workflow.sections import (
-    Classify,
-    Kind,
-    Reconstruct,
-    Refine,
-    RefineAngles,
-    Select,
-    Trace,
-)
+from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.refinement.settings import RefineSettings
+from aet_port.resire.settings import ReconstructSettings
+from aet_port.simulation.settings import Acquisition, RawFrameSettings, SimulateSettings
+from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
+from aet_port.workflow.config import RunConfig, config_text, load_config, parse_config
+from aet_port.workflow.sections import Kind, SampleSettings, SyntheticSettings
 from mdb.deposits import KINDS
 
 MINIMAL = """\
@@ -57,7 +53,11 @@ def test_every_section_has_defaults(tmp_path: Path) -> None:
     assert (config.sample.name, config.sample.species, config.sample.pixel_size) == (
         ("particle", "Ta", None)
     )
-    assert (config.reconstruct, config.trace, config.select) == (Reconstruct(), Trace(), Select())
+    assert (config.reconstruct, config.trace, config.select) == (
+        ReconstructSettings(),
+        TraceSettings(),
+        SelectSettings(),
+    )
     assert config.text == MINIMAL
     assert config.input.areas == ()
 
@@ -65,12 +65,12 @@ def test_every_section_has_defaults(tmp_path: Path) -> None:
 def test_stages_on_request(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     assert (config.refine, config.refine_angles, config.species) == (None, None, ("Ta",))
-    added = "\n[refine]\nfolds = 5\n[refine_angles]\nrounds = 3\n[classify]\nradius = 0\n"
+    added = "\n[refine]\nfolds = 5\n[refine_angles]\nmax_rounds = 3\n[classify]\nradius = 0\n"
     several = MINIMAL.replace('"Ta"', '["Co", "Pd"]') + "[select]\nsupport = 'tight'\n"
     config = load(tmp_path, several + added)
-    assert config.refine == Refine(folds=5)
-    assert config.refine_angles == RefineAngles(rounds=3)
-    assert config.classify == Classify(radius=0)
+    assert config.refine == RefineSettings(folds=5)
+    assert config.refine_angles == RefineAnglesSettings(max_rounds=3)
+    assert config.classify == ClassifySettings(radius=0)
     assert config.species == ("Co", "Pd")
 
 
@@ -108,7 +108,9 @@ threshold = 1
 cutoff = 4.12
 """
     config = load(tmp_path, MINIMAL + added)
-    assert config.reconstruct == Reconstruct(7, (1.5, 3, 3), 1, True)
+    assert config.reconstruct == ReconstructSettings(
+        iterations=7, oversampling=(1.5, 3, 3), step=1, extended=True
+    )
     assert config.trace.threshold == 1
     assert config.analyze.cutoff == 4.12
     assert load(tmp_path, AREAS).input.areas == (1, 3)
@@ -116,7 +118,7 @@ cutoff = 4.12
 
 
 def test_the_example_is_valid() -> None:
-    path = Path(__file__).resolve().parents[1] / "examples" / "ta_film.toml"
+    path = Path(__file__).resolve().parents[2] / "examples" / "ta_film.toml"
     assert load_config(path).input.areas == (1, 2, 3)
 
 
@@ -124,22 +126,19 @@ def test_kinds_are_those_of_the_bank() -> None:
     assert set(get_args(Kind)) == set(KINDS)
 
 
-def test_every_limit_is_on_a_key() -> None:
-    kinds = list(configuration._SECTIONS.values())
-    keys = {field.name for kind in kinds for field in fields(kind)}
-    assert {*configuration._LEAST, *configuration._ABOVE_ZERO} <= keys
-
-
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("[sample\n", ("no TOML", "line 1", "see examples/ta_film.toml")),
+        ("[sample\n", ("no TOML", "line 1", "see examples/particle.toml")),
         (
             MINIMAL + "[refined]\n",
-            ("'refined'", "sections sample, input, preprocess"),
+            ("an unknown section or key 'refined'", "expected 'refine'; all: sample, input"),
         ),
-        ("stray = 1\n" + MINIMAL, ("'stray'", "sections sample")),
-        (MINIMAL + "[trace]\nheight = 2\n", ("'height' in [trace]", "keys upsampling, threshold")),
+        ("stray = 1\n" + MINIMAL, ("'stray'", "one of sample, input")),
+        (
+            MINIMAL + "[trace]\ntreshold = 2\n",
+            ("an unknown key 'treshold' in [trace]", "expected 'threshold'; all: upsampling"),
+        ),
         (MINIMAL.replace('species = "Ta"\n', ""), ("no 'species' in [sample]", "species = ...")),
         ("", ("no 'name' in [sample]",)),
         ("trace = 3\n" + MINIMAL, ("trace = 3", "a section [trace]")),
@@ -158,15 +157,18 @@ def test_every_limit_is_on_a_key() -> None:
         (MINIMAL + "[reconstruct]\niterations = 1.5\n", ("iterations = 1.5", "a whole number")),
         (MINIMAL + "[reconstruct]\niterations = true\n", ("iterations = True", "a whole number")),
         (MINIMAL + "[reconstruct]\nextended = 1\n", ("extended = 1", "true or false")),
-        (MINIMAL + "[reconstruct]\noversampling = 0.9\n", ("oversampling = 0.9", "at least 1")),
-        (MINIMAL + "[reconstruct]\noversampling = [3, 3]\n", ("[3, 3]", "three for x, y, z")),
+        (
+            MINIMAL + "[reconstruct]\noversampling = 0.9\n",
+            ("oversampling = 0.9 in [reconstruct]", "at least 1"),
+        ),
+        (MINIMAL + "[reconstruct]\noversampling = [3, 3]\n", ("[3, 3]", "a number or a list of 3")),
         (
             MINIMAL + "[reconstruct]\noversampling = [3, 3, true]\n",
-            ("oversampling", "a number or a list, each a number"),
+            ("oversampling", "a list of 3, each a number"),
         ),
         (MINIMAL + "[reconstruct]\nstep = -1\n", ("step = -1", "above zero")),
         (MINIMAL + '[reconstruct]\nmethod = "sirt"\n', ("'sirt'", "'fourier-slice' or 'radon'")),
-        (MINIMAL + "[reconstruct]\nthickness = 0\n", ("thickness = 0", "at least 1")),
+        (MINIMAL + "[reconstruct]\nn_z = 0\n", ("n_z = 0", "at least 1 (voxels)")),
         (MINIMAL + '[trace]\nupsampling = "cubic"\n', ("'cubic'", "'linear' or 'spline'")),
         (MINIMAL + "[trace]\nthreshold = -1\n", ("threshold = -1", "at least 0")),
         (MINIMAL + "[trace]\nmax_peaks = 0\n", ("max_peaks = 0", "at least 1")),
@@ -217,8 +219,8 @@ def test_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
         "projections 1": "area_1.mat",
         "projections 3": "area_3.mat",
         "placement": "placement.mat",
-        "mask": "mask.mat",
-        "atom support": "tight.mat",
+        "reconstruct.mask": "mask.mat",
+        "select.support": "tight.mat",
     }
 
 
@@ -227,3 +229,66 @@ def test_reference_files(tmp_path: Path) -> None:
     path.write_text(MINIMAL.replace('"angles.mat"', '"reference:papers/angles.mat"'))
     config = load_config(path, lambda name: tmp_path / "data" / name)
     assert config.file(config.input.angles) == tmp_path / "data" / "papers" / "angles.mat"
+
+
+SIMULATED = """\
+[sample]
+name = "particle"
+species = "Ta"
+
+[synthetic]
+atoms = 50
+
+[simulate]
+pixel_size = 0.5
+
+[simulate.acquisition]
+dose = 0
+"""
+
+
+def test_runs_that_make_their_own_data(tmp_path: Path) -> None:
+    config = load(tmp_path, SIMULATED)
+    assert config.simulated
+    assert config.simulate == SimulateSettings(pixel_size=0.5, acquisition=Acquisition(dose=0))
+    assert config.synthetic == SyntheticSettings(atoms=50)
+    assert config.inputs() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (SIMULATED + MINIMAL[MINIMAL.index("[input]") :], "projections in [input] together with"),
+        (SIMULATED.replace("[synthetic]\natoms = 50\n", ""), "[simulate] without one model"),
+        (SIMULATED + "[input]\nmodel = 'a.xyz'\n", "[simulate] without one model"),
+        (SIMULATED + "[simulate_frames]\n", "[simulate_frames] or [preprocess] without the other"),
+        (SIMULATED + "[preprocess]\n", "[simulate_frames] or [preprocess] without the other"),
+        (MINIMAL + "[synthetic]\n", "[synthetic] without [simulate]"),
+        (MINIMAL + "model = 'a.xyz'\n", "model in [input] without [simulate]"),
+        (MINIMAL.replace('angles = "angles.mat"\n', ""), "no 'angles' in [input]"),
+        (MINIMAL.replace('projections = "projections.mat"\n', ""), "no 'projections' in [input]"),
+        (SIMULATED.replace("dose = 0", "dosis = 0"), "'dosis' in [simulate.acquisition]"),
+        (SIMULATED.replace("dose = 0", "dose = -1"), "dose = -1 in [simulate.acquisition]"),
+    ],
+)
+def test_contradictions_about_the_source(tmp_path: Path, text: str, part: str) -> None:
+    with pytest.raises(DataFileError) as caught:
+        load(tmp_path, text)
+    assert part in str(caught.value)
+
+
+def test_text_of_settings_reads_back(tmp_path: Path) -> None:
+    sections = {
+        "sample": SampleSettings(name='with "quotes" and \\', species=("Co", "Pd")),
+        "synthetic": SyntheticSettings(seed=3),
+        "simulate": SimulateSettings(shape=(20, 30), acquisition=Acquisition(dose=0.0)),
+        "simulate_frames": RawFrameSettings(shear=0.01),
+        "preprocess": PreprocessSettings(strength="search", film_marker=(1, 2, 3, 4)),
+        "reconstruct": ReconstructSettings(oversampling=(1.5, 3, 3), positivity=False),
+        "select": SelectSettings(support="tight"),
+        "refine": RefineSettings(),
+    }
+    text = config_text(sections, "title")
+    assert text.startswith("# title\n")
+    found = parse_config(text, tmp_path / "run.toml")
+    assert {name: getattr(found, name) for name in sections} == sections

@@ -12,11 +12,17 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.io import write_volume
 from aet_port.resire import reconstruct
+from aet_port.resire.settings import ReconstructSettings
 from aet_port.tracing import remove_non_atoms, tight_support
 from aet_port.tracing.peak_search import trace
+from aet_port.tracing.settings import SelectSettings, TraceSettings
 from aet_port.workflow import stage_functions as stages
-from aet_port.workflow.config import Reconstruct, Select, Trace
-from aet_port.workflow.stage_functions import reconstruct_with, select_with, trace_with, write_peaks
+from aet_port.workflow.stage_functions import (
+    reconstruct_series,
+    select_peaks,
+    trace_volume,
+    write_peaks,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +51,15 @@ def test_reconstruct_reads_the_files_it_is_told(series: TiltSeries, tmp_path: Pa
     write_volume(tmp_path / "support.npy", Volume(support, 0.5))
     write_volume(tmp_path / "initial.mrc", Volume(initial, 0.5))
     np.save(tmp_path / "mask.npy", mask)
-    settings = Reconstruct(
-        3, (2, 1.5, 2), 1.5, support="support.npy", initial="initial.mrc", mask="mask.npy"
+    settings = ReconstructSettings(
+        iterations=3,
+        oversampling=(2, 1.5, 2),
+        step=1.5,
+        support="support.npy",
+        initial="initial.mrc",
+        mask="mask.npy",
     )
-    found = reconstruct_with(series, settings, lambda name: tmp_path / name, threads=1)
+    found = reconstruct_series(series, settings, lambda name: tmp_path / name, threads=1)
     wanted = reconstruct(
         series,
         iterations=3,
@@ -63,21 +74,25 @@ def test_reconstruct_reads_the_files_it_is_told(series: TiltSeries, tmp_path: Pa
 
 
 def test_trace_and_select(volume: Volume, tmp_path: Path) -> None:
-    settings = Trace("spline", 0.1, 1.5, 50)
-    peaks = trace_with(volume, settings, 1)
+    settings = TraceSettings(upsampling="spline", threshold=0.1, minimum_distance=1.5, max_peaks=50)
+    peaks = trace_volume(volume, settings, threads=1)
     wanted = trace(volume, upsampling="spline", threshold=0.1, minimum_distance=1.5, max_peaks=50)
     assert len(peaks) == 50
     assert np.array_equal(peaks.positions, wanted.positions)
-    peaks = trace_with(volume, Trace("linear", 0.1))
+    peaks = trace_volume(volume, TraceSettings(threshold=0.1))
     support = tight_support(volume.array)
     np.save(tmp_path / "support.npy", support.astype(np.float32))
     for given in ("tight", "support.npy"):
-        chosen = select_with(
-            volume, peaks.accepted, Select(given), lambda name: tmp_path / name, threads=1
+        chosen = select_peaks(
+            volume,
+            peaks.accepted,
+            SelectSettings(support=given),
+            lambda name: tmp_path / name,
+            threads=1,
         )
         wanted_choice = remove_non_atoms(volume.array, peaks.accepted, support=support)
         assert np.array_equal(chosen.atoms, wanted_choice.atoms)
-    free = select_with(volume, peaks.accepted, Select())
+    free = select_peaks(volume, peaks.accepted, SelectSettings())
     assert np.array_equal(free.is_atom, remove_non_atoms(volume.array, peaks.accepted).is_atom)
 
 
@@ -85,16 +100,16 @@ def test_threads_are_used_and_given_back(volume: Volume, monkeypatch: pytest.Mon
     used: list[int] = []
     monkeypatch.setattr(stages, "trace", lambda *_, **options: used.append(numba.get_num_threads()))
     before = numba.get_num_threads()
-    trace_with(volume, Trace(), 1)
-    trace_with(volume, Trace(), 10_000)
+    trace_volume(volume, TraceSettings(), threads=1)
+    trace_volume(volume, TraceSettings(), threads=10_000)
     assert used == [1, numba.config.NUMBA_NUM_THREADS]
     assert numba.get_num_threads() == before
     with pytest.raises(InputError, match="threads"):
-        trace_with(volume, Trace(), 0)
+        trace_volume(volume, TraceSettings(), threads=0)
 
 
 def test_peaks_need_a_known_suffix(volume: Volume, tmp_path: Path) -> None:
-    peaks = trace_with(volume, Trace("linear", 0.1))
+    peaks = trace_volume(volume, TraceSettings(threshold=0.1))
     with pytest.raises(InputError, match=r"peaks\.csv; expected a name ending in \.npz"):
         write_peaks(tmp_path / "peaks.csv", peaks, volume)
     assert not list(tmp_path.iterdir())
