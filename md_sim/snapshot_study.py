@@ -16,6 +16,7 @@ from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress_bar
+from aet_port.structure.settings import DEFAULTS
 from md_sim.crystals import Crystallisation, crystal_warning, crystallisation
 from md_sim.lammps_loop import SNAPSHOTS
 from md_sim.quenches import Quench
@@ -168,7 +169,7 @@ def study(
     quench: Quench,
     bank_path: str | Path,
     *,
-    delta: float = 0.255,
+    delta: float = DEFAULTS.delta,
     cutoff: float | None = None,
     workers: int = 1,
     scheduler: str | None = None,

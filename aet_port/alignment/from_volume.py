@@ -17,6 +17,7 @@ from aet_port.alignment.calculated_images import FollowingVolume, StandingModel
 from aet_port.alignment.orientation import Projector, Step, align, fix_gauge, gauss_newton, scan
 from aet_port.alignment.settings import DEFAULTS, Method, RefineAnglesSettings
 from aet_port.core.data import TiltSeries
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import shift_images
 from aet_port.core.parallel import check_threads
@@ -32,8 +33,8 @@ SCAN_STEPS = (0.5, 0.25, 0.1, 0.05)  # degrees
 SCAN_REACH = 2  # steps to either side
 
 
-@dataclass(frozen=True)
-class AngleRefinement:
+@dataclass(frozen=True, repr=False)
+class AngleRefinement(Shown):
     """A tilt series with refined angles and aligned images, and how it came about.
 
     Attributes
@@ -58,6 +59,16 @@ class AngleRefinement:
     r1: NDArray[np.float64]
     best_round: int
     converged: bool
+
+    def _facts(self) -> dict[str, object]:
+        turns = np.sqrt(np.mean(self.turns**2, axis=0))
+        return {
+            "images": len(self.series),
+            "rounds": len(self.r1),
+            "R1": f"{100 * self.r_factor:.2f} %",
+            "rms turn": " ".join(f"{turn:.3g}" for turn in turns) + " degrees",
+            "converged": self.converged,
+        }
 
     @property
     def r_factor(self) -> float:
@@ -145,13 +156,37 @@ def refine_angles(
     progress
         Whether to report rounds.
 
+    Returns
+    -------
+    The series with the refined angles and shifted images, and R1 in each round.
+
     Raises
     ------
     InputError
         For an unknown method, numbers out of range, calculated images of another shape or without
         likeness, or an image that moves beyond ``max_correction``; it is named.
 
+    Notes
+    -----
     MATLAB: none; in neither repository (Methods, "Angular refinement and spatial alignment")
+
+    Examples
+    --------
+    One angle is wrong by 2 degrees:
+
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> truth = amorphous_particle(20, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> angles[5][1] += 2
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.6, shape=(32, 32), dose=None)
+    >>> angles[5][1] -= 2
+    >>> start = aet.TiltSeries(series.images, angles, pixel_size=0.6)
+    >>> found = aet.refine_angles(start, max_rounds=10, iterations=5, oversampling=2)
+    >>> bool(found.r_factor < found.r1[0].mean())
+    True
+    >>> bool(found.turns[5, 1] > 1)  # degrees
+    True
     """
     RefineAnglesSettings(
         method=method,

@@ -7,7 +7,19 @@ from typing import Any
 
 
 class AetError(Exception):
-    """Base of every error a user can cause and mend; the command line prints it on one line."""
+    """Base of every error that a user can cause and correct; a command prints it on one line.
+
+    It names its subject, what was found, and what was expected.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> try:
+    ...     aet.AtomicModel.from_positions([[0, 0, 0]], "Tantalum")
+    ... except aet.AetError as error:
+    ...     print(error)
+    model: species: found 'Tantalum'; expected a chemical symbol such as 'Ta'
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors of workers on other machines arrive pickled, and no __init__ takes the finished

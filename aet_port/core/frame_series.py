@@ -73,7 +73,8 @@ class FrameSeries(Shown):
     Examples
     --------
     >>> import numpy as np
-    >>> frames = FrameSeries(
+    >>> import aet_port as aet
+    >>> frames = aet.FrameSeries(
     ...     [np.ones((3, 32, 24)), np.ones((2, 32, 24))], [-1.5, 1.5], pixel_size=0.35
     ... )
     >>> frames

@@ -6,6 +6,7 @@ from aet_port.figures.images import plot_volume as plot_volume
 from aet_port.figures.results import plot_bipyramids as plot_bipyramids
 from aet_port.figures.results import plot_bond_angles as plot_bond_angles
 from aet_port.figures.results import plot_bond_order as plot_bond_order
+from aet_port.figures.results import plot_classification as plot_classification
 from aet_port.figures.results import plot_diffraction as plot_diffraction
 from aet_port.figures.results import plot_matching as plot_matching
 from aet_port.figures.results import plot_motifs as plot_motifs
@@ -15,6 +16,8 @@ from aet_port.figures.results import plot_pair_distribution as plot_pair_distrib
 from aet_port.figures.results import plot_partial_pdf as plot_partial_pdf
 from aet_port.figures.results import plot_peaks as plot_peaks
 from aet_port.figures.results import plot_precision as plot_precision
+from aet_port.figures.results import plot_reconstruction as plot_reconstruction
+from aet_port.figures.results import plot_refinement as plot_refinement
 from aet_port.figures.results import plot_structure as plot_structure
 from aet_port.figures.results import plot_structure_factor as plot_structure_factor
 from aet_port.figures.results import plot_voronoi as plot_voronoi

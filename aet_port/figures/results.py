@@ -13,6 +13,9 @@ from aet_port.figures import styles as draw
 from aet_port.figures.images import new_axes
 from aet_port.figures.packing import NAMES, THETA_BIN
 from aet_port.figures.precision import deviations
+from aet_port.figures.species import class_histograms
+from aet_port.refinement.joint import Refinement
+from aet_port.resire.reconstruction import Reconstruction
 from aet_port.structure.analysis import StructureResult
 from aet_port.structure.bonds.angles import BondAngles
 from aet_port.structure.bonds.orientational import SHELLS, BondOrder, lattice_order
@@ -26,6 +29,7 @@ from aet_port.structure.polytetrahedral.networks import Networks
 from aet_port.structure.polytetrahedral.packing import PackingCurve
 from aet_port.structure.voronoi.analysis import Voronoi
 from aet_port.tracing.peaks import Peaks
+from aet_port.tracing.species import Classification
 from aet_port.validation.matching import BIN, Matching
 from aet_port.validation.precision import Precision
 
@@ -373,3 +377,67 @@ def plot_precision(found: Precision, ax: Axes | None = None, *, width: float = B
         For a width not above zero.
     """
     return plot_matching(found.matching, ax, width=width)
+
+
+def plot_reconstruction(found: Reconstruction, ax: Axes | None = None) -> Axes:
+    """R1 against the iteration: the mean over the projections, and the range they span.
+
+    Parameters
+    ----------
+    found
+        The reconstruction.
+    ax
+        Axes to draw on; those of a new figure unless given.
+
+    Returns
+    -------
+    The axes.
+    """
+    axes = new_axes(ax)
+    iterations = np.arange(1, len(found.r1) + 1)
+    percent = 100 * found.r1
+    axes.fill_between(
+        iterations, percent.min(axis=1), percent.max(axis=1), color=draw.BLUE, alpha=0.2
+    )
+    axes.plot(iterations, percent.mean(axis=1), color=draw.BLUE)
+    axes.set(xlabel="iteration", ylabel="R1 (%)", ylim=(0, None))
+    return axes
+
+
+def plot_refinement(found: Refinement, ax: Axes | None = None) -> Axes:
+    """Mean R1 against the evaluations of the gradient.
+
+    Parameters
+    ----------
+    found
+        The refinement.
+    ax
+        Axes to draw on; those of a new figure unless given.
+
+    Returns
+    -------
+    The axes.
+    """
+    axes = new_axes(ax)
+    axes.plot(found.history[:, 0], 100 * found.history[:, 2], "o-", markersize=3, color=draw.BLUE)
+    axes.set(xlabel="evaluations of the gradient", ylabel="R1 (%)", ylim=(0, None))
+    return axes
+
+
+def plot_classification(found: Classification, ax: Axes | None = None) -> Axes:
+    """Histogram of the intensities of all peaks and of each species.
+
+    Parameters
+    ----------
+    found
+        The classification.
+    ax
+        Axes to draw on; those of a new figure unless given.
+
+    Returns
+    -------
+    The axes.
+    """
+    axes = new_axes(ax)
+    class_histograms(axes, found)
+    return axes

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core import methods
 from aet_port.core.checkpoint import Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, crop_centred
 from aet_port.core.parallel import check_threads
@@ -28,8 +30,8 @@ from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSettings
 
 
-@dataclass(frozen=True)
-class Reconstruction:
+@dataclass(frozen=True, repr=False)
+class Reconstruction(Shown):
     """A volume and how it came about.
 
     Attributes
@@ -43,6 +45,21 @@ class Reconstruction:
         Pixels of a projection along x, y.
     settings
         How it was reconstructed; the files named there are given as arrays.
+    metadata
+        Anything else that is known of it; a dictionary.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> truth = amorphous_particle(20, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.6, shape=(32, 32), dose=None)
+    >>> found = aet.reconstruct(series, iterations=20)
+    >>> found.r1.shape  # iterations, projections
+    (20, 12)
+    >>> bool(found.r1[0].mean() > found.r_factor)
+    True
     """
 
     volume: Volume
@@ -51,6 +68,18 @@ class Reconstruction:
     detector: tuple[int, int]
     settings: ReconstructSettings
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    plot = methods.plot_reconstruction
+    """R1 against the iteration: :func:`aet_port.figures.results.plot_reconstruction`."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "voxels": times(self.volume.shape),
+            "voxel size": angstrom(self.volume.voxel_size),
+            "projections": self.r1.shape[1],
+            "iterations": len(self.r1),
+            "R1": f"{100 * self.r_factor:.2f} %",
+        }
 
     @property
     def r_factor(self) -> float:
@@ -172,7 +201,11 @@ def reconstruct(
     checkpoint_interval: float = 20.0,
     progress: bool = False,
 ) -> Reconstruction:
-    """Reconstruct the volume of a tilt series by RESIRE.
+    """Reconstruct the volume of a tilt series by RESIRE (Methods of both papers).
+
+    Minimises ``sum_k |P_k O - b_k|^2`` over volumes ``O >= 0`` by gradient descent, where ``P_k``
+    projects along the beam of tilt k: ``O <- O - step / (n d) sum_k P_k^T (P_k O - b_k)`` for n
+    projections of d pixels along x.
 
     Parameters
     ----------
@@ -216,6 +249,10 @@ def reconstruct(
     progress
         Whether to report on standard error.
 
+    Returns
+    -------
+    The volume, its R factors in each iteration, and how it was made.
+
     Raises
     ------
     InputError
@@ -223,10 +260,25 @@ def reconstruct(
     CheckpointError
         If ``checkpoint`` belongs to something else.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_Reconstructor/reconstruct.m (glass),
     2_RESIRE_package/src/@RESIRE_reconstructor/{reconstruct,reconstruct3D2D,reconstruct_control}.m
     (film). Deviations: support and, for the Fourier-slice method, mask are applied (the reference
     reads and ignores them).
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> truth = amorphous_particle(20, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.6, shape=(32, 32), dose=None)
+    >>> found = aet.reconstruct(series, iterations=20, oversampling=2)
+    >>> found.volume.shape, found.volume.voxel_size
+    ((32, 32, 32), 0.6)
+    >>> found.r_factor < 0.10
+    True
     """
     ratios = np.asarray(oversampling, dtype=np.float64).reshape(-1).tolist()
     ratio: Any = ratios[0] if len(ratios) == 1 else tuple(ratios)

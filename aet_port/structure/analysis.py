@@ -58,6 +58,14 @@ class StructureResult(Shown):
         Shape, joints and density of the bipyramids; None without the order.
     solutes
         Medium-range order; None unless a solute was named.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle
+    >>> found = aet.analyze(amorphous_particle(100, "Ta"), cutoff=4.1, order=False)
+    >>> sorted(found.networks), len(found.motifs) == sum(found.counts.values())
+    ([4, 5, 6], True)
     """
 
     parameters: dict[str, Any]
@@ -130,10 +138,15 @@ def analyze(
 ) -> StructureResult:
     """Pair distribution, short-range order, tetrahedra, motifs of 3 to 8 tetrahedra, networks.
 
+    Tetrahedra of nearest neighbours are accepted whose distortion ``e_max / e_avg - 1`` is at most
+    ``delta``; motifs are groups of them that share faces around one bond, networks are motifs of
+    one kind that share edges of their skeletons (film paper, Methods).
+
     Parameters
     ----------
     atoms
-        A particle or film, or a simulation box: the cell counts along its periodic directions.
+        A particle or film, or a simulation box, positions in angstrom: the cell counts along its
+        periodic directions.
     cutoff
         Longest bond and edge of a tetrahedron, angstrom; the first valley of the pair
         distribution of all atoms unless given.
@@ -151,14 +164,36 @@ def analyze(
         Result for the same atoms and cut-off with another delta: what delta does not change is
         taken from there.
 
+    Returns
+    -------
+    Everything that was found, with the parameters that were used.
+
     Raises
     ------
     InputError
         For atoms that cannot be analysed, each case with what to change.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
     Main_4_motifs_connection_and_network_Ta_film.m. Deviates: networks of all motifs, crystalline
     ones included.
+
+    References
+    ----------
+    Y. Yuan et al., "Three-dimensional atomic packing in amorphous solids with liquid-like
+    structure", Nature Materials 21, 95 (2022).
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle
+    >>> model = amorphous_particle(100, "Ta")
+    >>> found = model.analyze()  # or aet.analyze(model)
+    >>> 3.8 < found.cutoff < 4.4  # angstrom
+    True
+    >>> found.order.voronoi
+    <Voronoi: cells 100, closed 65, mean coordination 10.94>
     """
     atoms = as_atoms(atoms)
     check_atoms(atoms, solid=True)

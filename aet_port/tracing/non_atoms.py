@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.core.data import Volume
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.patching import merge_close
@@ -20,11 +21,11 @@ NON_ATOM, ATOM = 1, 2
 QUIRK_EROSION = 10  # voxels by which the Ta script shrinks its support
 
 
-@dataclass(frozen=True)
-class AtomSelection:
+@dataclass(frozen=True, repr=False)
+class AtomSelection(Shown):
     """Outcome of :func:`remove_non_atoms`.
 
-    Parameters
+    Attributes
     ----------
     candidates
         Shape (n, 3): the peaks left after the border and the merging, 0-based voxel coordinates.
@@ -43,6 +44,9 @@ class AtomSelection:
     is_atom: NDArray[np.bool_]
     intensities: NDArray[np.float64]
     gaussians: NDArray[np.float64]
+
+    def _facts(self) -> dict[str, object]:
+        return {"candidates": len(self.candidates), "atoms": int(self.is_atom.sum())}
 
     @property
     def atoms(self) -> NDArray[np.float64]:
@@ -180,7 +184,8 @@ def remove_non_atoms(
     """Tell atoms from other peaks by their intensity and the support of the sample.
 
     Peaks at the border are left out, double peaks merged; the histogram of the intensities is
-    fitted by two Gaussians, from which two classes start; the support has the last word.
+    fitted by two Gaussians, from which two classes start (film paper, Methods); whether label,
+    support or both decide is the ``rule``.
 
     Parameters
     ----------
@@ -189,7 +194,7 @@ def remove_non_atoms(
     positions
         Shape (n, 3): traced peaks, 0-based voxel coordinates.
     support
-        Mask of the volume's shape, zero where no atom can be, or None.
+        Mask of the volume's shape, zero outside the sample, or None.
     rule
         See :func:`select_atoms`; unless given ``"both"`` with a support and ``"labels"`` without.
     merge_distance
@@ -202,14 +207,35 @@ def remove_non_atoms(
         is ``"support"``, which ignores the labels; with that rule the support is shrunk by a ball
         of ten voxels, which loses real atoms (642 of 3810 of the published initial model).
 
+    Returns
+    -------
+    The peaks that are atoms, and what led to the choice.
+
     Raises
     ------
     InputError
         For a support of another shape, no peaks inside the volume, or intensities that cannot
         be fitted.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_remove_non_atom_peak_Ta_film.m,
     Main_remove_non_atom_peak_Pd1_nanoparticle.m, Main_remove_non_atom_peak_Pd2_nanoparticle.m
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> truth = amorphous_particle(20, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.6, shape=(32, 32), dose=None)
+    >>> volume = aet.reconstruct(series, iterations=20).volume
+    >>> peaks = aet.trace(volume)
+    >>> chosen = aet.remove_non_atoms(volume, peaks.accepted)
+    >>> len(peaks.accepted) > len(chosen.atoms)
+    True
+    >>> len(chosen.atoms)
+    20
     """
     SelectSettings(
         rule=rule,

@@ -40,12 +40,12 @@ def trace(
     The volume is upsampled threefold; every local maximum above the threshold is fitted by a
     weighted polynomial of fourth order (:mod:`aet_port.tracing.polynomial_fit`); from bright to
     faint, a peak is rejected that lies too close to an accepted one. The upsampled volume never
-    exists as a whole.
+    exists as a whole (Methods of both papers, "Determination of 3D atomic coordinates").
 
     Parameters
     ----------
     volume
-        The reconstruction.
+        The reconstruction, shape (nx, ny, nz).
     upsampling
         ``"linear"`` (published for the Ta film) or ``"spline"`` (glass and Pd particles).
     threshold
@@ -78,9 +78,25 @@ def trace(
     OutputError
         If the checkpoint cannot be written.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, Main_atom_tracing_Pd1_nanoparticle.m (film
     paper), 4_Tracing_and_classification/Main_polynomial_tracing.m (glass paper). There a rejected
     peak has the position zero; here it keeps its fitted one, and only its flag tells.
+
+    Examples
+    --------
+    Two Gaussian blobs 4 angstrom apart:
+
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> x, y, z = 0.4 * (np.indices((24, 24, 24)) - 12)  # angstrom
+    >>> blobs = sum(np.exp(-((x - a) ** 2 + y**2 + z**2) / 1.28) for a in (-2, 2))
+    >>> volume = aet.Volume(blobs, voxel_size=0.4)
+    >>> peaks = aet.trace(volume, threshold=0.5)
+    >>> places = volume.to_positions(peaks.accepted)
+    >>> float(np.linalg.norm(places[0] - places[1]).round(1))
+    4.0
     """
     TraceSettings(
         upsampling=upsampling,

@@ -9,7 +9,9 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core import methods
 from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import box_values, fine_box_values, refuse_outside
 from aet_port.tracing.classes import (
@@ -31,11 +33,11 @@ UNKNOWN = chemical_symbols[0]
 FILM_CLASS_THIRDS, FILM_HISTOGRAM_THIRDS = 4, 7
 
 
-@dataclass(frozen=True)
-class Classification:
+@dataclass(frozen=True, repr=False)
+class Classification(Shown):
     """Outcome of :func:`classify`.
 
-    Parameters
+    Attributes
     ----------
     symbols
         The species, lightest first.
@@ -53,6 +55,21 @@ class Classification:
         Atoms that changed their species in each local round; empty without local rounds.
     settled
         Whether the local rounds ended because nothing changed any more.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> places = amorphous_particle(20).positions
+    >>> truth = aet.AtomicModel.from_positions(places, ["Cu", "Ta"] * 10)
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.6, shape=(32, 32), dose=None)
+    >>> volume = aet.reconstruct(series, iterations=20).volume
+    >>> found = aet.classify(volume, places, ["Cu", "Ta"], radius=0, non_atoms="none")
+    >>> found.counts
+    {'Cu': 10, 'Ta': 10}
+    >>> found.model(places).atoms.get_chemical_formula()
+    'Cu10Ta10'
     """
 
     symbols: tuple[str, ...]
@@ -64,6 +81,18 @@ class Classification:
     global_types: NDArray[np.int64]
     changes: tuple[int, ...] = ()
     settled: bool = True
+
+    plot = methods.plot_classification
+    """Histogram of the intensities: :func:`aet_port.figures.results.plot_classification`."""
+
+    def _facts(self) -> dict[str, object]:
+        counts = " ".join(f"{symbol} {number}" for symbol, number in self.counts.items())
+        return {
+            "peaks": len(self),
+            "atoms": int(self.is_atom.sum()),
+            "species": counts,
+            "mean confidence": average(self.confidence[self.is_atom]),
+        }
 
     def __len__(self) -> int:
         return len(self.types)
@@ -196,6 +225,10 @@ def classify(
         As coded: see :func:`aet_port.tracing.classes.atom_or_not`, ``reclassify_locally`` and
         :func:`aet_port.tracing.non_atoms.two_classes`.
 
+    Returns
+    -------
+    Species and confidence of each peak, and which peaks are no atoms.
+
     Raises
     ------
     InputError
@@ -203,12 +236,27 @@ def classify(
         given); fewer distinct intensities than species; a species that ends without atoms;
         parameters out of range.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/Main_classification.m, with
     src/initial_class_kmean_sub.m::initial_class_kmean_sub; the first classification of
     Main_polynomial_tracing.m (``non_atoms="kmeans"``, ``radius=0``); TestC_MG_multislice.m and
     LocalC_MG_multislice.m in 10_Multislice_AET_simulations/2_tracing. There k-means starts at
     random and ends in a local minimum about once in three times; here it is exact unless ``start``
-    says else.
+    says otherwise.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> places = amorphous_particle(20).positions
+    >>> truth = aet.AtomicModel.from_positions(places, ["Cu", "Ta"] * 10)
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.6, shape=(32, 32), dose=None)
+    >>> volume = aet.reconstruct(series, iterations=20).volume
+    >>> found = aet.classify(volume, places, ["Cu", "Ta"], radius=0, non_atoms="none")
+    >>> found.species == truth.species
+    True
     """
     symbols = check_species(species)
     ClassifySettings(

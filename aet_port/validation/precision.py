@@ -189,10 +189,11 @@ def score(
 
     Examples
     --------
-    >>> from aet_port.core.data import AtomicModel
-    >>> truth = AtomicModel.from_positions([[0, 0, 0], [3, 0, 0], [0, 3, 0]], ["Ta", "Ta", "Pd"])
-    >>> found = AtomicModel.from_positions([[0, 0, 0], [3, 0, 0]], ["Ta", "Pd"])
-    >>> result = score(found, truth)
+    >>> import aet_port as aet
+    >>> places = [[0, 0, 0], [3, 0, 0], [0, 3, 0]]
+    >>> truth = aet.AtomicModel.from_positions(places, ["Ta", "Ta", "Pd"])
+    >>> found = aet.AtomicModel.from_positions(places[:2], ["Ta", "Pd"])
+    >>> result = aet.score(found, truth)
     >>> result.confusion  # rows: true Pd, Ta; columns: found Pd, Ta
     array([[0, 0],
            [1, 1]])

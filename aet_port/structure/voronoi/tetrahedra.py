@@ -13,6 +13,7 @@ from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, check_cutoff, periodic_images
+from aet_port.structure.settings import DEFAULTS
 
 EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
@@ -169,7 +170,10 @@ def delaunay(
 
 
 def find_tetrahedra(
-    atoms: AtomicModel | ase.Atoms, cutoff: float, delta: float = 0.255, alpha: float | None = None
+    atoms: AtomicModel | ase.Atoms,
+    cutoff: float,
+    delta: float = DEFAULTS.delta,
+    alpha: float | None = None,
 ) -> Tetrahedra:
     """Tetrahedra of nearest neighbours that are regular enough.
 
