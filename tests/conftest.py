@@ -21,6 +21,10 @@ from tests.every_golden import (  # noqa: F401
     pytest_testnodedown,
 )
 
+# OpenMP threads that wait sleep: spinning ones, with as many workers as cores, take the time of
+# those that work, and a quench in a process that has run a parallel kernel takes ten times longer.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A busy machine is no failure of the code.
 settings.register_profile("aet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("aet")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,27 +118,22 @@ def test_two_ranks_agree_with_one(done: Quench, tmp_path: Path) -> None:
 @needs_lammps
 def test_a_killed_run_is_taken_up(done: Quench, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    longer = replace(SMALL, cooling_rate=4.9e14, thermo_every=100)  # 5,100 steps
+    longer = replace(SMALL, cooling_rate=1.0208e15, thermo_every=100)  # 2,500 steps
+    # Killed by itself, well beyond its first restart file, which is of step 2,000.
     code = (
-        "import sys, json; from md_sim.protocol import Protocol; "
-        "from md_sim.quenches import run_quench; "
+        "import os, signal, sys, json; from md_sim import lammps_loop; "
+        "from md_sim.protocol import Protocol; from md_sim.quenches import run_quench; "
+        "row = lammps_loop._Quench._row; "
+        "lammps_loop._Quench._row = lambda quench, step: row(quench, step) if step < 2300 "
+        "else os.kill(os.getpid(), signal.SIGKILL); "
         "run_quench(Protocol.from_plain(json.loads(sys.argv[1])), sys.argv[2])"
     )
-    root = Path(__file__).resolve().parents[2]
-    worker = subprocess.Popen(
-        [sys.executable, "-c", code, json.dumps(longer.plain()), str(folder)], cwd=root
+    worker = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(longer.plain()), str(folder)],
+        cwd=Path(__file__).resolve().parents[2],
     )
-    try:
-        # Until it is well beyond its first restart file.
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and worker.poll() is None:
-            lines = (folder / THERMO).read_text().count("\n") if (folder / THERMO).exists() else 0
-            if lines > 25:
-                break
-            time.sleep(0.01)
-    finally:
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.wait()
+    assert worker.returncode == -signal.SIGKILL
+    assert (folder / THERMO).read_text().splitlines()[-1].startswith("2200,")
     assert (folder / RESTART).exists()
     with pytest.raises(DataFileError, match=f"{longer.steps}: take the run up"):
         read_quench(folder)
