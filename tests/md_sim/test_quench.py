@@ -118,7 +118,8 @@ def test_two_ranks_agree_with_one(done: Quench, tmp_path: Path) -> None:
 @needs_lammps
 def test_a_killed_run_is_taken_up(done: Quench, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    longer = replace(SMALL, cooling_rate=1.0208e15, thermo_every=100)  # 2,500 steps
+    # 2,500 steps, as slow in kelvin as the thermostat follows
+    longer = replace(SMALL, melt_temperature=1500.0, cooling_rate=2.5e14, thermo_every=100)
     # Killed by itself, well beyond its first restart file, which is of step 2,000.
     code = (
         "import os, signal, sys, json; from md_sim import lammps_loop; "
