@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from aet_port.cli.options import FigureFormat, Json, Model, Species, Types, settings_options
+from aet_port.cli.options import (
+    FigureFormat,
+    Json,
+    Model,
+    Species,
+    Types,
+    help_text,
+    settings_options,
+)
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.files import check_target
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
@@ -27,24 +35,24 @@ def analyze_command(
     delta: Annotated[
         list[float] | None,
         typer.Option(
-            help=f"{AnalyzeSettings.model_fields['delta'].description} May be repeated. "
-            f"[default: {DEFAULTS.delta}]"
+            help=f"{help_text(AnalyzeSettings.model_fields['delta'])} May be repeated.",
+            show_default=str(DEFAULTS.delta),
         ),
     ] = None,
     bank: Annotated[
-        Path | None, typer.Option(help="Bank in which model and analyses are deposited.")
+        Path | None, typer.Option(help="Bank in which to deposit the model and its analyses.")
     ] = None,
     kind: Annotated[
         Literal["experiment", "md_snapshot", "synthetic"],
-        typer.Option(help="Origin of the model, as the bank keeps it."),
+        typer.Option(help="Origin of the model, stored in the bank."),
     ] = "experiment",
     types: Types = None,
     solute: Annotated[
         str | None,
-        typer.Option(help="Species whose medium-range order is searched (takes minutes)."),
+        typer.Option(help="Solute species whose medium-range order is analysed (takes minutes)."),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for the papers' figures of this model.")
+        Path | None, typer.Option(help="Folder for figures like those of the papers.")
     ] = None,
     figure_format: FigureFormat = "png",
     as_json: Json = False,
@@ -54,13 +62,14 @@ def analyze_command(
     from aet_port.structure import analyze
     from mdb.schema import utc_now
 
+    deltas = [settings.changed(delta=one).delta for one in delta or [settings.delta]]
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     symbols = species.split(",") if types is not None and species is not None else species
     atoms = read_model(model, symbols, types=types)
     analyses: list[StructureResult] = []
     times = [utc_now()]
-    for one in delta or [settings.delta]:
+    for one in deltas:
         # What delta does not change is computed once.
         first = analyses[0] if analyses else None
         used = settings.cutoff if first is None else first.cutoff

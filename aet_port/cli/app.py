@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib
 import sys
 import warnings
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aet_port.core.errors import AetError
+from aet_port.core.errors import AetError, InputError
 
 BAD_INPUT = 2
 _FOLDER = Path(__file__).resolve().parent
@@ -88,6 +90,13 @@ class LazyGroup(TyperGroup):
         if getattr(self, "_helping", False):
             return TyperCommand(cmd_name, help=summary(module, function))
         return _command(cmd_name, module, function)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called; the nearest one is named if there is none."""
+        name = args[0]
+        if name not in self.table and not name.startswith("-") and not ctx.resilient_parsing:
+            raise InputError("command", repr(name), _nearest(name, self.table) + _see(ctx))
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Help of the group, without importing its commands."""
@@ -175,10 +184,44 @@ def main() -> None:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]
                 sys.exit(BAD_INPUT)
-            context = getattr(error, "ctx", None)
-            hint = "" if context is None else f"; see '{context.command_path} --help'"
-            _fail(f"{error.format_message().rstrip('.')}{hint}")
+            _fail(_usage(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Any) -> str:
+    """An error of the command line itself, in the words of all others."""
+    context = getattr(error, "ctx", None)
+    parameter = getattr(error, "param", None)
+    if hasattr(error, "possibilities") and context is not None:
+        known = [
+            flag for one in context.command.params for flag in (*one.opts, *one.secondary_opts)
+        ]
+        options = [*(flag for flag in known if flag.startswith("-")), "--help"]
+        expected = _nearest(error.option_name, options)
+        return f"{error.option_name}: found no such option; expected {expected}{_see(context)}"
+    causes = getattr(error.__cause__, "errors", None)
+    if parameter is not None and causes is not None:
+        name = max(parameter.opts, key=len)
+        return f"{name}: found {causes()[0]['input']!r}; expected {_expected(causes()[0])}"
+    return f"{error.format_message().rstrip('.')}{_see(context)}"
+
+
+def _expected(cause: Mapping[str, Any]) -> str:
+    """What would have been accepted, of an error of pydantic."""
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+    text = cause["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    _, mark, choices = text.rstrip(".").partition(" is not one of ")
+    return words.get(cause["type"].partition("_")[0], f"one of {choices}" if mark else text)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    every = list(known)
+    close = difflib.get_close_matches(name, every, n=1)
+    return close[0] if close else f"one of {', '.join(every)}"
+
+
+def _see(context: Any) -> str:
+    return "" if context is None else f"; see `{context.command_path} --help`"
 
 
 def _fail(text: str) -> None:

@@ -9,12 +9,21 @@ import pyarrow as pa
 import typer
 
 import mdb
-from aet_port.cli.bank_options import BankFile, Doi, Licence, ModelId, Species, Temperature
-from aet_port.cli.options import Json
+from aet_port.cli.bank_options import (
+    BankFile,
+    Doi,
+    Kind,
+    Licence,
+    ModelId,
+    Sample,
+    Temperature,
+)
+from aet_port.cli.options import Json, Model, Species
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.io import read_model
 from mdb.parquet_export import bank_hash, export_bank
+from mdb.records import OPTIMIZATION_TYPES
 
 LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
@@ -38,30 +47,39 @@ WHERE model_id = $model GROUP BY ALL ORDER BY analysis_id, fold
 
 
 def init(bank: BankFile) -> None:
-    """Make an empty bank, or bring one up to date."""
+    """Create an empty bank, or bring the schema of an existing one up to date."""
     with mdb.Bank(bank) as opened:
         print(f"{bank}: schema version {opened.version}")
 
 
 def deposit_command(
-    model: Annotated[Path, typer.Argument(help=".xyz, .extxyz, .cif, LAMMPS data or .mat.")],
+    model: Model,
     bank: BankFile,
     species: Species = None,
-    kind: Annotated[str, typer.Option(help="experiment, md_snapshot or synthetic.")] = "experiment",
-    sample: Annotated[str | None, typer.Option(help="Name; that of the file unless given.")] = None,
+    kind: Kind = "experiment",
+    sample: Sample = None,
     temperature: Temperature = None,
-    r1_mean: Annotated[float | None, typer.Option("--r1", help="R factor of the model.")] = None,
+    r1_mean: Annotated[
+        float | None, typer.Option("--r1", help="Mean R1 of the model against its projections.")
+    ] = None,
     optimization_type: Annotated[
-        str | None, typer.Option("--optimization", help="Of OPTIMADE: experimental, local, ...")
+        str | None,
+        typer.Option(
+            "--optimization",
+            help=f"Structure optimisation in OPTIMADE's terms: {', '.join(OPTIMIZATION_TYPES)}.",
+        ),
     ] = None,
     doi: Doi = None,
     licence: Licence = None,
     corrects: Annotated[
-        str | None, typer.Option(help="Id of the entry that this is the next version of.")
+        str | None, typer.Option(help="Id of the model that this one replaces as a new version.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Store a model; the same model twice is recognised, a correction is a new version."""
+    """Store a model in a bank.
+
+    A model that the bank already holds is recognised and not stored twice.
+    """
     atoms = read_model(model, species)
     details = mdb.Details(
         temperature=temperature,
@@ -85,17 +103,17 @@ def deposit_command(
 
 
 def list_models(bank: BankFile, as_json: Json = False) -> None:
-    """The models of a bank, the newest version of each."""
+    """List the models of a bank, the newest version of each."""
     with mdb.Bank(bank, read_only=True) as opened:
         _print(opened.sql(LIST), as_json)
 
 
 def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
-    """What is known of a model, and its analyses with their motifs."""
+    """Show what a bank holds of a model: its facts, and its analyses with their motifs."""
     with mdb.Bank(bank, read_only=True) as opened:
         facts = opened.sql(FACTS, {"model": model}).to_pylist()
         if not facts:
-            expected = "an id that `aet mdb list` shows"
+            expected = "a model id that `aet mdb list` shows"
             raise InputError(f"model of bank {bank}", repr(model), expected)
         analyses = opened.sql(ANALYSES, {"model": model})
     known = {name: value for name, value in facts[0].items() if value is not None}
@@ -108,11 +126,11 @@ def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    folder: Annotated[Path, typer.Argument(help="New folder for the Parquet files.")],
     bank: BankFile,
     as_json: Json = False,
 ) -> None:
-    """Write every table as Parquet, partitioned by model and analysis."""
+    """Export a bank as Parquet files, partitioned by model and analysis."""
     with mdb.Bank(bank, read_only=True) as opened:
         made = export_bank(opened, folder, show_progress=not as_json)
         facts = {"folder": str(made), "bank_hash": bank_hash(opened)}

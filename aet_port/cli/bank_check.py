@@ -20,11 +20,14 @@ CHECK_FAILED = 1
 def check(
     bank: BankFile,
     no_hashes: Annotated[
-        bool, typer.Option("--no-hashes", help="Leave out what reads every row again.")
+        bool, typer.Option("--no-hashes", help="Skip the hashes, for which every row is read.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Verify hashes, counts, links and ranges; exit code 1 if a check failed. Changes nothing."""
+    """Verify the hashes, counts, links and value ranges of a bank without changing it.
+
+    The exit code is 1 if a check failed.
+    """
     with mdb.Bank(bank, read_only=True) as opened:
         found = verify(opened, hashes=not no_hashes, show_progress=not as_json)
     tally = Counter(one.status for one in found)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from aet_port.cli.bank_options import BankFile, Doi, Licence, Temperature
+from aet_port.cli.bank_options import BankFile, Doi, Licence, Sample, Temperature
 from aet_port.cli.options import Json
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
@@ -25,34 +25,42 @@ def import_command(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Files of models (.xyz, .extxyz, .dump, .lammpstrj, .data, .db, .cif, .mat), "
-            "or one folder that `aet mdb export` wrote."
+            help="Model files (.xyz, .extxyz, .dump, .lammpstrj, .data, .db, .cif or .mat), "
+            "or one folder written by `aet mdb export`."
         ),
     ],
     bank: BankFile,
     species: Annotated[
         str | None,
-        typer.Option(help="Where a file has none: a symbol, or one per atom type: Cu,Ta."),
+        typer.Option(help="Chemical symbol, or one per atom type (Cu,Ta), where a file has none."),
     ] = None,
     kind: Annotated[
-        str | None,
+        Literal["experiment", "md_snapshot", "synthetic"] | None,
         typer.Option(
-            help="experiment, md_snapshot or synthetic; by the type of file unless given."
+            help="Origin of the models; unless given, md_snapshot for LAMMPS dumps, "
+            "experiment for other files."
         ),
     ] = None,
-    sample: Annotated[str | None, typer.Option(help="Name; that of the file unless given.")] = None,
+    sample: Sample = None,
     temperature: Temperature = None,
     doi: Doi = None,
     licence: Licence = None,
     analyze: Annotated[
-        bool, typer.Option("--analyze/--no-analyze", help="Deposit the structure of each, too.")
+        bool, typer.Option("--analyze", help="Also analyse the structure of each model.")
     ] = False,
     cutoff: Annotated[
-        float | None, typer.Option(help="Angstrom; each model's first valley unless given.")
+        float | None,
+        typer.Option(
+            help="Distance up to which two atoms are neighbours (angstrom), for --analyze; the "
+            "first valley of each model's pair distribution unless given."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Store all models of files, each file whole or not at all; or a bank exported as Parquet."""
+    """Import models from files, or a bank that was exported as Parquet.
+
+    Of each file either all models are stored or none.
+    """
     folders = [file for file in files if file.is_dir()]
     if folders:
         own = {"species": species, "kind": kind, "sample": sample, "temperature": temperature}
@@ -60,7 +68,7 @@ def import_command(
         unused = [f"--{name}" for name, value in own.items() if value is not None]
         if len(files) > 1 or unused:
             found = f"{folders[0]} beside {unused[0] if unused else f'{len(files) - 1} more'}"
-            raise InputError("folder", found, "an exported bank alone, without options for models")
+            raise InputError("folder", found, "one exported bank, without options for model files")
         _print_facts(asdict(import_bank(bank, folders[0], show_progress=not as_json)), as_json)
         return
     done = import_models(
@@ -101,17 +109,17 @@ def _print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
 def published_command(
     bank: BankFile,
     sample: Annotated[
-        list[str] | None, typer.Option(help="Only this sample; may be repeated.")
+        list[str] | None, typer.Option(help="Import only this sample; may be repeated.")
     ] = None,
     validate: Annotated[
-        bool, typer.Option(help="Also deposit the figures of `aet validate`.")
+        bool, typer.Option(help="Also store the comparison that `aet validate` makes.")
     ] = True,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out medium-range order, which takes minutes.")
+        bool, typer.Option("--quick", help="Skip the medium-range order, which takes minutes.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Deposit the published models, their structure, and published beside computed figures."""
+    """Import the published models of both papers and analyse their structure."""
     result = import_published(
         bank,
         locate_reference,
@@ -138,7 +146,7 @@ def _print_published(result: Published) -> None:
     for what, why in {**result.missing, **result.left_out}.items():
         print(f"not imported: {what}: {why}")
     if result.validation is not None:
-        print(f"published beside computed figures: validation {result.validation}")
+        print(f"published and computed values: validation {result.validation}")
 
 
 def _news(one: PublishedDeposit) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 BankFile = Annotated[Path, typer.Option("--bank", help="DuckDB file of the bank.")]
 ModelId = Annotated[str, typer.Argument(help="Model id, such as TaXX00001.")]
-Species = Annotated[str | None, typer.Option(help="Symbol, where the file has none.")]
-Temperature = Annotated[float | None, typer.Option(help="Kelvin.")]
-Doi = Annotated[str | None, typer.Option(help="Publication to cite.")]
-Licence = Annotated[str | None, typer.Option(help="Of the coordinates.")]
+Kind = Annotated[
+    Literal["experiment", "md_snapshot", "synthetic"], typer.Option(help="Origin of the model.")
+]
+Sample = Annotated[
+    str | None, typer.Option(help="Name of the sample; the name of the file unless given.")
+]
+Temperature = Annotated[float | None, typer.Option(help="Temperature of the sample (kelvin).")]
+Doi = Annotated[str | None, typer.Option(help="DOI of the publication to cite.")]
+Licence = Annotated[str | None, typer.Option(help="Licence of the coordinates, such as CC-BY-4.0.")]

@@ -17,12 +17,13 @@ from aet_port.core.errors import InputError
 from mdb.queries import named_queries, run
 
 Setting = Annotated[
-    list[str] | None, typer.Option("--set", help="Parameter of a named query, name=value.")
+    list[str] | None,
+    typer.Option("--set", help="Parameter of a named query (name=value); may be repeated."),
 ]
 
 
 def queries(as_json: Json = False) -> None:
-    """The named queries: what each answers and its parameters."""
+    """List the named queries, what they answer and their parameters."""
     known = named_queries().values()
     if as_json:
         print_json([{k: v for k, v in asdict(one).items() if k != "sql"} for one in known])
@@ -38,15 +39,20 @@ def queries(as_json: Json = False) -> None:
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="A SELECT, or a name that `aet mdb queries` lists.")],
+    sql: Annotated[
+        str, typer.Argument(help="A SELECT, or the name of a query that `aet mdb queries` lists.")
+    ],
     bank: BankFile,
     settings: Setting = None,
     as_json: Json = False,
 ) -> None:
-    """Answer SQL or a named query; it cannot write, attach or read files."""
+    """Run SQL or a named query on a bank.
+
+    Queries cannot change the bank, attach databases or read files.
+    """
     named = re.fullmatch(r"[A-Za-z]\w*(-\w+)*", sql) is not None
     if settings and not named:
-        raise InputError("--set", "a query in SQL", "the name that `aet mdb queries` lists")
+        raise InputError("--set", "a query in SQL", "the name of a query; see `aet mdb queries`")
     with mdb.Bank(bank, read_only=True) as opened:
         # One word is no SQL, so a misspelt name gets the list of names.
         found = run(opened, sql, **parse_settings(settings or ())) if named else opened.sql(sql)

@@ -24,18 +24,20 @@ MODEL_SUFFIXES = (".extxyz",)
 def classify_command(
     volume: VolumeFile,
     model: Annotated[
-        Path, typer.Argument(help="Traced atoms: .xyz, .extxyz, .mat or peaks as .npz.")
+        Path, typer.Argument(help="Traced atoms: .xyz, .extxyz or .mat, or peaks: .npz.")
     ],
-    species: Annotated[str, typer.Option(help="Chemical symbols, lightest first: Co,Pd,Pt.")],
+    species: Annotated[
+        str, typer.Option(help="Chemical symbols, lightest first, such as Co,Pd,Pt.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
     settings: ClassifySettings,
     pixel_size: PixelSize = None,
     edits: Annotated[
         Path | None,
-        typer.Option(help="File of manual edits, applied to MODEL first: .csv or .jsonl."),
+        typer.Option(help="File of manual edits to make beforehand: .csv or .jsonl."),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Histogram of the intensities: .png or .svg.")
+        Path | None, typer.Option(help="Draw a histogram of the intensities: .png or .svg.")
     ] = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -50,7 +52,7 @@ def classify_command(
     if figure is not None:
         check_target(figure, (".png", ".svg"))
     if output.exists() and model.exists() and output.samefile(model):
-        raise InputError("output", f"{output}, the model itself", "another file")
+        raise InputError("output", f"{output}, the input model itself", "another file")
     read = read_volume(volume, pixel_size)
     traced = _traced(model, read)
     changes = [] if edits is None else read_edits(edits)
@@ -84,7 +86,7 @@ def classify_command(
 
 
 def _traced(file: Path, volume: Volume) -> AtomicModel:
-    """Traced atoms in angstrom; accepted peaks of a file from ``aet trace``."""
+    """Traced atoms in angstrom, or the accepted peaks of a file from ``aet trace``."""
     from aet_port.core.data import AtomicModel
     from aet_port.io import read_model
     from aet_port.tracing.peaks import Peaks

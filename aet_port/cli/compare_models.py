@@ -1,4 +1,4 @@
-"""``aet compare-models``: one model held against another."""
+"""``aet compare-models``: one model compared with another."""
 
 from __future__ import annotations
 
@@ -21,24 +21,31 @@ UNKNOWN = "X"  # ASE's symbol of no element
 
 @settings_options()
 def compare_models_command(
-    first: Annotated[Path, typer.Argument(help="Model that was found.")],
-    second: Annotated[Path, typer.Argument(help="Model it is compared with.")],
+    first: Annotated[Path, typer.Argument(help="Model to evaluate.")],
+    second: Annotated[
+        Path, typer.Argument(help="Model to compare it with, such as the true one.")
+    ],
     settings: CompareSettings,
     species: Annotated[
         str | None,
-        typer.Option(help="For .mat files: symbol, or one for each type (Ni,Pd,Pt)."),
+        typer.Option(help="Chemical symbol, or one per type (Ni,Pd,Pt), of .mat files."),
     ] = None,
     types: Annotated[
         list[Path] | None,
-        typer.Option(help=".mat file with the types of a .mat model; twice for two, in order."),
+        typer.Option(
+            help=".mat file with the atom types of a .mat model; give it twice for two models."
+        ),
     ] = None,
     reference_quirks: Annotated[
-        bool, typer.Option("--reference-quirks", help="Pair atoms by the rule of the glass paper.")
+        bool,
+        typer.Option(
+            "--reference-quirks", help="Pair the atoms as the code of the glass paper does."
+        ),
     ] = False,
     figures: Figures = None,
     as_json: Json = False,
 ) -> None:
-    """Pair the atoms of two models: recall, precision, species, RMSD, missed and spurious atoms."""
+    """Compare two models atom by atom: recall, precision, species, RMSD, missed and spurious."""
     from aet_port.validation.precision import score
 
     if figures is not None:
@@ -49,7 +56,7 @@ def compare_models_command(
         for file in (first, second)
     )
     if left:
-        raise InputError("--types", f"{left[0]} too many", "one for each .mat model at most")
+        raise InputError("--types", f"{left[0]} too many", "at most one for each .mat model")
     found = score(one, other, settings.radius, reference_quirks=reference_quirks)
     facts: dict[str, Any] = found.summary()
     if UNKNOWN in found.species:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Json
+from aet_port.cli.options import Json, Resume
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from md_sim.crystal_properties import elastic_constants
@@ -18,28 +18,40 @@ from md_sim.quenches import Quench, read_settings, run_quench
 
 
 def quench_command(
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    out: Annotated[Path, typer.Option(help="Run folder.")],
     name: Annotated[
-        str | None, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")
+        str | None,
+        typer.Option(
+            "--preset", help=f"Preset whose settings hold unless given here: {', '.join(PRESETS)}."
+        ),
     ] = None,
     potential: Annotated[
         str | None,
-        typer.Option(help=f"A file, or one of {', '.join(POTENTIALS)}; by the element otherwise."),
+        typer.Option(
+            help=f"Potential file, or one of {', '.join(POTENTIALS)}; "
+            "the default of the element unless given."
+        ),
     ] = None,
-    cells: Annotated[int | None, typer.Option(help="Unit cells along an edge.")] = None,
-    cooling_rate: Annotated[float | None, typer.Option(help="Kelvin per second.")] = None,
-    melt_temperature: Annotated[float | None, typer.Option(help="Kelvin.")] = None,
-    melt_time: Annotated[float | None, typer.Option(help="Picoseconds.")] = None,
-    time_step: Annotated[float | None, typer.Option(help="Picoseconds.")] = None,
-    snapshots: Annotated[int | None, typer.Option(help="Evenly spaced in temperature.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the first velocities.")] = None,
-    ranks: Annotated[int, typer.Option(help="MPI processes.")] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Take up a run that was stopped.")
-    ] = False,
+    cells: Annotated[
+        int | None, typer.Option(help="Unit cells along each edge of the box.")
+    ] = None,
+    cooling_rate: Annotated[float | None, typer.Option(help="Cooling rate (K/s).")] = None,
+    melt_temperature: Annotated[
+        float | None, typer.Option(help="Temperature of the melt (K).")
+    ] = None,
+    melt_time: Annotated[
+        float | None, typer.Option(help="Time at the temperature of the melt (ps).")
+    ] = None,
+    time_step: Annotated[float | None, typer.Option(help="Time step (ps).")] = None,
+    snapshots: Annotated[
+        int | None, typer.Option(help="Number of snapshots, evenly spaced in temperature.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the initial velocities.")] = None,
+    ranks: Annotated[int, typer.Option(help="Number of MPI processes.")] = 1,
+    resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Melt a crystal and cool it at a constant rate."""
+    """Melt a crystal and cool it at a constant rate, by molecular dynamics."""
     given = {
         "cells": cells,
         "cooling_rate": cooling_rate,
@@ -52,7 +64,7 @@ def quench_command(
     changes: Any = {key: value for key, value in given.items() if value is not None}
     if resume:
         if name is not None or changes or potential is not None:
-            raise InputError("--resume", "settings beside it", "none: the run has its own")
+            raise InputError("--resume", "other settings", "none: the run keeps its own")
         protocol = Protocol.from_plain(read_settings(out)["protocol"])
     elif name is None:
         raise InputError("--preset", "none", f"one of {', '.join(PRESETS)}")
@@ -99,7 +111,7 @@ def _facts(done: Quench) -> dict[str, Any]:
 
 
 def potentials(as_json: Json = False) -> None:
-    """The potentials that need no file, and what they say of the perfect crystal."""
+    """List the built-in potentials and the properties they give the perfect crystal."""
     rows = [_of_crystal(potential) for potential in POTENTIALS.values()]
     if as_json:
         print_json(rows)

@@ -1,4 +1,4 @@
-"""``aet md compare``: an experiment beside a quench."""
+"""``aet md compare``: an experiment compared with a quench."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.cli.options import Json
+from aet_port.cli.options import FigureFormat, Figures, Json
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.files import check_target
 from md_sim.comparison import Comparison, compare
@@ -20,20 +20,25 @@ _LABEL, _COLUMN = 40, 10  # characters that names and one snapshot take
 
 
 def compare_command(
-    run: Annotated[str, typer.Argument(help="Folder of a quench, or number of a run in the bank.")],
+    run: Annotated[
+        str, typer.Argument(help="Folder of a quench, or number of its run in the bank.")
+    ],
     bank: BankFile,
     model: Annotated[
         str | None,
-        typer.Option(help="Experimental model; the newest of the same element unless given."),
+        typer.Option(help="Id of the experimental model; the newest of the element unless given."),
     ] = None,
     analysis: Annotated[
-        int | None, typer.Option(help="Analysis of that model; the newest unless given.")
+        int | None, typer.Option(help="Number of the model's analysis; the newest unless given.")
     ] = None,
-    figures: Annotated[Path | None, typer.Option(help="Folder for figures.")] = None,
-    figure_format: Annotated[str, typer.Option(help="png or svg.")] = "png",
+    figures: Figures = None,
+    figure_format: FigureFormat = "png",
     as_json: Json = False,
 ) -> None:
-    """An experimental model beside every snapshot of a quench, and at which it is most like it."""
+    """Compare an experimental model with every snapshot of a quench.
+
+    Also tells at which temperature the quench is most like the experiment.
+    """
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     with mdb.Bank(bank, read_only=True) as opened:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Json
+from aet_port.cli.options import Json, Scheduler, settings_options
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
 from aet_port.structure.neighbours import heights
+from aet_port.structure.settings import AnalyzeSettings
 from md_sim.alloy import AlloyProtocol, quench_alloy
 from md_sim.crystals import refuse_crystal
 from md_sim.position_errors import RMS, ErrorHistogram, ErrorStudy, crop_sphere, error_study
@@ -23,31 +24,35 @@ RESULT = "error_study.json"
 _PM = 100.0  # in an angstrom
 
 
+@settings_options()
 def analyze(
-    folder: Annotated[Path, typer.Argument(help="Of a quench, finished or not.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a quench, finished or not.")],
+    settings: AnalyzeSettings,
     bank: Annotated[
-        Path | None, typer.Option(help="DuckDB file; md.bank in the folder unless given.")
+        Path | None,
+        typer.Option(help="DuckDB file of the bank; md.bank in the folder unless given."),
     ] = None,
-    delta: Annotated[float, typer.Option(help="Largest distortion.")] = 0.255,
-    cutoff: Annotated[
-        float | None, typer.Option(help="Angstrom; each snapshot's first valley unless given.")
+    workers: Annotated[
+        int, typer.Option(help="Number of processes; each takes 0.6 GB for 31,250 atoms.")
+    ] = 1,
+    scheduler: Scheduler = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Name of the sample; 'MD' and the element unless given.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes; each takes 0.6 GB at 31,250 atoms.")] = 1,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, instead of processes here.")
-    ] = None,
-    sample: Annotated[str | None, typer.Option(help="Name; MD and the element if none.")] = None,
     require_glass: Annotated[
-        bool, typer.Option("--require-glass", help="An error if the last snapshot is a crystal.")
+        bool, typer.Option("--require-glass", help="Fail if the last snapshot is crystalline.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Structure of every snapshot of a quench, into a bank; goes on where it was stopped."""
+    """Analyse the structure of every snapshot of a quench and store it in a bank.
+
+    An interrupted analysis continues where it stopped.
+    """
     found = study(
         read_quench(folder, finished=False),
         folder / "md.bank" if bank is None else bank,
-        delta=delta,
-        cutoff=cutoff,
+        delta=settings.delta,
+        cutoff=settings.cutoff,
         workers=workers,
         scheduler=scheduler,
         sample=sample,
@@ -108,33 +113,49 @@ def _cells(row: StudyRow) -> list[Any]:
 
 
 def error_study_command(
-    out: Annotated[Path, typer.Option(help="Folder of the glass and of the result.")],
-    atoms: Annotated[int, typer.Option(help="Of the glass; the nearest 4 n^3 are taken.")] = 4000,
+    out: Annotated[Path, typer.Option(help="Folder for the glass and the result.")],
+    atoms: Annotated[
+        int, typer.Option(help="Number of atoms of the glass, rounded to the nearest 4 n^3.")
+    ] = 4000,
     radius: Annotated[
-        float | None, typer.Option(help="Of the particle, angstrom; as the box allows if none.")
+        float | None,
+        typer.Option(
+            help="Radius of the particle cut from the glass (angstrom); the largest that fits in "
+            "the box unless given."
+        ),
     ] = None,
     rms: Annotated[
-        float | None, typer.Option(help="Error of the positions, pm; 21 unless given.")
+        float | None,
+        typer.Option(help="Rms error of the positions (pm).", show_default=f"{_PM * RMS:g}"),
     ] = None,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Measured deviations, angstrom: distances, or bins and counts."),
+        typer.Option(
+            help="File of measured deviations (angstrom), instead of --rms: distances, or bin "
+            "centres and counts."
+        ),
     ] = None,
     cutoff: Annotated[
-        float | None, typer.Option(help="Longest bond, angstrom; of any length unless given.")
+        float | None, typer.Option(help="Longest bond (angstrom); no limit unless given.")
     ] = None,
-    cooling_rate: Annotated[float, typer.Option(help="K/s.")] = AlloyProtocol.cooling_rate,
+    cooling_rate: Annotated[
+        float,
+        typer.Option(help="Cooling rate (K/s).", show_default=f"{AlloyProtocol.cooling_rate:g}"),
+    ] = AlloyProtocol.cooling_rate,
     potential: Annotated[
-        Path | None, typer.Option(help="Of Cu and Zr; that of LAMMPS unless given.")
+        Path | None,
+        typer.Option(
+            help="Potential file for Cu and Zr; the one that comes with LAMMPS unless given."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of glass and errors.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the glass and of the errors.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """How errors of the positions change the Voronoi indices of a Cu65Zr35 glass."""
+    """Measure how position errors change the Voronoi indices of a Cu65Zr35 glass."""
     if rms is not None and errors is not None:
-        raise InputError("--rms", f"{rms:g} beside --errors {errors}", "one of the two")
+        raise InputError("--rms", f"{rms:g} as well as --errors {errors}", "one of the two")
     if atoms < 1:
-        raise InputError("--atoms", str(atoms), "a number above zero")
+        raise InputError("--atoms", str(atoms), "a whole number of at least 1")
     deviations = (
         ErrorHistogram.gaussian(RMS if rms is None else rms / _PM)
         if errors is None

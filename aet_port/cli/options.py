@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, facts_of
 
-Json = Annotated[bool, typer.Option("--json", help="Print machine-readable results.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
 Workers = Annotated[int | None, typer.Option(help="Number of processes; all cores unless given.")]
 Scheduler = Annotated[
@@ -31,18 +31,18 @@ Species = Annotated[
 ]
 Types = Annotated[
     Path | None,
-    typer.Option(help=".mat file with the type 1, 2, ... of each atom; see --species."),
+    typer.Option(help=".mat file with the type (1, 2, ...) of each atom; see --species."),
 ]
 Projections = Annotated[
-    Path, typer.Argument(help="Tilt series: .mat, .npy, .mrc or .tif (images).")
+    Path, typer.Argument(help="Projections of the tilt series: .mat, .npy, .mrc or .tif.")
 ]
 Angles = Annotated[
-    Path, typer.Argument(help="Tilt angles in degrees: .mat, .npy, .txt, .tlt or .rawtlt.")
+    Path, typer.Argument(help="Tilt angles (degrees): .mat, .npy, .txt, .tlt or .rawtlt.")
 ]
 VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .mrc, .mat or .tif.")]
 Checkpoint = Annotated[
     Path | None,
-    typer.Option(help="File for the state of the work; an interrupted run continues from it."),
+    typer.Option(help="Checkpoint file, from which an interrupted run continues."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
 Figures = Annotated[Path | None, typer.Option(help="Folder for figures.")]
@@ -142,25 +142,39 @@ class _Plan:
         found: dict[str, Any] = dict(self.base)
         for key, plan in self.inner.items():
             found[key] = plan.settings(values)
-        for key, name in self.names.items():
-            given = values.pop(name)
-            found[key] = _typed(self.kind.model_fields[key].annotation, given)
+        given = {key: values.pop(name) for key, name in self.names.items()}
+        for key, value in given.items():
+            found[key] = _typed(self.kind.model_fields[key].annotation, value)
         try:
             return self.kind(**found)
         except InputError as error:
-            name = self.names.get(error.subject, error.subject)
-            option = f"--{name.replace('_', '-')}" if error.subject in self.names else name
-            raise InputError(option, error.found, error.expected) from None
+            key = error.subject
+            if key not in given:
+                raise
+            # A list of numbers as it was written, not as it was read.
+            as_written = isinstance(given[key], str) and error.found == repr(found[key])
+            was = repr(given[key]) if as_written else error.found
+            raise InputError(_option(self.names[key]), was, error.expected) from None
+
+
+def help_text(field: FieldInfo) -> str:
+    """Help of a field's option, the unit behind the first clause."""
+    text, unit = str(field.description), facts_of(field)["unit"]
+    if not unit:
+        return text
+    clause, mark, rest = text.rstrip(".").partition(";")
+    return f"{clause} ({unit}){mark}{rest}."
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
-    facts = facts_of(field)
-    text = str(field.description)
-    if facts["unit"] and f"({facts['unit']})" not in text:
-        text = f"{text.rstrip('.')} ({facts['unit']})."
-    option = f"--{name.replace('_', '-')}"
     kind, metavar = _option_type(field.annotation)
-    flags = (f"{option}/--no-{name.replace('_', '-')}",) if kind is bool else (option,)
+    # What is off unless given needs no option that turns it off.
+    two = kind in (bool, bool | None) and value is not False
+    flags = f"{_option(name)}/{_option(f'no_{name}')}" if two else _option(name)
     shown = value
     if kind == str | None and value is not None:
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -168,7 +182,7 @@ def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=shown,
-        annotation=Annotated[kind, typer.Option(*flags, help=text, metavar=metavar)],
+        annotation=Annotated[kind, typer.Option(flags, help=help_text(field), metavar=metavar)],
     )
 
 
@@ -205,7 +219,7 @@ def _alternatives(hint: Any) -> list[Any]:
 def _typed(hint: Any, value: Any) -> Any:
     """A text of the command line as the first alternative of a type that it fits."""
     parts = _alternatives(hint)
-    if not isinstance(value, str) or len(parts) == 1 and parts[0] in (str, int, float):
+    if not isinstance(value, str) or (len(parts) == 1 and parts[0] in (str, int, float)):
         return value
     words = value.replace(",", " ").split()
     for part in parts:

@@ -19,17 +19,20 @@ ANGLES, RECORD = "angles.txt", "preprocess.json"
 def preprocess_command(
     frames: Annotated[
         list[Path],
-        typer.Argument(help="One file of all frames, a folder, or a file for each tilt."),
+        typer.Argument(help="Raw frames: one file, a folder, or one file for each tilt."),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")],
     settings: PreprocessSettings,
     angles: Annotated[
-        Path | None, typer.Option(help="File of tilt angles (degrees), if the frames have none.")
+        Path | None,
+        typer.Option(help="File of tilt angles (degrees), where the frames have none."),
     ] = None,
     form: Annotated[
         Literal["mat", "npy"], typer.Option("--format", help="File format of the images.")
     ] = "mat",
-    figures: Annotated[Path | None, typer.Option(help="Folder for a figure of each step.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for one figure of each step.")
+    ] = None,
     pixel_size: PixelSize = None,
     threads: Threads = None,
     as_json: Json = False,

@@ -25,24 +25,24 @@ SHOWN = 10  # names of a list that are printed; --json has them all
 
 Only = Annotated[
     list[str] | None,
-    typer.Option(help="Only files that fit, such as '*Ta_film*'; may be repeated."),
+    typer.Option(help="Only files whose path matches, such as '*Ta_film*'; may be repeated."),
 ]
-Code = Annotated[bool, typer.Option("--code", help="Also source and compiled code.")]
+Code = Annotated[bool, typer.Option("--code", help="Include source and compiled code.")]
 Small = Annotated[
-    bool, typer.Option("--small", help="Leave out the large files, about 4 MB and more.")
+    bool, typer.Option("--small", help="Leave out the large files (about 4 MB and more).")
 ]
 
 
 def functions_command(
     status: Annotated[
-        str | None, typer.Option(help="Only ported, library or not-needed files.")
+        str | None, typer.Option(help="Only files that are: ported, library or not-needed.")
     ] = None,
     repo: Annotated[
-        str | None, typer.Option(help="Only mg (glass paper) or am (film paper).")
+        str | None, typer.Option(help="Only one paper's code: mg (glass paper) or am (film paper).")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Every source file of the reference: what it became here, and the test that says so."""
+    """List the source files of the papers' code with their counterparts and tests here."""
     kind = None if status is None else status.replace("-", " ")
     if kind not in (None, *KINDS):
         raise InputError("--status", repr(status), "ported, library or not-needed")
@@ -71,11 +71,11 @@ def functions_command(
 
 def locate_command(
     check: Annotated[
-        bool, typer.Option("--check", help="Also compare every checksum (seconds).")
+        bool, typer.Option("--check", help="Also verify every checksum (takes seconds).")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Where the published data are looked for, where they were found, and what is missing."""
+    """Show where the published data are searched for and found, and what is missing."""
     places = candidates()
     looked = [{"folder": str(folder), "found": holds_data(folder)} for folder in places]
     found = next((folder for folder in places if holds_data(folder)), None)
@@ -103,7 +103,7 @@ def locate_command(
                 state["there"],
                 len(state["missing"]),
                 state["missing_large"],
-                len(state["damaged"]) if check else "not looked at (--check)",
+                len(state["damaged"]) if check else "not checked (--check)",
             )
             for state in states
         ]
@@ -134,28 +134,33 @@ def _state(
 
 
 def fetch_command(
-    to: Annotated[Path | None, typer.Option(help="Folder; the user's cache unless given.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Target folder; the user's cache unless given.")
+    ] = None,
     only: Only = None,
     small: Small = False,
     code: Code = False,
     golden: Annotated[
         bool,
-        typer.Option("--golden", help="Instead, the golden outputs of the papers' code."),
+        typer.Option("--golden", help="Fetch the golden outputs of the papers' code instead."),
     ] = False,
     golden_from: Annotated[
         str | None,
-        typer.Option(help="Clone of aet-port, archive or address of one, with the golden outputs."),
+        typer.Option(
+            help="Source of the golden outputs: a clone of aet-port, its archive or its URL."
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be fetched, and stop.")
+        bool, typer.Option("--dry-run", help="Only show what would be fetched.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Download the papers' public data at the recorded commits; go on with a stopped download.
+    """Download the papers' public data at the recorded commits.
 
-    Every file is checked against its SHA-256, the large ones against the hash that git has of
-    them, and takes its name only then. An installed package holds no golden outputs, which tests
-    and a part of `aet validate` need: --golden-from gets them from a clone of aet-port.
+    An interrupted download continues when the command is run again. Every file is verified by its
+    SHA-256, the large ones by their git hash, before it gets its name. An installed package holds
+    no golden outputs, which tests and a part of `aet validate` need: --golden-from gets them from a
+    clone of aet-port.
     """
     folder = cache() if to is None else to
     source = golden_source(golden_from) if golden or golden_from else None
@@ -181,7 +186,7 @@ def fetch_command(
         else:
             done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
     except KeyboardInterrupt:
-        print("aet: stopped; the same command goes on", file=sys.stderr)
+        print("aet: interrupted; the same command continues it", file=sys.stderr)
         raise
     if as_json:
         print_json(

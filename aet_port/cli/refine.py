@@ -38,19 +38,17 @@ def refine_command(
     pixel_size: PixelSize = None,
     species: Annotated[
         str | None,
-        typer.Option(
-            help="Chemical symbol, or one for each type (Co,Pd,Pt), where the file has none."
-        ),
+        typer.Option(help="Chemical symbol, or one per type (Co,Pd,Pt), where the file has none."),
     ] = None,
     types: Types = None,
     heights: Annotated[
         str | None,
-        typer.Option(help="Start values of the heights H, as Co=1,Pd=1.4; fitted unless given."),
+        typer.Option(help="Initial heights H, such as Co=1,Pd=1.4; fitted unless given."),
     ] = None,
     b_factors: Annotated[
         str | None,
         typer.Option(
-            help="Start values of B' (square angstrom), as 6 or Co=12,Pd=13; fitted unless given."
+            help="Initial B' (square angstrom), such as 6 or Co=12,Pd=13; fitted unless given."
         ),
     ] = None,
     checkpoint: Checkpoint = None,
@@ -69,7 +67,7 @@ def refine_command(
 
     check_target(output, MODEL_SUFFIXES)
     if settings.folds is not None and settings.method != "lbfgs":
-        raise InputError("--folds", f"--method {settings.method}", "R-free of the method lbfgs")
+        raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
     symbols = species.split(",") if types is not None and species is not None else species
     read = read_model(model, symbols, types=types)
     series = read_tilt_series(projections, angles, pixel_size)

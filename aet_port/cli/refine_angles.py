@@ -32,12 +32,12 @@ def refine_angles_command(
     context: typer.Context,
     projections: Projections,
     angles: Angles,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")],
     settings: RefineAnglesSettings,
     resire: ReconstructSettings,
     model: Annotated[
         Path | None,
-        typer.Option(help="Refine against these atoms; against a volume unless given."),
+        typer.Option(help="Model to refine against; a reconstructed volume unless given."),
     ] = None,
     species: Species = None,
     b_factor: Annotated[
@@ -47,7 +47,7 @@ def refine_angles_command(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Refine the angles of a tilt series and align its images.
+    """Refine the tilt angles of a series and align its images.
 
     Writes projections.mat, angles.txt and refinement.json (shifts, turns, R1 of every round) into
     the folder; `aet reconstruct` takes the first two.
@@ -105,7 +105,7 @@ def _refuse_volume_options(context: typer.Context) -> None:
     given = [name for name in names if _was_given(context, name)]
     if given:
         option = f"--{given[0].replace('_', '-')}"
-        raise InputError(option, "a setting of the volume with --model", "one or the other")
+        raise InputError(option, "--model as well", "one of them: with a model no volume is made")
 
 
 def _was_given(context: typer.Context, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""``aet report``: one page of a run or of a model of the bank."""
+"""``aet report``: one HTML page on a run or on a model of a bank."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ SUFFIXES = (".html", ".htm")
 
 
 def report_command(
-    source: Annotated[Path, typer.Argument(metavar="RUN|BANK", help="Run folder or bank.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|BANK", help="Run folder, or DuckDB file of a bank.")
+    ],
     model: Annotated[
-        str | None, typer.Argument(help="Model of the bank, such as TaXX00001.")
+        str | None, typer.Argument(help="Id of the model in the bank, such as TaXX00001.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Page: .html; report.html in the run folder if none."),
+        typer.Option(
+            "-o", "--output", help="HTML page; report.html in the run folder unless given."
+        ),
     ] = None,
     analysis: Annotated[
         int | None,
-        typer.Option(help="Analysis of the bank; the newest one that passed unless given."),
+        typer.Option(help="Number of the analysis in the bank; the newest unless given."),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file of the run, where it is not beside the run folder."),
+        typer.Option(help="TOML file of the run, if it has been moved."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML page of a run or of a model of a bank: figures, tables, interactive 3D views.
+    """Write one HTML page on a run or a model: figures, tables and interactive 3D views.
 
-    Works for the folders of run, demo, precision and scoreboard, finished or not.
+    RUN is a folder that `aet run`, `demo`, `precision` or `scoreboard` made, finished or not.
     """
     from aet_port.reporting.build import write_report
 
@@ -48,7 +52,7 @@ def report_command(
         check_target(target, SUFFIXES)
         if model is not None or analysis is not None:
             given = repr(model) if model is not None else f"--analysis {analysis}"
-            raise InputError("MODEL", f"{given} for the run folder {source}", "a bank, or none")
+            raise InputError("MODEL", f"{given} for the run folder {source}", "none, or a bank")
         content = read_run(source, config, resolve_reference)
     else:
         from aet_port.reporting.bank import read_entry_report

@@ -1,4 +1,4 @@
-"""``aet simulate``: a tilt series of a model as it would be measured, with the truth beside it."""
+"""``aet simulate``: a tilt series of a model as it would be measured, and the true angles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def simulate_command(
     species: Species = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="multislice: folder of finished tilts; an interrupted run continues."),
+        typer.Option(
+            help="Folder for finished multislice tilts, from which an interrupted run continues."
+        ),
     ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -37,8 +39,8 @@ def simulate_command(
 ) -> None:
     """Simulate the tilt series of a model.
 
-    Beside the images, STEM_angles.txt holds the nominal angles (a .mat file holds them itself) and
-    STEM_truth.json the true angles and shifts, STEM being the name of the images.
+    Next to images.npy, images_angles.txt holds the nominal angles (a .mat file contains them) and
+    images_truth.json the true angles and shifts.
     """
     from aet_port.core.parallel import check_threads
     from aet_port.io import read_angles, read_model

@@ -30,7 +30,7 @@ def trace_command(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Find the peaks of a volume by polynomial tracing."""
+    """Trace atoms: find the local maxima of a volume and fit a polynomial to each."""
     from aet_port.io import read_volume
     from aet_port.workflow.stage_functions import PEAK_SUFFIXES, trace_volume, write_peaks
 

@@ -1,4 +1,4 @@
-"""``aet validate``: published figures beside computed ones."""
+"""``aet validate``: published values beside computed ones."""
 
 from __future__ import annotations
 
@@ -19,23 +19,21 @@ TITLE = "Published and computed figures"
 
 def validate_command(
     sample: Annotated[
-        list[str] | None, typer.Option(help="Only this sample; may be repeated.")
+        list[str] | None, typer.Option(help="Validate only this sample; may be repeated.")
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Also write the table as a page: .html.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the table as an HTML page.")] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Also compute what takes a minute or more.")
+        bool, typer.Option("--exact", help="Also compute the values that take a minute or more.")
     ] = False,
     quench: Annotated[
         Path | None,
-        typer.Option(help="Folder of a finished `aet md quench --preset ta-paper`."),
+        typer.Option(help="Folder that `aet md quench --preset ta-paper` has made."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print published figures beside computed ones.
+    """Compare published values with computed ones.
 
-    Exit code 1 if a figure that was reproduced before differs now.
+    The exit code is 1 if a value that was reproduced before differs now.
     """
     from aet_port.validation.published_table import (
         BRIEF,

@@ -1,4 +1,4 @@
-"""``aet view``: a picture of the largest networks of a model."""
+"""``aet view``: an image of the largest networks of a model."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from aet_port.structure.settings import AnalyzeSettings
 @settings_options()
 def view_command(
     model: Model,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Picture: .png.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Image file: .png.")],
     settings: AnalyzeSettings,
     species: Species = None,
-    fold: Annotated[int, typer.Option(help="Fold of the bipyramids: 4, 5 or 6.")] = 5,
-    networks: Annotated[int, typer.Option(help="Number of networks drawn in colour.")] = 5,
-    pixels: Annotated[int, typer.Option(help="Size of the picture (pixels along a side).")] = 1600,
+    fold: Annotated[int, typer.Option(help="Symmetry of the bipyramids: 4, 5 or 6-fold.")] = 5,
+    networks: Annotated[int, typer.Option(help="Number of networks to draw in colour.")] = 5,
+    pixels: Annotated[int, typer.Option(help="Width and height of the image (pixels).")] = 1600,
     as_json: Json = False,
 ) -> None:
-    """Draw the largest networks of bipyramids of a model."""
+    """Draw the largest bipyramid networks of a model."""
     from aet_port.figures.bipyramid_networks import draw_networks
     from aet_port.io import read_model
     from aet_port.structure import analyze

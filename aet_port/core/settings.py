@@ -129,18 +129,16 @@ def expectation(field: FieldInfo) -> str:
     """What a field takes, in words: type, bounds, unit."""
     facts = facts_of(field)
     bounds, unit = facts["bounds"], facts["unit"]
-    words = _words(field.annotation)
-    if bounds.get("gt") == 0 and words.startswith("a number"):
-        words = words.replace("a number", "a number above zero", 1)
-    elif "gt" in bounds:
-        words += f" above {bounds['gt']:g}"
+    limits = ""
+    if "gt" in bounds:
+        limits = " above zero" if bounds["gt"] == 0 else f" above {bounds['gt']:g}"
     if "ge" in bounds and "le" in bounds:
-        words += f" between {bounds['ge']:g} and {bounds['le']:g}"
+        limits += f" between {bounds['ge']:g} and {bounds['le']:g}"
     elif "ge" in bounds:
-        words += f" of at least {bounds['ge']:g}"
+        limits += f" of at least {bounds['ge']:g}"
     elif "le" in bounds:
-        words += f" of at most {bounds['le']:g}"
-    return f"{words} ({unit})" if unit else words
+        limits += f" of at most {bounds['le']:g}"
+    return _words(field.annotation, f"{limits} ({unit})" if unit else limits)
 
 
 def _inside(value: float, bounds: Mapping[str, float]) -> bool:
@@ -158,14 +156,17 @@ def _native(value: Any) -> Any:
     return tuple(_native(one) for one in value) if isinstance(value, list) else value
 
 
-def _words(hint: Any) -> str:
+def _words(hint: Any, limits: str) -> str:
+    """A type in words; ``limits`` are those of its numbers."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return " or ".join(repr(one) for one in inner)
+        *others, last = map(repr, inner)
+        return f"{', '.join(others)} or {last}" if others else last
     if origin is tuple:
         if len(inner) == 2 and inner[1] is Ellipsis:
-            return f"a list, each {_words(inner[0])}"
-        return f"a list of {len(inner)}, each {_words(inner[0])}"
+            return f"a list, each {_words(inner[0], limits)}"
+        return f"a list of {len(inner)}, each {_words(inner[0], limits)}"
     if origin in (Union, types.UnionType):
-        return " or ".join(_words(one) for one in inner if one is not type(None))
-    return _WORDS.get(hint, "other settings")
+        return " or ".join(_words(one, limits) for one in inner if one is not type(None))
+    words = _WORDS.get(hint, "other settings")
+    return words + limits if hint in (int, float) else words

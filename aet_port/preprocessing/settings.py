@@ -22,7 +22,7 @@ class PreprocessSettings(Settings):
     """
 
     frames_per_tilt: int | None = setting(
-        None, "Frames of each tilt, where the file does not say.", example=3, ge=1
+        None, "Number of frames per tilt, where the file does not say.", example=3, ge=1
     )
     slow_axis: Literal["x", "y"] = setting(
         "x", "Slow scan direction, in which line follows line; y is the tilt axis."
@@ -30,7 +30,7 @@ class PreprocessSettings(Settings):
     repair: bool = setting(True, "Replace dead and hot pixels by the median of their neighbours.")
     saturation_level: float | None = setting(
         None,
-        "Value at which the detector saturates; clipping is recognised without it.",
+        "Detector saturation level; clipping is recognised from the counts unless given.",
         unit="counts",
         example=65535,
     )
@@ -42,20 +42,20 @@ class PreprocessSettings(Settings):
         example=10.0,
         gt=0,
     )
-    jitter: bool = setting(False, "Correct the displacement of single scan lines.")
+    jitter: bool = setting(False, "Correct the jitter of single scan lines.")
     denoise: Denoiser = setting(
-        "auto", "Denoising method; auto takes bm3d (non-commercial use) or else nlm."
+        "auto", "Denoising method; auto: bm3d if installed (non-commercial use), else nlm."
     )
     strength: float | Literal["search"] = setting(
-        1.0, "Strength of the denoising relative to the noise; 'search' optimises it.", gt=0
+        1.0, "Denoising strength relative to the noise; 'search' optimises it.", gt=0
     )
     background: bool | None = setting(
         None,
-        "Subtract a background; unless given, yes, but for an aligned film, which has no border.",
+        "Subtract a background; yes unless given, but no for an aligned film.",
         example=True,
     )
     margin: float = setting(8.0, "Margin around the outline of the sample.", unit="pixels", ge=0)
-    smoothing: float = setting(5.0, "Smoothing of the background.", unit="pixels", ge=0)
+    smoothing: float = setting(5.0, "Smoothing length of the background.", unit="pixels", ge=0)
     clear_outside: bool = setting(True, "Set pixels outside the sample's mask to zero.")
     shear_x: float | None = setting(
         None, "Scan shear along x, from a calibration.", unit="pixels per pixel of y", example=0.0
@@ -69,7 +69,7 @@ class PreprocessSettings(Settings):
     estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
     tilt_axis: float | Literal["find"] | None = setting(
         None,
-        "Direction of the tilt axis from y towards x; or 'find'.",
+        "Direction of the tilt axis from y towards x; 'find' estimates it.",
         unit="degrees",
         example=0.0,
         ge=-90,
@@ -77,7 +77,7 @@ class PreprocessSettings(Settings):
     )
     film_marker: tuple[int, int, int, int] | None = setting(
         None,
-        "Align a film by this region x0, x1, y0, y1 of the middle tilt's image.",
+        "Align a film by this region (x0, x1, y0, y1) of the middle tilt's image.",
         unit="pixels",
         example=[100, 140, 90, 130],
     )
@@ -86,7 +86,7 @@ class PreprocessSettings(Settings):
     )
     crop: tuple[int, int] | None = setting(
         None,
-        "Keep the central nx, ny pixels of the clean images.",
+        "Crop the clean images to this central size nx, ny.",
         unit="pixels",
         example=[151, 151],
         ge=1,

@@ -27,7 +27,10 @@ class RefineSettings(Settings):
         "none", "Refine the shear of the scan coils, common to all projections."
     )
     max_displacement: float = setting(
-        1.0, "Largest displacement of an atom from its start; 0: no limit.", unit="angstrom", ge=0
+        1.0,
+        "Largest displacement of an atom from its initial position; 0: no limit.",
+        unit="angstrom",
+        ge=0,
     )
     max_evaluations: int = setting(50, "Largest number of gradient evaluations.", ge=1)
     tolerance: float = setting(
@@ -36,16 +39,16 @@ class RefineSettings(Settings):
     precision: Precision = setting("single", "Floating-point precision of the images.")
     folds: int | None = setting(
         None,
-        "Also measure R-free: refine without each of this many groups of projections.",
+        "Also compute R-free, with the projections held out in this many groups.",
         example=5,
         ge=2,
     )
     schedule: Schedule | None = setting(
         None,
-        "Schedule of the published method; chosen by the species unless given.",
+        "Schedule of the published method; chosen from the species unless given.",
         example="glass",
     )
-    rounds: int | None = setting(None, "Rounds of the published method.", example=2, ge=1)
+    rounds: int | None = setting(None, "Number of rounds of the published method.", example=2, ge=1)
     images: Literal["averaged", "denoised"] = setting(
         "averaged", "Images refined against in a run from raw frames: before or after denoising."
     )

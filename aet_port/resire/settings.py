@@ -13,12 +13,12 @@ Precision = Literal["single", "double", "reference-glass", "reference-film"]
 class ReconstructSettings(Settings):
     """``[reconstruct]``: see :func:`aet_port.resire.reconstruction.reconstruct`."""
 
-    iterations: int = setting(200, "Iterations of gradient descent.", ge=1)
+    iterations: int = setting(200, "Number of RESIRE iterations.", ge=1)
     oversampling: float | tuple[float, float, float] = setting(
-        3.0, "Oversampling of the Fourier grid: one ratio, or three for x, y, z.", ge=1
+        3.0, "Oversampling of the Fourier grid: one ratio, or one each along x, y and z.", ge=1
     )
     step: float = setting(2.0, "Normalised step of the gradient descent, usually 1 to 3.", gt=0)
-    extended: bool = setting(False, "The sample is a film wider than the images.")
+    extended: bool = setting(False, "Treat the sample as a film wider than the images.")
     n_z: int | None = setting(
         None,
         "Size of the volume along the beam; the x size of the images unless given.",
@@ -30,9 +30,13 @@ class ReconstructSettings(Settings):
     support: str | None = setting(
         None, "Volume file; voxels where it is zero are fixed at zero.", example="support.mrc"
     )
-    mask: str | None = setting(None, "File of a weight for each pixel.", example="mask.npy")
-    initial: str | None = setting(None, "Volume file to start from.", example="start.mrc")
-    method: Method = setting("fourier-slice", "Projector.")
+    mask: str | None = setting(
+        None, "File with a weight for each pixel of the images.", example="mask.npy"
+    )
+    initial: str | None = setting(None, "Volume file with the initial volume.", example="start.mrc")
+    method: Method = setting(
+        "fourier-slice", "Projector: Fourier slices, or real-space sums (Radon)."
+    )
     precision: Precision = setting(
         "single", "Floating-point precision; reference-* rounds as the papers' code does."
     )

@@ -40,7 +40,7 @@ class Microscope(Settings):
     inner: float = setting(38.0, "Inner angle of the annular detector.", unit="mrad", gt=0)
     outer: float = setting(100.0, "Outer angle of the annular detector.", unit="mrad", gt=0)
     defocus: float = setting(
-        0.0, "Distance of the focus behind the rotation centre.", unit="angstrom"
+        0.0, "Defocus: distance of the focus behind the rotation centre.", unit="angstrom"
     )
     cs_mm: float = setting(0.0, "Third-order spherical aberration.", unit="mm")
 
@@ -68,7 +68,7 @@ class Numerics(Settings):
     slice_thickness: float = setting(3.0, "Thickness of a slice.", unit="angstrom", gt=0)
     sampling: float | None = setting(
         None,
-        "Distance of two points of the wave; the coarsest that carries the detector's outer angle"
+        "Grid spacing of the wave; the coarsest that carries the detector's outer angle"
         " unless given.",
         unit="angstrom",
         gt=0,
@@ -78,10 +78,10 @@ class Numerics(Settings):
     )
     parametrization: Parametrization = setting("lobato", "Parametrization of atomic potentials.")
     phonons: int = setting(
-        1, "Frozen-phonon configurations averaged for each image; 0: atoms at rest.", ge=0
+        1, "Number of frozen-phonon configurations per image; 0: atoms at rest.", ge=0
     )
     displacement: float = setting(
-        0.07, "Rms thermal displacement along one axis.", unit="angstrom", ge=0
+        0.07, "Rms thermal displacement of the atoms along one axis.", unit="angstrom", ge=0
     )
 
     @model_validator(mode="after")
@@ -122,7 +122,7 @@ class Acquisition(Settings):
 
     angle_error: float = setting(0.0, "Error of each Euler angle.", unit="degrees", ge=0)
     shift_error: float = setting(
-        0.0, "Displacement of the images along x and y.", unit="pixels", ge=0
+        0.0, "Random shift of the images along x and y.", unit="pixels", ge=0
     )
     distribution: Distribution = setting("uniform", "Distribution of angle and shift errors.")
     source_size: float = setting(
@@ -148,22 +148,22 @@ class SimulateSettings(Settings):
     """
 
     engine: Engine = setting(
-        "linear", "Projected atoms, or multislice (needs the extra multislice)."
+        "linear", "Linear projection of the atoms, or multislice (needs the extra multislice)."
     )
     tilts: TiltScheme = setting(
-        "ta-film", "Number and range of tilts of a published series, where no angles are given."
+        "ta-film", "Published series whose tilt angles are used where no angles are given."
     )
     pixel_size: float = setting(0.35, "Pixel size.", unit="angstrom", gt=0)
     shape: tuple[int, int] | None = setting(
         None,
-        "Image size nx, ny; the whole model unless given.",
+        "Image size nx, ny; room for the whole model unless given.",
         unit="pixels",
         ge=1,
         example=[151, 151],
     )
     b_factor: float = setting(
         B_FACTOR,
-        "B' of the atoms in linear images: thermal motion and probe.",
+        "B' of the atoms in linear images, for thermal motion and probe.",
         unit="square angstrom",
         gt=0,
     )

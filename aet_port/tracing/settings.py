@@ -14,18 +14,20 @@ NonAtoms = Literal["kmeans", "split", "gaussians", "none"]
 class TraceSettings(Settings):
     """``[trace]``: see :func:`aet_port.tracing.peak_search.trace`."""
 
-    upsampling: Upsampling = setting("linear", "Interpolation of the threefold upsampled volume.")
+    upsampling: Upsampling = setting(
+        "linear", "Interpolation of the volume, which is upsampled threefold."
+    )
     threshold: float = setting(
-        0.0, "Least height of a local maximum.", unit="units of the volume", ge=0
+        0.0, "Smallest height of a local maximum.", unit="units of the volume", ge=0
     )
     minimum_distance: float = setting(
-        2.0, "Least distance of two accepted peaks.", unit="angstrom", ge=0
+        2.0, "Smallest distance between accepted peaks.", unit="angstrom", ge=0
     )
-    max_peaks: int = setting(100_000, "Number of maxima fitted, the brightest first.", ge=1)
-    max_iterations: int = setting(14, "Largest number of fits of one peak.", ge=1)
-    settled_iterations: int = setting(7, "Fits after which a peak must have settled.", ge=1)
+    max_peaks: int = setting(100_000, "Largest number of maxima to fit, the brightest first.", ge=1)
+    max_iterations: int = setting(14, "Largest number of fits per peak.", ge=1)
+    settled_iterations: int = setting(7, "Number of fits within which a peak must settle.", ge=1)
     maximum_shift: float = setting(
-        0.5, "Largest movement of a peak in one fit.", unit="pixels of the upsampled volume", gt=0
+        0.5, "Largest shift of a peak in one fit.", unit="voxels of the upsampled volume", gt=0
     )
 
 
@@ -38,17 +40,17 @@ class SelectSettings(Settings):
 
     support: str | None = setting(
         None,
-        "Where atoms can be: a volume file, or 'tight' for a mask made from the volume.",
+        "Region of the atoms: a volume file, or 'tight' for a mask made from the volume.",
         example="tight",
     )
     rule: Rule | None = setting(
-        None, "How intensity labels and support decide together.", example="labels"
+        None, "How intensity labels and support are combined.", example="labels"
     )
     edits: str | None = setting(
         None, "File of manual edits: action,atom,species,x,y,z,reason.", example="edits.csv"
     )
     merge_distance: float = setting(
-        3.0, "Merge peaks nearer to each other than this; 0 merges none.", unit="voxels", ge=0
+        3.0, "Merge peaks closer to each other than this; 0: merge none.", unit="voxels", ge=0
     )
     class_thirds: int = setting(
         4, "Radius of the spheres used to tell the classes apart.", unit="thirds of a voxel", ge=1
@@ -67,13 +69,19 @@ class ClassifySettings(Settings):
     """
 
     radius: float = setting(
-        10.0, "Radius of the local re-classification; 0 leaves it out.", unit="angstrom", ge=0
+        10.0, "Radius of the local reclassification; 0: none.", unit="angstrom", ge=0
     )
-    thirds: int = setting(3, "Radius of the intensity sums.", unit="thirds of a voxel", ge=1)
+    thirds: int = setting(
+        3, "Radius within which intensity is summed.", unit="thirds of a voxel", ge=1
+    )
     upsampling: Upsampling = setting("linear", "Interpolation between voxels.")
-    non_atoms: NonAtoms = setting("kmeans", "How peaks that are not atoms are recognised.")
+    non_atoms: NonAtoms = setting("kmeans", "Method to recognise peaks that are not atoms.")
     unassigned: float | None = setting(
-        None, "Confidence below which the species is left open (X).", example=0.5, ge=0, le=1
+        None,
+        "Confidence below which an atom's species is left unassigned (X).",
+        example=0.5,
+        ge=0,
+        le=1,
     )
 
 
