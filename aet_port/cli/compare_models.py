@@ -22,9 +22,7 @@ UNKNOWN = "X"  # ASE's symbol of no element
 @settings_options()
 def compare_models_command(
     first: Annotated[Path, typer.Argument(help="Model to evaluate.")],
-    second: Annotated[
-        Path, typer.Argument(help="Model to compare it with, such as the true one.")
-    ],
+    second: Annotated[Path, typer.Argument(help="Model to compare it with, such as the true one.")],
     settings: CompareSettings,
     species: Annotated[
         str | None,

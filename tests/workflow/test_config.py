@@ -149,7 +149,7 @@ def test_kinds_are_those_of_the_bank() -> None:
         (MINIMAL.replace('"particle"', '" "'), ("name = ' '", "words on one line")),
         (
             MINIMAL.replace("[input]", 'kind = "md"\n[input]'),
-            ("kind = 'md' in [sample]", "'experiment' or 'md_snapshot' or 'synthetic'"),
+            ("kind = 'md' in [sample]", "'experiment', 'md_snapshot' or 'synthetic'"),
         ),
         (MINIMAL.replace("[input]", "pixel_size = 0\n[input]"), ("pixel_size = 0", "above zero")),
         (MINIMAL.replace("[input]", "pixel_size = nan\n[input]"), ("pixel_size = nan", "number")),
@@ -161,7 +161,7 @@ def test_kinds_are_those_of_the_bank() -> None:
             MINIMAL + "[reconstruct]\noversampling = 0.9\n",
             ("oversampling = 0.9 in [reconstruct]", "at least 1"),
         ),
-        (MINIMAL + "[reconstruct]\noversampling = [3, 3]\n", ("[3, 3]", "a number or a list of 3")),
+        (MINIMAL + "[reconstruct]\noversampling = [3, 3]\n", ("[3, 3]", "or a list of 3")),
         (
             MINIMAL + "[reconstruct]\noversampling = [3, 3, true]\n",
             ("oversampling", "a list of 3, each a number"),
