@@ -31,8 +31,9 @@ CONFIG: ConfigDict = {
     "heading_level": 1,
     "line_length": 100,
 }
-# The lines that end the docstring of a ported function.
-_ORIGIN = re.compile(r"\n\s*MATLAB: (?P<origin>.+)\Z", re.DOTALL)
+# The lines that end the docstring of a ported function, or stand in its section Notes.
+_ORIGIN = re.compile(r"\n\s*MATLAB: (?P<origin>.+?)(?=\n\n|\s*\Z)", re.DOTALL)
+_EMPTY_NOTES = re.compile(r"\n\nNotes\n-----\s*(?=\n\n\S[^\n]*\n---|\Z)")
 _RETURNS = re.compile(r"\nReturns\n-------\n(?P<text>\S.*(?:\n\S.*)*)(?=\n\n|\n*\Z)")
 _ROLE = re.compile(r":(?:func|class|meth|mod|data|attr|exc):`~?\.?([^`]+)`")
 _LITERAL = re.compile(r"``([^`]+)``")
@@ -106,7 +107,8 @@ def _prepare(item: Object) -> None:
         origin = _ORIGIN.search(text)
         if origin is not None:
             # Where it stands it would be read as part of the last section.
-            head, _, rest = text[: origin.start()].rstrip().partition("\n\n")
+            others = text[: origin.start()].rstrip() + text[origin.end() :]
+            head, _, rest = _EMPTY_NOTES.sub("", others).partition("\n\n")
             words = " ".join(origin["origin"].split())
             text = "\n\n".join(part for part in (head, f"*MATLAB:* {words}", rest) if part)
         if isinstance(item, Function):

@@ -55,7 +55,7 @@ def preprocess(
     threads: int | None = None,
     progress: bool = False,
 ) -> Preprocessed:
-    """A clean, aligned tilt series from raw frames.
+    """A clean, aligned tilt series from raw frames (Methods of both papers).
 
     In this order: dead and hot pixels repaired; noise estimated on the raw frames; frames of each
     tilt freed of drift and averaged, cropped to the part of the detector that all frames of all
@@ -76,6 +76,10 @@ def preprocess(
     progress
         Whether to report on standard error.
 
+    Returns
+    -------
+    The clean series, and what each step did.
+
     Raises
     ------
     InputError
@@ -88,7 +92,26 @@ def preprocess(
         Of saturated, dead and hot pixels, tilts whose drift (and a distortion that) the noise
         hides, and shifts that do not settle.
 
+    Notes
+    -----
     MATLAB: none; the papers' Methods describe the steps, the repositories start after them
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> from aet_port.preprocessing.settings import PreprocessSettings
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> particle = amorphous_particle(20, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-40, 41, 20)]
+    >>> first, second = (
+    ...     simulate_tilt_series(particle, angles, 0.6, (32, 32), dose=1e6, seed=k) for k in (1, 2)
+    ... )
+    >>> pairs = [np.stack(pair) for pair in zip(first.images, second.images)]
+    >>> frames = aet.FrameSeries(pairs, first.angles[:, 1], pixel_size=0.6)
+    >>> clean = aet.preprocess(frames, PreprocessSettings(denoise="none", margin=2)).series
+    >>> len(clean), clean.detector
+    (5, (32, 32))
     """
     chosen, workers = settings, check_threads(threads)
     theta, detector = series.tilt_angles(), series.detector

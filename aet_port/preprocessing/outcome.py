@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.data import TiltSeries
+from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.scan_distortion import DistortionEstimate, ScanDistortion
 from aet_port.preprocessing.alignment import Alignment
 from aet_port.preprocessing.background import BackgroundRemoval
@@ -19,11 +20,11 @@ from aet_port.preprocessing.placement import Placement, crop_images
 from aet_port.preprocessing.settings import PreprocessSettings
 
 
-@dataclass(frozen=True, eq=False)
-class Preprocessed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Preprocessed(Shown):
     """A clean series and how each step went.
 
-    Parameters
+    Attributes
     ----------
     series
         Aligned images and their tilt angles (0, theta, 0).
@@ -71,6 +72,16 @@ class Preprocessed:
     strength: float | None = None
     method: str = "none"
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.series.name,
+            "images": len(self.series),
+            "pixels": times(self.series.detector),
+            "pixel size": angstrom(self.series.pixel_size),
+            "denoised by": self.method,
+            "bad pixels": sum(len(one.pixels) for one in self.bad_pixels),
+        }
 
     def placement(self) -> Placement:
         """How the averaged images became aligned ones."""

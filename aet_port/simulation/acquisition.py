@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
 from aet_port.core.data import TiltSeries
+from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import fourier_shift
 from aet_port.simulation.linear import add_noise
@@ -21,11 +22,11 @@ Project = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 FWHM = float(np.sqrt(8 * np.log(2)))  # of a Gaussian of standard deviation one
 
 
-@dataclass(frozen=True)
-class Acquired:
+@dataclass(frozen=True, repr=False)
+class Acquired(Shown):
     """A measured series and what is true of it.
 
-    Parameters
+    Attributes
     ----------
     series
         Images with all errors, in single precision, and the nominal angles.
@@ -41,6 +42,15 @@ class Acquired:
     angles: NDArray[np.float64]
     shifts: NDArray[np.float64]
     settings: Acquisition
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.series.name,
+            "images": len(self.series),
+            "pixels": times(self.series.detector),
+            "pixel size": angstrom(self.series.pixel_size),
+            "largest shift": f"{float(np.abs(self.shifts).max()):.4g} pixels",
+        }
 
     def truth(self) -> dict[str, Any]:
         """The record of the truth, of plain numbers."""

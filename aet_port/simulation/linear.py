@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import ase
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.data import AtomicModel, TiltSeries, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scattering import adf_cross_section, scattering_factor
@@ -63,7 +64,7 @@ def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float6
 
 
 def project_atoms(
-    model: AtomicModel,
+    model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
     pixel_size: float,
     shape: tuple[int, int],
@@ -113,6 +114,7 @@ def project_atoms(
     (same Gaussian and filter, there one filter for all types, peak heights instead of ``I_0``,
     and atoms near the edge of the volume are dropped or end in an error)
     """
+    model = as_model(model)
     if not (np.isfinite(pixel_size) and pixel_size > 0):
         raise InputError("pixel_size", f"{pixel_size!r}", "a length above zero, in angstrom")
     if len(shape) != 2 or min(shape) < 1:
@@ -236,7 +238,7 @@ def add_noise(
 
 
 def simulate_tilt_series(
-    model: AtomicModel,
+    model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
     pixel_size: float,
     shape: tuple[int, int],
@@ -252,6 +254,7 @@ def simulate_tilt_series(
 
     MATLAB: none
     """
+    model = as_model(model)
     images = project_atoms(model, angles, pixel_size, shape, b_factor)
     if dose is not None:
         images = add_noise(images, pixel_size, dose, gaussian_sigma, seed)

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ase
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import OutputError
 from aet_port.core.files import check_target
 from aet_port.core.geometry import euler_rotations
@@ -58,7 +59,7 @@ def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
 
 
 def simulate(
-    model: AtomicModel,
+    model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
     settings: SimulateSettings = SIMULATE,
     *,
@@ -68,6 +69,10 @@ def simulate(
     progress: bool = False,
 ) -> Acquired:
     """A tilt series of a model as it would be measured.
+
+    Images of the model at the true angles, by linear projection
+    (:func:`aet_port.simulation.linear.project_atoms`) or multislice; then errors of angles and
+    positions, source size and the noise of the dose (:mod:`aet_port.simulation.acquisition`).
 
     Parameters
     ----------
@@ -80,13 +85,31 @@ def simulate(
     workers, scheduler, checkpoint, progress
         Of :func:`~.multislice.multislice_images`; the linear engine takes seconds.
 
+    Returns
+    -------
+    The series, with the true angles and shifts beside it.
+
     Raises
     ------
     AetError
         Whatever engine or acquisition cannot use.
 
+    Notes
+    -----
     MATLAB: none
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle
+    >>> from aet_port.simulation.settings import SimulateSettings
+    >>> particle = amorphous_particle(20, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-60, 61, 12)]
+    >>> made = aet.simulate(particle, angles, SimulateSettings(pixel_size=0.6, shape=(32, 32)))
+    >>> len(made.series), made.series.detector
+    (11, (32, 32))
     """
+    model = as_model(model)
     optics, errors = settings.microscope, settings.acquisition
     radius = float(np.linalg.norm(model.positions, axis=1).max())
     turned = radius * np.radians(2 * errors.angle_error) / settings.pixel_size
