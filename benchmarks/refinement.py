@@ -57,7 +57,7 @@ def measure(method: str, threads: int, seed: int = 1) -> dict[str, float]:
     if method == "lbfgs":
         forward.misfit(here, series.images)  # compiles
         seconds = _least(lambda: forward.misfit(here, series.images))
-        refine(series, start, evaluations=3, threads=threads)
+        refine(series, start, max_evaluations=3, threads=threads)
         return {"seconds": seconds, "gb": peak_memory()}
     prepared = prepare_series(series, padding=0, odd=True)
     projector = make_projector(

@@ -8,7 +8,8 @@ from aet_port.io import read_frames, write_frames, write_tilt_series
 from aet_port.preprocessing.chain import preprocess
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation import amorphous_particle, project_atoms
-from aet_port.simulation.raw_frames import RawSettings, take_frames
+from aet_port.simulation.raw_frames import take_frames
+from aet_port.simulation.settings import RawFrameSettings
 
 truth = amorphous_particle(60, "Ta", seed=4)
 angles = np.zeros((9, 3))
@@ -17,7 +18,7 @@ raw = take_frames(
     lambda a: project_atoms(truth, a, 0.6, (70, 68)),
     angles,
     pixel_size=0.6,
-    settings=RawSettings(n_frames=2, shear=0.004, seed=1),
+    settings=RawFrameSettings(n_frames=2, shear=0.004, seed=1),
 )
 write_frames("raw.mrc", FrameSeries(tuple(raw.frames), raw.angles[:, 1], 0.6))
 

@@ -10,7 +10,7 @@ series = simulate_tilt_series(truth, tilt_angles("ta-film"), pixel_size=0.5, sha
 
 noise = np.random.default_rng(0).normal(0, 0.15, truth.positions.shape)  # angstrom
 displaced = aet.AtomicModel.from_positions(truth.positions + noise, "Ta")
-refined = aet.refine(series, displaced, evaluations=40)
+refined = aet.refine(series, displaced, max_evaluations=40)
 
 for name, model in (("before", displaced), ("after", refined.model)):
     off = aet.match_models(model.positions, truth.positions).rmsd_pm

@@ -271,7 +271,7 @@ def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDA
     # Beyond this the periodic images of the atoms are further from a probe than its own window.
     needed = high[:2] - low[:2] + 2 * REACH
     sampling = numerics.grid(microscope)
-    if numerics.window is None:
+    if not numerics.window:
         points = [odd_points(n / sampling) for n in needed]
         factors, sides = None, [n * sampling for n in points]
     else:

@@ -81,7 +81,7 @@ def test_from_atoms(small: Case, method: str, degrees: float) -> None:
 def test_from_the_volume_in_short() -> None:
     # The published bar needs more tilts and minutes, see below; this is the same work in small.
     case = make_case(60, 32, 24, 0.7, 70.0)
-    options = {"rounds": 20, "oversampling": 2.0}
+    options = {"max_rounds": 20, "oversampling": 2.0}
     result = refine_angles(case.series, **options, threads=2)
     rms, _, displaced = case.errors(result, gauge=True)
     start = fix_gauge(case.series.angles, -case.shifts, case.angles)
@@ -122,12 +122,12 @@ def test_a_film_wider_than_its_images() -> None:
     case = make_case(60, 32, 7, 0.7, 50.0)
     cut = replace(case.series, images=case.series.images[:, 3:-3])
     result = refine_angles(
-        cut, rounds=7, iterations=5, oversampling=1.5, extended=True, thickness=14, threads=2
+        cut, max_rounds=7, iterations=5, oversampling=1.5, extended=True, n_z=14, threads=2
     )
     mean = result.r1.mean(axis=1)
     assert mean[-1] < 0.5 * mean[0]
     with pytest.raises(InputError, match="support"):
-        refine_angles(cut, extended=True, thickness=14, support=np.ones((3, 3, 3)))
+        refine_angles(cut, extended=True, n_z=14, support=np.ones((3, 3, 3)))
     # The extent follows the angles, and what is given for it too.
     source = FollowingVolume(
         cut,
@@ -136,7 +136,7 @@ def test_a_film_wider_than_its_images() -> None:
             "oversampling": 1.5,
             "step": 2.0,
             "extended": True,
-            "thickness": 14,
+            "n_z": 14,
             "support": None,
             "threads": 1,
         },
@@ -233,11 +233,11 @@ def test_volumes_keep_their_centre() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"method": "guess"}, "method.*gauss-newton, scan"),
-        ({"rounds": 0}, "rounds"),
+        ({"method": "guess"}, "method.*gauss-newton' or 'scan"),
+        ({"max_rounds": 0}, "max_rounds"),
         ({"iterations": 0}, "iterations"),
         ({"tolerance": 0.0}, "tolerance"),
-        ({"limit": np.nan}, "limit"),
+        ({"max_correction": np.nan}, "max_correction"),
         ({"project": lambda angles: np.ones((len(angles), 3, 3))}, "project.*3, 3"),
         ({"threads": 0}, "threads"),
     ],
@@ -251,8 +251,8 @@ def test_an_image_that_belongs_elsewhere_is_named(small: Case) -> None:
     angles = small.angles.copy()
     angles[3, 1] += 4
     series = replace(small.series, angles=angles)
-    with pytest.raises(InputError, match=r"image 3: found a fit .* limit of 2"):
-        refine_angles_to_model(series, small.model, limit=2.0)
+    with pytest.raises(InputError, match=r"image 3: found a fit .* max_correction above 2"):
+        refine_angles_to_model(series, small.model, max_correction=2.0)
     images = small.series.images.copy()
     images[5] *= -1
     with pytest.raises(InputError, match="case: image 5"):

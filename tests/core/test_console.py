@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aet_port.core.console import print_json, print_rows, print_stages, report
+from aet_port.core.console import print_facts, print_json, print_rows, print_stages
 
 
 def test_json_is_valid_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,9 +24,9 @@ def test_json_is_valid_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_report(capsys: pytest.CaptureFixture[str]) -> None:
     facts = {"file": "/tmp/[bold]/a", "sizes": [3, 2], "share": 0.5}
-    report(True, "title", facts)
+    print_facts(True, "title", facts)
     assert json.loads(capsys.readouterr().out) == facts
-    report(False, "some [title]", facts)
+    print_facts(False, "some [title]", facts)
     text = capsys.readouterr().out
     for words in ("some [title]", "/tmp/[bold]/a", "[3, 2]", "0.5"):
         assert words in text

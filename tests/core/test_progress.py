@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from aet_port.core import progress as module
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 
 
 def test_lines_off_a_terminal(
@@ -14,7 +14,7 @@ def test_lines_off_a_terminal(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    with progress("Reconstructing", 50) as reporter:
+    with progress_bar("Reconstructing", 50) as reporter:
         for step in range(50):
             now[0] += 1.0
             reporter.advance(note=f"R = {step / 100:.2f}")
@@ -31,14 +31,14 @@ def test_lines_off_a_terminal(
 
 
 def test_several_steps_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("tracing", 4481) as reporter:
+    with progress_bar("tracing", 4481) as reporter:
         reporter.advance(2000)
         reporter.advance(2481)
     assert capsys.readouterr().err == "tracing: 4481/4481\n"
 
 
 def test_off(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("tracing", 3, enabled=False) as reporter:
+    with progress_bar("tracing", 3, enabled=False) as reporter:
         reporter.advance(3, "note")
         assert reporter.done == 3
     assert capsys.readouterr() == ("", "")
@@ -50,7 +50,7 @@ def test_a_bar_on_a_terminal(
     monkeypatch.setattr(
         module, "Console", lambda stderr: Console(stderr=stderr, force_terminal=True, width=100)
     )
-    with progress("Reconstructing", 3) as reporter:
+    with progress_bar("Reconstructing", 3) as reporter:
         reporter.advance(note="R = 0.5")
         reporter.advance(2, note="R = 0.1")
     out, err = capsys.readouterr()
@@ -61,6 +61,6 @@ def test_a_bar_on_a_terminal(
 
 
 def test_an_error_goes_through(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), progress("tracing", 2):
+    with pytest.raises(KeyboardInterrupt), progress_bar("tracing", 2):
         raise KeyboardInterrupt
     assert capsys.readouterr().err == ""

@@ -14,7 +14,8 @@ from aet_port.core.scan_distortion import (
 )
 from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
 from aet_port.simulation.linear import add_noise
-from aet_port.simulation.raw_frames import RawSettings, take_frames
+from aet_port.simulation.raw_frames import take_frames
+from aet_port.simulation.settings import RawFrameSettings
 
 PIXEL, SHAPE = 0.3216, (88, 84)
 TILTS = tilt_angles()[::2]
@@ -24,7 +25,7 @@ ONLY = {
     "frame_jump": 0.0,
     "line_jitter": 0.0,
     "background": 0.0,
-    "dose": None,
+    "dose": 0,
 }
 
 
@@ -34,13 +35,13 @@ def clean() -> NDArray:
 
 
 def sheared(clean: NDArray, **settings: object) -> NDArray:
-    chosen = RawSettings(**{**ONLY, "shift_error": 0.0, **settings})
+    chosen = RawFrameSettings(**{**ONLY, "shift_error": 0.0, **settings})
     return take_frames(lambda a: clean, TILTS, PIXEL, chosen).frames[:, 0].astype(float)
 
 
 @pytest.mark.parametrize("slow", [0, 1])
 def test_a_given_distortion_is_taken_out(clean: NDArray, slow: int) -> None:
-    images = sheared(clean, shear=0.01, scale=1.004, slow_axis=slow)
+    images = sheared(clean, shear=0.01, scale=1.004, slow_axis="xy"[slow])
     given = ScanDistortion(scale=1.004, **{"shear_y" if slow == 0 else "shear_x": 0.01})
     before = np.abs(images - clean).max()
     after = np.abs(correct_scan_distortion(images, given) - clean).max()
@@ -74,7 +75,7 @@ def test_undistorted_images_stay_as_they_are(clean: NDArray) -> None:
 @pytest.mark.parametrize(("slow", "shears"), [(0, "y"), (1, "x"), (0, "both"), (1, "both")])
 @pytest.mark.parametrize("shear", [0.005, -0.02])
 def test_shear_is_found_without_noise(clean: NDArray, slow: int, shears: str, shear: float) -> None:
-    images = sheared(clean, shear=shear, slow_axis=slow, shift_error=0.7, seed=2)
+    images = sheared(clean, shear=shear, slow_axis="xy"[slow], shift_error=0.7, seed=2)
     found = estimate_scan_distortion(images, TILTS, shears)
     true = (0.0, shear) if slow == 0 else (shear, 0.0)
     # The bar is 5e-4; pixels and splines leave less than a fifth of it.
@@ -126,7 +127,10 @@ def test_shear_is_below_the_bar_at_the_dose_of_the_film() -> None:
     model = amorphous_particle(4000, "Ta", seed=1)
     images = project_atoms(model, tilt_angles(), PIXEL, (210, 210))
     raw = take_frames(
-        lambda a: images, tilt_angles(), PIXEL, RawSettings(**ONLY, shift_error=1.0, shear=0.005)
+        lambda a: images,
+        tilt_angles(),
+        PIXEL,
+        RawFrameSettings(**ONLY, shift_error=1.0, shear=0.005),
     )
     seen = np.maximum(raw.frames[:, 0].astype(float), 0)
     deviations = []

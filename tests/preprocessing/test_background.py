@@ -16,7 +16,8 @@ from aet_port.preprocessing.background import (
     sample_mask,
 )
 from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.simulation.raw_frames import RawSettings, take_frames
+from aet_port.simulation.raw_frames import take_frames
+from aet_port.simulation.settings import RawFrameSettings
 
 PIXEL = 0.3216
 
@@ -100,7 +101,7 @@ def spoilt() -> tuple[NDArray, NDArray, NDArray]:
     """Images at the dose of the Ta film over 46 tilts, true images and backgrounds."""
     particle = amorphous_particle(400, "Ta", seed=2)
     chosen = tilt_angles()[::6]
-    quiet = RawSettings(
+    quiet = RawFrameSettings(
         n_frames=1,
         drift_rate=0,
         frame_jump=0,

@@ -11,7 +11,8 @@ from aet_port.core.errors import InputError
 from aet_port.preprocessing.drift import correct_drift
 from aet_port.preprocessing.scan_lines import undrift
 from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
+from aet_port.simulation.raw_frames import RawFrames, take_frames
+from aet_port.simulation.settings import RawFrameSettings
 
 PIXEL, SHAPE = 0.3216, (112, 104)
 TILTS = tilt_angles()[::9]
@@ -27,12 +28,12 @@ def frames_of(clean: NDArray, **settings: object) -> RawFrames:
     # The dose is that of the whole series; these are some of its 46 tilts.
     dose = settings.pop("dose", 8.2e5)
     share = None if dose is None else dose * len(clean) / 46
-    return take_frames(lambda a: clean, TILTS, PIXEL, RawSettings(dose=share, **settings))
+    return take_frames(lambda a: clean, TILTS, PIXEL, RawFrameSettings(dose=share, **settings))
 
 
 @pytest.mark.parametrize("slow", [0, 1])
 def test_drift_is_found_at_the_dose_of_the_film(clean: NDArray, slow: int) -> None:
-    raw = frames_of(clean, slow_axis=slow, seed=slow)
+    raw = frames_of(clean, slow_axis="xy"[slow], seed=slow)
     n = SHAPE[slow]
     place = (np.arange(n) - (n - 1) / 2) / n
     errors = []
@@ -52,7 +53,7 @@ def test_drift_is_found_at_the_dose_of_the_film(clean: NDArray, slow: int) -> No
 @pytest.mark.parametrize("slow", [0, 1])
 def test_known_drift_is_taken_out_to_the_error_of_interpolation(clean: NDArray, slow: int) -> None:
     raw = frames_of(
-        clean, **{**STILL, "line_jitter": 0.2}, drift_rate=1.5, dose=None, slow_axis=slow
+        clean, **{**STILL, "line_jitter": 0.2}, drift_rate=1.5, dose=0, slow_axis="xy"[slow]
     )
     for i in (0, 3):
         for j in (0, 2):
@@ -82,7 +83,7 @@ def test_undistorted_frames_stay_as_they_are(clean: NDArray) -> None:
 
 
 def test_the_average_is_the_sample(clean: NDArray) -> None:
-    raw = frames_of(clean, **STILL, drift_rate=2.5, dose=None, seed=5)
+    raw = frames_of(clean, **STILL, drift_rate=2.5, dose=0, seed=5)
     for i, frames in enumerate(raw.frames):
         found = correct_drift(frames, index=i)
         (left, right), (low, high) = found.area
@@ -148,7 +149,7 @@ def test_bad_input(clean: NDArray) -> None:
     film = ndimage.gaussian_filter(film, 1.5)  # without the blur it is noise, and no sample
     with pytest.raises(InputError, match=r"image 7, frame 1: .*drift"):
         correct_drift([film[:64], film[100:164]], index=7)
-    raw = frames_of(clean, **STILL, drift_rate=0.0, dose=None).frames[0].astype(float)
+    raw = frames_of(clean, **STILL, drift_rate=0.0, dose=0).frames[0].astype(float)
     far = np.stack([raw[0], np.roll(raw[0], 12, axis=0)])
     with pytest.raises(InputError, match=r"image 3.*drift.* 8 pixels"):
         correct_drift(far, max_drift=8, index=3)

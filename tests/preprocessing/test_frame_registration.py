@@ -16,7 +16,8 @@ from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of
 from aet_port.preprocessing.frame_registration import LIKELY, line_speed, prepared, whole_shift
 from aet_port.preprocessing.spectra import frame_spectrum
 from aet_port.simulation import amorphous_particle, project_atoms, tilt_angles
-from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
+from aet_port.simulation.raw_frames import RawFrames, take_frames
+from aet_port.simulation.settings import RawFrameSettings
 
 PIXEL, SHAPE = 0.3216, (112, 104)
 TILTS = tilt_angles()[::5]
@@ -30,7 +31,7 @@ def clean() -> NDArray:
 def frames_at(clean: NDArray, dose: float, **settings: float) -> RawFrames:
     """Frames at a dose of the whole series of 46 tilts, of which these are some."""
     share = dose * len(clean) / 46
-    return take_frames(lambda a: clean, TILTS, PIXEL, RawSettings(dose=share, **settings))
+    return take_frames(lambda a: clean, TILTS, PIXEL, RawFrameSettings(dose=share, **settings))
 
 
 def corrected(raw: RawFrames) -> list[DriftCorrection]:

@@ -67,7 +67,7 @@ def test_the_misfit_falls_with_every_step(refined: Refinement) -> None:
 def test_five_hundred_atoms_against_the_published_schedule() -> None:
     truth = true_particle(500, seed=1)
     series, start = particle_series(truth), displaced(truth)
-    ours = refine(series, start, evaluations=59)
+    ours = refine(series, start, max_evaluations=59)
     assert ours.evaluations < 60
     # 0.0011 angstrom in 28 evaluations; asked for are 0.02 in 60.
     assert rms_distance(ours.model.positions, truth.positions) < 0.005
@@ -88,10 +88,10 @@ def test_noise_and_the_precision_it_allows(truth: AtomicModel) -> None:
 
 def test_threads_and_precision_do_not_matter(truth: AtomicModel, series: TiltSeries) -> None:
     start = displaced(truth)
-    one, two = (refine(series, start, threads=n, evaluations=8) for n in (1, 2))
+    one, two = (refine(series, start, threads=n, max_evaluations=8) for n in (1, 2))
     np.testing.assert_array_equal(one.model.positions, two.model.positions)
     np.testing.assert_array_equal(one.history, two.history)
-    double = refine(series, start, precision="double", threads=1, evaluations=8)
+    double = refine(series, start, precision="double", threads=1, max_evaluations=8)
     assert rms_distance(one.model.positions, double.model.positions) < 1e-4
 
 
@@ -109,7 +109,13 @@ def test_image_shifts_scales_and_offsets(truth: AtomicModel, series: TiltSeries)
     )
     moved = replace(series, images=images.astype(np.float32))
     found = refine(
-        moved, displaced(truth), shifts=True, scales=True, offsets=True, evaluations=60, threads=1
+        moved,
+        displaced(truth),
+        refine_shifts=True,
+        refine_scales=True,
+        refine_offsets=True,
+        max_evaluations=60,
+        threads=1,
     )
     np.testing.assert_allclose(
         found.parameters.scales / found.parameters.scales.mean(), scales / scales.mean(), atol=0.01
@@ -160,7 +166,7 @@ def test_an_interrupted_run_goes_on(
         refine(series, displaced(truth, seed=6), **options)
 
 
-def test_atoms_stay_within_the_restraint(truth: AtomicModel, series: TiltSeries) -> None:
+def test_atoms_stay_within_the_largest_displacement(truth: AtomicModel, series: TiltSeries) -> None:
     start = displaced(truth)
     wrong = start.positions.copy()
     wrong[7] += [0.0, 1.5, 0.0]
@@ -169,9 +175,9 @@ def test_atoms_stay_within_the_restraint(truth: AtomicModel, series: TiltSeries)
     moved = np.linalg.norm(found.model.positions - wrong, axis=1)
     assert moved.max() < 1.0
     (note,) = found.warnings
-    assert "restraint of 1 angstrom" in note
+    assert "largest displacement of 1 angstrom" in note
     assert f"{bad.species[7]} atom 7" in note
-    free = refine(series, bad, restraint=None, threads=1)
+    free = refine(series, bad, max_displacement=0, threads=1)
     assert np.linalg.norm(free.model.positions[7] - truth.positions[7]) < 0.1
     assert free.warnings == ()
 
@@ -194,7 +200,9 @@ def test_atoms_that_may_not_move_stay(truth: AtomicModel, series: TiltSeries) ->
 def test_given_heights_and_b_factors_are_where_it_starts(
     truth: AtomicModel, series: TiltSeries
 ) -> None:
-    found = refine(series, truth, heights=HEIGHTS, b_factors=B_FACTORS, evaluations=1, threads=1)
+    found = refine(
+        series, truth, heights=HEIGHTS, b_factors=B_FACTORS, max_evaluations=1, threads=1
+    )
     assert found.heights == HEIGHTS
     assert found.b_factors == B_FACTORS
     assert not found.converged
@@ -218,13 +226,15 @@ def test_atoms_outside_the_images(truth: AtomicModel, series: TiltSeries) -> Non
     with pytest.raises(InputError, match=rf"2 atoms outside .* first {lost.species[3]} atom 3"):
         refine(series, lost)
     narrow = TiltSeries(series.images[:, 20:-20], series.angles, PIXEL)
-    notes = refine(narrow, truth, evaluations=2, threads=1).warnings
+    notes = refine(narrow, truth, max_evaluations=2, threads=1).warnings
     assert any("on less than half of the images" in note for note in notes)
 
 
 def test_a_model_in_another_place_is_told(truth: AtomicModel, series: TiltSeries) -> None:
     beside = AtomicModel.from_positions(truth.positions + np.array([0.0, 5.0, 0.0]), truth.species)
-    found = refine(series, beside, heights=HEIGHTS, b_factors=B_FACTORS, evaluations=3, threads=1)
+    found = refine(
+        series, beside, heights=HEIGHTS, b_factors=B_FACTORS, max_evaluations=3, threads=1
+    )
     assert any("hardly agree" in note for note in found.warnings)
 
 
@@ -244,9 +254,9 @@ def test_a_species_that_the_images_do_not_show(truth: AtomicModel, series: TiltS
         ({"b_factors": {"Co": 1.0, "Pt": 1.0}}, "b_factors: found nothing for Pd"),
         ({"heights": {"Co": 1.0, "Pd": -1.0, "Pt": 1.0}}, "-1.0 for Pd"),
         ({"heights": dict.fromkeys(HEIGHTS, 1e300), "b_factors": 6.0}, "H and B' of Co"),
-        ({"evaluations": 0}, "evaluations"),
+        ({"max_evaluations": 0}, "max_evaluations: found 0; expected a whole number of at least 1"),
         ({"tolerance": -1.0}, "tolerance"),
-        ({"restraint": 0.0}, "restraint"),
+        ({"max_displacement": -1.0}, "max_displacement"),
         ({"b_bounds": (5.0, 4.0)}, "b_bounds"),
         ({"movable": np.ones(3, bool)}, "movable"),
         ({"precision": "half"}, "precision"),

@@ -93,7 +93,7 @@ def test_images_are_fitted_one_by_one(truth: AtomicModel) -> None:
 
 
 def test_r_free_falls_where_the_atoms_get_better(truth: AtomicModel, series: TiltSeries) -> None:
-    found = cross_validate(series, displaced(truth), 3, threads=1, evaluations=15)
+    found = cross_validate(series, displaced(truth), 3, threads=1, max_evaluations=15)
     assert found.fold.tolist() == [0, 1, 2] * 5
     assert found.r_free.mean() < found.r_free_start.mean()
     assert not found.overfits
@@ -109,7 +109,7 @@ def test_r_free_tells_of_overfitting(truth: AtomicModel, series: TiltSeries) -> 
     rng = np.random.default_rng(0)
     noise = 0.1 * few.images.max() * rng.normal(size=few.images.shape)
     noisy = replace(few, images=(few.images + noise).astype(np.float32))
-    found = cross_validate(noisy, truth, 2, threads=1, evaluations=15)
+    found = cross_validate(noisy, truth, 2, threads=1, max_evaluations=15)
     assert found.overfits
     assert (found.r_work < found.r_work_start).all()
 
@@ -125,7 +125,7 @@ def test_held_out_images_are_not_refined_on(
 
     monkeypatch.setattr(module, "refine", spy)
     spoilt = series.images.copy()
-    found = cross_validate(series, truth, 5, threads=1, evaluations=2)
+    found = cross_validate(series, truth, 5, threads=1, max_evaluations=2)
     for fold in range(5):
         held = series.angles[found.fold == fold, 1]
         for angles in seen[2 * fold : 2 * fold + 2]:
@@ -133,7 +133,7 @@ def test_held_out_images_are_not_refined_on(
             assert len(angles) == 12
     # Spoiling the images of one fold leaves the model that never saw them as it was.
     spoilt[found.fold == 0] *= 2
-    again = cross_validate(replace(series, images=spoilt), truth, 5, threads=1, evaluations=2)
+    again = cross_validate(replace(series, images=spoilt), truth, 5, threads=1, max_evaluations=2)
     for result, same in ((0, True), (1, False)):
         equal = np.array_equal(
             again.refinements[result].parameters.heights,
@@ -143,7 +143,7 @@ def test_held_out_images_are_not_refined_on(
     assert (again.r_free[found.fold == 0] > 0.3).all()
     # Unless their scale may be fitted.
     free = cross_validate(
-        replace(series, images=spoilt), truth, 5, ("scales",), threads=1, evaluations=2
+        replace(series, images=spoilt), truth, 5, ("scales",), threads=1, max_evaluations=2
     )
     np.testing.assert_allclose(
         free.r_free[found.fold == 0], found.r_free[found.fold == 0], rtol=0.02

@@ -52,7 +52,15 @@ def test_both_shears_are_found_with_the_atoms(
     truth: AtomicModel, sheared: TiltSeries, tmp_path: Path
 ) -> None:
     start = displaced(truth, 0.1)
-    found = refine(sheared, start, scan_shear="both", shifts=True, tolerance=1e-4, threads=1)
+    found = refine(
+        sheared,
+        start,
+        scan_shear="both",
+        refine_shifts=True,
+        tolerance=1e-4,
+        max_evaluations=100,
+        threads=1,
+    )
     # Rounding of images in single precision.
     np.testing.assert_allclose(found.parameters.shears, SHEARS, atol=1e-5)
     assert rms_distance(found.model.positions, truth.positions) < 0.001
@@ -64,7 +72,7 @@ def test_both_shears_are_found_with_the_atoms(
     write_refinement(tmp_path / "found.npz", found)
     with np.load(tmp_path / "found.npz") as stored:
         np.testing.assert_array_equal(stored["shears"], found.parameters.shears)
-    blind = refine(sheared, start, shifts=True, threads=1)
+    blind = refine(sheared, start, refine_shifts=True, max_evaluations=100, threads=1)
     assert not blind.parameters.shears.any()
     assert blind.r1.mean() > 5 * found.r1.mean()
 
@@ -85,7 +93,9 @@ def test_what_is_left_and_what_was_corrected_make_the_whole(
 ) -> None:
     taken = ScanDistortion(0.001, -0.0015)
     corrected = replace(sheared, images=correct_scan_distortion(sheared.images, taken))
-    left = refine(corrected, truth, scan_shear="both", shifts=True, threads=1).distortion
+    left = refine(
+        corrected, truth, scan_shear="both", refine_shifts=True, max_evaluations=100, threads=1
+    ).distortion
     whole = taken.then(left)
     # Corrected images have atoms a little out of round; 2.3e-5.
     assert [whole.shear_x, whole.shear_y] == pytest.approx(SHEARS.tolist(), abs=5e-5)
@@ -144,8 +154,8 @@ def test_checkpoint_of_another_choice_is_refused(
     truth: AtomicModel, sheared: TiltSeries, tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {"checkpoint": tmp_path / "state.npz", "threads": 1}
-    first = refine(sheared, truth, scan_shear="y", evaluations=4, **options)
-    again = refine(sheared, truth, scan_shear="y", evaluations=4, **options)
+    first = refine(sheared, truth, scan_shear="y", max_evaluations=4, **options)
+    again = refine(sheared, truth, scan_shear="y", max_evaluations=4, **options)
     np.testing.assert_array_equal(again.parameters.shears, first.parameters.shears)
     with pytest.raises(CheckpointError, match="other data"):
         refine(sheared, truth, scan_shear="both", **options)

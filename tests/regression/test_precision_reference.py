@@ -10,7 +10,7 @@ import pytest
 
 from aet_port.core.data import AtomicModel
 from aet_port.io import read_model
-from aet_port.validation.precision import measure_precision
+from aet_port.validation.precision import score
 
 pytestmark = pytest.mark.reference
 
@@ -36,7 +36,7 @@ def models(reference: Callable[..., Path]) -> tuple[AtomicModel, AtomicModel]:
 
 
 def test_published_precision(models: tuple[AtomicModel, AtomicModel]) -> None:
-    found = measure_precision(*models, reference_quirks=True)
+    found = score(*models, reference_quirks=True)
     # Whole numbers of the paper and its code.
     assert found.right_species == 17873
     np.testing.assert_array_equal(np.diag(found.confusion), [7898, 6837, 3138])
@@ -51,7 +51,7 @@ def test_published_precision(models: tuple[AtomicModel, AtomicModel]) -> None:
 
 
 def test_one_to_one_pairs(models: tuple[AtomicModel, AtomicModel]) -> None:
-    found = measure_precision(*models)
+    found = score(*models)
     assert found.matching.matched == 17987  # three found atoms were taken twice
     assert len(set(found.matching.found_index)) == 17987
     np.testing.assert_array_equal(np.diag(found.confusion), [7895, 6837, 3138])

@@ -52,7 +52,7 @@ def simulated_glass(reference: Find) -> tuple[AtomicModel, TiltSeries, AtomicMod
 @pytest.mark.slow
 def test_whole_glass_particle(reference: Find) -> None:
     truth, series, start = simulated_glass(reference)
-    found = refine(series, start, evaluations=59)
+    found = refine(series, start, max_evaluations=59)
     # 0.0056 angstrom in 52 evaluations; where it stops depends a little on rounding.
     assert found.evaluations < 60
     assert found.converged
@@ -114,7 +114,7 @@ def test_ta_sub_area_held_out(
 ) -> None:
     series, model, often = sub_area(reference, number)
     held = ("shifts",) if shifts else ()
-    found = cross_validate(series, model, 5, held, movable=often, shifts=shifts, evaluations=40)
+    found = cross_validate(series, model, 5, held, movable=often, refine_shifts=shifts, max_evaluations=40)
     assert not found.overfits
     assert (found.r_work < found.r_work_start).all()
     figures = [found.r_work_start, found.r_work, found.r_free_start, found.r_free]
@@ -133,7 +133,7 @@ def test_ta_sub_area_core(reference: Find) -> None:
     forward = Forward(model.species, rest.angles, FILM_PIXEL, rest.detector)
     figures = []
     for movable in (np.zeros(len(model), bool), core):
-        found = refine(work, model, movable=movable, evaluations=6)
+        found = refine(work, model, movable=movable, max_evaluations=6)
         parameters = Parameters.start(
             found.parameters.positions,
             found.parameters.heights,

@@ -176,8 +176,8 @@ def test_species_of_the_glass_come_back_from_a_simulated_volume(
         return int((found.types != types).sum())
 
     # Measured 775 wrong, after the local rounds 343 of 18,356.
-    plain = classify(volume, positions, symbols, radius=None)
-    local = classify(volume, positions, symbols)
+    plain = classify(volume, positions, symbols, radius=0, non_atoms="none")
+    local = classify(volume, positions, symbols, non_atoms="none")
     assert 600 < wrong(plain) < 1000
     assert wrong(local) < 450
     assert local.settled

@@ -81,12 +81,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "detector", "oversampling", "extended", "thickness"), CASES)
+@pytest.mark.parametrize(("kind", "detector", "oversampling", "extended", "n_z"), CASES)
 def test_projection_and_back_projection_equal_the_plain_ones(
-    kind: str, detector: tuple[int, int], oversampling: float, extended: bool, thickness: int
+    kind: str, detector: tuple[int, int], oversampling: float, extended: bool, n_z: int
 ) -> None:
     rng = np.random.default_rng(7)
-    grid = make_grid(detector, _angles(kind, 5, rng), oversampling, extended, thickness)
+    grid = make_grid(detector, _angles(kind, 5, rng), oversampling, extended, n_z)
     volume = rng.random((grid.shape[0], grid.shape[2], grid.shape[1]))
     residual = rng.standard_normal((5, *detector))
     expected, expected_back = plain_projection(volume, grid), plain_back_projection(residual, grid)
@@ -203,7 +203,7 @@ def test_radon_kernels_without_compilation() -> None:
 def test_streamed_kernels_without_compilation() -> None:
     rng = np.random.default_rng(6)
     lines, compiled = (np.empty((2, 5, 2), np.complex128) for _ in range(2))
-    grid = make_grid((8, 2), _angles("single-axis", 2, rng), 1, thickness=6)
+    grid = make_grid((8, 2), _angles("single-axis", 2, rng), 1, n_z=6)
     spectrum = rng.random((5, 6, 2)) + 1j * rng.random((5, 6, 2))
     single_axis._sample_lines.py_func(spectrum, grid.slice_matrices, 8, 6, lines)
     single_axis._sample_lines(spectrum, grid.slice_matrices, 8, 6, compiled)
@@ -286,7 +286,7 @@ def test_reconstruction_approaches_the_object() -> None:
         ({"step": -1.0}, "step: found"),
         ({"oversampling": 0.5}, "oversampling"),
         ({"oversampling": (1, 2)}, "oversampling"),
-        ({"thickness": 0}, "thickness"),
+        ({"n_z": 0}, "n_z"),
         ({"method": "sirt"}, "method"),
         ({"precision": "half"}, "precision"),
         ({"support": np.ones((3, 3, 3))}, "support"),

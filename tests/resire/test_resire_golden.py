@@ -77,7 +77,7 @@ def _options(case: dict, film: bool) -> dict:
     return {
         "oversampling": [case[f"in_oversamplingRatio_{a}"] for a in "xyz"],
         "extended": bool(case["in_extenedobject"]),
-        "thickness": {1: detector[0], 2: detector[1]}.get(depth, int(depth)),
+        "n_z": {1: detector[0], 2: detector[1]}.get(depth, int(depth)),
         "positivity": bool(case["in_positivity"]),
         "method": "radon" if case["in_method"] == "Radon" else "fourier-slice",
         "initial": case.get("in_InitialModel"),
@@ -153,8 +153,8 @@ def test_back_projected_measurement(name: str) -> None:
     film = name.startswith("am")
     series = _series(case)
     depth = case.get("in_obj_dimz", 1.0)
-    thickness = {1: series.detector[0], 2: series.detector[1]}.get(depth, int(depth))
-    grid = make_grid(series.detector, series.angles, 3, bool(case.get("in_extended", 0)), thickness)
+    n_z = {1: series.detector[0], 2: series.detector[1]}.get(depth, int(depth))
+    grid = make_grid(series.detector, series.angles, 3, bool(case.get("in_extended", 0)), n_z)
     if film:
         np.testing.assert_array_equal(grid.shape, case["out_dims"].ravel()[:3])
     dtype = np.float32 if _precision(case) == "single" else np.float64

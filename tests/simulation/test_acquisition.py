@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +11,14 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation import amorphous_particle, project_atoms
-from aet_port.simulation.acquisition import Acquisition, acquire, blur_source, shift_images
+from aet_port.simulation.acquisition import acquire, blur_source, shift_images
+from aet_port.simulation.settings import Acquisition
 
 PIXEL, SHAPE = 0.5, (41, 36)
 TILTS = np.stack([np.zeros(40), np.linspace(-60, 60, 40), np.zeros(40)], axis=1)
-ALL = Acquisition(1.0, 2.0, "uniform", 0.8, 8e5, 1.0, seed=5)
+ALL = Acquisition(
+    angle_error=1.0, shift_error=2.0, source_size=0.8, dose=8e5, read_noise=1.0, seed=5
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def gaussian(shifts: NDArray, width: float = 2.0) -> NDArray:
 
 
 def test_a_perfect_acquisition_is_the_engine(particle: AtomicModel) -> None:
-    acquired = acquire(engine(particle), TILTS, PIXEL)
+    acquired = acquire(engine(particle), TILTS, PIXEL, Acquisition(dose=0))
     clean = project_atoms(particle, TILTS, PIXEL, SHAPE)
     assert np.array_equal(acquired.series.images, clean.astype(np.float32))
     assert np.array_equal(acquired.series.angles, TILTS)
@@ -46,7 +48,7 @@ def test_a_perfect_acquisition_is_the_engine(particle: AtomicModel) -> None:
 
 
 def test_images_are_those_of_the_true_angles(particle: AtomicModel) -> None:
-    acquired = acquire(engine(particle), TILTS, PIXEL, Acquisition(angle_error=1.0))
+    acquired = acquire(engine(particle), TILTS, PIXEL, Acquisition(angle_error=1.0, dose=0))
     assert np.array_equal(acquired.series.angles, TILTS)
     error = acquired.angles - TILTS
     assert np.abs(error).max() <= 1
@@ -57,7 +59,7 @@ def test_images_are_those_of_the_true_angles(particle: AtomicModel) -> None:
 
 
 def test_normal_errors_have_the_deviation_asked_for(particle: AtomicModel) -> None:
-    settings = Acquisition(angle_error=0.5, shift_error=1.5, distribution="normal")
+    settings = Acquisition(angle_error=0.5, shift_error=1.5, distribution="normal", dose=0)
     acquired = acquire(engine(particle), TILTS, PIXEL, settings)
     error = acquired.angles - TILTS
     assert error.std() == pytest.approx(0.5, rel=0.26)  # 4 errors of 120 draws
@@ -70,7 +72,7 @@ def test_shifts_are_recorded_with_their_sign() -> None:
         lambda angles: gaussian(np.zeros((len(angles), 2))),
         TILTS,
         PIXEL,
-        Acquisition(shift_error=2.0, seed=1),
+        Acquisition(shift_error=2.0, dose=0, seed=1),
     )
     assert 1.5 < np.abs(acquired.shifts).max() <= 2
     # A band-limited image is shifted exactly; the Gaussian's spectrum ends at 1e-9.
@@ -114,13 +116,13 @@ def test_one_error_leaves_the_others_as_they_were(particle: AtomicModel) -> None
     every = acquire(engine(particle), TILTS, PIXEL, ALL)
     again = acquire(engine(particle), TILTS, PIXEL, ALL)
     assert np.array_equal(every.series.images, again.series.images)
-    for change in ({"angle_error": 0.0}, {"dose": None}, {"source_size": 0.0}):
-        other = acquire(engine(particle), TILTS, PIXEL, replace(ALL, **change))
+    for change in ({"angle_error": 0.0}, {"dose": 0.0}, {"source_size": 0.0}):
+        other = acquire(engine(particle), TILTS, PIXEL, ALL.changed(**change))
         assert np.array_equal(other.shifts, every.shifts)
         assert not np.array_equal(other.series.images, every.series.images)
-    still = acquire(engine(particle), TILTS, PIXEL, replace(ALL, shift_error=0.0))
+    still = acquire(engine(particle), TILTS, PIXEL, ALL.changed(shift_error=0.0))
     assert np.array_equal(still.angles, every.angles)
-    reseeded = acquire(engine(particle), TILTS, PIXEL, replace(ALL, seed=6))
+    reseeded = acquire(engine(particle), TILTS, PIXEL, ALL.changed(seed=6))
     assert not np.isin(reseeded.shifts, every.shifts).any()
 
 
@@ -137,12 +139,12 @@ def test_the_truth_is_written_in_plain_numbers(particle: AtomicModel) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"angle_error": -1.0}, "angle_error: found -1.0; expected degrees"),
-        ({"shift_error": np.nan}, "shift_error: found nan; expected pixels"),
+        ({"angle_error": -1.0}, "angle_error: found -1.0; expected a number of at least 0 .degrees"),
+        ({"shift_error": np.nan}, "shift_error: found nan; expected a number of at least 0 .pixels"),
         ({"source_size": np.inf}, "source_size: found inf"),
         ({"read_noise": -0.1}, "read_noise: found -0.1"),
-        ({"distribution": "cauchy"}, "uniform or normal"),
-        ({"dose": 0.0}, "dose: found 0.0"),
+        ({"distribution": "cauchy"}, "'uniform' or 'normal'"),
+        ({"dose": -1.0}, "dose: found -1.0"),
         ({"seed": -1}, "seed: found -1"),
     ],
 )

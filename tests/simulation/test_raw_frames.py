@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from aet_port.core.errors import InputError
-from aet_port.simulation.raw_frames import RawSettings, take_frames
+from aet_port.simulation.raw_frames import take_frames
+from aet_port.simulation.settings import RawFrameSettings
 
 SHAPE, WIDTH = (48, 42), 2.5
 ANGLES = np.stack([np.zeros(5), np.linspace(-60, 60, 5), np.zeros(5)], axis=1)
-STILL = RawSettings(
+STILL = RawFrameSettings(
     drift_rate=0,
     frame_jump=0,
     line_jitter=0,
     shear=0,
     shift_error=0,
     background=0,
-    dose=None,
+    dose=0,
 )
 
 
@@ -50,9 +50,8 @@ def test_nothing_wrong_gives_the_clean_images() -> None:
 
 @pytest.mark.parametrize("slow", [0, 1])
 def test_frames_show_what_the_record_says(slow: int) -> None:
-    wrong = replace(
-        STILL,
-        slow_axis=slow,
+    wrong = STILL.changed(
+        slow_axis="xy"[slow],
         drift_rate=1.0,
         frame_jump=0.3,
         line_jitter=0.2,
@@ -84,19 +83,19 @@ def test_frames_show_what_the_record_says(slow: int) -> None:
 
 
 def test_each_error_has_its_own_random_numbers() -> None:
-    full = RawSettings(dose=None, seed=2)
+    full = RawFrameSettings(dose=0, seed=2)
     all_wrong = take_frames(engine, ANGLES, 0.5, full)
-    fewer = take_frames(engine, ANGLES, 0.5, replace(full, line_jitter=0, background=0))
+    fewer = take_frames(engine, ANGLES, 0.5, full.changed(line_jitter=0, background=0))
     np.testing.assert_array_equal(all_wrong.rates, fewer.rates)
     np.testing.assert_array_equal(all_wrong.shifts, fewer.shifts)
     again = take_frames(engine, ANGLES, 0.5, full)
     np.testing.assert_array_equal(all_wrong.frames, again.frames)
-    other = take_frames(engine, ANGLES, 0.5, replace(full, seed=3))
+    other = take_frames(engine, ANGLES, 0.5, full.changed(seed=3))
     assert np.abs(other.rates - all_wrong.rates).min() > 0
 
 
 def test_the_background_is_slow_positive_and_recorded() -> None:
-    raw = take_frames(engine, ANGLES, 0.5, replace(STILL, background=0.2))
+    raw = take_frames(engine, ANGLES, 0.5, STILL.changed(background=0.2))
     level = 0.2 * raw.clean.max()
     assert (raw.backgrounds > 0.45 * level).all()
     assert (raw.backgrounds < 1.55 * level).all()
@@ -108,7 +107,7 @@ def test_the_background_is_slow_positive_and_recorded() -> None:
 
 def test_the_dose_is_shared_by_all_frames() -> None:
     dose, pixel = 4e6, 0.5
-    flat = replace(STILL, background=0.05, dose=dose, read_noise=0.0)
+    flat = STILL.changed(background=0.05, dose=dose, read_noise=0.0)
     raw = take_frames(lambda a: 0.2 * engine(a), ANGLES, pixel, flat)
     per_frame = dose / 15 * pixel**2
     expected = (raw.clean + raw.backgrounds)[:, None]
@@ -118,7 +117,7 @@ def test_the_dose_is_shared_by_all_frames() -> None:
     assert abs(residual.var() - 1) < 5 * np.sqrt(2 / residual.size)
     counts = raw.frames.astype(float) * per_frame
     np.testing.assert_allclose(counts, np.round(counts), atol=0.01)
-    noisy = take_frames(lambda a: 0.2 * engine(a), ANGLES, pixel, replace(flat, read_noise=30.0))
+    noisy = take_frames(lambda a: 0.2 * engine(a), ANGLES, pixel, flat.changed(read_noise=30.0))
     spread = np.var((noisy.frames - expected) * per_frame)
     # Variances of counts and read-out add up.
     wanted = 30.0**2 + per_frame * expected.mean()
@@ -126,7 +125,7 @@ def test_the_dose_is_shared_by_all_frames() -> None:
 
 
 def test_the_record_is_plain() -> None:
-    raw = take_frames(lambda a: 0.2 * engine(a), ANGLES, 0.5, RawSettings(dose=1e6))
+    raw = take_frames(lambda a: 0.2 * engine(a), ANGLES, 0.5, RawFrameSettings(dose=1e6))
     record = json.loads(json.dumps(raw.truth()))
     assert record["settings"]["shear"] == 0.005
     assert np.array(record["frame_shifts_in_pixels"]).shape == (5, 3, 2)
@@ -138,18 +137,18 @@ def test_the_record_is_plain() -> None:
     ("name", "value"),
     [
         ("n_frames", 0),
-        ("slow_axis", 2),
+        ("slow_axis", "z"),
         ("drift_rate", -1.0),
         ("line_jitter", np.nan),
         ("shear", 0.5),
         ("scale", 0.0),
-        ("dose", 0.0),
+        ("dose", -1.0),
         ("seed", -1),
     ],
 )
 def test_bad_settings(name: str, value: float) -> None:
     with pytest.raises(InputError, match=name):
-        RawSettings(**{name: value})
+        RawFrameSettings(**{name: value})
 
 
 def test_bad_arguments() -> None:

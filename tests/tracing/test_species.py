@@ -198,7 +198,7 @@ def test_species_are_found(sample):
     volume = as_volume(blurred((53, 53, 53), places, heights))
     positions = volume.to_positions(places)
     for upsampling in ("linear", "spline"):
-        found = classify(volume, positions, SPECIES, upsampling=upsampling)
+        found = classify(volume, positions, SPECIES, upsampling=upsampling, non_atoms="none")
         assert found.species == symbols.tolist()
         assert found.settled
         assert found.changes[-1] == 0
@@ -217,13 +217,13 @@ def test_species_are_found(sample):
 def test_permuted_and_rotated(sample):
     places, _, heights = sample
     volume = blurred((53, 53, 53), places, heights)
-    first = classify(as_volume(volume), (places - 26) * 0.4, SPECIES)
+    first = classify(as_volume(volume), (places - 26) * 0.4, SPECIES, non_atoms="none")
     order = np.random.default_rng(0).permutation(len(places))
-    second = classify(as_volume(volume), (places[order] - 26) * 0.4, SPECIES)
+    second = classify(as_volume(volume), (places[order] - 26) * 0.4, SPECIES, non_atoms="none")
     assert np.array_equal(second.types, first.types[order])
     turned = as_volume(volume.transpose(1, 2, 0)[::-1])  # voxel 26 of 53 is the centre
     moved = ((places - 26) * 0.4)[:, [1, 2, 0]] * [-1, 1, 1]
-    third = classify(turned, moved, SPECIES)
+    third = classify(turned, moved, SPECIES, non_atoms="none")
     assert np.array_equal(third.types, first.types)
     # Sums of single-precision voxels in another order.
     np.testing.assert_allclose(third.intensities, first.intensities, rtol=1e-12)
@@ -236,8 +236,8 @@ def test_local_rounds_mend_what_varies_over_the_sample(sample):
     volume = as_volume(blurred((53, 53, 53), places, heights) * fall[:, None, None])
     positions = volume.to_positions(places)
     truth = np.array([SPECIES.index(s) + 1 for s in symbols])
-    plain = classify(volume, positions, SPECIES, radius=None)
-    local = classify(volume, positions, SPECIES, radius=6.0)
+    plain = classify(volume, positions, SPECIES, radius=0, non_atoms="none")
+    local = classify(volume, positions, SPECIES, radius=6.0, non_atoms="none")
     assert plain.changes == ()
     assert np.array_equal(plain.types, local.global_types)
     wrong = (plain.types != truth).mean(), (local.types != truth).mean()
@@ -252,8 +252,8 @@ def test_unassigned_and_retyped(sample):
     heights = rng.choice([1.0, 1.3, 2.4], len(places)) * rng.normal(1, 0.08, len(places))
     volume = as_volume(blurred((53, 53, 53), places, heights))
     positions = volume.to_positions(places)
-    every = classify(volume, positions, SPECIES, radius=None)
-    found = classify(volume, positions, SPECIES, radius=None, unassigned=0.9)
+    every = classify(volume, positions, SPECIES, radius=0, non_atoms="none")
+    found = classify(volume, positions, SPECIES, radius=0, unassigned=0.9, non_atoms="none")
     doubtful = every.confidence < 0.9
     assert 5 < doubtful.sum() < 100
     # Most of them lie between the two classes that overlap.
@@ -283,7 +283,14 @@ def test_equals_the_steps_on_the_whole_upsampled_volume(sample):
     """The published order: upsample, sum over unit steps, k-means, local rounds in fine voxels."""
     places, _, heights = sample
     volume = as_volume(blurred((53, 53, 53), places, heights * (1.3 - 0.012 * places[:, 0])))
-    found = classify(volume, volume.to_positions(places), SPECIES, upsampling="spline", radius=7.0)
+    found = classify(
+        volume,
+        volume.to_positions(places),
+        SPECIES,
+        upsampling="spline",
+        radius=7.0,
+        non_atoms="none",
+    )
     fine, fine_places = fine_grid(volume.array, "spline").full(), 3 * places - 2
     values = box_values(fine, fine_places, 3)
     first = kmeans(values.sum(axis=1), 3).labels + 1
@@ -332,7 +339,7 @@ def test_peaks_that_are_no_atoms(sample, how):
 def test_one_species(sample):
     places, _, heights = sample
     volume = as_volume(blurred((53, 53, 53), places, heights))
-    found = classify(volume, volume.to_positions(places), ["Ta"])
+    found = classify(volume, volume.to_positions(places), ["Ta"], non_atoms="none")
     assert set(found.species) == {"Ta"}
     assert (found.confidence == 1).all()
     assert found.changes == ()
@@ -373,31 +380,31 @@ def test_bad_input(sample):
     away = positions.copy()
     away[[4, 9]] = [20.0, 0, 0], [0, 0, -10.41]
     with pytest.raises(InputError, match=r"volume: found 2 of 512 atoms outside: 4, 9;"):
-        classify(volume, away, SPECIES)
+        classify(volume, away, SPECIES, non_atoms="none")
     with pytest.raises(
         InputError, match=r"species Co, Pd, Pt: found 2 distinct intensities of 3 atoms"
     ):
-        classify(volume, positions[[0, 1, 1]], SPECIES)
+        classify(volume, positions[[0, 1, 1]], SPECIES, non_atoms="none")
     with pytest.raises(InputError, match="at least 4, one for each species and one for non-atoms"):
         classify(volume, positions[:3], SPECIES, non_atoms="kmeans")
     with pytest.raises(InputError, match="species: found 'Qq'"):
-        classify(volume, positions, ["Co", "Qq"])
+        classify(volume, positions, ["Co", "Qq"], non_atoms="none")
     with pytest.raises(InputError, match="species: found 'X'"):
-        classify(volume, positions, ["X"])
+        classify(volume, positions, ["X"], non_atoms="none")
     with pytest.raises(InputError, match="species: found none"):
-        classify(volume, positions, [])
+        classify(volume, positions, [], non_atoms="none")
     with pytest.raises(InputError, match="each symbol once"):
-        classify(volume, positions, ["Co", "Co"])
+        classify(volume, positions, ["Co", "Co"], non_atoms="none")
     with pytest.raises(InputError, match="unassigned: found 2"):
-        classify(volume, positions, SPECIES, unassigned=2)
+        classify(volume, positions, SPECIES, unassigned=2, non_atoms="none")
     with pytest.raises(InputError, match="radius: found -1"):
-        classify(volume, positions, SPECIES, radius=-1)
+        classify(volume, positions, SPECIES, radius=-1, non_atoms="none")
     with pytest.raises(InputError, match="non_atoms: found 'dark'"):
         classify(volume, positions, SPECIES, non_atoms="dark")
     with pytest.raises(InputError, match="upsampling: found 'cubic'"):
-        classify(volume, positions, SPECIES, upsampling="cubic")
+        classify(volume, positions, SPECIES, upsampling="cubic", non_atoms="none")
     with pytest.raises(InputError, match="positions: found 2; expected the 512"):
-        classify(volume, positions, SPECIES).model(positions[:2])
+        classify(volume, positions, SPECIES, non_atoms="none").model(positions[:2])
     values = np.ones((3, 2))
     with pytest.raises(InputError, match="radius: found nan"):
         reclassify_locally(positions[:3], values, [1, 1, 2], np.nan)
@@ -417,6 +424,9 @@ def test_species_that_ends_without_atoms():
     heights = np.where(np.arange(27) == 13, 1.2, 1.0)
     volume = as_volume(blurred((23, 23, 23), places, heights))
     positions = volume.to_positions(places)
-    assert classify(volume, positions, ["Co", "Pt"], radius=None).counts == {"Co": 26, "Pt": 1}
+    assert classify(volume, positions, ["Co", "Pt"], radius=0, non_atoms="none").counts == {
+        "Co": 26,
+        "Pt": 1,
+    }
     with pytest.raises(InputError, match=r"species Pt: found no atoms left after 2 local rounds"):
-        classify(volume, positions, ["Co", "Pt"])
+        classify(volume, positions, ["Co", "Pt"], non_atoms="none")
