@@ -128,6 +128,7 @@ def test_a_run_goes_on_when_there_is_room(
 ) -> None:
     out = sample.folder / "run"
     options = ("run", sample.config, "--resume", "--json", "--checkpoint-interval", 1000)
+    options = (*options, "--no-report")
     with files_of_at_most(limit):
         refused(*options, "--out", out, parts=(out, FULL, "free some space"))
     assert not [path for path in out.rglob("*") if "partial" in path.name]

@@ -60,7 +60,7 @@ def test_without_noise_it_is_the_projection_of_the_true_angles(
 ) -> None:
     path = tmp_path / "series.npy"
     errors = ("--dose", 0, "--angle-error", 0.5, "--source-size", 0.8, "--seed", 4)
-    facts = asked("simulate", model, "--series", "pd1", "-o", path, *OPTIONS, *errors)
+    facts = asked("simulate", model, "--tilts", "pd1", "-o", path, *OPTIONS, *errors)
     truth = json.loads(Path(facts["truth"]).read_text())
     nominal, true = np.array(truth["nominal_angles"]), np.array(truth["true_angles"])
     assert np.array_equal(nominal, tilt_angles("pd1"))
@@ -145,21 +145,34 @@ def test_a_full_disk_leaves_nothing(
     assert not list(path.parent.iterdir())
 
 
-def test_bad_input(model: Path, tilts: Path, refused: Refused, tmp_path: Path) -> None:
-    path = tmp_path / "series.npy"
-    command = ("simulate", model, "-o", path)
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("-o", "{folder}/series.jpg"), ("series.jpg", ".npy")),
+        (("--engine", "bloch"), ("--engine: found 'bloch'", "'linear', 'multislice'")),
+        (("--tilts", "pd9"), ("--tilts: found 'pd9'", "'ta-film', 'pd1'")),
+        (("--pixel-size", 0), ("--pixel-size: found 0.0", "above zero (angstrom)")),
+        (("--angle-error", -1), ("--angle-error: found -1.0", "at least 0 (degrees)")),
+        (("--distribution", "even"), ("--distribution: found 'even'", "'uniform', 'normal'")),
+        (("--inner", 300), ("detector: found 300.0 to 100.0 mrad", "an annulus")),
+        (("--window", 3), ("--window: found 3.0", "at least 8 angstrom, or 0")),
+        (("--dose", -5), ("--dose: found -5.0", "at least 0 (electrons per square angstrom)")),
+        (("--workers", 0), ("threads: found 0", "at least 1")),
+        (("--shape", 0, 9), ("--shape: found (0, 9)", "each a whole number of at least 1")),
+        (("--shape", 9), ("--shape", "requires 2 arguments")),
+        (("--angles", "{folder}/model.xyz"), ("model.xyz", ".tlt")),
+        (("--spherical-aberration", 1), ("--spherical-aberration", "no such option")),
+    ],
+)
+def test_bad_input(
+    model: Path, refused: Refused, tmp_path: Path, words: tuple, parts: tuple[str, ...]
+) -> None:
     before = sorted(tmp_path.iterdir())
-    refused("simulate", model, "-o", tmp_path / "series.jpg", parts=("series.jpg", ".npy"))
-    refused(*command, "--engine", "bloch", parts=("engine", "linear or multislice"))
-    refused(*command, "--series", "pd9", parts=("pd9", "ta-film"))
-    refused(*command, "--pixel-size", 0, parts=("pixel_size", "0.0"))
-    refused(*command, "--angle-error", -1, parts=("angle_error", "-1.0"))
-    refused(*command, "--distribution", "even", parts=("distribution", "uniform or normal"))
-    refused(*command, "--inner", 300, parts=("detector", "300.0 to 100.0 mrad"))
-    refused(*command, "--window", 3, parts=("window", "3.0"))
-    refused(*command, "--dose", -5, parts=("dose", "-5.0"))
-    refused(*command, "--workers", 0, parts=("threads", "0"))
-    refused(*command, "--shape", 0, 9, parts=("shape", "(0, 9)"))
-    refused("simulate", tmp_path / "no.xyz", "-o", path, parts=("no.xyz",))
-    refused(*command, "--angles", model, parts=("model.xyz", ".tlt"))
+    given = [str(word).format(folder=tmp_path) for word in words]
+    refused("simulate", model, "-o", tmp_path / "series.npy", *given, parts=parts)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_model(refused: Refused, tmp_path: Path) -> None:
+    path = tmp_path / "no.xyz"
+    refused("simulate", path, "-o", tmp_path / "series.npy", parts=(path, "no such file"))
