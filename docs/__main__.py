@@ -1,4 +1,4 @@
-"""``python -m docs``: write what is made from the code: ``docs/schema.md`` and ``docs/api/``."""
+"""``python -m docs``: write what is made from the code: pages, schema and annotated examples."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from pathlib import Path
 from aet_port.core.files import write_whole
 from docs.api_reference import api_pages
 from docs.schema_reference import schema_page
+from docs.settings_reference import EXAMPLES, example, run_schema, settings_page
 
 FOLDER = Path(__file__).resolve().parent
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Write both into a folder, and say so."""
+    """Write all of it into a folder and its neighbour ``examples``, and say so."""
     _write(folder / "schema.md", schema_page())
+    _write(folder / "settings.md", settings_page())
+    _write(folder / "run.schema.json", run_schema())
+    for name in EXAMPLES:
+        _write(folder.parent / "examples" / name, example(name))
     pages = api_pages(FOLDER.parent)
     shutil.rmtree(folder / "api", ignore_errors=True)  # pages of modules that are gone
     for name, page in pages.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
 import numpy as np
@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from aet_port.core.errors import InputError
 
 REQUIRED: Any = ...
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -47,9 +48,12 @@ def setting(
     ge, gt, le
         Bounds: at least, above, at most. They hold for each element of a list.
     """
+    extra: Any = {"unit": unit} if unit else {}
     given = {"ge": ge, "gt": gt, "le": le}
-    bounds: Any = {name: value for name, value in given.items() if value is not None}
-    extra: Any = {"unit": unit, "bounds": bounds, "example": example}
+    # The names that JSON schema has for bounds and examples.
+    extra |= {_BOUNDS[name]: value for name, value in given.items() if value is not None}
+    if example is not None:
+        extra["examples"] = [example]
     return Field(default, description=help, json_schema_extra=extra)
 
 
@@ -109,13 +113,12 @@ class Settings(BaseModel):
 def facts_of(field: FieldInfo) -> dict[str, Any]:
     """Unit, bounds and example of a field, as :func:`setting` was given them."""
     extra = field.json_schema_extra
-    facts = extra if isinstance(extra, dict) else {}
-    return {"unit": "", "bounds": {}, "example": None} | facts
-
-
-def fields_of(settings: type[Settings]) -> Iterator[tuple[str, FieldInfo]]:
-    """Names and fields of a settings class, in order."""
-    yield from settings.model_fields.items()
+    stored: dict[str, Any] = dict(extra) if isinstance(extra, dict) else {}
+    return {
+        "unit": stored.get("unit", ""),
+        "bounds": {name: stored[word] for name, word in _BOUNDS.items() if word in stored},
+        "example": stored.get("examples", [None])[0],
+    }
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -71,6 +71,7 @@ class Numerics(Settings):
         "Grid spacing of the wave; the coarsest that carries the detector's outer angle"
         " unless given.",
         unit="angstrom",
+        example=0.1,
         gt=0,
     )
     window: float = setting(
