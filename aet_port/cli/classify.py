@@ -80,7 +80,7 @@ def classify_command(
 
         rows["figure"] = str(write_class_figure(figure, found))
     if not found.settled:
-        flips = f"{found.changes[-1]} atoms still change species in the local re-classification"
+        flips = f"{found.changes[-1]} atoms still change species in the local reclassification"
         print(f"aet: warning: {flips}; see --radius, --unassigned", file=sys.stderr)
     print_facts(as_json, "aet classify", rows)
 

@@ -9,6 +9,7 @@ import typer
 
 from aet_port.cli.options import Json, Model, Scheduler, Species, Workers, settings_options
 from aet_port.core.console import print_facts
+from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, sha256
 from aet_port.simulation.settings import SimulateSettings
 
@@ -48,6 +49,8 @@ def simulate_command(
     from aet_port.simulation.tilt_series import SERIES_SUFFIXES, simulate, write_measured
 
     check_target(output, SERIES_SUFFIXES)
+    if workers is not None and workers < 1:
+        raise InputError("--workers", str(workers), "a whole number of at least 1")
     truth = read_model(model, species)
     nominal = tilt_angles(settings.tilts) if angles is None else read_angles(angles)
     acquired = simulate(

@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_nothing(
         (("--inner", 300), ("detector: found 300.0 to 100.0 mrad", "an annulus")),
         (("--window", 3), ("--window: found 3.0", "at least 8 angstrom, or 0")),
         (("--dose", -5), ("--dose: found -5.0", "at least 0 (electrons per square angstrom)")),
-        (("--workers", 0), ("threads: found 0", "at least 1")),
+        (("--workers", 0), ("--workers: found 0", "at least 1")),
         (("--shape", 0, 9), ("--shape: found (0, 9)", "each a whole number of at least 1")),
         (("--shape", 9), ("--shape", "requires 2 arguments")),
         (("--angles", "{folder}/model.xyz"), ("model.xyz", ".tlt")),

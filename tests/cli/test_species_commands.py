@@ -10,13 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from typer.testing import CliRunner
 
-from aet_port.cli import classify as species_commands
-from aet_port.cli.classify import classify_command
 from aet_port.core.data import AtomicModel, Volume
 from aet_port.core.errors import AetError
 from aet_port.figures.species import class_histograms, write_class_figure
@@ -25,28 +21,16 @@ from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit, write_edits
 from aet_port.tracing.peak_search import trace
 from aet_port.tracing.species import Classification, classify
+from aet_port.workflow import stage_functions
+from tests.cli.samples import Aet, Refused, contents
 
 SYMBOLS = ("Co", "Pd", "Pt")
 HEIGHTS = (1.0, 1.7, 2.6)
 PIXEL = 0.5
-Call = Callable[..., Any]
-
-
-@pytest.fixture
-def call() -> Call:
-    """Call ``classify``; its JSON, or the error that it raised."""
-    app = typer.Typer()
-    app.command("classify", context_settings={"allow_extra_args": True})(classify_command)
-    app.command("other")(lambda: None)  # a second command, that the first keep its name
-
-    def run(*words: object) -> Any:
-        result = CliRunner().invoke(app, ["classify", *map(str, words), "--json"])
-        if isinstance(result.exception, AetError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return run
+# Every peak that is drawn is an atom.
+OPTIONS = ("--species", "Co,Pd,Pt", "--pixel-size", PIXEL, "--non-atoms", "none")
+Asked = Callable[..., Any]
+Drawn = tuple[Path, AtomicModel]
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +59,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AtomicModel]:
     return folder, truth
 
 
-def test_species_and_figure(drawn: tuple[Path, AtomicModel], tmp_path: Path, call: Call) -> None:
+def test_species_and_figure(drawn: Drawn, tmp_path: Path, asked: Asked) -> None:
     folder, truth = drawn
     out, picture = tmp_path / "model.extxyz", tmp_path / "classes.png"
     files = folder / "volume.npy", folder / "traced.xyz"
-    facts = call(
-        *files, "--species", "Co", "Pd", "Pt", "--pixel-size", PIXEL, "-o", out, "--figure", picture
-    )
+    facts = asked("classify", *files, *OPTIONS, "-o", out, "--figure", picture)
     model = read_model(out)
     assert model.species == truth.species
     np.testing.assert_array_equal(model.positions, truth.positions)
@@ -94,14 +76,15 @@ def test_species_and_figure(drawn: tuple[Path, AtomicModel], tmp_path: Path, cal
     assert facts["unassigned"] == facts["non_atoms"] == 0
     assert facts["centres"]["Pt"] > facts["centres"]["Pd"] > facts["centres"]["Co"]
     assert np.ptp(imread(picture)[..., :3]) > 0.5
-    again = call(*files, "--species", "Co,Pd,Pt", "--pixel-size", PIXEL, "-o", out, "--radius", 0)
+    again = asked("classify", *files, *OPTIONS, "-o", out, "--radius", 0)
     assert again["changed"] == []
     assert again["species"] == facts["species"]
 
 
-def test_figure(drawn: tuple[Path, AtomicModel], tmp_path: Path) -> None:
+def test_figure(drawn: Drawn, tmp_path: Path) -> None:
     folder, truth = drawn
-    found = classify(read_volume(folder / "volume.npy", PIXEL), truth.positions, SYMBOLS)
+    volume = read_volume(folder / "volume.npy", PIXEL)
+    found = classify(volume, truth.positions, SYMBOLS, non_atoms="none")
     one = write_class_figure(tmp_path / "one" / "a.svg", found)
     two = write_class_figure(tmp_path / "two" / "a.svg", found)
     assert one.read_bytes() == two.read_bytes()
@@ -117,11 +100,11 @@ def test_figure(drawn: tuple[Path, AtomicModel], tmp_path: Path) -> None:
         write_class_figure(tmp_path / "a.gif", found)
 
 
-def test_peaks_of_trace(drawn: tuple[Path, AtomicModel], tmp_path: Path, call: Call) -> None:
+def test_peaks_of_trace(drawn: Drawn, tmp_path: Path, asked: Asked) -> None:
     folder, truth = drawn
     out = tmp_path / "model.extxyz"
     files = folder / "volume.npy", folder / "peaks.npz"
-    facts = call(*files, "--species", "Co,Pd,Pt", "--pixel-size", PIXEL, "-o", out)
+    facts = asked("classify", *files, *OPTIONS, "-o", out)
     found = read_model(out)
     gaps = np.linalg.norm(found.positions[:, None] - truth.positions, axis=2)
     # Of voxels of 0.5; linear upsampling flattens the peaks. Measured 0.15.
@@ -130,7 +113,7 @@ def test_peaks_of_trace(drawn: tuple[Path, AtomicModel], tmp_path: Path, call: C
     assert facts["atoms"] == len(truth)
 
 
-def test_edits_and_unassigned(drawn: tuple[Path, AtomicModel], tmp_path: Path, call: Call) -> None:
+def test_edits_and_unassigned(drawn: Drawn, tmp_path: Path, asked: Asked) -> None:
     folder, truth = drawn
     retyped = truth.species.index("Pt")
     removed = retyped + 3
@@ -143,8 +126,7 @@ def test_edits_and_unassigned(drawn: tuple[Path, AtomicModel], tmp_path: Path, c
     path = write_edits(tmp_path / "edits.csv", edits)
     out = tmp_path / "model.extxyz"
     files = folder / "volume.npy", folder / "traced.xyz"
-    common = ("--species", "Co,Pd,Pt", "--pixel-size", PIXEL, "-o", out)
-    facts = call(*files, *common, "--edits", path)
+    facts = asked("classify", *files, *OPTIONS, "-o", out, "--edits", path)
     model = read_model(out)
     expected = truth.species
     expected[retyped] = "Co"
@@ -152,78 +134,93 @@ def test_edits_and_unassigned(drawn: tuple[Path, AtomicModel], tmp_path: Path, c
     assert model.species == expected
     assert facts["edits"] == 3
     assert model.atoms.arrays["confidence"][retyped] < 0.01
-    facts = call(*files, *common, "--unassigned", 1)
+    facts = asked("classify", *files, *OPTIONS, "-o", out, "--unassigned", 1)
     assert facts["unassigned"] == read_model(out).species.count("X")
     assert facts["unassigned"] == (read_model(out).atoms.arrays["confidence"] < 1).sum()
 
 
+def test_non_atoms_are_left_out(drawn: Drawn, tmp_path: Path, asked: Asked) -> None:
+    folder, truth = drawn
+    # Between the atoms, which lie 6 voxels apart, there is next to nothing.
+    both = np.concatenate([truth.positions, truth.positions[:40] + 3 * PIXEL])
+    write_model(tmp_path / "traced.xyz", AtomicModel.from_positions(both, "X"))
+    out = tmp_path / "model.extxyz"
+    files = (folder / "volume.npy", tmp_path / "traced.xyz")
+    words = ("--species", "Co,Pd,Pt", "--pixel-size", PIXEL)
+    facts = asked("classify", *files, *words, "-o", out)  # kmeans unless told otherwise
+    assert (facts["atoms"], facts["non_atoms"]) == (len(truth), 40)
+    assert read_model(out).species == truth.species
+
+
 def test_rounds_that_do_not_settle_are_told(
-    drawn: tuple[Path, AtomicModel],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    call: Call,
+    drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aet: Aet
 ) -> None:
     folder, _ = drawn
 
     def flips(*words: Any, **options: Any) -> Classification:
         return replace(classify(*words, **options), settled=False, changes=(9, 4, 4))
 
-    monkeypatch.setattr(species_commands, "classify", flips)
+    monkeypatch.setattr(stage_functions, "classify", flips)
     files = folder / "volume.npy", folder / "traced.xyz"
-    common = ("--species", "Co,Pd,Pt", "--pixel-size", PIXEL, "-o", tmp_path / "a.extxyz")
-    app = typer.Typer()
-    app.command()(classify_command)
-    told = CliRunner().invoke(app, [*map(str, (*files, *common))])
-    assert told.exit_code == 0
-    assert told.stderr == (
-        "aet: warning: 4 atoms still change species in the local rounds; "
+    told = aet("classify", *files, *OPTIONS, "-o", tmp_path / "a.extxyz", "--json")
+    assert told.code == 0
+    assert told.err == (
+        "aet: warning: 4 atoms still change species in the local reclassification; "
         "see --radius, --unassigned\n"
     )
-    assert call(*files, *common)["settled"] is False
+    assert json.loads(told.out)["settled"] is False
 
 
-def test_refused(drawn: tuple[Path, AtomicModel], tmp_path: Path, call: Call) -> None:
+@pytest.fixture
+def spoilt(drawn: Drawn, tmp_path: Path) -> Path:
+    """Folder of models, peaks and edits that can't be used."""
     folder, truth = drawn
-    out = tmp_path / "model.extxyz"
-    files = folder / "volume.npy", folder / "traced.xyz"
-    common = ("--species", "Co,Pd,Pt", "--pixel-size", PIXEL, "-o", out)
-
-    def refused(*words: object, match: str) -> None:
-        with pytest.raises(AetError, match=match):
-            call(*words)
-        assert not out.exists()
-
-    refused(*files, *common[:-1], tmp_path / "model.xyz", match=r"ending in \.extxyz")
-    refused(*files, *common, "--figure", tmp_path / "a.gif", match=r"ending in \.png, \.svg")
-    refused(*files, *common, "--edits", tmp_path / "none.csv", match="no such file")
-    refused(*files, "--species", "Co,Qq", *common[2:], match="species: found 'Qq'")
-    refused(*files, *common, "--non-atoms", "dark", match="non_atoms: found 'dark'")
-    refused(*files, *common, "--radius", -1, match="radius: found -1")
     (tmp_path / "edits.csv").write_text("action,atom\nremove,9999\n")
-    refused(*files, *common, "--edits", tmp_path / "edits.csv", match="atom 9999, of 216")
     away = truth.atoms.copy()
     away.positions[5] = 50
     write_model(tmp_path / "away.xyz", AtomicModel(away))
-    refused(files[0], tmp_path / "away.xyz", *common, match="1 of 216 atoms outside: 5;")
-    few = AtomicModel.from_positions(truth.positions[:2], "X")
-    write_model(tmp_path / "few.xyz", few)
-    refused(files[0], tmp_path / "few.xyz", *common, match="Co, Pd, Pt: found 2 distinct")
-    peaks = Peaks.load(folder / "peaks.npz")
-    values = vars(peaks) | {"shape": (9, 9, 9)}
-    Peaks(**values).save(tmp_path / "other.npz")
-    refused(files[0], tmp_path / "other.npz", *common, match=r"peaks of a volume of \(9, 9, 9\)")
-    flagged = vars(peaks) | {"flags": np.full(len(peaks), -1, np.int8)}
-    Peaks(**flagged).save(tmp_path / "bad.npz")
-    refused(files[0], tmp_path / "bad.npz", *common, match="no accepted peak")
+    write_model(tmp_path / "few.xyz", AtomicModel.from_positions(truth.positions[:2], "X"))
+    write_model(tmp_path / "model.extxyz", truth)
+    peaks = vars(Peaks.load(folder / "peaks.npz"))
+    Peaks(**peaks | {"shape": (9, 9, 9)}).save(tmp_path / "other.npz")
+    flags = np.full(len(peaks["flags"]), -1, np.int8)
+    Peaks(**peaks | {"flags": flags}).save(tmp_path / "bad.npz")
+    return tmp_path
 
 
-def test_model_is_not_written_over(
-    drawn: tuple[Path, AtomicModel], tmp_path: Path, call: Call
+@pytest.mark.parametrize(
+    ("model", "words", "parts"),
+    [
+        ("traced.xyz", ("-o", "a.xyz"), ("a.xyz", "ending in .extxyz")),
+        ("traced.xyz", ("--figure", "a.gif"), ("a.gif", "ending in .png, .svg")),
+        ("traced.xyz", ("--edits", "none.csv"), ("none.csv", "no such file")),
+        ("traced.xyz", ("--edits", "{spoilt}/edits.csv"), ("edit 1 of", "atom 9999, of 216")),
+        ("traced.xyz", ("--species", "Co,Qq"), ("species: found 'Qq'",)),
+        ("traced.xyz", ("--non-atoms", "dark"), ("--non-atoms: found 'dark'", "'kmeans'")),
+        ("traced.xyz", ("--radius", -1), ("--radius: found -1.0", "at least 0 (angstrom)")),
+        ("traced.xyz", ("--unassigned", 2), ("--unassigned: found 2.0", "between 0 and 1")),
+        ("{spoilt}/away.xyz", (), ("1 of 216 atoms outside: 5;",)),
+        ("{spoilt}/few.xyz", (), ("Co, Pd, Pt: found 2 distinct",)),
+        ("{spoilt}/other.npz", (), ("other.npz", "peaks of a volume of (9, 9, 9)")),
+        ("{spoilt}/bad.npz", (), ("bad.npz", "no accepted peak")),
+        (
+            "{spoilt}/model.extxyz",
+            ("-o", "{spoilt}/model.extxyz"),
+            ("output", "the input model itself"),
+        ),
+    ],
+)
+def test_refused(
+    drawn: Drawn,
+    spoilt: Path,
+    refused: Refused,
+    model: str,
+    words: tuple,
+    parts: tuple[str, ...],
 ) -> None:
-    folder, truth = drawn
-    model = tmp_path / "model.extxyz"
-    write_model(model, truth)
-    before = model.read_bytes()
-    with pytest.raises(AetError, match="the model itself"):
-        call(folder / "volume.npy", model, "--species", "Co", "--pixel-size", PIXEL, "-o", model)
-    assert model.read_bytes() == before
+    folder, _ = drawn
+    before = contents(spoilt)
+    files = (folder / "volume.npy", folder / model.format(spoilt=spoilt))
+    given = [str(word).format(spoilt=spoilt) for word in words]
+    refused("classify", *files, *OPTIONS, "-o", spoilt / "out.extxyz", *given, parts=parts)
+    assert contents(spoilt) == before

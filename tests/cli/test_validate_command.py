@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+from aet_port.validation import published_values
 from aet_port.validation.published_table import Computed
 from aet_port.validation.published_values import Figures
 from matlab_reference.published import read_published, read_reproduced
@@ -20,8 +20,7 @@ PRESET = 4  # figures that the preset of the quench sets, computed whatever else
 def found(monkeypatch: pytest.MonkeyPatch) -> Figures:
     """What the command takes for computed, in place of minutes of work."""
     figures = Figures()
-    module = sys.modules["aet_port.cli.validate"]
-    monkeypatch.setattr(module, "published_figures", lambda *_, **__: figures)
+    monkeypatch.setattr(published_values, "published_figures", lambda *_, **__: figures)
     return figures
 
 
@@ -77,11 +76,18 @@ def test_the_simulation_alone_needs_no_data(aet: Aet, monkeypatch: pytest.Monkey
     assert (facts["reproduced"], facts["differs"], facts["not attempted"]) == (PRESET, 0, 2)
 
 
-def test_what_validate_cannot_use(refused: Refused, tmp_path: Path) -> None:
-    refused("validate", "--sample", "brass", parts=("'brass'", "Ta_film"))
-    refused("validate", "--html", tmp_path / "a.pdf", parts=("a.pdf", ".html"))
-    options = ("--sample", "MD Ta", "--quench", tmp_path)
-    refused("validate", *options, parts=("run.json", "the record of a quench"))
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("--sample", "brass"), ("'brass'", "Ta_film")),
+        (("--html", "a.pdf"), ("a.pdf", ".html")),
+        (("--sample", "MD Ta", "--quench", "nowhere"), ("run.json", "the record of a quench")),
+    ],
+)
+def test_what_validate_cannot_use(
+    refused: Refused, words: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    refused("validate", *words, parts=parts)
 
 
 def test_the_table_is_whole() -> None:
