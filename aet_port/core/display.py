@@ -58,7 +58,14 @@ class Shown:
 
 
 def _texts(facts: Mapping[str, object]) -> dict[str, str]:
-    return {fact: _text(value) for fact, value in facts.items() if value is not None}
+    return {
+        # Names are often paths, which differ in their ends.
+        fact: shorten(value, keep_end=True)
+        if fact == "name" and isinstance(value, str)
+        else _text(value)
+        for fact, value in facts.items()
+        if value is not None
+    }
 
 
 def _text(value: Any) -> str:
@@ -86,8 +93,15 @@ def _text(value: Any) -> str:
     return shorten(str(value))
 
 
-def shorten(text: str, longest: int = LONGEST) -> str:
+def shorten(text: str, longest: int = LONGEST, *, keep_end: bool = False) -> str:
     """A text in one line of printable characters, cut where it is long.
+
+    Parameters
+    ----------
+    longest
+        Most characters.
+    keep_end
+        Cut off the beginning instead of the end.
 
     Examples
     --------
@@ -96,7 +110,9 @@ def shorten(text: str, longest: int = LONGEST) -> str:
     """
     line = " ".join(text.split())
     line = line if line.isprintable() else ascii(line)[1:-1]
-    return line if len(line) <= longest else line[: longest - 3] + "..."
+    if len(line) <= longest:
+        return line
+    return "..." + line[3 - longest :] if keep_end else line[: longest - 3] + "..."
 
 
 def times(shape: tuple[int, ...]) -> str:

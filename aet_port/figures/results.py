@@ -206,6 +206,7 @@ def plot_voronoi(found: Voronoi, ax: Axes | None = None) -> Axes:
         raise InputError("Voronoi cells", "no closed cell", "at least one")
     axes = new_axes(ax)
     draw.bars(axes, top, "atoms (%)")
+    axes.set_xlabel("Voronoi index")
     return axes
 
 
@@ -225,6 +226,7 @@ def plot_motifs(found: Motifs, ax: Axes | None = None) -> Axes:
     """
     axes = new_axes(ax)
     draw.bars(axes, {NAMES[fold]: number for fold, number in found.counts().items()}, "motifs")
+    axes.set_xlabel("kind of motif")
     return axes
 
 

@@ -504,6 +504,21 @@ def test_queries_without_rows(tmp_path: Path) -> None:
             assert named.run(bank, name).num_rows == 0
 
 
+def test_a_bank_answers_named_queries_as_tables_of_arrow(stored: Stored) -> None:
+    with Bank(stored.path, read_only=True) as bank:
+        answer = bank.query("largest-networks", n=2, fold=5)
+        query = named.named_queries()["largest-networks"]
+        values = named.check_parameters(query, {"n": 2, "fold": 5})
+        assert answer.equals(bank.sql(query.sql, values))
+        assert answer.equals(named.run(bank, "largest-networks", n="2", fold="5"))
+        assert answer.num_rows > 0
+        assert bank.query("largest-networks", n=2, fold=None).num_rows >= answer.num_rows
+        with pytest.raises(InputError, match="query: found 'nothing'; expected one of "):
+            bank.query("nothing")
+        with pytest.raises(InputError, match="parameter of largest-networks: found 'name'"):
+            bank.query("largest-networks", name="a parameter may have any name")
+
+
 def test_every_query_is_explained_and_uses_its_parameters() -> None:
     known = named.named_queries()
     assert set(known) == {

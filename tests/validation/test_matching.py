@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
+from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.validation.matching import match_models
 from matlab_reference.locate import golden_path
@@ -146,3 +147,36 @@ def test_bad_arguments_are_named(change: dict, named: str) -> None:
     arguments = {"found": np.zeros((2, 3)), "truth": np.eye(3), **change}
     with pytest.raises(InputError, match=named):
         match_models(**arguments)
+
+
+@pytest.mark.parametrize("quirks", [False, True])
+def test_models_atoms_and_positions_stand_for_each_other(quirks: bool) -> None:
+    rng = np.random.default_rng(3)
+    truth = AtomicModel.from_positions(rng.uniform(0, 15, (40, 3)), "Ta")
+    found = AtomicModel.from_positions(truth.positions[5:] + rng.normal(0, 0.1, (35, 3)), "Pd")
+    wanted = match_models(found.positions, truth.positions, reference_quirks=quirks)
+    for one, other in (
+        (found, truth),
+        (found.atoms, truth.atoms),
+        (found, truth.positions),
+        (found.positions.tolist(), truth.atoms),
+    ):
+        pairs = match_models(one, other, reference_quirks=quirks)
+        np.testing.assert_array_equal(pairs.found_index, wanted.found_index)
+        np.testing.assert_array_equal(pairs.truth_index, wanted.truth_index)
+        np.testing.assert_array_equal(pairs.differences, wanted.differences)
+        assert pairs.rmsd == wanted.rmsd
+    assert wanted.matched >= 35
+
+
+def test_distances_of_pairs_and_their_histogram() -> None:
+    truth = np.array([[0.0, 0, 0], [5, 0, 0], [0, 5, 0]])
+    steps = np.array([[0.03, 0, 0], [0, 0.05, 0], [0, 0, 0.21]])
+    found = match_models(truth + steps, truth, align=False)
+    np.testing.assert_allclose(found.deviations, [0.03, 0.05, 0.21])
+    counts, edges = found.histogram(0.1)
+    assert counts[:3].tolist() == [2, 0, 1]
+    assert counts.sum() == found.matched
+    assert edges[-1] == found.radius
+    with pytest.raises(InputError, match="width"):
+        found.histogram(0)
