@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.core.progress import Reporter, progress
+from aet_port.core.progress import Reporter, progress_bar
 from aet_port.io import read_models
 from aet_port.io.lammps_dump import DUMP_SUFFIXES
 from aet_port.structure import analyze
@@ -104,7 +104,7 @@ def import_models(
             raise InputError("name", f"{text!r}", "letters that UTF-8 can write")
     sources: list[Provenance] = []
     counts: list[int] = []
-    with progress("check", len(paths), show_progress) as reporter:
+    with progress_bar("check", len(paths), show_progress) as reporter:
         for path in paths:
             counts.append(sum(1 for _ in read_models(path, species)))
             sources.append(Provenance.of("model", path))
@@ -112,7 +112,7 @@ def import_models(
     done = []
     with (
         Bank(bank_path, wait=wait) as bank,
-        progress("deposit", sum(counts), show_progress) as reporter,
+        progress_bar("deposit", sum(counts), show_progress) as reporter,
     ):
         for path, source in zip(paths, sources, strict=True):
             snapshots = path.suffix.lower() in DUMP_SUFFIXES

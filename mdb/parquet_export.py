@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from aet_port.core.errors import OutputError
 from aet_port.core.files import sha256
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from mdb.bank import Bank
 from mdb.deposits import code_version
 from mdb.hashing import digest
@@ -78,7 +78,7 @@ def _write(bank: Bank, folder: Path, show_progress: bool) -> None:
         keys = bank.sql(f"SELECT {kind}_id AS id FROM {kind} ORDER BY id")["id"].to_pylist()
         jobs += [(part, f"{kind}_id", key) for part in parts if part not in HEADS for key in keys]
     files = []
-    with progress("export", len(jobs), show_progress) as reporter:
+    with progress_bar("export", len(jobs), show_progress) as reporter:
         for table, column, key in jobs:
             if column is None:
                 rows, place = bank.sql(f"FROM {table}"), Path(table)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from aet_port.core.errors import DataFileError
 from aet_port.core.files import sha256
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from mdb.bank import Bank
 from mdb.database import create, make_folder, opened
 from mdb.entries import (
@@ -121,7 +121,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 def _fill(staged: Path, folder: Path, manifest: dict[str, Any], show_progress: bool) -> None:
     """Put the files of an export into an empty bank of the same schema."""
     files = manifest["files"]
-    with progress("read", len(files), show_progress) as reporter, opened(staged) as connection:
+    with progress_bar("read", len(files), show_progress) as reporter, opened(staged) as connection:
         columns = connection.execute(
             "SELECT table_name, list(column_name) FROM duckdb_columns() GROUP BY ALL"
         ).fetchall()
@@ -165,7 +165,7 @@ def _merge(read: Bank, bank: Bank, folder: Path, show_progress: bool) -> Importe
     new = total = 0
     heads = [(kind, key) for kind in KINDS for key in _keys(read, kind)]
     with (
-        progress("store", len(heads), show_progress) as reporter,
+        progress_bar("store", len(heads), show_progress) as reporter,
         read.transaction() as source,
         bank.transaction() as target,
     ):

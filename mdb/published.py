@@ -9,7 +9,7 @@ from typing import Any
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import AetError, DataFileError, InputError
-from aet_port.core.progress import progress
+from aet_port.core.progress import progress_bar
 from aet_port.structure import analyze
 from aet_port.validation.published_models import CUTOFFS, FILM, GLASS, Find
 from aet_port.validation.published_table import PublishedFigure, Row, build_report
@@ -115,7 +115,7 @@ def import_published(
     missing: dict[str, str] = {}
     errors: list[AetError] = []
     done: list[PublishedDeposit] = []
-    with progress("published models", len(chosen), show_progress) as reporter:
+    with progress_bar("published models", len(chosen), show_progress) as reporter:
         for wanted in chosen:
             try:
                 model, sources = read_files(find, wanted)

@@ -11,7 +11,7 @@ from aet_port.cli.options import Figures, Json, settings_options
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
-from aet_port.workflow.sections import CompareSettings
+from aet_port.validation.settings import CompareSettings
 
 if TYPE_CHECKING:
     from aet_port.core.data import AtomicModel

@@ -25,7 +25,7 @@ from aet_port.core.console import print_json, print_rows, print_stages
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SimulateSettings
-from aet_port.workflow.sections import CompareSettings
+from aet_port.validation.settings import CompareSettings
 
 # Of the chain's many settings, those that most change how precise it is; a configuration with a
 # section [simulate] for `aet run` has them all.

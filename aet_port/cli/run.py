@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
+from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.console import print_facts, print_stages
 from aet_port.core.errors import AetError
 
@@ -33,7 +34,7 @@ def run_command(
     scheduler: Scheduler = None,
     checkpoint_interval: Annotated[
         float, typer.Option(help="Least time between two saves of a reconstruction (seconds).")
-    ] = 20.0,
+    ] = INTERVAL,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from aet_port.core.errors import CheckpointError
 from aet_port.core.files import write_whole
 
+INTERVAL = 20.0  # seconds, least time between two saves
+
 
 def fingerprint(*parts: object) -> str:
     """SHA-256 of arrays and of the text of anything else, in order."""
@@ -40,7 +42,7 @@ class Checkpoint:
         Least seconds between two saves.
     """
 
-    def __init__(self, path: str | Path | None, key: str, interval: float = 20.0) -> None:
+    def __init__(self, path: str | Path | None, key: str, interval: float = INTERVAL) -> None:
         self.path = Path(path) if path is not None else None
         self.key, self.interval = key, interval
         self._last = time.monotonic()

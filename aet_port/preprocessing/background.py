@@ -10,6 +10,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
 from aet_port.core.errors import InputError
+from aet_port.preprocessing.settings import DEFAULTS
 
 BINS = 256
 # The rim of a round sample is thin and stays below a threshold halfway between two classes; once
@@ -44,9 +45,9 @@ class BackgroundRemoval:
 def remove_background(
     images: ArrayLike,
     masks: ArrayLike | None = None,
-    margin: float = 8.0,
+    margin: float = DEFAULTS.margin,
     blur: float = 2.0,
-    smoothing: float = 5.0,
+    smoothing: float = DEFAULTS.smoothing,
     passes: int = 3,
 ) -> BackgroundRemoval:
     """The background of each image interpolated across the sample and subtracted.
@@ -110,7 +111,11 @@ def remove_background(
 
 
 def sample_mask(
-    image: NDArray, margin: float = 8.0, blur: float = 2.0, index: int = 0, flank: float = FLANK
+    image: NDArray,
+    margin: float = DEFAULTS.margin,
+    blur: float = 2.0,
+    index: int = 0,
+    flank: float = FLANK,
 ) -> tuple[NDArray[np.bool_], float]:
     """Where the sample is: above a threshold, holes filled, and ``margin`` pixels around it.
 

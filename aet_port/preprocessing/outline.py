@@ -9,6 +9,7 @@ from scipy import ndimage
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import centre, euler_rotations
 from aet_port.preprocessing.background import otsu_split
+from aet_port.preprocessing.settings import DEFAULTS
 
 FLANK = 2.0
 
@@ -17,7 +18,7 @@ def sample_outline(
     volume: NDArray,
     angles: ArrayLike,
     detector: tuple[int, int],
-    margin: float = 8.0,
+    margin: float = DEFAULTS.margin,
     blur: float = 2.0,
 ) -> NDArray[np.bool_]:
     """Masks of the sample in each projection, seen in a reconstruction.

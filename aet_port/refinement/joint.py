@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
-from aet_port.core.checkpoint import Checkpoint, fingerprint
+from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import AtomicModel, TiltSeries, as_model
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -140,7 +140,7 @@ def refine(
     rounds: int | None = DEFAULTS.rounds,
     threads: int | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_interval: float = 20.0,
+    checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Refinement:
     """Positions, heights, B factors, image shifts and scan shear that fit a tilt series.

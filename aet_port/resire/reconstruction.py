@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
-from aet_port.core.checkpoint import Checkpoint, fingerprint
+from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
@@ -198,7 +198,7 @@ def reconstruct(
     axes: Axes = EULER_AXES,
     threads: int | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_interval: float = 20.0,
+    checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Reconstruction:
     """Reconstruct the volume of a tilt series by RESIRE (Methods of both papers).

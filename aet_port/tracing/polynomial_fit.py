@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError
 from aet_port.tracing.peaks import ACCEPTED, LEFT_THE_BOX, NOT_A_MAXIMUM, NOT_SETTLED, TOO_CLOSE
+from aet_port.tracing.settings import TRACE
 from aet_port.tracing.upsampling import FineGrid, fine_box
 
 RADIUS = 3  # fine voxels: half the box around a maximum, and the width of the weight
@@ -106,9 +107,9 @@ def stationary_point(coefficients: ArrayLike) -> tuple[NDArray[np.float64], NDAr
 def fit_peaks(
     grid: FineGrid,
     maxima: NDArray[np.int32],
-    max_iterations: int = 14,
-    settled_iterations: int = 7,
-    maximum_shift: float = 0.5,
+    max_iterations: int = TRACE.max_iterations,
+    settled_iterations: int = TRACE.settled_iterations,
+    maximum_shift: float = TRACE.maximum_shift,
 ) -> Fits:
     """Fit every peak by itself; the result does not depend on the number of threads.
 

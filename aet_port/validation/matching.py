@@ -15,6 +15,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.validation.settings import DEFAULTS
 
 BIN = 0.02  # angstrom, of the glass paper's histogram
 SHIFT_GOAL = 1e-4  # angstrom, sum over the axes; the reference's
@@ -115,7 +116,7 @@ class Matching(Shown):
 def match_models(
     found: AtomicModel | ase.Atoms | ArrayLike,
     truth: AtomicModel | ase.Atoms | ArrayLike,
-    radius: float = 1.5,
+    radius: float = DEFAULTS.radius,
     align: bool = True,
     reference_quirks: bool = False,
 ) -> Matching:

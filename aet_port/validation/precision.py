@@ -13,6 +13,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.display import Shown
 from aet_port.validation.matching import BIN, Matching, match_models
+from aet_port.validation.settings import DEFAULTS
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,7 +154,7 @@ class Precision(Shown):
 def score(
     found: AtomicModel | ase.Atoms,
     truth: AtomicModel | ase.Atoms,
-    radius: float = 1.5,
+    radius: float = DEFAULTS.radius,
     align: bool = True,
     reference_quirks: bool = False,
 ) -> Precision:

@@ -19,12 +19,8 @@ from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
-from aet_port.workflow.sections import (
-    CompareSettings,
-    InputSettings,
-    SampleSettings,
-    SyntheticSettings,
-)
+from aet_port.validation.settings import CompareSettings
+from aet_port.workflow.sections import InputSettings, SampleSettings, SyntheticSettings
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"

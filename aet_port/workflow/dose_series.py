@@ -27,10 +27,11 @@ from aet_port.simulation.samples import amorphous_particle
 from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.simulation.tilt_series import fitting_shape, odd_size
 from aet_port.tracing.settings import SelectSettings, TraceSettings
+from aet_port.validation.settings import CompareSettings
 from aet_port.workflow.config import RunConfig, config_text, parse_config
 from aet_port.workflow.pipeline import Run, run
 from aet_port.workflow.run_folder import COMPARISON, REFINED
-from aet_port.workflow.sections import CompareSettings, SampleSettings, SyntheticSettings
+from aet_port.workflow.sections import SampleSettings, SyntheticSettings
 from aet_port.workflow.synthetic_stages import STEP_ERRORS
 
 DOSES = (1e4, 5e4, 2e5, 8e5)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.data import AtomicModel
 from aet_port.core.parallel import check_threads
 from aet_port.core.records import read_json
@@ -189,7 +190,7 @@ def run(
     resume: bool = False,
     threads: int | None = None,
     scheduler: str | None = None,
-    checkpoint_interval: float = 20.0,
+    checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Run:
     """Carry out all stages of a configuration over a run folder.

@@ -105,11 +105,3 @@ class SyntheticSettings(Settings):
 
     atoms: int = setting(1000, "Number of atoms of the particle.", ge=1)
     seed: int = setting(0, "Seed of the sample.", ge=0)
-
-
-class CompareSettings(Settings):
-    """``[compare]``: how the models found are compared with the true one."""
-
-    radius: float = setting(
-        1.5, "Largest distance of a matched pair of atoms.", unit="angstrom", gt=0
-    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.data import AtomicModel, TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
@@ -34,7 +35,7 @@ def reconstruct_series(
     *,
     threads: int | None = None,
     checkpoint: Path | None = None,
-    checkpoint_interval: float = 20.0,
+    checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Reconstruction:
     """:func:`aet_port.resire.reconstruction.reconstruct` with settings that name files.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aet_port.core.checkpoint import fingerprint
+from aet_port.core.checkpoint import INTERVAL, fingerprint
 from aet_port.core.errors import AetError
 from aet_port.core.files import sha256
 from aet_port.core.settings import Settings
@@ -52,7 +52,7 @@ class Work:
     folder: RunFolder
     threads: int | None = None
     scheduler: str | None = None
-    checkpoint_interval: float = 20.0
+    checkpoint_interval: float = INTERVAL
     progress: bool = False
     memo: dict[str, Any] = field(default_factory=dict)
 
