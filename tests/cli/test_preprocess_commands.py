@@ -1,4 +1,4 @@
-"""``aet preprocess`` and ``aet scoreboard``: raw frames in files, a tilt series in files."""
+"""``aet preprocess``: raw frames in files, a tilt series in files."""
 
 from __future__ import annotations
 
@@ -9,42 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from matplotlib.image import imread
-from typer.testing import CliRunner
 
-from aet_port.cli import preprocess as preprocess_commands
-from aet_port.cli.preprocess import preprocess_command, scoreboard_command
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import AetError, InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.io import read_tilt_series
 from aet_port.io.frames import write_frames
 from aet_port.simulation.linear import project_atoms
-from aet_port.simulation.raw_frames import RawFrames, RawSettings, take_frames
-from aet_port.workflow.dose_series import Score, ScoreSettings
-from tests.cli.samples import contents
+from aet_port.simulation.raw_frames import RawFrames, take_frames
+from aet_port.simulation.settings import RawFrameSettings
+from tests.cli.samples import Aet, Refused, contents
 
 PIXEL, SHAPE, TILTS = 0.5, (73, 70), 7
-Call = Callable[..., Any]
-
-
-@pytest.fixture
-def call() -> Call:
-    """Call a command; its JSON or what it prints, or the error that it raised."""
-    app = typer.Typer()
-    app.command("preprocess")(preprocess_command)
-    app.command("scoreboard")(scoreboard_command)
-
-    def run(*words: object, as_json: bool = True) -> Any:
-        more = ["--json"] if as_json else []
-        result = CliRunner().invoke(app, [*map(str, words), *more], env={"COLUMNS": "200"})
-        if isinstance(result.exception, AetError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout) if as_json else result.stdout
-
-    return run
+Asked = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +30,7 @@ def raw() -> RawFrames:
     model = AtomicModel.from_positions(points[np.linalg.norm(points, axis=1) < 7][:60], "Ta")
     angles = np.zeros((TILTS, 3))
     angles[:, 1] = np.linspace(-54, 54, TILTS)
-    settings = RawSettings(dose=3e5, n_frames=2, seed=5)
+    settings = RawFrameSettings(dose=3e5, n_frames=2, seed=5)
     return take_frames(lambda a: project_atoms(model, a, PIXEL, SHAPE), angles, PIXEL, settings)
 
 
@@ -64,10 +41,10 @@ def emd(raw: RawFrames, tmp_path: Path) -> Path:
     return file
 
 
-def test_series_record_and_figures(emd: Path, raw: RawFrames, tmp_path: Path, call: Call) -> None:
+def test_series_record_and_figures(emd: Path, raw: RawFrames, tmp_path: Path, asked: Asked) -> None:
     out, figures = tmp_path / "out", tmp_path / "figures"
     options = ("--denoise", "nlm", "--shear-y", 0.005, "--threads", 1)
-    facts = call("preprocess", emd, *options, "--figures", figures, "-o", out)
+    facts = asked("preprocess", emd, *options, "--figures", figures, "-o", out)
     assert set(contents(out)) == {"projections.mat", "angles.txt", "preprocess.json"}
     series = read_tilt_series(out / "projections.mat", out / "angles.txt")
     assert series.pixel_size == PIXEL
@@ -89,85 +66,97 @@ def test_series_record_and_figures(emd: Path, raw: RawFrames, tmp_path: Path, ca
         assert np.ptp(imread(path)[..., :3]) > 0.5
 
 
-def test_npy_and_a_table(emd: Path, tmp_path: Path, call: Call) -> None:
+def test_npy_and_a_table(emd: Path, tmp_path: Path, aet: Aet, asked: Asked) -> None:
     common = ("preprocess", emd, "--denoise", "none", "--threads", 1)
-    text = call(*common, "-o", tmp_path / "a", "--format", "npy", as_json=False)
+    text = aet(*common, "-o", tmp_path / "a", "--format", "npy").out
     assert "drift_residual" in text
     assert set(contents(tmp_path / "a")) == {"projections.npy", "angles.txt", "preprocess.json"}
-    call(*common, "-o", tmp_path / "b")
+    asked(*common, "-o", tmp_path / "b")
     one = np.load(tmp_path / "a" / "projections.npy")
     two = read_tilt_series(tmp_path / "b" / "projections.mat", tmp_path / "b" / "angles.txt")
     np.testing.assert_array_equal(one, two.images)
 
 
-def test_angles_and_pixel_size_given(raw: RawFrames, tmp_path: Path, call: Call) -> None:
+def test_angles_and_pixel_size_given(
+    raw: RawFrames, tmp_path: Path, asked: Asked, refused: Refused
+) -> None:
     series = FrameSeries(tuple(raw.frames), None, PIXEL)
     file = write_frames(tmp_path / "frames.emd", series)[0]
-    common = ("preprocess", file, "--denoise", "none", "--threads", 1, "-o", tmp_path / "out")
-    with pytest.raises(InputError, match="angles"):
-        call(*common)
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    common = ("preprocess", file, "--denoise", "none", "--threads", 1, "-o", out)
+    refused(*common, parts=(file, "angles"))
+    assert not out.exists()
     table = tmp_path / "tilts.txt"
     np.savetxt(table, raw.angles[:, 1])
-    call(*common, "--angles", table, "--pixel-size", 0.4)
-    out = tmp_path / "out"
+    asked(*common, "--angles", table, "--pixel-size", 0.4)
     made = read_tilt_series(out / "projections.mat", out / "angles.txt")
     assert made.pixel_size == 0.4
     np.testing.assert_allclose(made.angles, raw.angles)
 
 
+@pytest.mark.filterwarnings("ignore:alignment")  # a ball is no film
+def test_a_background_can_be_left_alone(emd: Path, tmp_path: Path, asked: Asked) -> None:
+    """A film has no border of background: none is subtracted there unless asked for."""
+    film = ("--film-marker", 24, 48, 24, 48, "--denoise", "none", "--threads", 1)
+    facts = {}
+    for name, words in {"kept": ("--no-background",), "off": ("--background",)}.items():
+        facts[name] = asked("preprocess", emd, *film, *words, "-o", tmp_path / name)
+    usual = asked("preprocess", emd, *film, "-o", tmp_path / "usual")
+    stacks = {
+        name: read_tilt_series(folder / "projections.mat", folder / "angles.txt").images
+        for name in ("kept", "off", "usual")
+        for folder in [tmp_path / name]
+    }
+    np.testing.assert_array_equal(stacks["usual"], stacks["kept"])
+    assert not np.array_equal(stacks["off"], stacks["kept"])
+    assert usual["tilts"] == facts["off"]["tilts"] == TILTS
+
+
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("words", "parts"),
     [
-        (("--denoise", "median"), "denoise"),
-        (("--strength", "strong"), "--strength"),
-        (("--tilt-axis", "up"), "--tilt-axis"),
-        (("--slow-axis", "z"), "--slow-axis"),
-        (("--format", "tif"), "--format"),
-        (("--estimate-shear", "--scale", 1.0), "estimate_shear"),
-        (("--estimate-shear", "--tilt-axis", "find"), "tilt axis"),
-        (("--shear-x", 3), "shear_x"),
-        (("--angles", "nowhere.txt"), "nowhere.txt"),
-        (("--film-marker", 20, 40, 60, 90, "--denoise", "none"), "marker"),
+        (("--denoise", "median"), ("--denoise: found 'median'", "'bm3d'")),
+        (("--strength", "strong"), ("--strength: found 'strong'", "above zero or 'search'")),
+        (("--strength", 0), ("--strength: found '0'", "above zero or 'search'")),
+        (("--tilt-axis", "up"), ("--tilt-axis: found 'up'", "(degrees) or 'find'")),
+        (("--tilt-axis", 91), ("--tilt-axis: found '91'", "between -90 and 90 (degrees)")),
+        (("--slow-axis", "z"), ("--slow-axis: found 'z'", "'x', 'y'")),
+        (("--margin", -1), ("--margin: found -1.0", "at least 0 (pixels)")),
+        (("--saturation", 65535), ("--saturation", "no such option", "--saturation-level")),
+        (("--format", "tif"), ("--format: found 'tif'", "'mat', 'npy'")),
+        (("--estimate-shear", "--scale", 1.0), ("--estimate-shear", "a calibrated distortion")),
+        (("--estimate-shear", "--tilt-axis", "find"), ("--estimate-shear", "a tilt axis")),
+        (("--shear-x", 3), ("--shear-x",)),
+        (("--no-background",), ("--background: found false", "a sample on zero")),
+        (("--angles", "nowhere.txt"), ("nowhere.txt", "no such file")),
+        (("--film-marker", 20, 40, 60, 90, "--denoise", "none"), ("marker",)),
+        (("--film-marker", 20, 40, 60), ("--film-marker", "4 arguments")),
     ],
 )
 def test_bad_input_leaves_nothing(
-    words: tuple, named: str, emd: Path, tmp_path: Path, call: Call
+    words: tuple, parts: tuple[str, ...], emd: Path, tmp_path: Path, refused: Refused
 ) -> None:
-    with pytest.raises(AetError, match=named):
-        call("preprocess", emd, *words, "--threads", 1, "-o", tmp_path / "out")
+    options = ("--threads", 1, "--json", "-o", tmp_path / "out")
+    refused("preprocess", emd, *options, *words, parts=parts)
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_is_a_file(emd: Path, tmp_path: Path, call: Call) -> None:
+def test_an_output_that_is_a_file(emd: Path, tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(AetError, match="no folder"):
-        call("preprocess", emd, "-o", tmp_path / "out")
+    refused("preprocess", emd, "-o", tmp_path / "out", parts=("out", "no folder"))
     assert (tmp_path / "out").read_text() == "a file"
 
 
-def test_scoreboard_prints_a_line_per_dose(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call
-) -> None:
-    asked: list[ScoreSettings] = []
-
-    def scored(settings: ScoreSettings, **_: object) -> list[Score]:
-        asked.append(settings)
-        return [Score(dose, failure="too dark") for dose in settings.doses]
-
-    monkeypatch.setattr(preprocess_commands, "score", scored)
-    out = tmp_path / "scores.json"
-    words = ("scoreboard", "--atoms", 50, "--dose", 1e4, "--dose", 2e5, "--calibrated")
-    facts = call(*words, "-o", out)
-    assert [item["dose"] for item in facts["doses"]] == [1e4, 2e5]
-    assert json.loads(out.read_text()) == facts
-    assert asked[0].calibrated
-    assert asked[0].atoms == 50
-    table = call("scoreboard", as_json=False)
-    assert not asked[1].calibrated
-    assert asked[1].doses == (1e4, 5e4, 2e5, 8e5)
-    assert table.count("too dark") == 4
-    with pytest.raises(InputError, match="doses"):
-        call("scoreboard", "--dose", 0)
-    with pytest.raises(AetError, match=r"\.json"):
-        call("scoreboard", "-o", tmp_path / "scores.txt")
+# As on the command line: pytest would make an error of the warning.
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_one_line(tmp_path: Path, aet: Aet) -> None:
+    frames = np.full((9, 24, 24), 7, dtype=np.uint16)
+    frames[:, 8:16, 8:16] += np.random.default_rng(1).integers(0, 9, (9, 8, 8)).astype(np.uint16)
+    frames[4, 3, 3] = 60000
+    theta = np.linspace(-60, 60, 9)
+    (file,) = write_frames(tmp_path / "raw.emd", FrameSeries(tuple(frames[:, None]), theta, 0.5))
+    told = aet("preprocess", file, "--denoise", "none", "--margin", 1, "-o", tmp_path / "out")
+    assert told.code == 0, told.err
+    (line,) = (line for line in told.err.splitlines() if "hot" in line)
+    assert line.startswith("aet: warning: ")
+    assert ".py" not in told.err
