@@ -30,7 +30,7 @@ LIGHT = np.array([-0.42, 0.55, 0.72]) / np.linalg.norm([-0.42, 0.55, 0.72])
 BOND_REACH = 1.3  # times the usual nearest distance: the first shell without its far edge
 
 
-def overview(
+def write_overview(
     path: str | Path,
     series: TiltSeries,
     volume: Volume,

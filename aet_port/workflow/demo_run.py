@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import mdb
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.figures.overview import overview
+from aet_port.figures.overview import write_overview
 from aet_port.io import read_volume, write_tilt_series
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -209,7 +209,7 @@ def _overview(work: Work) -> dict[str, Any]:
         raise AssertionError("a stage after the structure analysis")
     found = match_models(done.model.positions, truth.positions)
     series = measured_series(work.config, work.folder)
-    overview(
+    write_overview(
         work.folder.path(PICTURE),
         series,
         read_volume(done.volume_path, series.pixel_size),

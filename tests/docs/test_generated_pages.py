@@ -78,7 +78,7 @@ def pages(made: tuple[Path, list[str]]) -> dict[str, str]:
 
 def test_public_names_are_documented(pages: dict[str, str]) -> None:
     heads = "\n".join(pages.values())
-    for package in ("aet_port", "mdb", "aet_port.structure", "aet_port.refinement"):
+    for package in ("aet_port", "mdb", "md_sim", "aet_port.structure", "aet_port.refinement"):
         for name in import_module(package).__all__:
             value = getattr(import_module(package), name)
             if callable(value):
@@ -98,6 +98,22 @@ def test_signature_parameters_and_origin_are_on_the_page(pages: dict[str, str]) 
         "- `InputError` \N{EN DASH} ",
     ):
         assert words in page
+
+
+def test_origin_in_the_notes_is_on_the_page_like_one_at_the_end(pages: dict[str, str]) -> None:
+    page = pages["aet_port/structure/analysis.md"].split("`aet_port.structure.analysis.analyze`")[1]
+    assert page.index("*MATLAB:* 7_Data_analysis/Main_3_poly") < page.index("**Parameters:**")
+    assert "crystalline ones included.\n" in page
+    assert page.count("MATLAB:") == 1
+    assert "Notes" not in page  # nothing else stood there
+    assert "Yuan et al." in page.split("References")[1]
+    assert ">>> found = model.analyze()" in page.split("**Examples:**")[1]
+
+
+def test_methods_of_higher_layers_are_on_the_page_of_their_class(pages: dict[str, str]) -> None:
+    page = pages["aet_port/core/data.md"]
+    assert "The volume of these projections: `aet_port.reconstruct`." in page
+    assert "The structure of this model: `aet_port.analyze`." in page
 
 
 def test_contents_lead_to_every_page(pages: dict[str, str]) -> None:

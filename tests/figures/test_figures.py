@@ -11,8 +11,8 @@ from matplotlib.image import imread
 
 from aet_port.core.data import AtomicModel, TiltSeries, Volume
 from aet_port.core.errors import InputError, OutputError
-from aet_port.figures.overview import overview, render_balls
-from aet_port.figures.overview import overview as figures
+from aet_port.figures import overview as figures
+from aet_port.figures.overview import render_balls, write_overview
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> tuple[TiltSeries, Volume, AtomicMode
 def test_writes_the_same_picture_twice(
     tmp_path: Path, run: tuple[TiltSeries, Volume, AtomicModel]
 ) -> None:
-    first = overview(tmp_path / "a.png", *run, np.arange(9), "a run")
-    second = overview(tmp_path / "b.png", *run, np.arange(9), "a run")
+    first = write_overview(tmp_path / "a.png", *run, np.arange(9), "a run")
+    second = write_overview(tmp_path / "b.png", *run, np.arange(9), "a run")
     assert first.read_bytes() == second.read_bytes()
     assert imread(first).shape[1] == 2400
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
@@ -46,7 +46,7 @@ def test_network_and_edges_are_drawn(
         (list(range(30)), []),
     ]
     pictures = [
-        imread(overview(tmp_path / f"{k}.png", *run, atoms, "a run", edges))
+        imread(write_overview(tmp_path / f"{k}.png", *run, atoms, "a run", edges))
         for k, (atoms, edges) in enumerate(cases)
     ]
     left = [p[:, :1780] for p in pictures]
@@ -73,9 +73,9 @@ def test_nearer_ball_hides_the_farther() -> None:
 
 def test_bad_rows_are_named(tmp_path: Path, run: tuple[TiltSeries, Volume, AtomicModel]) -> None:
     with pytest.raises(InputError, match="network_atoms"):
-        overview(tmp_path / "a.png", *run, [30], "a run")
+        write_overview(tmp_path / "a.png", *run, [30], "a run")
     with pytest.raises(InputError, match="network_edges"):
-        overview(tmp_path / "a.png", *run, [1], "a run", [[0, -1]])
+        write_overview(tmp_path / "a.png", *run, [1], "a run", [[0, -1]])
     assert not list(tmp_path.iterdir())
 
 
@@ -84,5 +84,5 @@ def test_unwritable_place_is_named(
 ) -> None:
     (tmp_path / "overview.png").mkdir()
     with pytest.raises(OutputError, match="overview"):
-        overview(tmp_path / "overview.png", *run, [0, 1], "a run")
+        write_overview(tmp_path / "overview.png", *run, [0, 1], "a run")
     assert [p.name for p in tmp_path.iterdir()] == ["overview.png"]
