@@ -14,7 +14,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.io.arrays import reading
@@ -244,7 +244,7 @@ def write_edits(path: str | Path, edits: Sequence[Edit]) -> Path:
     return write_whole(file, as_csv if file.suffix.lower() == ".csv" else as_json)
 
 
-def replay_edits(model: AtomicModel, edits: Sequence[Edit]) -> AtomicModel:
+def replay_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> AtomicModel:
     """The model after all edits, one after the other.
 
     The atoms keep their order, removed ones leave it, added ones follow at the end. Numbers are
@@ -254,17 +254,30 @@ def replay_edits(model: AtomicModel, edits: Sequence[Edit]) -> AtomicModel:
     ----------
     model
         The model that the numbers belong to.
+    edits
+        In the order in which they were made.
+
+    Returns
+    -------
+    A new model; the given one is left as it is.
 
     Raises
     ------
     InputError
         For an atom that is not there or was removed by an earlier edit, a species that is not the
         atom's, or if no atom is left; the edit is named by its number in the list, from 1.
+
+    Examples
+    --------
+    >>> model = AtomicModel.from_positions([[0, 0, 0], [0, 0, 2.8]], "Ta")
+    >>> edits = [Edit("retype", atom=0, species="Pd"), Edit("remove", atom=1)]
+    >>> replay_edits(model, edits).species
+    ['Pd']
     """
-    return _replay(model, edits)[0]
+    return _replay(as_model(model), edits)[0]
 
 
-def completed_edits(model: AtomicModel, edits: Sequence[Edit]) -> list[Edit]:
+def completed_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> list[Edit]:
     """The same edits as the bank's log keeps them: each with its species, all but removals with
     the position after the change.
 
@@ -273,7 +286,7 @@ def completed_edits(model: AtomicModel, edits: Sequence[Edit]) -> list[Edit]:
     InputError
         As :func:`replay_edits`.
     """
-    return _replay(model, edits)[1]
+    return _replay(as_model(model), edits)[1]
 
 
 def _replay(model: AtomicModel, edits: Sequence[Edit]) -> tuple[AtomicModel, list[Edit]]:
