@@ -24,7 +24,7 @@ from aet_port.workflow.sections import InputSettings, SampleSettings, SyntheticS
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"
-BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # of raw frames
+BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # metadata beside raw frames
 
 SECTIONS: dict[str, type[Settings]] = {
     "sample": SampleSettings,
@@ -49,12 +49,12 @@ ON_REQUEST = (
     "preprocess",
     "refine_angles",
     "refine",
-)  # stages that are left out without their section
+)  # stages that are skipped if their section is missing
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All settings of a run; made by :func:`load_config`."""
+    """All settings of a run, as returned by :func:`load_config`."""
 
     path: Path
     text: str
@@ -75,7 +75,7 @@ class RunConfig:
     resolve: Resolve = Path
 
     def file(self, name: str, **parts: object) -> Path:
-        """Path of a file the configuration names: relative to it, or ``reference:...``."""
+        """Path of a file named in the configuration: relative to it, or ``reference:...``."""
         for key, value in parts.items():
             name = name.replace("{" + key + "}", str(value))
         if name.startswith(REFERENCE):
@@ -83,16 +83,16 @@ class RunConfig:
         return (self.path.parent / Path(name).expanduser()).resolve()
 
     def projections(self, area: int = 0) -> Path:
-        """File of the projections, or of those of a sub-area."""
+        """File with the projections, of one sub-area if there are any."""
         return self.file(str(self.input.projections), area=area)
 
     def frames(self) -> list[Path]:
-        """Files of raw frames, or the one folder of them, where the run is to preprocess."""
+        """Files of raw frames, or the folder that holds them, if the run preprocesses frames."""
         given = self.input.projections or ()
         return [self.file(name) for name in ((given,) if isinstance(given, str) else given)]
 
     def _frame_files(self) -> dict[str, Path]:
-        """The frames and the files beside them that tell their angles, by role."""
+        """The frames and the files beside them that give their angles, by role."""
         named = self.frames()
         if len(named) == 1 and named[0].is_dir():
             named = sorted(path for path in named[0].iterdir() if path.is_file())
@@ -106,16 +106,16 @@ class RunConfig:
 
     @property
     def simulated(self) -> bool:
-        """Whether the run makes its own tilt series or raw frames."""
+        """Whether the run simulates its own tilt series or raw frames."""
         return self.simulate is not None
 
     @property
     def species(self) -> tuple[str, ...]:
-        """Symbols of the sample, lightest first."""
+        """Chemical symbols of the sample, lightest first."""
         return self.sample.symbols
 
     def data_files(self) -> dict[str, Path]:
-        """The files of the measurement, by role: a run folder belongs to these."""
+        """Measured data files by role; a run folder belongs to one set of them."""
         given: dict[str, Path] = {}
         if self.input.angles is not None:
             given["angles"] = self.file(self.input.angles)
@@ -134,7 +134,7 @@ class RunConfig:
         return given
 
     def setting_files(self) -> dict[str, Path]:
-        """The files that settings of single stages name, by ``section.key``."""
+        """Files named in the settings of stages, by ``section.key``."""
         given: dict[str, Path] = {}
         for role in ("support", "mask", "initial"):
             name = getattr(self.reconstruct, role)
@@ -152,7 +152,7 @@ class RunConfig:
         Raises
         ------
         DataFileError
-            If one is not there.
+            If one is missing.
         """
         given = self.data_files() | self.setting_files()
         for role, path in given.items():
@@ -169,17 +169,17 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
     path
         The file.
     resolve
-        Turns what stands behind ``reference:`` into a path.
+        Turns the part after ``reference:`` into a path.
 
     Returns
     -------
-    The settings of all sections, with the defaults of what the file leaves out.
+    The settings of all sections, with defaults for keys that the file leaves out.
 
     Raises
     ------
     DataFileError
-        If the file is missing, is not TOML, lacks a key, has an unknown one (the nearest known one
-        is named), one of the wrong kind or out of bounds, or keys that contradict each other.
+        If the file is missing or not TOML, lacks a key, has an unknown key (the error names the
+        nearest known one), a value of the wrong kind or out of bounds, or contradictory keys.
     """
     path = Path(path)
     try:
@@ -192,12 +192,12 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
 
 
 def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
-    """The configuration that the text of a TOML file at ``path`` stands for.
+    """Parse the text of a TOML file at ``path``.
 
     Raises
     ------
     DataFileError
-        As of :func:`load_config`.
+        As in :func:`load_config`.
     """
     try:
         table = tomllib.loads(text)
@@ -219,14 +219,14 @@ def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
 
 
 def config_text(sections: Mapping[str, Settings], title: str = "") -> str:
-    """The text of a TOML file with these sections; settings at their defaults are left out.
+    """Write sections as the text of a TOML file; settings at their defaults are left out.
 
     Parameters
     ----------
     sections
-        Settings by the name of their section.
+        Settings by section name.
     title
-        A line of comment at the top.
+        Comment line at the top.
     """
     lines = [f"# {title}"] if title else []
     for name, settings in sections.items():
@@ -244,7 +244,7 @@ def _toml(name: str, settings: Settings) -> Iterator[str]:
         if isinstance(value, Settings):
             inner.append((f"{name}.{key}", value))
             continue
-        # JSON's words for text, numbers, booleans and lists are TOML's too.
+        # JSON and TOML write text, numbers, booleans and lists alike.
         plain = list(value) if isinstance(value, tuple) else value
         yield f"{key} = {json.dumps(plain, ensure_ascii=False)}"
     for section, value in inner:
@@ -253,7 +253,7 @@ def _toml(name: str, settings: Settings) -> Iterator[str]:
 
 
 def _no_toml(path: Path, error: Exception) -> DataFileError:
-    return DataFileError(path, f"no TOML ({error})", "a TOML file; see examples/particle.toml")
+    return DataFileError(path, f"invalid TOML ({error})", "a TOML file; see examples/particle.toml")
 
 
 def _section(path: Path, name: str, kind: type[Settings], table: Any) -> Settings:
@@ -273,7 +273,7 @@ def _section(path: Path, name: str, kind: type[Settings], table: Any) -> Setting
 
 
 def _said(error: InputError, table: Mapping[str, Any]) -> str:
-    """What was found, as it stands in the file."""
+    """What was found, as written in the file."""
     if error.found == "an unknown setting":
         return f"an unknown key {error.subject}"
     if error.found == "nothing":
@@ -294,36 +294,36 @@ def _plain(value: Any) -> Any:
 
 
 def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
-    """Keys that do not go together: what was found, what was expected."""
+    """Keys that contradict each other: what was found, what was expected."""
     given, frames = config.input, config.preprocess
     yield from _sources(config)
     if frames is not None:
         if frames.background_after_angles and config.refine_angles is None:
-            yield "background_after_angles without [refine_angles]", "the two of them"
+            yield "background_after_angles without [refine_angles]", "both of them"
         if frames.background_after_angles and frames.background is False:
-            yield "background_after_angles, but background = false", "one of them"
+            yield "background_after_angles, but background = false", "only one of them"
         if frames.background_after_angles and frames.crop is not None:
-            yield "background_after_angles together with crop", "one of them"
+            yield "background_after_angles together with crop", "only one of them"
     if given.areas:
         template = isinstance(given.projections, str) and "{area}" in given.projections
         if not template or given.placement is None or not given.volume_shape:
             yield (
                 "areas without all of {area} in projections, placement and volume_shape",
-                "the three of them, or no areas",
+                "all three, or no areas",
             )
     elif "{area}" in str(given.projections) or given.placement or given.volume_shape:
         yield (
             "{area} in projections, placement or volume_shape, but no areas",
-            "areas = [numbers], or none of the three",
+            "areas = [numbers], or none of these",
         )
     refine = config.refine
     for name in ON_REQUEST:
         if given.areas and getattr(config, name) is not None:
-            yield f"[{name}] with areas", f"projections of the whole sample, or no [{name}]"
+            yield f"[{name}] with areas", f"projections of the whole sample, or no section [{name}]"
     if refine is not None and refine.method == "published" and refine.folds is not None:
         yield "folds with method = 'published' in [refine]", "folds with method = 'lbfgs'"
     if config.classify != ClassifySettings() and len(config.species) == 1:
-        yield "[classify] for one species", "several, such as species = ['Co', 'Pd', 'Pt']"
+        yield "[classify] for one species", "several species, such as ['Co', 'Pd', 'Pt']"
     if len(config.species) > 1 and config.select.support is None:
         yield "several species without a support", "support = 'tight' or a file in [select]"
     if config.select.rule not in (None, "labels") and config.select.support is None:
@@ -335,11 +335,11 @@ def _sources(config: RunConfig) -> Iterator[tuple[str, str]]:
     given = config.input
     if config.simulated:
         if given.projections is not None:
-            yield "projections in [input] together with [simulate]", "one of them"
+            yield "projections in [input] together with [simulate]", "only one of them"
         if (given.model is None) == (config.synthetic is None):
             yield "[simulate] without one model", "model = ... in [input], or a section [synthetic]"
         if (config.simulate_frames is None) != (config.preprocess is None):
-            yield "[simulate_frames] or [preprocess] without the other", "both, or none"
+            yield "[simulate_frames] or [preprocess] without the other", "both, or neither"
         return
     for name in ("simulate_frames", "synthetic"):
         if getattr(config, name) is not None:

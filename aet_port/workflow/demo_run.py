@@ -38,9 +38,9 @@ PICTURE, BANK = "overview.png", "bank.duckdb"
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demonstration made and how close it came to the truth.
+    """Result of the demonstration, compared with the truth.
 
-    ``traced`` pairs the model before, ``matching`` that after the refinement with the truth.
+    ``traced`` matches the model before refinement with the truth, ``matching`` the refined one.
     """
 
     run: Run
@@ -105,7 +105,7 @@ def make_demo(
     resume: bool = False,
     progress: bool = False,
 ) -> Demo:
-    """Synthetic particle, tilt series, reconstruction, tracing, refinement, structure, bank.
+    """Simulate a particle and its tilt series, and take it through the whole chain to a bank.
 
     The tilt series has the geometry of the film paper's Ta film: 46 tilts from -63.4 to +55.5
     degrees, a missing wedge, 8.2e5 electrons per square angstrom.
@@ -116,17 +116,17 @@ def make_demo(
         The run folder, made as :func:`aet_port.workflow.pipeline.run` leaves it, with
         ``overview.png`` and ``bank.duckdb``.
     atoms
-        Atoms of the particle.
+        Number of atoms of the particle.
     dose
         Electrons per square angstrom over the whole series.
     seed
-        Of the sample and of the noise; equal seeds give equal bytes.
+        Seed of the sample and the noise; the same seed gives identical files.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     resume
-        Whether to continue a demonstration that is there already.
+        Whether to continue an existing demonstration.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def make_demo(
 
 
 def _simulate(work: Work) -> dict[str, Any]:
-    """Images with one source of random numbers for all noise."""
+    """Simulate the images, with one random generator for all noise."""
     truth, settings = truth_of(work), simulation_of(work.config)
     reach = np.linalg.norm(truth.positions, axis=1).max() + MARGIN
     side = 2 * int(np.ceil(reach / settings.pixel_size)) + 1
@@ -192,7 +192,7 @@ def _simulate(work: Work) -> dict[str, Any]:
 
 
 def _deposit(work: Work) -> dict[str, Any]:
-    """Store what was found and, beside it, the truth."""
+    """Store the model that was found and, beside it, the true one."""
     done = Run(work.folder, work.config, memo=work.memo)
     with mdb.Bank(work.folder.path(BANK)) as bank:
         stored = deposit_run(bank, done)

@@ -1,4 +1,4 @@
-"""A run's model, with everything known of it, as an entry of a bank."""
+"""Storing the model of a run in a bank, with everything known about it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
     Parameters
     ----------
     bank
-        Open for writing.
+        A bank opened for writing.
     run
-        With a model; its structure analysis may be missing.
+        A run with a model; its structure analysis may be missing.
 
     Returns
     -------
@@ -52,13 +52,13 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
 
 
 def _logged(edit: Edit) -> mdb.Edit:
-    """An edit as the bank keeps it, where an atom not yet classified has no symbol."""
+    """An edit as the bank stores it; an atom not yet classified has no symbol there."""
     facts = asdict(edit)
     return mdb.Edit(**facts | {"species": None if edit.species == "X" else edit.species})
 
 
 def _details(run: Run) -> mdb.Details | None:
-    """What the refinement of a run found, as the bank keeps it."""
+    """Results of a run's refinement, as the bank stores them."""
     found = run.refinement
     if found is None:
         return None

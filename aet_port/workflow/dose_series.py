@@ -1,8 +1,8 @@
-"""From raw frames to atoms at one dose after another: what is found, and what each step does wrong.
+"""From raw frames to atoms at a series of doses: what is found, and the error of each step.
 
-Frames of a glass particle are simulated, preprocessed, reconstructed and traced, the atoms refined
-against the averages before they were denoised; the model is held against the true one, each step
-of the preprocessing against the record of what was done to the frames. Each dose is a run
+Frames of a glass particle are simulated, preprocessed, reconstructed and traced, and the atoms
+refined against the averages before denoising. The model is compared with the true one, each
+preprocessing step with the errors that were simulated. Each dose is a run
 (:mod:`aet_port.workflow.pipeline`) in a folder of its own.
 """
 
@@ -38,12 +38,12 @@ DOSES = (1e4, 5e4, 2e5, 8e5)
 
 
 class DoseSeriesSettings(Settings):
-    """How frames are made and what is done with them, at each dose.
+    """How frames are simulated and processed at each dose.
 
-    Unless ``calibrated``, the shear of the scan coils is estimated from the images, and what that
-    leaves is refined with the atoms. Of 1000 atoms at 8e5 electrons per square angstrom the shear
-    is then off by 0.03 % (rms of six seeds; the Cramer-Rao bound is 0.022 %), at no cost to the
-    atoms.
+    Unless ``calibrated``, the scan-coil shear is estimated from the images and its residual
+    refined together with the atoms. For 1000 atoms at 8e5 electrons per square angstrom the error
+    of the shear is then 0.03 % (rms over six seeds; the Cramer-Rao bound is 0.022 %), without loss
+    of precision for the atoms.
     """
 
     atoms: int = setting(1000, "Number of atoms of the particle.", ge=1)
@@ -72,7 +72,7 @@ class DoseSeriesSettings(Settings):
 
 @dataclass(frozen=True)
 class Score:
-    """One dose: its run, and why it did not come to its end.
+    """One dose: its run, and the failure if there was one.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Score:
     run
         The run.
     failure
-        The first stage that failed, with the reason; None if every stage came to its end.
+        The first stage that failed, with the reason; None if all stages finished.
     """
 
     dose: float
@@ -89,7 +89,7 @@ class Score:
     failure: str | None = None
 
     def summary(self) -> dict[str, Any]:
-        """The figures as plain numbers; what was not reached is None."""
+        """Results as plain numbers; None for stages that were not reached."""
         figures: dict[str, Any] = {"dose": self.dose, "failure": self.failure}
         found = self._compared()
         figures |= {name: _short(found.get(name)) for name in ("traced", "refined")}
@@ -115,36 +115,36 @@ def run_dose_series(
     threads: int | None = None,
     progress: bool = False,
 ) -> list[Score]:
-    """The whole chain at each dose.
+    """Carry out the whole chain at each dose.
 
     Parameters
     ----------
     settings
-        The defaults of :class:`DoseSeriesSettings` unless given.
+        Settings; the defaults of :class:`DoseSeriesSettings` unless given.
     out
         Folder in which each dose has a run folder, ``dose_8e+05`` and so on.
     resume
-        Whether to continue runs that are there already.
+        Whether to continue existing runs.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    One score per dose. A dose at which a stage fails has the reason in ``failure``.
+    One score per dose; ``failure`` gives the reason if a stage failed.
 
     Raises
     ------
     InputError
-        If a folder holds another run, or one and ``resume`` is not given.
+        If a folder holds another run, or holds this one and ``resume`` is not given.
     """
     chosen = settings or DoseSeriesSettings()
     truth = amorphous_particle(chosen.atoms, chosen.species, chosen.seed)
     scores = []
     for number, dose in enumerate(chosen.doses, start=1):
         if progress:
-            # A line, because the stages have bars of their own and one bar cannot hold another.
+            # A line, because the stages show progress bars, which cannot be nested.
             text = f"dose {number}/{len(chosen.doses)}: {dose:g} electrons per square angstrom"
             print(text, file=sys.stderr, flush=True)
         folder = Path(out) / f"dose_{dose:g}"
@@ -158,18 +158,18 @@ def run_dose_series(
 def dose_config(
     settings: DoseSeriesSettings, dose: float, folder: Path, truth: AtomicModel
 ) -> RunConfig:
-    """The configuration of one dose.
+    """Make the configuration of the run at one dose.
 
     Parameters
     ----------
     settings
-        Of the dose series.
+        Settings of the dose series.
     dose
         Electrons per square angstrom.
     folder
         The run folder.
     truth
-        The true model, for the size of images and volume.
+        The true model, which sets the size of images and volume.
     """
     pixel = settings.simulate.pixel_size
     shape = settings.simulate.shape or fitting_shape(
@@ -222,9 +222,9 @@ def _short(found: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def score_rows(scores: Sequence[Score]) -> list[tuple[str, ...]]:
-    """A line per dose: dose, recall, spurious, RMSD of the refined model, errors of the steps.
+    """Table rows: dose, recall, spurious atoms, RMSD of the refined model, errors of the steps.
 
-    The error of the shear stands before and, in the next column, after the refinement.
+    The error of the shear is given before and, in the next column, after the refinement.
     """
     rows: list[tuple[str, ...]] = []
     for item in scores:

@@ -35,7 +35,7 @@ from aet_port.workflow.volume_stages import whole_peaks
 
 
 def select_atoms(work: Work) -> dict[str, Any]:
-    """The peaks that are atoms, as a model, after the manual edits."""
+    """Select the peaks that are atoms, apply the manual edits and write the model."""
     config, folder = work.config, work.folder
     volume = read_volume(folder.path(VOLUME), read_pixel_size(config, folder))
     peaks = whole_peaks(config, folder)
@@ -54,7 +54,7 @@ def select_atoms(work: Work) -> dict[str, Any]:
 
 
 def edits_of(config: RunConfig, folder: RunFolder) -> tuple[Edit, ...]:
-    """The manual edits of a run, complete; none where it has no file of them."""
+    """The manual edits of a run, complete; empty if it has no file of edits."""
     if config.select.edits is None:
         return ()
     given = read_edits(config.file(config.select.edits))
@@ -62,7 +62,7 @@ def edits_of(config: RunConfig, folder: RunFolder) -> tuple[Edit, ...]:
 
 
 def classify_atoms(work: Work) -> dict[str, Any]:
-    """The model with its species."""
+    """Assign a species to every atom of the model."""
     config, folder = work.config, work.folder
     volume = read_volume(folder.path(VOLUME), read_pixel_size(config, folder))
     model, edits = read_named(config, folder, MODEL), edits_of(config, folder)
@@ -74,7 +74,7 @@ def classify_atoms(work: Work) -> dict[str, Any]:
 
 
 def refine_atoms(work: Work) -> dict[str, Any]:
-    """The refined model and its figures."""
+    """Refine the model and write its figures of merit."""
     config, folder, settings = work.config, work.folder, work.config.refine
     if settings is None:
         raise AssertionError("a stage of runs with [refine]")
@@ -94,7 +94,7 @@ def refine_atoms(work: Work) -> dict[str, Any]:
 
 
 def analyze_structure(work: Work) -> dict[str, Any]:
-    """The structure of the model."""
+    """Analyse the structure of the model."""
     found = structure_of_run(work.config, work.folder)
     work.memo["structure"] = found
     summary = found.summary()
@@ -103,14 +103,14 @@ def analyze_structure(work: Work) -> dict[str, Any]:
 
 
 def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
-    """The structure analysis of a run's model, computed."""
+    """Compute the structure analysis of a run's model."""
     model = final_model(config, folder)
     settings = config.analyze
     return analyze(model.atoms, cutoff=settings.cutoff, delta=settings.delta)
 
 
 def final_model(config: RunConfig, folder: RunFolder) -> AtomicModel:
-    """The model that the run got furthest with: refined, classified, or as traced.
+    """The model of the last finished stage: refined, classified, or as traced.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def final_model(config: RunConfig, folder: RunFolder) -> AtomicModel:
 
 
 def read_named(config: RunConfig, folder: RunFolder, name: str) -> AtomicModel:
-    """A model of the run folder under the name of the sample."""
+    """Read a model of the run folder and name it after the sample."""
     return replace(read_model(folder.path(name)), name=config.sample.name)
 
 

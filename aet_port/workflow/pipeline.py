@@ -60,7 +60,7 @@ from aet_port.workflow.volume_stages import (
 
 @dataclass(frozen=True)
 class Run:
-    """A run: where it lies, what came out, and which stages failed.
+    """A run: its folder, its results, and the stages that failed.
 
     Attributes
     ----------
@@ -69,9 +69,9 @@ class Run:
     config
         Its settings.
     failures
-        Stages that did not come to their end, with the reason; empty for a whole run.
+        Stages that failed, with the reason; empty for a complete run.
     memo
-        Results of the process that made the run, by name.
+        Results kept in memory by the process that made the run, by name.
     """
 
     folder: RunFolder
@@ -90,17 +90,17 @@ class Run:
 
     @property
     def r_factors(self) -> dict[int, float]:
-        """R1 of the last iteration by sub-area, mean over its projections."""
+        """R1 of the last iteration by sub-area, averaged over its projections."""
         return {area: float(r1.mean()) for area, r1 in self.projection_r.items()}
 
     @property
     def r_mean(self) -> float:
-        """R1 of the last iteration, mean over sub-areas."""
+        """R1 of the last iteration, averaged over sub-areas."""
         return float(np.mean(list(self.r_factors.values())))
 
     @cached_property
     def n_peaks(self) -> int:
-        """Accepted peaks, before sub-areas are patched."""
+        """Number of accepted peaks, before sub-areas are patched together."""
         paths = [self.folder.path(PEAKS, area) for area in areas_of(self.config)]
         return sum(len(Peaks.load(path).accepted) for path in paths if path.exists())
 
@@ -111,7 +111,7 @@ class Run:
 
     @cached_property
     def model(self) -> AtomicModel:
-        """The model the run got furthest with: refined, classified, or as traced."""
+        """The model of the last finished stage: refined, classified, or as traced."""
         return final_model(self.config, self.folder)
 
     @cached_property
@@ -121,24 +121,24 @@ class Run:
 
     @cached_property
     def refinement(self) -> dict[str, Any] | None:
-        """Figures of :func:`aet_port.refinement.record.refinement_record`; None if not refined."""
+        """Results as :func:`aet_port.refinement.record.refinement_record`; None if not refined."""
         path = self.folder.path(REFINEMENT)
         return dict(read_json(path)) if path.exists() else None
 
     @property
     def model_r(self) -> float:
-        """R1 of the refined model, mean over projections; NaN if it was not refined."""
+        """R1 of the refined model, averaged over projections; NaN if it was not refined."""
         return float("nan") if self.refinement is None else float(self.refinement["r1"])
 
     @property
     def structure_summary(self) -> dict[str, Any] | None:
-        """What the structure analysis found, as plain numbers; None without one."""
+        """Results of the structure analysis as plain numbers; None without one."""
         path = self.folder.path(STRUCTURE)
         return dict(read_json(path)) if path.exists() else None
 
     @cached_property
     def structure(self) -> StructureResult | None:
-        """The structure analysis, computed again in another process; None if it failed."""
+        """The structure analysis, recomputed if not in memory; None if it failed."""
         if not self.folder.path(STRUCTURE).exists():
             return None
         found: StructureResult | None = self.memo.get("structure")
@@ -146,7 +146,7 @@ class Run:
 
     @property
     def timings(self) -> list[dict[str, Any]]:
-        """Seconds and peak memory of the stages, in the order of the work."""
+        """Seconds and peak memory of each stage, in the order in which they were done."""
         path = self.folder.path("timings.json")
         return list(read_json(path)) if path.exists() else []
 
@@ -193,46 +193,46 @@ def run(
     checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Run:
-    """Carry out all stages of a configuration over a run folder.
+    """Carry out all stages of a configuration in a run folder.
 
-    Raw frames are preprocessed, angles and model refined if the configuration has the sections;
-    species are told apart if it names several; a configuration with ``[simulate]`` makes its own
-    tilt series and compares what is found with the truth.
+    Raw frames are preprocessed and angles and model refined if the configuration has these
+    sections; atoms are classified if it names several species; with ``[simulate]`` the tilt series
+    is simulated and the result compared with the truth.
 
     Parameters
     ----------
     config
         From :func:`aet_port.workflow.config.load_config`.
     out
-        The run folder; made if it is not there.
+        The run folder; created if it does not exist.
     stages
-        Those of :func:`stages_of` unless given.
+        Stages to carry out; those of :func:`stages_of` unless given.
     resume
-        Whether to continue a run that is there already. Stages whose settings changed since are
-        done again, and those after them.
+        Whether to continue an existing run. Stages whose settings have changed are repeated, and
+        those that depend on them.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     scheduler
-        Address of a Dask scheduler that spreads sub-areas and multislice tilts over its workers,
-        which must see the run folder and the input under the same names.
+        Address of a Dask scheduler that distributes sub-areas and multislice tilts to its workers,
+        which must see the run folder and the input under the same paths.
     checkpoint_interval
-        Least seconds between two saves of an unfinished reconstruction.
+        Shortest time between two saves of an unfinished reconstruction (seconds).
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    The run. A stage that fails is among its ``failures``; what does not depend on it is there.
+    The run. A stage that fails is listed in its ``failures``; stages that do not need it are done.
 
     Raises
     ------
     InputError
-        If the folder holds a run and ``resume`` is not given, or one of other data.
+        If the folder holds a run and ``resume`` is not given, or a run of other data.
     AetError
-        Whatever the first stage cannot use.
+        If the first stage fails.
     """
     check_threads(threads)
-    sub_areas(config)  # refused before the work
+    sub_areas(config)  # raises before any work is done
     folder = claim(config, Path(out).absolute(), resume, check_data)
     work = Work(config, folder, threads, scheduler, checkpoint_interval, progress)
     failures = carry_out(stages or stages_of(config), work)

@@ -1,4 +1,4 @@
-"""The round trip that measures precision: a model, its simulated series, everything again.
+"""The round trip that measures precision: simulate a model's tilt series and find it again.
 
 A round trip is a run (:mod:`aet_port.workflow.pipeline`) that simulates the tilt series of a model
 and compares what it finds with that model; its folder is a run folder.
@@ -33,10 +33,10 @@ from aet_port.workflow.run_folder import COMPARISON
 from aet_port.workflow.sections import InputSettings, SampleSettings
 from aet_port.workflow.synthetic_stages import precision_by_stage, true_model
 
-# What differs from a run on measured images.
+# Settings that differ from those for measured images.
 RECONSTRUCT = ReconstructSettings(iterations=150)
 TRACE = TraceSettings(upsampling="spline")
-# Closer than two metals bond: only one atom traced twice.
+# Closer than any metallic bond: such pairs are one atom traced twice.
 SELECT = SelectSettings(support="tight", merge_distance=2.0)
 
 
@@ -53,11 +53,11 @@ class RoundTrip:
 
     @cached_property
     def precision(self) -> dict[str, Precision]:
-        """The models that were found, by stage, held against the true one."""
+        """Precision of the models found, by stage, compared with the true one."""
         return precision_by_stage(self.run.config, self.run.folder, self.truth)
 
     def summary(self) -> dict[str, Any]:
-        """The figures as plain numbers."""
+        """Results as plain numbers."""
         figures = read_json(self.run.folder.path(COMPARISON))
         return {"atoms_true": len(self.truth), "r_factor": self.run.r_mean, **figures}
 
@@ -77,7 +77,7 @@ def round_trip_config(
     refine_angles: RefineAnglesSettings | None = None,
     compare: CompareSettings | None = None,
 ) -> RunConfig:
-    """The configuration of a round trip.
+    """Make the configuration of a round trip.
 
     Parameters
     ----------
@@ -86,19 +86,19 @@ def round_trip_config(
     out
         The run folder.
     species
-        Symbol, where the file has none.
+        Chemical symbol, if the file has none.
     angles
-        File of the nominal angles; those of ``simulate.tilts`` unless given.
+        File with the nominal angles; those of ``simulate.tilts`` unless given.
     simulate, reconstruct, trace, select, classify, refine, compare
-        Settings of the stages. Image shifts are refined where the simulation displaces images;
-        the volume is as deep as the model, which its maker knows; of several species all peaks in
-        the support are classified, as in the glass paper.
+        Settings of the stages. Image shifts are refined if the simulation displaces images; the
+        volume is as deep as the known model; if there are several species, all peaks inside the
+        support are classified, as in the glass paper.
     refine_angles
-        None takes angles and shifts as they were measured.
+        Settings of the angle refinement; None uses the nominal angles and unshifted images.
 
     Returns
     -------
-    For :func:`run_round_trip`.
+    The configuration for :func:`run_round_trip`.
 
     Raises
     ------
@@ -145,38 +145,38 @@ def run_round_trip(
     scheduler: str | None = None,
     progress: bool = False,
 ) -> RoundTrip:
-    """Simulate a tilt series of a model, reconstruct, trace, classify, refine, and compare.
+    """Simulate a model's tilt series, reconstruct, trace, classify, refine, and compare.
 
     Parameters
     ----------
     config
-        From :func:`round_trip_config`.
+        Configuration from :func:`round_trip_config`.
     out
-        The run folder; made if it is not there.
+        The run folder; created if it does not exist.
     resume
-        Whether to continue a round trip that is there already.
+        Whether to continue an existing round trip.
     threads
-        Threads, or processes where tilts are simulated by multislice; all cores unless given.
+        Threads, or processes for multislice simulation; all cores unless given.
     scheduler
-        Address of a Dask scheduler for the tilts of multislice.
+        Address of a Dask scheduler for multislice tilts.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    The run and its precision. A failed stage is among the ``failures`` of the run.
+    The run and its precision. A failed stage is listed in the ``failures`` of the run.
 
     Raises
     ------
     InputError
-        If the folder holds another run, or one and ``resume`` is not given; or if no atoms were
-        found.
+        If the folder holds another run, or this one and ``resume`` is not given; or if no atoms
+        were found.
     AetError
-        Whatever the first stage cannot use.
+        If the first stage fails.
 
     Notes
     -----
-    MATLAB: 10_Multislice_AET_simulations (the scripts of its stages), without the manual edits.
+    MATLAB: 10_Multislice_AET_simulations (scripts of all stages), without the manual edits.
     """
     done = run(
         config,

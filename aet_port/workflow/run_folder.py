@@ -1,4 +1,4 @@
-"""The folder of a run: what it is a run of, its records, its files."""
+"""The folder of a run: its identity, records and files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aet_port.core.records import read_json, write_json
 from aet_port.workflow.config import RunConfig
 
 WHOLE = 0  # stands for "the one volume" where there are no sub-areas
-# Files and folders that stages make.
+# Files and folders written by stages.
 TRUTH = "truth.xyz"
 SIMULATED, FRAMES = "simulated", "frames"
 PREPROCESSED, ALIGNED, CLEANED = "preprocessed", "aligned", "cleaned"
@@ -28,29 +28,29 @@ _CHECKPOINTS = "checkpoints"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run keeps everything it makes.
+    """The folder that holds everything a run produces.
 
-    ``run.json`` says what was read, by hash; ``config.toml`` with which settings; ``stages.json``
-    what each stage was done with; ``timings.json`` what it cost. Everything but the last is a
-    function of configuration and inputs alone, to the last byte.
+    ``run.json`` records the hashes of the data read; ``config.toml`` the settings; ``stages.json``
+    what each stage depended on; ``timings.json`` its cost. Everything but the last is determined,
+    byte for byte, by configuration and inputs alone.
     """
 
     root: Path
 
     def path(self, name: str, area: int = WHOLE) -> Path:
-        """Of a file in the folder; ``{area}`` in its name stands for a sub-area."""
+        """Path of a file in the folder; ``{area}`` in its name stands for a sub-area."""
         return self.root / name.replace("{area}", area_name(area))
 
     def area_names(self, config: RunConfig) -> list[str]:
-        """Names of the sub-areas, or of the one volume."""
+        """Names of the sub-areas, or of the single volume."""
         return [area_name(area) for area in areas_of(config)]
 
     def checkpoint(self, stage: str, area: int = WHOLE) -> Path:
-        """File of an unfinished stage's state; deleted once the stage is done."""
+        """Checkpoint file of an unfinished stage; deleted once the stage is done."""
         return self.root / _CHECKPOINTS / f"{stage.replace(' ', '_')}.{area_name(area)}.npz"
 
     def discard_checkpoints(self, stage: str) -> None:
-        """Delete the state of a stage that is done or starts anew."""
+        """Delete the checkpoints of a stage that is done or starts again."""
         folder = self.root / _CHECKPOINTS
         if not folder.is_dir():
             return
@@ -63,12 +63,12 @@ class RunFolder:
             folder.rmdir()
 
     def stage_records(self) -> dict[str, dict[str, str]]:
-        """Key and status of each stage that was begun.
+        """Key and status of each stage that was started.
 
         Raises
         ------
         DataFileError
-            If the file is there and holds something else.
+            If the file exists but holds something else.
         """
         path = self.root / "stages.json"
         if not path.exists():
@@ -86,7 +86,7 @@ class RunFolder:
 
 
 def area_name(area: int) -> str:
-    """Name of the files of a sub-area, or of the one volume."""
+    """File name of a sub-area, or of the single volume."""
     return "whole" if area == WHOLE else f"area_{area:02d}"
 
 
@@ -98,25 +98,25 @@ def areas_of(config: RunConfig) -> tuple[int, ...]:
 def claim(
     config: RunConfig, folder: Path, resume: bool, check_data: Callable[[RunConfig], object]
 ) -> RunFolder:
-    """Write what a run is into its folder, or make sure that it is a run of the same data.
+    """Write the identity of a run into its folder, or check that it is a run of the same data.
 
     Parameters
     ----------
     config
-        Of the run.
+        Configuration of the run.
     folder
-        The run folder; made if it is not there.
+        The run folder; created if it does not exist.
     resume
-        Whether a run may be there already; its settings may be others, its data not.
+        Whether the folder may hold a run already; its settings may differ, its data may not.
     check_data
-        Reads the data of a new run.
+        Function that reads the data of a new run.
 
     Raises
     ------
     InputError
-        If a run is there without ``resume``, a run of other data, or other files.
+        If the folder holds a run and ``resume`` is not given, a run of other data, or other files.
     DataFileError
-        If the data can't be used; then no folder is left behind.
+        If the data can't be used; no folder is left behind.
     """
     inputs = config.inputs()
     data = config.data_files()
@@ -139,7 +139,7 @@ def claim(
     write_json(manifest, {"config": config.text, "inputs": hashes})
     for leftover in folder.rglob(".*.partial-*"):  # of a process that was killed
         leftover.unlink()
-    # After run.json, so that a folder is at any moment either empty or a run.
+    # After run.json, so that the folder is always either empty or a run.
     write_whole(folder / "config.toml", lambda partial: partial.write_text(config.text))
     return RunFolder(folder)
 

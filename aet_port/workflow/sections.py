@@ -1,4 +1,4 @@
-"""The sections of a run's TOML file that belong to no single stage's function."""
+"""Sections of a run's TOML file that belong to no single stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["experiment", "md_snapshot", "synthetic"]
 
 
 class SampleSettings(Settings):
-    """``[sample]``: name, species, pixel size, where the data come from."""
+    """``[sample]``: name, species, pixel size, origin of the data."""
 
     name: str = setting(REQUIRED, "Name of the sample, on one line.", example="my particle")
     species: str | tuple[str, ...] = setting(
@@ -32,13 +32,13 @@ class SampleSettings(Settings):
     @model_validator(mode="after")
     def _words(self) -> Self:
         if not self.name.strip() or not self.name.isprintable():
-            raise InputError("name", repr(self.name), "words on one line")
+            raise InputError("name", repr(self.name), "text on one line")
         symbols = self.symbols
         if not symbols or any(atomic_numbers.get(symbol, 0) == 0 for symbol in symbols):
             wanted = "a chemical symbol such as 'Ta', or a list of them"
             raise InputError("species", repr(self.species), wanted)
         if len(set(symbols)) < len(symbols):
-            raise InputError("species", repr(self.species), "each species once")
+            raise InputError("species", repr(self.species), "each species only once")
         return self
 
     @property
@@ -48,12 +48,12 @@ class SampleSettings(Settings):
 
 
 class InputSettings(Settings):
-    """``[input]``: files of projections and angles; sub-areas of a scanned film if any.
+    """``[input]``: files of projections and angles; sub-areas of a scanned film, if any.
 
     With a section ``[preprocess]`` the projections are raw frames: a file, a folder, or a list of
-    files, one per tilt; ``angles`` may be left out where the frames carry them. With ``areas`` the
-    projections' path holds ``{area}``. With a section ``[simulate]`` there are no projections: they
-    are simulated from ``model``, or from the random particle of ``[synthetic]``.
+    files, one per tilt; ``angles`` may be left out if the frames state them. With ``areas`` the
+    path of the projections contains ``{area}``. With a section ``[simulate]`` no projections are
+    read: they are simulated from ``model``, or from the random particle of ``[synthetic]``.
     """
 
     projections: str | tuple[str, ...] | None = setting(
@@ -93,7 +93,7 @@ class InputSettings(Settings):
     @model_validator(mode="after")
     def _areas(self) -> Self:
         if len(set(self.areas)) < len(self.areas):
-            raise InputError("areas", repr(list(self.areas)), "each area once")
+            raise InputError("areas", repr(list(self.areas)), "each area only once")
         if self.volume_shape and len(self.volume_shape) != 3:
             found = repr(list(self.volume_shape))
             raise InputError("volume_shape", found, "three numbers of voxels")
@@ -101,7 +101,7 @@ class InputSettings(Settings):
 
 
 class SyntheticSettings(Settings):
-    """``[synthetic]``: a random amorphous particle, whose tilt series is simulated."""
+    """``[synthetic]``: a random amorphous particle whose tilt series is simulated."""
 
     atoms: int = setting(1000, "Number of atoms of the particle.", ge=1)
     seed: int = setting(0, "Seed of the sample.", ge=0)

@@ -1,4 +1,4 @@
-"""The tilt series that a run works on, at each step of its way."""
+"""The tilt series of a run, at each stage of the processing."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from aet_port.workflow.run_folder import (
     areas_of,
 )
 
-OWN = "the images that this run wrote; or another --out"
+OWN = "the images that this run wrote, or another --out"
 PREPROCESS_RECORD = f"{PREPROCESSED}/preprocess.json"
 ALIGN_RECORD = f"{ALIGNED}/refinement.json"
 DENOISED, NOISE = f"{PREPROCESSED}/denoised.npy", f"{PREPROCESSED}/removed_noise.npy"
 
 
 def check_data(config: RunConfig) -> None:
-    """Read all data that a run starts from, so that unusable ones are found first."""
+    """Read all input data of a run, so that unusable data are found before any work."""
     if config.simulated:
         return
     if config.preprocess is not None:
@@ -54,7 +54,7 @@ def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> Frame
     config
         Settings.
     folder
-        Of the run, where it simulates its frames.
+        Run folder, if the run simulates its frames.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> Frame
 
 
 def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
-    """The tilt series that a run was given, or that of one of its sub-areas."""
+    """Read the input tilt series of a run, or of one of its sub-areas."""
     given = config.input
     return read_tilt_series(
         config.projections(area),
@@ -89,7 +89,7 @@ def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
 
 
 def measured_series(config: RunConfig, folder: RunFolder, area: int = WHOLE) -> TiltSeries:
-    """The tilt series as given, as simulated, or as made from raw frames."""
+    """The tilt series as given, simulated, or made from raw frames."""
     if config.preprocess is not None:
         return _own_series(folder, PREPROCESSED, read_pixel_size(config, folder))
     if config.simulate is not None:
@@ -102,8 +102,8 @@ def used_series(
 ) -> TiltSeries:
     """The tilt series that is reconstructed.
 
-    As measured, or with refined angles and shifts, and with its background estimated again
-    (``cleaned``) where the run does so.
+    As measured, or with refined angles and shifts, and with the background estimated again
+    (``cleaned``) if the run does so.
     """
     if config.refine_angles is None:
         return measured_series(config, folder, area)
@@ -115,9 +115,9 @@ def used_series(
 def refined_series(config: RunConfig, settings: RefineSettings, folder: RunFolder) -> TiltSeries:
     """The series that the model of a run is refined against.
 
-    That of the other stages; where it was denoised, with what denoising removed put back, unless
-    ``settings.images`` is ``"denoised"``: a least-squares fit wants noise that is independent from
-    pixel to pixel.
+    The series of the other stages; if it was denoised, what denoising removed is added back unless
+    ``settings.images`` is ``"denoised"``, because a least-squares fit needs noise that is
+    independent from pixel to pixel.
     """
     series = used_series(config, folder)
     frames = config.preprocess
@@ -140,7 +140,7 @@ def read_pixel_size(config: RunConfig, folder: RunFolder) -> float:
 
 
 def placement(config: RunConfig, folder: RunFolder) -> Placement:
-    """All displacements that the denoised images were given."""
+    """All shifts that were applied to the denoised images."""
     record = read_json(folder.path(PREPROCESS_RECORD))
     distortion = ScanDistortion(record["shear_x"], record["shear_y"], record["scale"])
     shifts: NDArray[np.float64] = np.asarray(record["shifts"], dtype=np.float64)
@@ -150,13 +150,13 @@ def placement(config: RunConfig, folder: RunFolder) -> Placement:
 
 
 def series_files(folder: RunFolder, kind: str) -> tuple[Path, Path]:
-    """Images and angles of the series that a stage left in its folder of a run."""
+    """Paths of images and angles of the series that a stage wrote."""
     projections, angles = series_names(kind)
     return folder.path(projections), folder.path(angles)
 
 
 def series_names(kind: str) -> tuple[str, str]:
-    """Names of images and angles of the series in a folder of a run."""
+    """File names of images and angles of a series in a run folder."""
     return f"{kind}/projections.npy", f"{kind}/angles.txt"
 
 

@@ -1,4 +1,4 @@
-"""Stages that make the tilt series: from raw frames, with refined angles, freed of background."""
+"""Stages that make the tilt series: preprocessing, angle refinement, background subtraction."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ from aet_port.workflow.stage_functions import reconstruct_series
 from aet_port.workflow.stages import Stage, Work
 
 CLEAN_RECORD = f"{CLEANED}/record.json"
-OUTLINE_ITERATIONS = 30  # of RESIRE: an outline needs no atoms
+OUTLINE_ITERATIONS = 30  # RESIRE iterations; an outline needs no atomic resolution
 
 
 def preprocess_frames(work: Work) -> dict[str, Any]:
-    """Make the clean series; the record of what was done stands beside it."""
+    """Write the preprocessed series and, beside it, the record of the preprocessing."""
     return write_preprocessed(work, preprocessed(work))
 
 
 def write_preprocessed(work: Work, done: Preprocessed) -> dict[str, Any]:
-    """Write the clean series and the record of the preprocessing; number of tilts and frames."""
+    """Write the preprocessed series and its record; return the number of tilts and frames."""
     config, folder, settings = work.config, work.folder, _needed(work.config)
     write_tilt_series(*series_files(folder, PREPROCESSED), done.series)
     if settings.background_after_angles:
@@ -65,13 +65,13 @@ def write_preprocessed(work: Work, done: Preprocessed) -> dict[str, Any]:
 
 
 def preprocessed(work: Work) -> Preprocessed:
-    """What the preprocessing makes of the raw frames of a run, in memory."""
+    """Preprocess the raw frames of a run in memory."""
     raw = read_raw_frames(work.config, work.folder)
     return preprocess(raw, _needed(work.config), threads=work.threads, progress=work.progress)
 
 
 def align(work: Work) -> dict[str, Any]:
-    """Refine angles and shifts from a volume; R1 that was reached."""
+    """Refine angles and shifts from a volume; return the final R1."""
     config, folder = work.config, work.folder
     settings, resire = config.refine_angles, config.reconstruct
     if settings is None:
@@ -102,12 +102,12 @@ def align(work: Work) -> dict[str, Any]:
 
 
 def clean_again(work: Work) -> dict[str, Any]:
-    """Subtract the background once more, in masks that the refined angles give.
+    """Subtract the background again, in masks made with the refined angles.
 
-    The sample's outline in a reconstruction from the refined series, seen along each refined
-    direction, is where the background is interpolated. Denoised images are freed of it and, with
-    all displacements found so far, interpolated once. ``change`` is the root mean square change of
-    the images over their root mean square.
+    The background is interpolated inside the sample's outline, taken from a reconstruction of the
+    refined series projected along each refined direction. It is subtracted from the denoised
+    images, which are then shifted once by all displacements found so far. ``change`` is the root
+    mean square change of the images divided by their root mean square.
     """
     config, folder, settings = work.config, work.folder, _needed(work.config)
     series = used_series(config, folder, cleaned=False)

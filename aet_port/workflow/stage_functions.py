@@ -38,7 +38,7 @@ def reconstruct_series(
     checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Reconstruction:
-    """:func:`aet_port.resire.reconstruction.reconstruct` with settings that name files.
+    """Call :func:`aet_port.resire.reconstruction.reconstruct` with settings that name files.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def reconstruct_series(
     file
         Turns the name of support, mask or initial volume into a path.
     threads, checkpoint, checkpoint_interval, progress
-        As of that function.
+        As in that function.
     """
     arrays: dict[str, Any] = {}
     for role in ("support", "initial"):
@@ -76,7 +76,7 @@ def trace_volume(
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> Peaks:
-    """:func:`aet_port.tracing.peak_search.trace` with section ``[trace]`` of a configuration.
+    """Call :func:`aet_port.tracing.peak_search.trace` with section ``[trace]``.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def trace_volume(
     settings
         Section ``[trace]``.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     checkpoint, progress
-        As of that function.
+        As in that function.
     """
     with kernel_threads(threads):
         return trace(volume, **dict(settings), checkpoint=checkpoint, progress=progress)
@@ -100,7 +100,7 @@ def select_peaks(
     file: Callable[[str], Path] = Path,
     threads: int | None = None,
 ) -> AtomSelection:
-    """:func:`aet_port.tracing.remove_non_atoms` with section ``[select]`` of a configuration.
+    """Call :func:`aet_port.tracing.remove_non_atoms` with section ``[select]``.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def select_peaks(
     file
         Turns the name of the support into a path.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     """
     support = None
     if settings.support == "tight":
@@ -141,16 +141,16 @@ def selected_model(
     file: Callable[[str], Path] = Path,
     threads: int | None = None,
 ) -> AtomicModel:
-    """The peaks that :func:`select_peaks` takes for atoms, as a model of one symbol.
+    """Model of the peaks that :func:`select_peaks` accepts as atoms, all with one symbol.
 
     Parameters
     ----------
     volume, peaks, settings, file, threads
-        As of that function.
+        As in that function.
     symbol
-        Of all atoms; X where the species is not known yet.
+        Chemical symbol of all atoms; X if the species is not known yet.
     where
-        Names the peaks in an error.
+        Name of the peaks in error messages.
 
     Raises
     ------
@@ -162,8 +162,7 @@ def selected_model(
         raise InputError(
             f"{where}: peaks",
             f"{len(peaks)} peaks, none of them an atom",
-            "atoms; look at the volume and section [select], or take a higher dose or more"
-            " iterations",
+            "atoms; check the volume and section [select], or use a higher dose or more iterations",
         )
     return AtomicModel.from_positions(volume.to_positions(selection.atoms), symbol)
 
@@ -176,22 +175,22 @@ def classify_model(
     retyped: Mapping[int, str],
     threads: int | None = None,
 ) -> Classification:
-    """:func:`aet_port.tracing.species.classify` with section ``[classify]``.
+    """Call :func:`aet_port.tracing.species.classify` with section ``[classify]``.
 
     Parameters
     ----------
     volume
         The reconstruction.
     model
-        The atoms, of any species.
+        The atoms; their species are ignored.
     species
         Symbols, lightest first.
     settings
         Section ``[classify]``.
     retyped
-        Species given by hand, by number of the atom.
+        Species assigned by hand, by atom number.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     """
     with kernel_threads(threads):
         found = classify(volume, model.positions, species, **dict(settings))
@@ -209,7 +208,7 @@ def refine_model(
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> tuple[Refinement, CrossValidation | None]:
-    """:func:`aet_port.refinement.joint.refine` with section ``[refine]``, and its R factors.
+    """Call :func:`aet_port.refinement.joint.refine` with section ``[refine]``, with R factors.
 
     Parameters
     ----------
@@ -220,11 +219,11 @@ def refine_model(
     settings
         Section ``[refine]``.
     heights, b_factors, threads, checkpoint, progress
-        As of that function.
+        As in that function.
 
     Returns
     -------
-    The refinement, and with ``folds`` the R factors of projections held out.
+    The refinement and, with ``folds``, the R factors of projections left out of the fit.
     """
     shared: dict[str, Any] = {
         "heights": heights,
@@ -246,7 +245,7 @@ def refine_model(
         },
     }
     if settings.method == "published":
-        checkpoint = None  # it has none
+        checkpoint = None  # this method has no checkpoints
     done = refine(
         series,
         model,
@@ -262,15 +261,15 @@ def refine_model(
 
 
 def write_peaks(path: str | Path, peaks: Peaks, volume: Volume) -> None:
-    """Store traced peaks by the suffix of the file.
+    """Store traced peaks in the format given by the file suffix.
 
-    ``.npz`` keeps everything; ``.mat`` holds ``peaks``, 3 x n, 1-based voxel coordinates of the
-    accepted ones; ``.xyz`` their positions in angstrom under the symbol X.
+    ``.npz`` stores everything; ``.mat`` stores ``peaks`` (3 x n), 1-based voxel coordinates of the
+    accepted ones; ``.xyz`` their positions in angstrom with the symbol X.
 
     Raises
     ------
     InputError
-        For another suffix, or no accepted peak in an ``.xyz`` file.
+        For another suffix, or an ``.xyz`` file without accepted peaks.
     OutputError
         If the file cannot be written.
     """

@@ -1,9 +1,9 @@
-"""A stage of a run as a value, and the loop that carries out a list of them over a run folder.
+"""A stage of a run as a value, and the loop that carries out a list of stages in a run folder.
 
-A stage whose outputs are there and whose settings, input files and earlier stages are those of its
-last time is not done again. One that was interrupted goes on from its checkpoints; one whose
-settings changed starts anew, and with it the stages that use what it makes. A stage that fails ends
-itself and the stages that need it, not the run.
+A stage is skipped if its outputs exist and its settings, input files and earlier stages have not
+changed. An interrupted stage resumes from its checkpoints; if its settings have changed, it starts
+again, as do the stages that use its outputs. If a stage fails, the stages that need it are skipped
+and the rest of the run continues.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ DONE, FAILED, UNFINISHED = "done", "failed", "unfinished"
 
 @dataclass
 class Work:
-    """What a stage's function is given.
+    """The argument of a stage's function.
 
     Attributes
     ----------
     config
         Settings of all stages.
     folder
-        Where the stage reads its inputs and writes its outputs.
+        Run folder in which the stage reads its inputs and writes its outputs.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     scheduler
-        Address of a Dask scheduler for independent pieces of work.
+        Address of a Dask scheduler for independent tasks.
     checkpoint_interval
-        Least seconds between two saves of an unfinished iteration.
+        Shortest time between two saves of an unfinished iteration (seconds).
     progress
         Whether to report progress on standard error.
     memo
-        Results of this process by name, for stages that would otherwise compute them again; a
-        stage never depends on them being there.
+        Results of this process by name, which save later stages from computing them again; no
+        stage relies on them.
     """
 
     config: RunConfig
@@ -64,20 +64,20 @@ class Stage:
     Attributes
     ----------
     name
-        As shown in timings and errors.
+        Name shown in timings and errors.
     settings
-        Sections of the configuration that the stage depends on, or single keys of one:
-        ``("refine_angles", "reconstruct.step")``. Files that they name count by their content.
+        Sections of the configuration that the stage depends on, or single keys of a section:
+        ``("refine_angles", "reconstruct.step")``. Files named there are compared by content.
     inputs
-        Files of the run folder that the stage reads, or folders for all files there; those that no
-        stage of the list makes are ignored.
+        Files of the run folder that the stage reads, or folders for all files in them; those that
+        no stage of the list makes are ignored.
     outputs
         Files of the run folder that it always makes; ``{area}`` stands for each sub-area. A folder
-        that holds one is the stage's own, unless it is shared by sub-areas.
+        that contains one belongs to the stage alone, unless it is shared by sub-areas.
     function
-        Does the work; what it returns is kept with the timings.
+        Does the work; its return value is stored with the timings.
     optional
-        Those of ``inputs`` without which the stage can do its work too.
+        Those of ``inputs`` that the stage can do without.
     """
 
     name: str
@@ -90,31 +90,31 @@ class Stage:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage of a run did not come to its end."""
+    """A stage that failed, and the reason."""
 
     stage: str
     reason: str
 
 
 def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
-    """Do what is not yet done of a list of stages, in order.
+    """Carry out, in order, the stages of a list that are not yet done.
 
     Parameters
     ----------
     stages
-        Each after those whose outputs it reads.
+        Stages, each after those whose outputs it reads.
     work
         Settings and run folder.
 
     Returns
     -------
-    The stages that failed, in order. Those that could not be done for want of their outputs are
-    left out without a word of their own.
+    The stages that failed, in order. Stages skipped because they need the output of a failed one
+    are not listed.
 
     Raises
     ------
     AetError
-        If a stage fails before any of the list has come to its end: then there is nothing to keep.
+        If a stage fails before any other has finished, so that there is no result to keep.
     """
     records = work.folder.stage_records()
     timings = Timings.resumed(work.folder.path("timings.json"))
@@ -154,7 +154,7 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
 
 
 def _makers(inputs: Sequence[str], stages: Sequence[Stage]) -> list[Stage]:
-    """The stages that make files, in their order."""
+    """The stages that make these files, in order."""
     return [
         stage
         for stage in stages
@@ -163,7 +163,7 @@ def _makers(inputs: Sequence[str], stages: Sequence[Stage]) -> list[Stage]:
 
 
 def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:
-    """What the outputs of a stage depend on, as one hash.
+    """Hash of everything the outputs of a stage depend on.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:
 
 
 def outputs_of(stage: Stage, work: Work) -> list[Path]:
-    """The paths that a stage makes, those of all sub-areas among them."""
+    """Paths of the outputs of a stage, including those of all sub-areas."""
     areas = work.folder.area_names(work.config)
     return [
         work.folder.path(output.replace("{area}", area))
@@ -206,7 +206,7 @@ def _complete(stage: Stage, work: Work) -> bool:
 
 
 def _remove(stage: Stage, work: Work) -> None:
-    """Take away what a stage made with other settings."""
+    """Delete what a stage made with other settings."""
     for path in outputs_of(stage, work):
         path.unlink(missing_ok=True)
     for output in stage.outputs:

@@ -1,4 +1,4 @@
-"""Stages of runs that make their own data: true model, tilt series or frames, comparison."""
+"""Stages of runs that simulate their data: true model, tilt series or frames, comparison."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OF_SPECIES = ("right_species", "species_fraction", "identified", "species", "con
 
 
 def make_sample(work: Work) -> dict[str, Any]:
-    """The true model: that of the input, or a random amorphous particle."""
+    """Write the true model: that of the input, or a random amorphous particle."""
     truth = truth_of(work)
     write_model(work.folder.path(TRUTH), truth, truth.name)
     return {"atoms": len(truth)}
@@ -62,7 +62,7 @@ def true_model(config: RunConfig) -> AtomicModel:
         path = config.file(config.input.model)
         try:
             return read_model(path)
-        except InputError:  # perhaps only for want of species
+        except InputError:  # perhaps only because it has no species
             return read_model(path, config.species[0] if len(config.species) == 1 else None)
     if config.synthetic is None:
         raise AssertionError("a stage of runs with [synthetic] or a model")
@@ -70,7 +70,7 @@ def true_model(config: RunConfig) -> AtomicModel:
 
 
 def truth_of(work: Work) -> AtomicModel:
-    """The true model, made once in a process."""
+    """The true model, made once per process."""
     if "truth" not in work.memo:
         work.memo["truth"] = true_model(work.config)
     truth: AtomicModel = work.memo["truth"]
@@ -78,7 +78,7 @@ def truth_of(work: Work) -> AtomicModel:
 
 
 def simulate_series(work: Work) -> dict[str, Any]:
-    """The tilt series of the true model, and what is true of it."""
+    """Simulate the tilt series of the true model and write it with its true parameters."""
     config, folder, settings = work.config, work.folder, simulation_of(work.config)
     acquired = simulate(
         truth_of(work),
@@ -97,19 +97,19 @@ def simulate_series(work: Work) -> dict[str, Any]:
 def simulation_of(config: RunConfig) -> SimulateSettings:
     """Section ``[simulate]`` of a run that has one."""
     if config.simulate is None:
-        raise InputError("[simulate]", "no such section", "one, for a run that makes its data")
+        raise InputError("[simulate]", "no such section", "one, for a run that simulates its data")
     return config.simulate
 
 
 def nominal_angles(config: RunConfig) -> Any:
-    """Angles at which the series is simulated, shape (n, 3), degrees."""
+    """Nominal tilt angles of the simulated series, shape (n, 3), degrees."""
     if config.input.angles is not None:
         return read_angles(config.file(config.input.angles))
     return tilt_angles(simulation_of(config).tilts)
 
 
 def simulate_frames(work: Work) -> dict[str, Any]:
-    """Raw frames of the true model."""
+    """Simulate raw frames of the true model."""
     raw = raw_frames(work.config, truth_of(work))
     work.memo["raw frames"] = raw
     series = FrameSeries(
@@ -121,7 +121,7 @@ def simulate_frames(work: Work) -> dict[str, Any]:
 
 
 def raw_frames(config: RunConfig, truth: AtomicModel) -> RawFrames:
-    """Raw frames of a model and what is true of them; always the same for a configuration."""
+    """Raw frames of a model with their true parameters, determined by the configuration."""
     simulation, errors = simulation_of(config), config.simulate_frames
     if errors is None:
         raise AssertionError("a stage of runs with [simulate_frames]")
@@ -139,7 +139,7 @@ def raw_frames(config: RunConfig, truth: AtomicModel) -> RawFrames:
 
 
 def preprocess_simulated(work: Work) -> dict[str, Any]:
-    """Preprocess simulated frames, and hold each step against what was done to them."""
+    """Preprocess simulated frames, and compare each step with the errors that were simulated."""
     raw = work.memo.get("raw frames") or raw_frames(work.config, truth_of(work))
     done = preprocessed(work)
     facts = write_preprocessed(work, done)
@@ -148,7 +148,7 @@ def preprocess_simulated(work: Work) -> dict[str, Any]:
 
 
 def compare_models(work: Work) -> dict[str, Any]:
-    """Hold the models found against the true one."""
+    """Compare the models found with the true one."""
     config, folder = work.config, work.folder
     found = precision_by_stage(config, folder, truth_of(work))
     figures: dict[str, Any] = {name: _figures(name, one) for name, one in found.items()}
@@ -162,7 +162,7 @@ def compare_models(work: Work) -> dict[str, Any]:
 def precision_by_stage(
     config: RunConfig, folder: RunFolder, truth: AtomicModel
 ) -> dict[str, Precision]:
-    """The models of a run that there are, held against the true one."""
+    """Precision of each existing model of a run, compared with the true one."""
     return {
         name: score(read_model(folder.path(file)), truth, config.compare.radius)
         for name, file in FOUND.items()
@@ -171,7 +171,7 @@ def precision_by_stage(
 
 
 def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
-    """Errors of the preprocessing, with the scan shear that was refined with the atoms."""
+    """Errors of the preprocessing, including the scan shear refined with the atoms."""
     errors = dict(read_json(folder.path(STEP_ERRORS)))
     if config.simulate_frames is not None and folder.path(REFINEMENT).exists():
         steps = read_json(folder.path(PREPROCESS_RECORD))
@@ -185,7 +185,7 @@ def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
 
 
 def _figures(stage: str, found: Precision) -> dict[str, Any]:
-    """Figures of one stage, without those of species before there are any; NaN is None."""
+    """Results of one stage, without species before classification; NaN becomes None."""
     figures = json.loads(json.dumps(found.summary()), parse_constant=lambda _: None)
     untyped = OF_SPECIES if stage == "traced" else ()
     return {key: value for key, value in figures.items() if key not in untyped}

@@ -1,4 +1,4 @@
-"""Stages that make the volume and its peaks, sub-area by sub-area, and put them together."""
+"""Stages that make the volume and its peaks, sub-area by sub-area, and combine them."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def read_r_factors(folder: RunFolder, area: int = WHOLE) -> NDArray[np.float64]:
 
 
 def sub_areas(config: RunConfig) -> SubAreas | None:
-    """Where the sub-areas lie in the volume of the run; None if it has none.
+    """Positions of the sub-areas in the volume of the run; None if it has none.
 
     Raises
     ------
     DataFileError
-        If the table of their places lacks one, or one does not fit into the volume.
+        If the table of positions lacks a sub-area, or one does not fit into the volume.
     """
     given = config.input
     if not given.areas:
@@ -83,7 +83,7 @@ def sub_areas(config: RunConfig) -> SubAreas | None:
 
 @dataclass(frozen=True)
 class _Task:
-    """One sub-area's share of a stage, with all that a worker elsewhere needs."""
+    """The work of a stage on one sub-area, with all that a remote worker needs."""
 
     config: RunConfig
     folder: RunFolder
@@ -101,7 +101,7 @@ def _tasks(work: Work) -> list[_Task]:
 
 
 def reconstruct_areas(work: Work) -> dict[str, Any]:
-    """A volume for each sub-area; mean R1 of the last iteration."""
+    """Reconstruct each sub-area; return the mean R1 of the last iteration."""
     means = map_tasks(_reconstruct_area, _tasks(work), work.scheduler)
     return {"r_mean": float(np.mean(means))}
 
@@ -127,7 +127,7 @@ def _reconstruct_area(task: _Task) -> float:
 
 
 def trace_areas(work: Work) -> dict[str, Any]:
-    """The peaks of each sub-area's volume; number of accepted ones."""
+    """Trace the peaks of each sub-area's volume; return the number of accepted ones."""
     return {"peaks": sum(map_tasks(_trace_area, _tasks(work), work.scheduler))}
 
 
@@ -149,7 +149,7 @@ def _trace_area(task: _Task) -> int:
 
 
 def assemble(work: Work) -> dict[str, Any]:
-    """The volume of the whole sample; sub-areas are patched."""
+    """Write the volume of the whole sample, patched together from its sub-areas."""
     config, folder, target = work.config, work.folder, work.folder.path(VOLUME)
     placement, size = sub_areas(config), read_pixel_size(config, folder)
     if placement is None:

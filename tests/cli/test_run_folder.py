@@ -22,7 +22,7 @@ from tests.cli.samples import CONFIG, Aet, Refused, Sample, contents, truncated
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (("[trace]", "[trace"), ("particle.toml", "no TOML")),
+        (("[trace]", "[trace"), ("particle.toml", "invalid TOML")),
         (("[analyze]", "[analyse]"), ("particle.toml", "'analyse'", "analyze")),
         (
             ("iterations", "iteration"),

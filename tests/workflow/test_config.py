@@ -84,7 +84,7 @@ def test_stages_on_request(tmp_path: Path) -> None:
         (MINIMAL + "[refine]\nfolds = 1\n", "at least 2"),
         (MINIMAL + "[refine]\nmethod = 'newton'\n", "'lbfgs' or 'published'"),
         (MINIMAL.replace('"Ta"', '["Co", "Pd"]'), "several species without a support"),
-        (MINIMAL.replace('"Ta"', '["Co", "Co"]'), "each species once"),
+        (MINIMAL.replace('"Ta"', '["Co", "Co"]'), "each species only once"),
         (MINIMAL.replace('"Ta"', "[]"), "a list of them"),
         (MINIMAL.replace('"Ta"', '["Co", "Qq"]'), "a list of them"),
     ],
@@ -129,7 +129,7 @@ def test_kinds_are_those_of_the_bank() -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("[sample\n", ("no TOML", "line 1", "see examples/particle.toml")),
+        ("[sample\n", ("invalid TOML", "line 1", "see examples/particle.toml")),
         (
             MINIMAL + "[refined]\n",
             ("an unknown section or key 'refined'", "expected 'refine'; all: sample, input"),
@@ -145,8 +145,8 @@ def test_kinds_are_those_of_the_bank() -> None:
         (MINIMAL.replace('"Ta"', '"Tq"'), ("species = 'Tq' in [sample]", "chemical symbol")),
         (MINIMAL.replace('"Ta"', '"X"'), ("species = 'X'", "chemical symbol")),
         (MINIMAL.replace('"Ta"', "73"), ("species = 73 in [sample]", "text")),
-        (MINIMAL.replace('"particle"', '"two\\nlines"'), ("name = ", "words on one line")),
-        (MINIMAL.replace('"particle"', '" "'), ("name = ' '", "words on one line")),
+        (MINIMAL.replace('"particle"', '"two\\nlines"'), ("name = ", "text on one line")),
+        (MINIMAL.replace('"particle"', '" "'), ("name = ' '", "text on one line")),
         (
             MINIMAL.replace("[input]", 'kind = "md"\n[input]'),
             ("kind = 'md' in [sample]", "'experiment', 'md_snapshot' or 'synthetic'"),
@@ -176,7 +176,7 @@ def test_kinds_are_those_of_the_bank() -> None:
         (MINIMAL + '[select]\nrule = "both"\n', ("rule = 'both'", "support = ...")),
         (MINIMAL + "[analyze]\ndelta = 0\n", ("delta = 0", "above zero")),
         (MINIMAL + "[analyze]\ncutoff = inf\n", ("cutoff = inf", "a number")),
-        (AREAS.replace("[1, 3]", "[1, 1]"), ("areas = [1, 1]", "each area once")),
+        (AREAS.replace("[1, 3]", "[1, 1]"), ("areas = [1, 1]", "each area only once")),
         (AREAS.replace("[1, 3]", "[0]"), ("areas = [0]", "at least 1")),
         (AREAS.replace("[1, 3]", '["1"]'), ("areas = ['1']", "a list, each a whole number")),
         (AREAS.replace("area_{area}", "area"), ("areas without all of {area}", "or no areas")),
@@ -199,7 +199,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="directory"):
         load_config(tmp_path)
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(DataFileError, match="no TOML"):
+    with pytest.raises(DataFileError, match="invalid TOML"):
         load_config(tmp_path / "bytes.toml")
 
 
