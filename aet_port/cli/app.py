@@ -55,7 +55,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
         "quench": "md:quench_command",
         "analyze": "md_study:analyze",
         "compare": "md_compare:compare_command",
-        "error-study": "md_study:error_study_command",
+        "error-study": "md_error_study:error_study_command",
     },
     "reference": {
         "locate": "reference:locate_command",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pyarrow as pa
 import typer
 
 import mdb
@@ -21,9 +20,10 @@ from aet_port.cli.bank_options import (
 from aet_port.cli.options import Json, Model, Species
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
-from aet_port.io import read_model
-from mdb.parquet_export import bank_hash, export_bank
 from mdb.records import OPTIMIZATION_TYPES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
@@ -80,6 +80,8 @@ def deposit_command(
 
     A model that the bank already holds is recognised and not stored twice.
     """
+    from aet_port.io import read_model
+
     atoms = read_model(model, species)
     details = mdb.Details(
         temperature=temperature,
@@ -131,6 +133,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a bank as Parquet files, partitioned by model and analysis."""
+    from mdb.parquet_export import bank_hash, export_bank
+
     with mdb.Bank(bank, read_only=True) as opened:
         made = export_bank(opened, folder, show_progress=not as_json)
         facts = {"folder": str(made), "bank_hash": bank_hash(opened)}

@@ -12,7 +12,6 @@ import mdb
 from aet_port.cli.bank_options import BankFile
 from aet_port.cli.options import Json
 from aet_port.core.console import print_json, print_rows
-from mdb.checks import check as verify
 
 CHECK_FAILED = 1
 
@@ -28,6 +27,8 @@ def check(
 
     The exit code is 1 if a check failed.
     """
+    from mdb.checks import check as verify
+
     with mdb.Bank(bank, read_only=True) as opened:
         found = verify(opened, hashes=not no_hashes, show_progress=not as_json)
     tally = Counter(one.status for one in found)

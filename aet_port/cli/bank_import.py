@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,11 +14,10 @@ from aet_port.cli.options import Json
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from matlab_reference import golden_path, locate_reference
-from matlab_reference.published import read_published
-from mdb.model_import import ImportedFile, import_models
-from mdb.parquet_import import import_bank
-from mdb.published import Published, PublishedDeposit, import_published
-from mdb.records import Details
+
+if TYPE_CHECKING:
+    from mdb.model_import import ImportedFile
+    from mdb.published import Published, PublishedDeposit
 
 
 def import_command(
@@ -61,6 +60,10 @@ def import_command(
 
     Of each file either all models are stored or none.
     """
+    from mdb.model_import import import_models
+    from mdb.parquet_import import import_bank
+    from mdb.records import Details
+
     folders = [file for file in files if file.is_dir()]
     if folders:
         own = {"species": species, "kind": kind, "sample": sample, "temperature": temperature}
@@ -120,6 +123,9 @@ def published_command(
     as_json: Json = False,
 ) -> None:
     """Import the published models of both papers and analyse their structure."""
+    from matlab_reference.published import read_published
+    from mdb.published import import_published
+
     result = import_published(
         bank,
         locate_reference,

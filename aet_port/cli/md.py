@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aet_port.cli.options import Json, Resume
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
-from md_sim.crystal_properties import elastic_constants
-from md_sim.eam_forms import crystal_energy
 from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
 from md_sim.protocol import PRESETS, Protocol, preset
-from md_sim.quenches import Quench, read_settings, run_quench
+
+if TYPE_CHECKING:
+    from md_sim.quenches import Quench
 
 
 def quench_command(
@@ -52,6 +52,8 @@ def quench_command(
     as_json: Json = False,
 ) -> None:
     """Melt a crystal and cool it at a constant rate, by molecular dynamics."""
+    from md_sim.quenches import read_settings, run_quench
+
     given = {
         "cells": cells,
         "cooling_rate": cooling_rate,
@@ -134,6 +136,9 @@ def _cell(value: Any) -> str:
 
 
 def _of_crystal(potential: Potential) -> dict[str, Any]:
+    from md_sim.crystal_properties import elastic_constants
+    from md_sim.eam_forms import crystal_energy
+
     form = potential.make()
     elastic = elastic_constants(form)
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,8 +13,9 @@ from aet_port.cli.bank_options import BankFile
 from aet_port.cli.options import FigureFormat, Figures, Json
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.files import check_target
-from md_sim.comparison import Comparison, compare
-from md_sim.comparison_choice import newest_experiment, run_of_folder
+
+if TYPE_CHECKING:
+    from md_sim.comparison import Comparison
 
 _LABEL, _COLUMN = 40, 10  # characters that names and one snapshot take
 
@@ -39,6 +40,9 @@ def compare_command(
 
     Also tells at which temperature the quench is most like the experiment.
     """
+    from md_sim.comparison import compare
+    from md_sim.comparison_choice import newest_experiment, run_of_folder
+
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     with mdb.Bank(bank, read_only=True) as opened:
@@ -57,7 +61,7 @@ def compare_command(
 
 
 def _draw(bank: mdb.Bank, found: Comparison, folder: Path, form: str) -> list[Path]:
-    from md_sim.comparison_figures import write_comparison_figures  # Matplotlib, seldom needed
+    from md_sim.comparison_figures import write_comparison_figures
 
     return write_comparison_figures(bank, found, folder, form)
 

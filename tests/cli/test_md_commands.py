@@ -80,6 +80,13 @@ def test_bad_input_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_format_that_figures_have_not(refused: Refused, tmp_path: Path) -> None:
+    words = ("--bank", tmp_path / "b.duckdb", "--figures", tmp_path / "f", "--figure-format", "gif")
+    parts = ("--figure-format: found 'gif'", "'png', 'svg'")
+    refused("md", "compare", tmp_path, *words, parts=parts)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("value", [-1, "nan"])
 @pytest.mark.parametrize("name", ["cutoff", "delta"])
 def test_bad_settings_of_an_analysis(

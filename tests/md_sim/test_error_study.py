@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from aet_port.cli import md_study as study_commands
-from aet_port.cli.md_study import error_study_command
+from aet_port.cli import md_error_study as study_commands
+from aet_port.cli.md_error_study import error_study_command
 from aet_port.core.errors import DataFileError, InputError, MissingDependencyError
 from aet_port.structure.voronoi.analysis import voronoi_analysis
 from md_sim.alloy import AlloyProtocol, quench_alloy

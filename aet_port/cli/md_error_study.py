@@ -1,0 +1,109 @@
+"""``aet md error-study``: what errors of positions do to the Voronoi indices of a glass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.cli.options import Json
+from aet_port.core.console import print_json, print_rows
+from aet_port.core.errors import InputError
+from aet_port.core.files import write_whole
+from aet_port.structure.neighbours import heights
+from md_sim.alloy import AlloyProtocol, quench_alloy
+from md_sim.position_errors import RMS, ErrorHistogram, ErrorStudy, crop_sphere, error_study
+
+RESULT = "error_study.json"
+_PM = 100.0  # in an angstrom
+
+
+def error_study_command(
+    out: Annotated[Path, typer.Option(help="Folder for the glass and the result.")],
+    atoms: Annotated[
+        int, typer.Option(help="Number of atoms of the glass, rounded to the nearest 4 n^3.")
+    ] = 4000,
+    radius: Annotated[
+        float | None,
+        typer.Option(
+            help="Radius of the particle cut from the glass (angstrom); the largest that fits in "
+            "the box unless given."
+        ),
+    ] = None,
+    rms: Annotated[
+        float | None,
+        typer.Option(help="Rms error of the positions (pm).", show_default=f"{_PM * RMS:g}"),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of measured deviations (angstrom), instead of --rms: distances, or bin "
+            "centres and counts."
+        ),
+    ] = None,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Longest bond (angstrom); no limit unless given.")
+    ] = None,
+    cooling_rate: Annotated[
+        float,
+        typer.Option(help="Cooling rate (K/s).", show_default=f"{AlloyProtocol.cooling_rate:g}"),
+    ] = AlloyProtocol.cooling_rate,
+    potential: Annotated[
+        Path | None,
+        typer.Option(
+            help="Potential file for Cu and Zr; the one that comes with LAMMPS unless given."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the glass and of the errors.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Measure how position errors change the Voronoi indices of a Cu65Zr35 glass."""
+    if rms is not None and errors is not None:
+        raise InputError("--rms", f"{rms:g} as well as --errors {errors}", "one of the two")
+    if atoms < 1:
+        raise InputError("--atoms", str(atoms), "a whole number of at least 1")
+    deviations = (
+        ErrorHistogram.gaussian(RMS if rms is None else rms / _PM)
+        if errors is None
+        else ErrorHistogram.read(errors)
+    )
+    cells = max(2, round((atoms / 4) ** (1 / 3)))
+    protocol = AlloyProtocol(cells=cells, cooling_rate=cooling_rate, seed=seed)
+    glass = quench_alloy(protocol, out, potential=potential, show_progress=not as_json)
+    cut = float(heights(glass).min() / 2) if radius is None else radius
+    found = error_study(crop_sphere(glass, cut), deviations, seed, cutoff=cutoff)
+    facts = {"glass_atoms": len(glass), "radius": round(cut, 3)} | found.summary()
+    text = json.dumps(facts, indent=1) + "\n"
+    write_whole(out / RESULT, lambda partial: partial.write_text(text, encoding="utf-8"))
+    if as_json:
+        print_json(facts)
+    else:
+        _print_errors(found, len(glass), cut)
+
+
+def _print_errors(found: ErrorStudy, glass: int, radius: float) -> None:
+    rows = [
+        (
+            f"<{','.join(map(str, row.index))}>",
+            f"{100 * row.fraction_before:.2f} %",
+            f"{100 * row.fraction_after:.2f} %",
+            row.place_after or "-",
+            f"{100 * row.kept / row.before:.0f} %",
+        )
+        for row in found.top
+    ]
+    title = f"aet md error-study: {found.n_atoms} of {glass} atoms within {radius:.1f} angstrom"
+    print_rows(("index", "before", "after", "place after", "keep it"), rows, title)
+    print(
+        f"{_PM * found.rms:.1f} pm rms; {100 * found.kept:.1f} % of {found.counted} atoms below "
+        "the surface keep their index"
+    )
+    for name, unit, (before, after) in (
+        ("Mean coordination number", "", found.coordination),
+        ("Five-edged faces", " %", found.five_edged),
+        ("Distorted icosahedra", " %", found.distorted_icosahedra),
+    ):
+        scale = 100 if unit else 1
+        print(f"{name}: {scale * before:.2f}{unit} before, {scale * after:.2f}{unit} after")
