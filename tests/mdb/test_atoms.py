@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import ase
 import numpy as np
 import pytest
@@ -15,12 +12,6 @@ from aet_port.structure import analyze
 from mdb import Bank, BankError, Details, deposit
 from tests.mdb.samples import alloy, particle
 from tests.structure.samples import shaken_box
-
-
-@pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
-    with Bank(tmp_path / "some.bank") as opened:
-        yield opened
 
 
 def laden() -> ase.Atoms:

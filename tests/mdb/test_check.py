@@ -18,7 +18,7 @@ from mdb.invariants import KEYS, KINDS, RANGES, SPECIES, UNBOUND
 from mdb.schema import migrations
 from mdb.validity import expected_schema, real_columns, refuse_senseless
 from mdb.value_rules import rules
-from tests.mdb.samples import deposit_everything, failed
+from tests.mdb.samples import failed
 from tests.mdb.spoilt_rows import COUNTS, ORPHANS, Expected
 from tests.mdb.spoilt_values import RANGE
 
@@ -26,17 +26,9 @@ SCHEMA = {"schema: tables and columns", "schema: constraints"}
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("everything") / "some.bank"
-    with Bank(path) as bank:
-        deposit_everything(bank)
-    return path
-
-
-@pytest.fixture(scope="module")
-def loose(everything: Path) -> Path:
+def loose(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same rows without keys and constraints, so that any row can be spoilt."""
-    path = everything.with_name("loose.bank")
+    path = tmp_path_factory.mktemp("loose") / "loose.bank"
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"ATTACH '{everything}' AS old (READ_ONLY)")
         for table in (*KEYS, "schema_version"):

@@ -22,12 +22,6 @@ def count(bank: Bank, table: str) -> int:
     return int(bank.sql(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
 
 
-@pytest.fixture
-def bank(tmp_path: Path):  # type: ignore[no-untyped-def]
-    with Bank(tmp_path / "some.bank") as opened:
-        yield opened
-
-
 def test_a_model_with_everything(bank: Bank, tmp_path: Path) -> None:
     model, analysis = particle()
     source = tmp_path / "projections.mat"

@@ -21,7 +21,7 @@ from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.io import write_model
 from mdb import Bank, BankError, Details, Provenance, Reconstruction, deposit
 from mdb.model_import import import_models
-from tests.mdb.samples import alloy, assert_whole, deposit_everything
+from tests.mdb.samples import alloy, assert_whole
 
 SQL = "x'); DROP TABLE model; DELETE FROM atom; --\" $name ? {}"
 LONG = "c" * 10**7
@@ -91,17 +91,9 @@ FILES: dict[str, tuple[str | bytes, str]] = {
 TEXTS = [SQL, "'; ATTACH 'other.duckdb'; --", '"; CHECKPOINT; --', "\\'", "{}${id}", "☃ ü \n\t"]
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hostile") / "some.bank"
-    with Bank(path) as bank:
-        deposit_everything(bank)
-    return path
-
-
 @pytest.fixture
-def bank(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(original, tmp_path / "some.bank"))
+def bank(everything: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(everything, tmp_path / "some.bank"))
 
 
 def rows(path: Path) -> list[dict[str, object]]:

@@ -17,16 +17,14 @@ from aet_port.core.files import sha256
 from mdb import Bank, BankError, Details, deposit
 from mdb.parquet_export import MANIFEST, bank_hash, export_bank
 from mdb.parquet_import import import_bank
-from tests.mdb.samples import alloy, assert_whole, deposit_everything, particle
+from tests.mdb.samples import alloy, assert_whole, particle
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank with something in every table, and its export beside it."""
     folder = tmp_path_factory.mktemp("template")
-    with Bank(folder / "some.bank") as bank:
-        deposit_everything(bank)
-    with Bank(folder / "some.bank", read_only=True) as bank:
+    with Bank(shutil.copy(everything, folder / "some.bank"), read_only=True) as bank:
         export_bank(bank, folder / "export")
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ PATIENCE = 60.0  # seconds after which something that must happen has not
 
 
 @pytest.fixture(scope="module")
-def context() -> ForkServerContext:
+def server() -> ForkServerContext:
     return forks()
 
 
@@ -40,9 +41,8 @@ def sample() -> Sample:
 
 
 @pytest.fixture
-def bank_path(tmp_path: Path) -> Path:
-    with Bank(tmp_path / "some.bank"):
-        return tmp_path / "some.bank"
+def bank_path(empty: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(empty, tmp_path / "some.bank"))
 
 
 def names(path: Path) -> set[str]:
@@ -51,13 +51,13 @@ def names(path: Path) -> set[str]:
 
 
 def test_two_depositing_at_once_lose_nothing(
-    context: ForkServerContext, sample: Sample, tmp_path: Path
+    server: ForkServerContext, sample: Sample, tmp_path: Path
 ) -> None:
     path = tmp_path / "new.bank"  # which both try to make
     mine, yours = ([f"{who}.{k}" for k in range(1, 5)] for who in (1, 2))
     with (
-        started(context, deposit_one_by_one, path, sample, mine) as (_, one),
-        started(context, deposit_one_by_one, path, sample, yours) as (_, two),
+        started(server, deposit_one_by_one, path, sample, mine) as (_, one),
+        started(server, deposit_one_by_one, path, sample, yours) as (_, two),
     ):
         said = [[talk.recv() for _ in range(5)] for talk in (one, two)]
     assert said == [[*mine, None], [*yours, None]]
@@ -69,9 +69,9 @@ def test_two_depositing_at_once_lose_nothing(
 
 
 def test_who_does_not_wait_is_told_by_whom_the_bank_is_used(
-    context: ForkServerContext, sample: Sample, bank_path: Path
+    server: ForkServerContext, sample: Sample, bank_path: Path
 ) -> None:
-    with started(context, hold, bank_path, sample, "1") as (process, talk):
+    with started(server, hold, bank_path, sample, "1") as (process, talk):
         assert [talk.recv(), talk.recv()] == ["start", "held"]
         for read_only in (False, True):
             with (
@@ -90,15 +90,15 @@ def test_who_does_not_wait_is_told_by_whom_the_bank_is_used(
 
 
 def test_readers_see_whole_entries_and_all_get_on(
-    context: ForkServerContext, sample: Sample, bank_path: Path
+    server: ForkServerContext, sample: Sample, bank_path: Path
 ) -> None:
     """Three readers that never rest, and a writer, go on until each has seen the others do."""
     plan = [f"1.{k:03}" for k in range(1, 1000)]
     with (
-        started(context, look_until_told, bank_path) as (_, a),
-        started(context, look_until_told, bank_path) as (_, b),
-        started(context, look_until_told, bank_path) as (_, c),
-        started(context, deposit_one_by_one, bank_path, sample, plan) as (_, writer),
+        started(server, look_until_told, bank_path) as (_, a),
+        started(server, look_until_told, bank_path) as (_, b),
+        started(server, look_until_told, bank_path) as (_, c),
+        started(server, deposit_one_by_one, bank_path, sample, plan) as (_, writer),
     ):
         seen: dict[Any, list[int]] = {a: [], b: [], c: []}
         stored: list[str] = []
@@ -126,12 +126,12 @@ def test_readers_see_whole_entries_and_all_get_on(
 
 
 def test_a_reader_that_holds_the_bank_sees_one_state(
-    context: ForkServerContext, sample: Sample, bank_path: Path
+    server: ForkServerContext, sample: Sample, bank_path: Path
 ) -> None:
     with Bank(bank_path, read_only=True) as bank:
         with bank.held(), ExitStack() as stack:
             first = bank.sql(LOOK).to_pylist()
-            _, writer = stack.enter_context(started(context, hold, bank_path, sample, "1"))
+            _, writer = stack.enter_context(started(server, hold, bank_path, sample, "1"))
             assert writer.recv() == "start"
             assert not writer.poll(0.3)  # it waits
             assert bank.sql(LOOK).to_pylist() == first
