@@ -29,7 +29,6 @@ from benchmarks.timing import Row, least_seconds
 from mdb import Bank, MdRun, Snapshot, deposit, deposit_run
 from mdb.entries import read_entry
 from mdb.queries import named_queries
-from mdb.queries import run as ask
 
 ATOMS = 2_000_000
 SIDE = 25  # cells of the glass along each axis
@@ -145,9 +144,9 @@ def questions(bank: Bank, model: str, analysis: int) -> list[Row]:
     rows = []
     for name in named_queries():
         values = given.get(name, {})
-        work = {"ours": lambda name=name, values=values: ask(bank, name, **values)}  # type: ignore[misc]
+        work = {"ours": lambda name=name, values=values: bank.query(name, **values)}  # type: ignore[misc]
         seconds = least_seconds(work, rounds=3)["ours"]
-        found = ask(bank, name, **values).num_rows
+        found = bank.query(name, **values).num_rows
         rows.append(Row(f"query {name}", f"{1000 * seconds:.0f} ms", f"{found} rows"))
     return rows
 

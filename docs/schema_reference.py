@@ -41,7 +41,7 @@ QUERIES = """\
 ## Named queries
 
 `aet mdb query NAME --set parameter=value --bank BANK`, or in Python
-`mdb.queries.run(bank, NAME, parameter=value)`. Each is one `SELECT` in
+`Bank.query(NAME, parameter=value)`. Each is one `SELECT` in
 [mdb/queries](../mdb/queries), a good start for one of your own.
 """
 

@@ -3,7 +3,6 @@
 import aet_port as aet
 import mdb
 from aet_port.simulation import amorphous_particle
-from mdb.queries import run
 
 with mdb.Bank("bank.duckdb") as bank:
     for seed in (1, 2):
@@ -12,7 +11,7 @@ with mdb.Bank("bank.duckdb") as bank:
         print(stored.id, "new" if stored.new else "known")
 
 with mdb.Bank("bank.duckdb", read_only=True) as bank:
-    for row in run(bank, "largest-networks", n=2).to_pylist():
+    for row in bank.query("largest-networks", n=2).to_pylist():
         print(f"{row['model_id']}: a network of {row['size']} bipyramids, {row['atoms']} atoms")
     answer = bank.sql(
         "SELECT model_id, cn, count(*) AS atoms FROM voronoi JOIN analysis USING (analysis_id) "

@@ -5,7 +5,6 @@ from ase.lattice.cubic import FaceCenteredCubic
 import aet_port as aet
 import mdb
 from aet_port.simulation import amorphous_particle
-from mdb.queries import run
 
 with mdb.Bank("compared.duckdb") as bank:
     particle = amorphous_particle(300, "Ta", seed=1)
@@ -19,5 +18,5 @@ with mdb.Bank("compared.duckdb") as bank:
         stored = mdb.deposit(bank, model, kind="md_snapshot", analysis=structure)
         names[stored.id] = model.name
     for query in ("nearest-by-pdf", "nearest-by-motifs"):
-        nearest = run(bank, query, model=measured.id, n=1).to_pylist()[0]
+        nearest = bank.query(query, model=measured.id, n=1).to_pylist()[0]
         print(f"{query}: {names[nearest['model_id']]}, distance {nearest['distance']:.3f}")

@@ -53,7 +53,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "md": {
         "potentials": "md:potentials",
         "quench": "md:quench_command",
-        "analyze": "md_study:analyze",
+        "analyze": "md_study:analyze_quench_command",
         "compare": "md_compare:compare_command",
         "error-study": "md_error_study:error_study_command",
     },

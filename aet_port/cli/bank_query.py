@@ -14,7 +14,7 @@ from aet_port.cli.bank_options import BankFile
 from aet_port.cli.options import Json
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
-from mdb.queries import named_queries, run
+from mdb.queries import named_queries
 
 Setting = Annotated[
     list[str] | None,
@@ -55,7 +55,7 @@ def query(
         raise InputError("--set", "a query in SQL", "the name of a query; see `aet mdb queries`")
     with mdb.Bank(bank, read_only=True) as opened:
         # One word is no SQL, so a misspelt name gets the list of names.
-        found = run(opened, sql, **parse_settings(settings or ())) if named else opened.sql(sql)
+        found = opened.query(sql, **parse_settings(settings or ())) if named else opened.sql(sql)
     rows = found.to_pylist()
     if as_json:
         print_json(rows)

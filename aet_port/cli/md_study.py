@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @settings_options()
-def analyze(
+def analyze_quench_command(
     folder: Annotated[Path, typer.Argument(help="Folder of a quench, finished or not.")],
     settings: AnalyzeSettings,
     bank: Annotated[

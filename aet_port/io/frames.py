@@ -73,6 +73,21 @@ def read_frames(
     InputError
         For frames of different size within a tilt, angles that look like radians, numbers of
         angles and images that do not fit, or no pixel size.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> from aet_port.io import write_frames
+    >>> counts = np.random.default_rng(0).poisson(9.0, (3, 2, 16, 16)).astype(np.uint16)
+    >>> raw = aet.FrameSeries(tuple(counts), np.array([-60.0, 0.0, 60.0]), 0.35)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_frames(Path(folder) / "frames.emd", raw)
+    ...     read = aet.read_frames(Path(folder) / "frames.emd")
+    >>> len(read), read.frames[0].shape, read.pixel_size
+    (3, (2, 16, 16), 0.35)
     """
     given = None if angles is None else _given_angles(angles)
     if isinstance(path, str | Path) and not Path(path).is_dir():

@@ -1,9 +1,9 @@
 """Real-space back-projection of residual images into a volume, for any Euler angles.
 
 The gradient of the squared misfit at a voxel is the sum over tilts of the residual image,
-interpolated bilinearly where the voxel's centre falls on the detector (Methods of both papers).
-Along y the detector coordinates are almost those of the voxel, so runs of voxels share their
-pixel offsets and are done without gathers.
+interpolated bilinearly where the voxel's centre projects onto the detector (Methods of both
+papers). Along y the detector coordinates are almost those of the voxel, so runs of voxels share
+their pixel offsets and are processed without gathers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def _crossing(a, slope, b, steps, value, low, high, reach):  # type: ignore[no-u
     """First n in ``low..high`` at which ``(a + slope * steps[n]) + b`` has passed ``value``.
 
     A rising coordinate has passed when it is ``>=`` the value (``reach``) or ``>`` it, a falling
-    one when it is ``<`` or ``<=``. Guessed by division, settled by evaluating the rounded
-    coordinate, because a voxel on the detector's edge counts or not by its last bit.
+    one when it is ``<`` or ``<=``. Estimated by division, then decided from the rounded
+    coordinate, because the last bit decides whether a voxel on the detector's edge counts.
     """
     if slope == 0 or low >= high:
         return high
@@ -49,7 +49,7 @@ def _interval(a, slope, b, steps, minimum, maximum, low, high):  # type: ignore[
     if low >= high:
         return low, low
     first, last = (a + slope * steps[low]) + b, (a + slope * steps[high - 1]) + b
-    # The coordinate is monotonic: its ends settle most rows without a search.
+    # The coordinate is monotonic: for most rows its end values decide without a search.
     if minimum <= min(first, last) and max(first, last) <= maximum:
         return low, high
     if max(first, last) < minimum or min(first, last) > maximum:
@@ -63,8 +63,8 @@ def _interval(a, slope, b, steps, minimum, maximum, low, high):  # type: ignore[
 def _add_run(near, far, u, v, along, cell_u, offset, out):  # type: ignore[no-untyped-def]
     """Add a run of voxels that share a column and a row offset of the detector.
 
-    ``near`` and ``far`` are the pixels of the two columns, one more than voxels; ``u`` and ``v``
-    are the coefficients of the detector coordinates, ``along`` the voxels' own coordinates.
+    ``near`` and ``far`` are the pixels of the two columns, one more than there are voxels; ``u``
+    and ``v`` are the coefficients of the detector coordinates, ``along`` the voxel coordinates.
     """
     part = out.dtype.type
     (ua, us, ub), (va, vs, vb) = u, v
@@ -94,7 +94,7 @@ def _gradient_row(residual, rotations, rx, rz, steps, detector, total):  # type:
         inside = -c_x <= min(u0, u1) and max(u0, u1) <= d_x - 1 - c_x
         inside = inside and -c_y <= min(v0, v1) and max(v0, v1) <= d_y - 1 - c_y
         if inside and np.floor(u1) == cell_u and 0 <= v1 - cell_v - (last - first) < 1:
-            # The whole row is one run: most rows of a series tilted about y alone are.
+            # The whole row is one run, as are most rows of a series tilted only about y.
             column, row = int(cell_u) + c_x, int(cell_v) + c_y
             near = residual[k, column, row : row + steps.size + 1]
             far = residual[k, column + 1, row : row + steps.size + 1]
@@ -151,7 +151,7 @@ def _descend(volume, residual, rotations, detector, step, positivity, first, las
 def descend(
     volume: NDArray, residual: NDArray, grid: Grid, step: float, positivity: bool, threads: int = 1
 ) -> None:
-    """One step of gradient descent in place, ``volume -= step * A^T residual``.
+    """Take one step of gradient descent in place, ``volume -= step * A^T residual``.
 
     Parameters
     ----------
@@ -163,17 +163,17 @@ def descend(
         Sizes and rotations. Voxel coordinates are rotated in the precision of the volume, as in
         the reference; a voxel exactly on the detector's edge counts, one beyond it does not.
     step
-        Factor of the gradient.
+        Factor that multiplies the gradient.
     positivity
-        Whether negative voxels become zero.
+        Whether to set negative voxels to zero.
     threads
-        Threads over slabs of x.
+        Number of threads, over slabs of x.
 
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m::reconstruct. Deviation: the
-    measurement is subtracted from the projections before, not after, they are carried back, so
-    that no gradient volume is stored and less is lost to rounding.
+    measurement is subtracted from the projections before back-projection, not after, so that no
+    gradient volume is stored and rounding errors are smaller.
     """
-    # One zero column and row let the last pixel be interpolated like any other.
+    # A zero column and row, so that the last pixel is interpolated like any other.
     padded = np.pad(residual, ((0, 0), (0, 1), (0, 2))).astype(volume.dtype, copy=False)
     rotations = grid.rotations.astype(volume.dtype)
 

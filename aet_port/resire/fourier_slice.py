@@ -1,9 +1,9 @@
 """Fourier-slice projector for any Euler angles, streamed plane by plane.
 
-The transform of a real volume is Hermitian, so only ky >= 0 is made, and only two neighbouring
-(kx, kz) planes are held at a time: every slice sample whose ky lies between them is interpolated
-there and then. Transforms along an axis that is still zero are never made. A volume is held as
-(nx, nz, ny), y contiguous.
+The transform of a real volume is Hermitian, so only ky >= 0 is computed, and only two neighbouring
+(kx, kz) planes are held at a time: all slice samples whose ky lies between them are interpolated
+then. Lines that are still zero are not transformed. A volume is held as (nx, nz, ny), y
+contiguous.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 from aet_port.resire.vectors import blend_pairs
 
-BATCH_BYTES = 6e5  # planes that are transformed in one call; more leave the cache
-INVERT_BYTES = 6e5  # half slices that one thread transforms back in one call
+BATCH_BYTES = 6e5  # planes transformed in one call; more would not fit in the cache
+INVERT_BYTES = 6e5  # half slices that one thread inverts in one call
 
 
 @njit(cache=True, nogil=True)
 def _rounded(k, centre, half):  # type: ignore[no-untyped-def]
-    """A coordinate in single precision as the reference rounds it.
+    """A coordinate in single precision, rounded as in the reference.
 
-    It adds the 1-based centre to K and to -K. Interpolation is linear in the coordinate, so the
-    mean of the samples at both roundings is the sample at their mean. ``half`` is 0.5 in the
-    precision of the others.
+    The reference adds the 1-based centre to K and to -K. Interpolation is linear in the coordinate,
+    so the mean of the samples at both rounded coordinates is the sample at their mean. ``half`` is
+    0.5 in the precision of the others.
     """
     return half * (((k + centre) - centre) + (centre - (centre - k)))
 
@@ -78,7 +78,7 @@ def _interpolate(lower, upper, n_x, n_z, kx, ky, kz, weight):  # type: ignore[no
     """Real and imaginary part of ``weight`` times the trilinear value at a point with ky >= 0.
 
     ``lower`` and ``upper`` are flattened (n_x, n_z + 1, 2), real and imaginary parts, the first
-    column repeated behind the last: the two neighbours along kz always stand together.
+    column repeated after the last, so that neighbours along kz are always adjacent in memory.
     """
     part = lower.dtype.type
     one = part(1)
@@ -86,7 +86,7 @@ def _interpolate(lower, upper, n_x, n_z, kx, ky, kz, weight):  # type: ignore[no
     tx, ty, tz = part(kx - floor_x), part(ky - floor_y), part(kz - floor_z)
     x0, z0 = int(floor_x), int(floor_z)
     x1 = x0 + 1
-    # Negative frequencies stand at the end of the transform, and +n/2 is the same as -n/2. The
+    # Negative frequencies are at the end of the transform, and +n/2 is the same as -n/2. The
     # upper neighbour of the last sample of an odd grid has weight zero.
     x0 = x0 + n_x if x0 < 0 else x0
     x1 = x1 + n_x if x1 < 0 else (x1 - n_x if x1 >= n_x else x1)
@@ -100,19 +100,19 @@ def _interpolate(lower, upper, n_x, n_z, kx, ky, kz, weight):  # type: ignore[no
 
 @njit(cache=True, nogil=True)
 def _sample_planes(lower, upper, plane, matrices, sizes, half):  # type: ignore[no-untyped-def]
-    """Fill the slice samples whose |ky| lies in ``[plane, plane + 1)``, Nyquist samples excepted.
+    """Fill the slice samples with |ky| in ``[plane, plane + 1)``, except Nyquist samples.
 
     ``half`` (n, n_y // 2 + 1, n_x, 2) holds Y >= 0 of each slice in transform order. Keeping the
     real part of an inverse transform replaces the sample at K by the mean of itself and the
     conjugate of the sample at -K, each zero outside the closed grid: inside, the two are equal;
-    on the rim of an even grid only one is left, so the weight is a half.
+    on the rim of an even grid only one remains, so the weight is a half.
     """
     n_x, n_y, n_z = sizes
     rim_x, rim_y, rim_z = (n_x - 1) // 2, (n_y - 1) // 2, (n_z - 1) // 2
     part = lower.dtype.type
     real = matrices.dtype.type
     centre_y = real(n_y // 2 + 1)
-    slack = 1e-3  # more than rounding can move a single-precision coordinate
+    slack = 1e-3  # larger than any rounding error of a single-precision coordinate
     for k in range(matrices.shape[0]):
         matrix = matrices[k]
         along_x, slope = float(matrix[1, 0]), float(matrix[1, 1])
@@ -133,7 +133,7 @@ def _sample_planes(lower, upper, plane, matrices, sizes, half):  # type: ignore[
                     b = (sign * (plane + 1 + slack) - slope * y) / along_x
                     start = int(max(np.ceil(min(a, b)), float(start)))
                     stop = int(min(np.floor(max(a, b)), float(stop)))
-                # ky is monotonic along the row: its ends tell whether the row has a part here.
+                # ky is monotonic along the row: its end values show whether part of it lies here.
                 left = np.floor(_height(matrix, start, y, sign, centre_y))
                 right = np.floor(_height(matrix, stop, y, sign, centre_y))
                 if max(left, right) < plane or min(left, right) > plane:
@@ -184,8 +184,8 @@ class _Rim:
     """The Nyquist row and column of even slices, where a sample and its mirror image differ.
 
     A stored sample at X = n/2 or Y = n/2 is the mean of the sample at the negative rim and the
-    conjugate of the sample opposite to it, which lies at the positive rim; the two may need
-    different planes, so they are listed by plane and added when all planes are done.
+    conjugate of the opposite sample, which lies at the positive rim. The two may need different
+    planes, so they are listed by plane and added when all planes are done.
     """
 
     def __init__(self, matrices: NDArray, sizes: tuple[int, int, int]) -> None:
@@ -211,7 +211,7 @@ class _Rim:
         order = order[planes[order] >= 0]
         self.slots = slots[order]
         self.points = np.ascontiguousarray(self.slots[:, :3])
-        # Places in the flattened half slices; the two halves of a sample one after the other.
+        # Positions in the flattened half slices, with the two halves of a sample adjacent.
         k, _, _, x, y, alias = self.slots.T
         places = (k * (top + 1) + y) * n_x + x
         self.aliases = [(np.flatnonzero(alias == a), places[alias == a]) for a in (0, 1)]
@@ -227,12 +227,12 @@ class _Rim:
 
 @lru_cache(maxsize=2)
 def _rim(matrices: bytes, kind: str, sizes: tuple[int, int, int]) -> _Rim:
-    """The table of a grid, the same in every iteration."""
+    """Table of Nyquist contributions of a grid, the same in every iteration."""
     return _Rim(np.frombuffer(matrices, kind).reshape(-1, 3, 2), sizes)
 
 
 def _transform_y(volume: NDArray, n_y: int, threads: int) -> NDArray:
-    """Half spectra along y, shape (n_y // 2 + 1, nx, nz); the centre moved to index 0."""
+    """Half spectra along y, shape (n_y // 2 + 1, nx, nz), with the centre moved to index 0."""
     o_x, o_z, o_y = volume.shape
     out = np.empty((n_y // 2 + 1, o_x, o_z), np.result_type(volume.dtype, np.complex64))
 
@@ -249,7 +249,7 @@ def _transform_y(volume: NDArray, n_y: int, threads: int) -> NDArray:
 
 
 class _Planes:
-    """(kx, kz) planes of the transform, made some at a time in two buffers used in turn."""
+    """(kx, kz) planes of the transform, computed in batches in two alternating buffers."""
 
     def __init__(self, spectra: NDArray, n_x: int, n_z: int) -> None:
         self.spectra = spectra
@@ -261,10 +261,10 @@ class _Planes:
         )
 
     def make(self, first: int, count: int) -> NDArray:
-        """Planes ``first .. first + count - 1``; those of the call before stay valid.
+        """Compute planes ``first .. first + count - 1``; those of the previous call stay valid.
 
-        Transforms along z the rows that hold anything, then along x. Past the last plane all is
-        zero; only samples of weight zero reach for it.
+        Transforms the non-zero rows along z, then all along x. Planes beyond the last are zero;
+        only samples of weight zero use them.
         """
         full, rows = self.next[:count], self.rows[:count]
         self.next, self.other = self.other, self.next
@@ -318,7 +318,7 @@ def _half_slices(volume: NDArray, grid: Grid, threads: int) -> NDArray:
                 _sample_rim(*pair, rim.points[part], matrices, sizes, rim_values[part])
                 lower = upper
 
-    # Each block makes one plane twice; few blocks keep that small, the result is the same.
+    # Each block computes one plane twice; with few blocks this costs little.
     size = -(-(last + 1) // (1 if threads == 1 else 2 * threads))
     map_threads(sweep, chunks(last + 1, size), threads)
     rim.add(half, rim_values)
@@ -326,7 +326,7 @@ def _half_slices(volume: NDArray, grid: Grid, threads: int) -> NDArray:
 
 
 def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
-    """Projections of a volume by the Fourier-slice theorem.
+    """Project a volume by the Fourier-slice theorem.
 
     A projection along the beam is the inverse transform of the central slice perpendicular to it,
     sampled by trilinear interpolation on the oversampled grid and cropped to the detector
@@ -339,7 +339,7 @@ def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     grid
         Sizes and rotations.
     threads
-        Threads over blocks of planes and over projections.
+        Number of threads, over blocks of planes and over projections.
 
     Returns
     -------

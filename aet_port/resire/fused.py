@@ -1,8 +1,8 @@
 """Fused multiplication and addition inside compiled kernels.
 
-Rotated coordinates of the reference come out of a single-precision matrix product. In the glass
-paper's volume it rounds ``r1 x + r2 y + r3 z`` as ``fma(r3, z, fma(r2, y, r1 x))``, in the film
-paper's as ``(r1 x + r2 y) + r3 z``; both are seen in the last digits of the published volumes.
+The reference computes rotated coordinates by a single-precision matrix product. For the glass
+paper's volume ``r1 x + r2 y + r3 z`` was rounded as ``fma(r3, z, fma(r2, y, r1 x))``, for the film
+paper's as ``(r1 x + r2 y) + r3 z``; both show in the last digits of the published volumes.
 """
 
 from __future__ import annotations

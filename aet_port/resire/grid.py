@@ -1,4 +1,4 @@
-"""The geometry of one reconstruction: object, detector and oversampled Fourier grid."""
+"""Geometry of a reconstruction: object, detector and oversampled Fourier grid."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from aet_port.core.geometry import EULER_AXES, Axes, euler_rotations, extended_o
 
 @dataclass(frozen=True)
 class Grid:
-    """Sizes and rotations that every projector of one reconstruction shares.
+    """Sizes and rotations shared by all projectors of a reconstruction.
 
     Attributes
     ----------
     detector
-        Pixels of a projection along x, y.
+        Number of pixels of a projection along x, y.
     shape
-        Voxels of the object along x, y, z.
+        Number of voxels of the object along x, y, z.
     padded
         Size of the oversampled Fourier transform along x, y, z.
     rotations
@@ -35,7 +35,7 @@ class Grid:
 
     @property
     def single_axis(self) -> bool:
-        """Whether every rotation is about y, so that each y slice is a problem of its own."""
+        """Whether every rotation is about y, so that each y slice is a separate 2D problem."""
         identity = np.array([0.0, 1.0, 0.0])
         return bool(
             np.all(self.rotations[:, 1] == identity) and np.all(self.rotations[:, :, 1] == identity)
@@ -46,8 +46,8 @@ class Grid:
         """Shape (n, 3, 2): integer slice coordinates (X, Y) to Fourier grid coordinates.
 
         A slice has ``padded[:2]`` samples; the factors make the step in cycles per voxel the same
-        along x and y. The third coordinate is still to be multiplied by ``padded[2] / padded[0]``;
-        the kernels do it last, as the reference does, because the rounding shows.
+        along x and y. The kernels multiply the third coordinate by ``padded[2] / padded[0]`` last,
+        as the reference does, because the order affects the rounding.
 
         MATLAB: 2_RESIRE_package/src/calculate3Dprojection_rec_fast.m
         """
@@ -66,20 +66,20 @@ def make_grid(
     n_z: int | None = None,
     axes: Axes = EULER_AXES,
 ) -> Grid:
-    """Sizes for a tilt series.
+    """Make the grid for a tilt series.
 
     Parameters
     ----------
     detector
-        Pixels of a projection along x, y.
+        Number of pixels of a projection along x, y.
     angles
-        Shape (n, 3), degrees; single precision makes single-precision rotations.
+        Shape (n, 3), degrees; single-precision angles give single-precision rotations.
     oversampling
         Ratio of padded to object size, one number or one for each of x, y, z, at least 1.
     extended
-        Whether the object is a film that reaches beyond the detector.
+        Whether the object is a film that extends beyond the detector.
     n_z
-        Voxels along z; the detector's x size unless given.
+        Number of voxels along z; the detector's x size unless given.
     axes
         Euler axes.
 
@@ -104,6 +104,6 @@ def make_grid(
     if depth < 1:
         raise InputError("n_z", str(n_z), "at least one voxel")
     shape = extended_object_shape(detector, depth, angles, axes) if extended else (*detector, depth)
-    # MATLAB's round: halves away from zero.
+    # MATLAB's round: halves are rounded away from zero.
     padded = tuple(int(np.floor(n * r + 0.5)) for n, r in zip(shape, ratios, strict=True))
     return Grid(tuple(detector), shape, padded, euler_rotations(angles, axes))  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
-"""RESIRE with the reference's own order of operations and rounding, for proofs, not for speed.
+"""RESIRE with the reference's order of operations and rounding, for verification, not speed.
 
-The published volumes were made in single precision with a particular order of sums. Following it
-brings a reconstruction to 1e-6 of the published one, where the fast projectors, which round
-differently, reach 1e-5. Everything is held as (nx, ny, nz) here.
+The published volumes were made in single precision with a particular order of sums. With the same
+order a reconstruction agrees with the published one to 1e-6; the fast projectors, which round
+differently, agree to 1e-5. All volumes are held as (nx, ny, nz) here.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def _trilinear(real, imag, kx, ky, kz, out_real, out_imag):  # type: ignore[no-u
 def _add_back_projection(image, rotation, fused, once_rounded, total):  # type: ignore[no-untyped-def]
     """Add the bilinear back-projection of one image, rounding each sum to the type of ``total``.
 
-    ``rotation`` (2, 3) and the voxel coordinates are in that type too. ``once_rounded`` says
-    whether the detector coordinate is rounded again after the 1-based centre is added, ``fused``
-    how the rotation is (:mod:`aet_port.resire.fused`).
+    ``rotation`` (2, 3) and the voxel coordinates have that type too. ``once_rounded`` says whether
+    the detector coordinate is rounded again after adding the 1-based centre, ``fused`` how the
+    rotation is rounded (:mod:`aet_port.resire.fused`).
     """
     o_x, o_y, o_z = total.shape
     d_x, d_y = image.shape
@@ -77,7 +77,7 @@ def _add_back_projection(image, rotation, fused, once_rounded, total):  # type: 
 
 
 class LiteralProjector:
-    """Projections and gradient as the reference computes them.
+    """Projections and gradient computed as in the reference.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class LiteralProjector:
     dtype
         The reference's ``dtype``: single for every published volume.
     paper
-        ``"glass"`` or ``"film"``: the two codes add the terms of the gradient in another order.
+        ``"glass"`` or ``"film"``; the two codes add the terms of the gradient in different order.
 
     MATLAB: 2_RESIRE_package/src/@RESIRE_Reconstructor/{interp_pj_realspace,reconstruct}.m (glass),
     2_RESIRE_package/src/@RESIRE_reconstructor/{interp_pj_realspace,reconstruct}.m (film)

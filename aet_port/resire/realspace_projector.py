@@ -1,7 +1,7 @@
 """Radon projector for tilts about y: four sub-samples per voxel, neighbouring slices mixed.
 
 An alternative to the Fourier-slice projector for large films (Methods of the film paper). The
-system matrix of the reference is never stored: weights are made as they are used.
+system matrix of the reference is not stored: weights are computed when they are used.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from aet_port.core.errors import InputError
 from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 
-MOMENTUM = 0.1  # share of the former gradient in the new one
+MOMENTUM = 0.1  # weight of the previous gradient in the new one
 
 
 @njit(cache=True, nogil=True)
 def _weights(u, d_x):  # type: ignore[no-untyped-def]
-    """Two detector pixels and their weights for a 0-based coordinate; weight 0 where beyond."""
+    """Two detector pixels and their weights for a 0-based coordinate; weight 0 outside."""
     cell = np.floor(u)
     i = int(cell)
     far = u - cell
     if 0 <= i < d_x - 1:
         return i, 1.0 - far, far
     if i == -1:
-        # A voxel half outside keeps the share that falls on the first pixel.
+        # A voxel half outside keeps the part that falls on the first pixel.
         return 0, far, 0.0
     if i == d_x - 1:
         return i, 1.0 - far, 0.0
@@ -35,7 +35,7 @@ def _weights(u, d_x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _coordinate(cosine, sine, x, z, sub, d_x):  # type: ignore[no-untyped-def]
-    """Detector coordinate of one of the four sub-samples, a quarter voxel off the centre."""
+    """Detector coordinate of one of the four sub-samples, a quarter voxel from the centre."""
     shift_x = -0.25 if sub % 2 == 0 else 0.25
     shift_z = -0.25 if sub < 2 else 0.25
     return cosine * x - sine * z + d_x // 2 + (cosine * shift_x - sine * shift_z)
@@ -63,7 +63,7 @@ def _forward(volume, cosines, sines, images, first, last):  # type: ignore[no-un
 
 @njit(cache=True, nogil=True)
 def _backward(residual, cosines, sines, gradient, first, last):  # type: ignore[no-untyped-def]
-    """Adjoint of :func:`_forward` into the slab ``first..last`` of x, mixed with the former one."""
+    """Adjoint of :func:`_forward` into the slab ``first..last`` of x, mixed with the previous."""
     o_x, o_z, o_y = gradient.shape
     d_x = residual.shape[1] - 1
     total = np.empty(o_y)
@@ -85,7 +85,7 @@ def _backward(residual, cosines, sines, gradient, first, last):  # type: ignore[
 
 
 def _mix(rows: NDArray) -> NDArray:
-    """Filter 1/8, 6/8, 1/8 along y, 6/7, 1/7 at the two ends."""
+    """Filter along y with weights 1/8, 6/8, 1/8, at the two ends 6/7, 1/7."""
     if rows.shape[-1] < 2:
         return rows
     mixed = 0.75 * rows
@@ -112,7 +112,7 @@ def _mix_adjoint(rows: NDArray) -> NDArray:
 class RadonProjector:
     """Forward projection and momentum gradient of a volume (nx, nz, ny) for tilts about y.
 
-    Each gradient is a tenth of the former one and nine tenths of the new.
+    Each gradient is a tenth of the previous one plus nine tenths of the new one.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class RadonProjector:
         theta = np.deg2rad(np.asarray(angles[:, 1], dtype=np.float64))
         self.cosines, self.sines = np.cos(theta), np.sin(theta)
         o_x, o_y, o_z = grid.shape
-        self.slices = min(o_y, grid.detector[1])  # further slices are never seen
+        self.slices = min(o_y, grid.detector[1])  # slices beyond do not reach the detector
         self.gradient = np.zeros((o_x, o_z, self.slices))
 
     def project(self, volume: NDArray, threads: int = 1) -> NDArray:

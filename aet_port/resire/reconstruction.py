@@ -32,21 +32,21 @@ from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSet
 
 @dataclass(frozen=True, repr=False)
 class Reconstruction(Shown):
-    """A volume and how it came about.
+    """A reconstructed volume with its R factors and settings.
 
     Attributes
     ----------
     volume
-        The object, centre voxel on the rotation centre.
+        The object; its centre voxel is the rotation centre.
     r1, r2
         Shape (iterations, n_projections): ``sum|P O - b| / sum|b|`` and the same with square
-        norms, of the volume before each iteration's update.
+        norms, for the volume before the update of each iteration.
     detector
-        Pixels of a projection along x, y.
+        Number of pixels of a projection along x, y.
     settings
-        How it was reconstructed; the files named there are given as arrays.
+        Settings of the reconstruction; arrays take the place of the files named there.
     metadata
-        Anything else that is known of it; a dictionary.
+        Dictionary with further information.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class Reconstruction(Shown):
     metadata: dict[str, Any] = field(default_factory=dict)
 
     plot = methods.plot_reconstruction
-    """R1 against the iteration: :func:`aet_port.figures.results.plot_reconstruction`."""
+    """Plot R1 against iteration: :func:`aet_port.figures.results.plot_reconstruction`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -83,11 +83,11 @@ class Reconstruction(Shown):
 
     @property
     def r_factor(self) -> float:
-        """Mean R1 over projections at the last iteration."""
+        """R1 of the last iteration, averaged over projections."""
         return float(self.r1[-1].mean())
 
     def cropped(self) -> Volume:
-        """The part an untilted detector sees, the reference's published size of a film.
+        """Part of the volume seen by the untilted detector, the size of the published film.
 
         MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (croppedOut of the loaded volume)
         """
@@ -98,7 +98,7 @@ class Reconstruction(Shown):
 
 
 class _Engine:
-    """One iteration's two halves for a choice of method and precision, on a volume (nx, nz, ny)."""
+    """Projection and update of a volume (nx, nz, ny) for a given method and precision."""
 
     def __init__(
         self, grid: Grid, series: TiltSeries, settings: ReconstructSettings, threads: int
@@ -128,7 +128,7 @@ class _Engine:
         if self.radon is not None:
             self.radon.descend(volume, residual, self.step, self.positivity, self.threads)
         elif self.literal is not None:
-            # The reference's step stays in double precision until its product is rounded.
+            # In the reference the step is in double precision until its product is rounded.
             change = (self.step * self.literal.gradient(projected).astype(np.float64)).astype(
                 volume.dtype
             )
@@ -149,7 +149,7 @@ def r_factors(
     projected, measured
         Shape (n, nx, ny).
     residual
-        Their difference, where it is already there or masked.
+        Their difference, if it is already computed or masked.
 
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m (Rarr, Rarr2)
     """
@@ -213,52 +213,52 @@ def reconstruct(
         Projections (n, nx, ny) and angles. Angles in single precision make single-precision
         coordinates, as in the published film.
     iterations
-        Steps of gradient descent (papers: 100 to 500).
+        Number of gradient-descent steps (papers: 100 to 500).
     oversampling
-        Ratio of the Fourier grid to the object, one number or one each for x, y, z.
+        Ratio of the Fourier grid to the object size, one number or one each for x, y, z.
     step
         Normalised step, divided by the number of projections and their x size; 1 to 3.
     extended
-        Whether the sample is a film that reaches beyond the field of view.
+        Whether the sample is a film that extends beyond the field of view.
     n_z
-        Voxels along z; the detector's x size unless given.
+        Number of voxels along z; the detector's x size unless given.
     positivity
-        Whether negative voxels are set to zero in each iteration.
+        Whether to set negative voxels to zero in each iteration.
     support
-        Shape of the object, voxels where it is zero are fixed at zero in each iteration.
+        Array of the object's shape; voxels where it is zero are fixed at zero.
     mask
-        Shape (n, nx, ny), weights of the residual, zero where a pixel is not to be trusted. R
-        factors count the weighted residual against the whole image.
+        Shape (n, nx, ny), weights of the residual, zero for pixels to be ignored. R factors compare
+        the weighted residual with the whole image.
     initial
-        Volume to start from, cropped about its centre to the object; zero unless given.
+        Initial volume, cropped about its centre to the object; zero unless given.
     method
-        ``"fourier-slice"`` for any angles, ``"radon"`` for tilts about y alone.
+        ``"fourier-slice"`` for any angles, ``"radon"`` for tilts about y only.
     precision
-        ``"single"``; ``"double"``; ``"reference-glass"`` or ``"reference-film"`` for the rounding
-        of the published codes, slow.
+        ``"single"``; ``"double"``; ``"reference-glass"`` or ``"reference-film"`` to round as the
+        published codes do, which is slow.
     axes
-        Euler axes, z, y, x unless given.
+        Euler axes; z, y, x unless given.
     threads
-        All cores unless given; the result does not depend on it.
+        Number of threads; all cores unless given. The result does not depend on it.
     checkpoint
-        File that holds the state while the work goes on. A run killed at any moment and called
-        again with the same data continues from it and ends with the same bytes. Left in place at
-        the end, for the caller to delete once the result is stored.
+        Checkpoint file. An interrupted reconstruction called again with the same data continues
+        from it and gives an identical result, byte for byte. The file is not deleted at the end;
+        the caller deletes it once the result is stored.
     checkpoint_interval
-        Least seconds between saves.
+        Shortest time between saves (seconds).
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    The volume, its R factors in each iteration, and how it was made.
+    The volume with its R factors in each iteration and its settings.
 
     Raises
     ------
     InputError
-        For arguments that do not fit each other.
+        For arguments that do not match each other.
     CheckpointError
-        If ``checkpoint`` belongs to something else.
+        If ``checkpoint`` belongs to another reconstruction.
 
     Notes
     -----
@@ -298,7 +298,7 @@ def reconstruct(
     mask = _checked("mask", mask, series.images.shape)
     initial = _checked("initial", initial, grid.shape, larger=True)
     engine = _Engine(grid, series, settings, threads)
-    # (x, z, y) in memory: neighbours along the tilt axis stand together for every kernel.
+    # (x, z, y) in memory: neighbours along the tilt axis are adjacent for every kernel.
     o_x, o_y, o_z = grid.shape
     volume = np.zeros((o_x, o_z, o_y), engine.dtype)
     if initial is not None:
@@ -309,7 +309,7 @@ def reconstruct(
     )
     r1, r2 = np.empty((iterations, len(series))), np.empty((iterations, len(series)))
 
-    # The number of iterations is left out: a longer run may go on from a shorter one.
+    # The number of iterations is left out: a longer run may continue a shorter one.
     same = settings.model_dump(exclude={"iterations"})
     parts = [a for a in (support, mask, initial) if a is not None]
     state = Checkpoint(

@@ -1,4 +1,4 @@
-"""Projections in real space: the volume is turned under the beam and summed along it."""
+"""Projections in real space: the volume is rotated and summed along the beam."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, centred_range, crop_centred, euler_rotations
 
-SAMPLES = 1_000_000  # points that are looked up at once; 24 bytes each
+SAMPLES = 1_000_000  # points interpolated at once; 24 bytes each
 
 
 def project_rotated(
@@ -20,11 +20,11 @@ def project_rotated(
     axes: Axes = EULER_AXES,
     reference_quirks: bool = False,
 ) -> NDArray[np.float64]:
-    """Images of a volume as sums of trilinear samples along the beam.
+    """Project a volume by sums of trilinear samples along the beam.
 
     Pixel (x, y) of image k is ``sum_z V(R_k^T (x, y, z))``, one sample per voxel length, zero
-    outside the volume. It needs no periodic padding, so it holds
-    :func:`aet_port.resire.fourier_slice.project` to an independent answer; it is much slower.
+    outside the volume. It needs no periodic padding and so is an independent check of
+    :func:`aet_port.resire.fourier_slice.project`, but much slower.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def project_rotated(
     angles
         Shape (n, 3), degrees.
     detector
-        Pixels along x and y, not more than (nx, ny), which it is unless given.
+        Number of pixels along x and y, at most (nx, ny), which is the default.
     axes
         Euler axes.
     reference_quirks
-        Sum over nz samples only, as the reference does: a thin volume that is tilted far loses
-        its ends. Otherwise the samples reach from corner to corner.
+        If True, sum over nz samples only, as the reference does, which cuts off the ends of a thin
+        volume at high tilt. Otherwise the samples extend from corner to corner.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def project_rotated(
     Raises
     ------
     InputError
-        For a volume that is not three-dimensional, for a detector larger than its x-y face, or
-        for angles of another shape.
+        For a volume that is not three-dimensional, a detector larger than its x-y face, or angles
+        of another shape.
 
     MATLAB: 4_Atom_tracing/src/calculate3Dprojection_R.m::calculate3Dprojection_R (film paper)
     """
@@ -66,7 +66,7 @@ def project_rotated(
     rotations = euler_rotations(np.asarray(angles, dtype=np.float64), axes)
     images = np.zeros((len(rotations), plane.shape[1]))
     for image, rotation in zip(images, rotations, strict=True):
-        # Columns of R^T: the detector's axes and the beam in the frame of the volume.
+        # Columns of R^T: detector axes and beam direction in the frame of the volume.
         start = rotation[:2].T @ plane + middle[:, None]
         for part in parts:
             points = start[:, :, None] + rotation[2][:, None, None] * part

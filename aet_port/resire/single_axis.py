@@ -1,8 +1,8 @@
-"""Fourier-slice projector for tilts about y alone: every y slice is a two-dimensional problem.
+"""Fourier-slice projector for tilts about y only: every y slice is a two-dimensional problem.
 
-With phi = psi = 0 the slice through the three-dimensional transform is sampled at whole numbers
-along ky, so the transforms along y cancel and each y slice of the object maps to the same row of
-the projections. A volume is held as (nx, nz, ny), y contiguous, and is worked on in blocks of y.
+With phi = psi = 0 the slice through the three-dimensional transform is sampled at integer ky, so
+the transforms along y cancel and each y slice of the object maps to the same row of the
+projections. A volume is held as (nx, nz, ny), y contiguous, and processed in blocks of y.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import fft
 from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire.grid import Grid
 
-BLOCK_BYTES = 48e6  # working memory of one thread for one block of y slices
+BLOCK_BYTES = 48e6  # working memory of one thread for a block of y slices
 
 
 @njit(cache=True, nogil=True)
@@ -28,7 +28,7 @@ def _sample_lines(  # type: ignore[no-untyped-def]
     ``lines`` (n, n_x // 2 + 1, block) receives the half spectrum of each projection row. Because
     the reference keeps the real part of an inverse transform, a sample is the mean of the sample
     at K and the conjugate of that at -K, each zero outside the closed grid: inside, both are
-    equal; on the rim of an even grid only one of them is left.
+    equal; on the rim of an even grid only one of them remains.
     """
     low_x, high_x = -(n_x // 2), n_x - 1 - n_x // 2
     low_z, high_z = -(n_z // 2), n_z - 1 - n_z // 2
@@ -74,7 +74,7 @@ def _sample_lines(  # type: ignore[no-untyped-def]
 
 
 def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
-    """Projections of a volume by the Fourier-slice theorem, tilts about y only.
+    """Project a volume by the Fourier-slice theorem, for tilts about y only.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     grid
         Sizes and rotations, with ``grid.single_axis`` true.
     threads
-        Threads over blocks of y.
+        Number of threads, over blocks of y.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     def project_block(bounds: tuple[int, int]) -> None:
         start, stop = first + bounds[0], first + bounds[1]
         block = np.zeros((n_x, o_z, stop - start), volume.dtype)
-        # The centre n // 2 belongs at index 0 of the transform.
+        # The centre n // 2 is moved to index 0 for the transform.
         block[: o_x - o_x // 2] = volume[o_x // 2 :, :, start:stop]
         block[n_x - o_x // 2 :] = volume[: o_x // 2, :, start:stop]
         half = fft.rfft(block, axis=0)
@@ -133,8 +133,8 @@ def _descend(  # type: ignore[no-untyped-def]
 ):
     """Subtract ``step`` times the back-projected residual from the slab ``first..last`` of x.
 
-    ``residual`` is padded by one zero column along x, so that a coordinate that lies exactly on
-    the last pixel can be interpolated like any other.
+    ``residual`` is padded by one zero column along x, so that a coordinate exactly on the last
+    pixel can be interpolated like any other.
     """
     o_x, o_y, o_z = shape
     d_x, d_y = detector
@@ -170,7 +170,7 @@ def _descend(  # type: ignore[no-untyped-def]
 def descend(
     volume: NDArray, residual: NDArray, grid: Grid, step: float, positivity: bool, threads: int = 1
 ) -> None:
-    """One step of gradient descent in place, ``volume -= step * A^T residual``, tilts about y only.
+    """Gradient-descent step in place, ``volume -= step * A^T residual``, for tilts about y only.
 
     Parameters
     ----------
@@ -181,11 +181,11 @@ def descend(
     grid
         Sizes and rotations.
     step
-        Factor of the gradient.
+        Factor that multiplies the gradient.
     positivity
-        Whether negative voxels become zero.
+        Whether to set negative voxels to zero.
     threads
-        Threads over slabs of x.
+        Number of threads, over slabs of x.
 
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m, for phi = psi = 0
     """

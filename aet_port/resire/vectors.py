@@ -1,7 +1,7 @@
-"""Arithmetic that compiled kernels do on four numbers at once.
+"""Arithmetic on four numbers at once (SIMD) for compiled kernels.
 
-Numba makes vectors of loops, not of the eight scattered neighbours of a trilinear interpolation;
-here they are asked for by name.
+Numba vectorises loops, but not the eight scattered neighbours of a trilinear interpolation; here
+the vector instructions are requested explicitly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _blend_pairs(
     typing_context: Any, lower: Any, upper: Any, near: Any, far: Any,
     a: Any, b: Any, c: Any, d: Any, t: Any,
 ) -> Any:  # fmt: skip
-    """Two neighbouring complex numbers of four rows, blended across the rows, then to one.
+    """Interpolate two neighbouring complex numbers of four rows, first across rows, then along.
 
     ``v = a lower[near:near+4] + b lower[far:far+4] + c upper[near:near+4] + d upper[far:far+4]``
     is real, imaginary, real, imaginary; the result is ``v[:2] + t (v[2:] - v[:2])``. For compiled

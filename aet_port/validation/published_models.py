@@ -57,7 +57,7 @@ def published_model(find: Find, sample: str) -> ase.Atoms:
     return ase.Atoms([FILM_MODELS[sample]] * len(positions), positions=positions)
 
 
-def published_order(find: Find, sample: str) -> NDArray[np.float64]:
+def published_bond_order(find: Find, sample: str) -> NDArray[np.float64]:
     """Deposited normalised bond-orientational order of every atom, shape (n,).
 
     Raises

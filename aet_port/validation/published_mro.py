@@ -22,8 +22,8 @@ from aet_port.validation.published_models import (
     GLASS,
     SAMPLE_GLASS,
     Find,
+    published_bond_order,
     published_model,
-    published_order,
 )
 from aet_port.validation.published_order import SOLUTE
 from aet_port.validation.published_table import Computed
@@ -94,7 +94,8 @@ def searched_mro(find: Find, *, progress: bool = False) -> Named:
 def _solutes(find: Find) -> tuple[ase.Atoms, NDArray[np.int64]]:
     """The glass, and its amorphous solute atoms."""
     atoms = published_model(find, SAMPLE_GLASS)
-    crystalline = crystalline_atoms(atoms, published_order(find, SAMPLE_GLASS), scattered=False)
+    order = published_bond_order(find, SAMPLE_GLASS)
+    crystalline = crystalline_atoms(atoms, order, scattered=False)
     return atoms, np.flatnonzero(~crystalline & (atoms.arrays["type"] == SOLUTE))
 
 

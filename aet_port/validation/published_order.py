@@ -27,8 +27,8 @@ from aet_port.validation.published_models import (
     SAMPLE_GLASS,
     SRO,
     Find,
+    published_bond_order,
     published_model,
-    published_order,
 )
 from aet_port.validation.published_table import Computed
 
@@ -74,7 +74,7 @@ def glass_order(find: Find, golden: Callable[[str], Path], exact: bool) -> Named
     gaps = (
         np.abs(order.q4 - deposited["Q4"]).max(),
         np.abs(order.q6 - deposited["Q6"]).max(),
-        np.abs(order.normalised - published_order(find, SAMPLE_GLASS)).max(),
+        np.abs(order.normalised - published_bond_order(find, SAMPLE_GLASS)).max(),
     )
     yield "mg.boo_arrays", Computed(tuple(map(float, gaps)), 1e-12, ROUNDING, True)
     crystalline = crystalline_atoms(atoms, order.normalised, scattered=False)
@@ -198,7 +198,7 @@ def film_order(find: Find, name: str, pooled: list[Cells]) -> Named:
     atoms = published_model(find, name)
     yield f"{key}.n_atoms", Computed((len(atoms),), 0, "count")
     order = bond_order(atoms, cutoff, reference_quirks=True)
-    gap = float(np.abs(order.normalised - published_order(find, name)).max())
+    gap = float(np.abs(order.normalised - published_bond_order(find, name)).max())
     bar, why = (5e-7, "deposited in single precision") if name == "Ta_film" else (1e-12, ROUNDING)
     yield f"{key}.boo_array", Computed((gap,), bar, why, True)
     crystalline = crystalline_atoms(atoms, order.normalised)

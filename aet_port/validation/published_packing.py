@@ -35,8 +35,8 @@ from aet_port.validation.published_models import (
     FILM,
     KEYS,
     Find,
+    published_bond_order,
     published_model,
-    published_order,
 )
 from aet_port.validation.published_table import Computed
 
@@ -87,7 +87,7 @@ def film_packing(find: Find, name: str, pooled: list[Packed]) -> Named:
 
 def _packed(find: Find, name: str) -> Packed:
     atoms, cutoff = published_model(find, name), CUTOFFS[name]
-    amorphous = ~crystalline_atoms(atoms, published_order(find, name))
+    amorphous = ~crystalline_atoms(atoms, published_bond_order(find, name))
     tetrahedra = find_tetrahedra(atoms, cutoff)
     pairs = face_pairs(tetrahedra.vertices)
     motifs = find_motifs(tetrahedra.vertices, pairs)

@@ -180,6 +180,19 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
     DataFileError
         If the file is missing or not TOML, lacks a key, has an unknown key (the error names the
         nearest known one), a value of the wrong kind or out of bounds, or contradictory keys.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import aet_port as aet
+    >>> text = "[sample]\\nname = 'particle'\\nspecies = 'Ta'\\n[synthetic]\\n[simulate]\\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run.toml"
+    ...     _ = path.write_text(text)
+    ...     config = aet.load_config(path)
+    >>> config.reconstruct.iterations
+    200
     """
     path = Path(path)
     try:

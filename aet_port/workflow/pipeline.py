@@ -230,6 +230,37 @@ def run(
         If the folder holds a run and ``resume`` is not given, or a run of other data.
     AetError
         If the first stage fails.
+
+    Examples
+    --------
+    A small particle, simulated and found again:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import aet_port as aet
+    >>> text = '''
+    ... [sample]
+    ... name = "particle"
+    ... species = "Ta"
+    ... [synthetic]
+    ... atoms = 60
+    ... [simulate]
+    ... pixel_size = 0.7
+    ... [reconstruct]
+    ... iterations = 10
+    ... oversampling = 2
+    ... [select]
+    ... support = "tight"
+    ... [analyze]
+    ... cutoff = 4.0
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run.toml"
+    ...     _ = path.write_text(text)
+    ...     done = aet.run(aet.load_config(path), Path(folder) / "run", threads=1)
+    ...     atoms = len(done.model)
+    >>> done.failures, 50 <= atoms <= 70
+    ((), True)
     """
     check_threads(threads)
     sub_areas(config)  # raises before any work is done

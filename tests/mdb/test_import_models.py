@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import mdb.model_import
-from aet_port.cli.bank import app
+from aet_port.cli.app import app
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_models, write_model
@@ -186,7 +186,7 @@ def test_arguments_that_do_not_fit(path: Path, tmp_path: Path) -> None:
 def test_the_command(path: Path, tmp_path: Path) -> None:
     run = tmp_path / "run.dump"
     run.write_text(dump(2))
-    words = ["import", str(run), "--bank", str(path), "--species", "Cu,Ta", "--temperature", "300"]
+    words = ["mdb", "import", str(run), "--bank", str(path), "--species", "Cu,Ta", "--temperature", "300"]
     told = CliRunner().invoke(app, words)
     assert (told.exit_code, "CuTa00001 to CuTa00002" in told.stdout) == (0, True)
     (facts,) = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
@@ -206,7 +206,7 @@ def test_the_command_takes_an_exported_bank(path: Path, tmp_path: Path) -> None:
         folder = export_bank(bank, tmp_path / "exported")
         before = bank_hash(bank)
     other = tmp_path / "other.bank"
-    words = ["import", str(folder), "--bank", str(other)]
+    words = ["mdb", "import", str(folder), "--bank", str(other)]
     refused = CliRunner().invoke(app, [*words, "--kind", "synthetic"])
     assert isinstance(refused.exception, InputError)
     assert "exported beside --kind" in str(refused.exception)

@@ -11,7 +11,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from aet_port.cli.bank_import import published_command
+from aet_port.cli import bank_import
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.matlab import write_mat
 from aet_port.validation.published_models import published_model
@@ -146,9 +146,10 @@ def test_a_copy_that_is_another_model_is_told(tmp_path: Path, find: Find, folder
     assert [one.name for one in result.models] == [TA.name, TRACED.name]
 
 
-def test_the_command(tmp_path: Path, find: Find) -> None:
+def test_the_command(tmp_path: Path, find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank_import, "locate_reference", find)
     app = Typer()
-    app.command()(published_command(find, golden_path, read_published))
+    app.command()(bank_import.published_command)
     words = ["--bank", str(tmp_path / "some.bank"), "--sample", "MG_particle", "--no-validate"]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0

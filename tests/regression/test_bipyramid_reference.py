@@ -34,7 +34,7 @@ from aet_port.structure.polytetrahedral.sharing import (
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.structure.voronoi.analysis import voronoi_analysis
 from aet_port.structure.voronoi.tetrahedra import Tetrahedra, face_pairs, find_tetrahedra
-from aet_port.validation.published_models import CUTOFFS, published_model, published_order
+from aet_port.validation.published_models import CUTOFFS, published_model, published_bond_order
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]
@@ -53,7 +53,7 @@ def samples(reference: Find) -> dict[str, Sample]:
     result = {}
     for name in SAMPLES:
         atoms = published_model(reference, name)
-        amorphous = ~crystalline_atoms(atoms, published_order(reference, name))
+        amorphous = ~crystalline_atoms(atoms, published_bond_order(reference, name))
         tetrahedra = find_tetrahedra(atoms, CUTOFFS[name])
         motifs = find_motifs(tetrahedra.vertices, face_pairs(tetrahedra.vertices))
         result[name] = Sample(atoms, amorphous, motifs, tetrahedra)

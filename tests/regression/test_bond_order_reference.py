@@ -10,7 +10,7 @@ import pytest
 from scipy.io import loadmat
 
 from aet_port.structure.bonds.orientational import bond_order
-from aet_port.validation.published_models import CUTOFFS, SRO, published_model, published_order
+from aet_port.validation.published_models import CUTOFFS, SRO, published_model, published_bond_order
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]
@@ -37,7 +37,7 @@ def test_q4_and_q6_of_the_glass(reference: Find) -> None:
     ],
 )
 def test_normalised_order(reference: Find, sample: str, number: int, tolerance: float) -> None:
-    atoms, order = published_model(reference, sample), published_order(reference, sample)
+    atoms, order = published_model(reference, sample), published_bond_order(reference, sample)
     assert len(atoms) == number
     found = bond_order(atoms, CUTOFFS[sample], reference_quirks=True)
     np.testing.assert_allclose(found.normalised, order, atol=tolerance, rtol=0)
@@ -48,7 +48,7 @@ def test_normalised_order(reference: Find, sample: str, number: int, tolerance: 
 def test_the_computed_lattice_moves_no_atom_to_the_other_class(
     reference: Find, sample: str
 ) -> None:
-    atoms, order = published_model(reference, sample), published_order(reference, sample)
+    atoms, order = published_model(reference, sample), published_bond_order(reference, sample)
     found = bond_order(atoms, CUTOFFS[sample]).normalised
     # The six digits typed into the reference: 4.5e-7 relative.
     known = np.isfinite(found)

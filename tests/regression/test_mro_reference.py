@@ -20,7 +20,7 @@ from aet_port.structure.medium_range.clusters import (
 from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
 from aet_port.structure.medium_range.lattices import lattice_sites
 from aet_port.structure.medium_range.search import Cluster, search_clusters
-from aet_port.validation.published_models import CUTOFFS, published_model, published_order
+from aet_port.validation.published_models import CUTOFFS, published_model, published_bond_order
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]
@@ -40,7 +40,7 @@ def particle(reference: Find) -> ase.Atoms:
 @pytest.fixture(scope="module")
 def solute(reference: Find, particle: ase.Atoms) -> np.ndarray:
     """The amorphous atoms of type 3."""
-    order = published_order(reference, "MG_particle")
+    order = published_bond_order(reference, "MG_particle")
     return (order < 0.5) & (particle.arrays["type"] == 3)
 
 

@@ -16,7 +16,7 @@ from aet_port.structure.bonds.nuclei import (
     interface_width,
     surface_distance,
 )
-from aet_port.validation.published_models import CUTOFFS, published_model, published_order
+from aet_port.validation.published_models import CUTOFFS, published_model, published_bond_order
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]
@@ -28,7 +28,7 @@ Models = dict[str, tuple[ase.Atoms, np.ndarray]]
 @pytest.fixture(scope="module")
 def models(reference: Find) -> Models:
     return {
-        sample: (published_model(reference, sample), published_order(reference, sample))
+        sample: (published_model(reference, sample), published_bond_order(reference, sample))
         for sample in SCATTERED
     }
 

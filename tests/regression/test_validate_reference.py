@@ -10,7 +10,7 @@ import pytest
 from aet_port.core.errors import InputError
 from aet_port.validation.published_acquisition import film_acquisition
 from aet_port.validation.published_chain import film_reconstruction, film_tracing
-from aet_port.validation.published_models import published_model, published_order
+from aet_port.validation.published_models import published_model, published_bond_order
 from aet_port.validation.published_mro import searched_mro
 from aet_port.validation.published_order import glass_order
 from aet_port.validation.published_table import Row, build_report, check_samples, compare
@@ -91,7 +91,7 @@ def test_one_sample_alone(reference: Find) -> None:
 
 
 def test_other_samples_have_no_public_model(reference: Find) -> None:
-    for read in (published_model, published_order):
+    for read in (published_model, published_bond_order):
         with pytest.raises(InputError, match="'CuTa_film'; expected MG_particle or one of"):
             read(reference, "CuTa_film")
 

@@ -12,7 +12,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.figures import precision as precision_figures
 from aet_port.validation import match_models
-from aet_port.validation.precision import Precision, measure_precision
+from aet_port.validation.precision import Precision, score
 
 
 def lattice(n: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def spoilt() -> tuple[AtomicModel, AtomicModel]:
 
 @pytest.fixture(scope="module")
 def measured(spoilt: tuple[AtomicModel, AtomicModel]) -> Precision:
-    return measure_precision(*spoilt)
+    return score(*spoilt)
 
 
 def test_counts(measured: Precision) -> None:
@@ -102,7 +102,7 @@ def test_summary_and_rows(measured: Precision) -> None:
 
 def test_the_papers_rule(spoilt: tuple[AtomicModel, AtomicModel], measured: Precision) -> None:
     found, truth = spoilt
-    quirks = measure_precision(found, truth, reference_quirks=True)
+    quirks = score(found, truth, reference_quirks=True)
     plain = match_models(truth.positions, found.positions, reference_quirks=True)
     assert quirks.matching.rmsd == plain.rmsd
     np.testing.assert_array_equal(quirks.matching.truth_index, plain.found_index)
@@ -116,19 +116,19 @@ def test_the_papers_rule(spoilt: tuple[AtomicModel, AtomicModel], measured: Prec
     doubled = AtomicModel.from_positions(
         np.concatenate([found.positions, found.positions[:1] + 0.01]), [*found.species, "Au"]
     )
-    twice = measure_precision(doubled, truth, reference_quirks=True)
+    twice = score(doubled, truth, reference_quirks=True)
     assert twice.matching.n_found == 124
     assert len(twice.matching.spurious) == 4
 
 
 def test_an_exact_copy() -> None:
     model = AtomicModel.from_positions(lattice(3), ["Ni"] * 13 + ["Pd"] * 14)
-    same = measure_precision(model, model)
+    same = score(model, model)
     assert same.recall == same.precision == same.species_fraction == same.identified == 1
     assert same.rmsd_pm == 0
     np.testing.assert_array_equal(same.confusion, np.diag([13, 14]))
     one = AtomicModel.from_positions(lattice(1), "Ni")
-    assert measure_precision(one, one, reference_quirks=True).rmsd_by_species[0] == 0
+    assert score(one, one, reference_quirks=True).rmsd_by_species[0] == 0
 
 
 @pytest.mark.parametrize("form", ["png", "svg"])
