@@ -1,3 +1,5 @@
+from .difference_maps import DifferenceMap, difference_map
+from .edits import Edit, read_edits, replay_edits, write_edits
 from .non_atoms import (
     AtomSelection,
     remove_non_atoms,
@@ -11,11 +13,17 @@ from .support import tight_support
 __all__ = [
     "AtomSelection",
     "Classification",
+    "DifferenceMap",
+    "Edit",
     "Peaks",
     "classify",
+    "difference_map",
     "merge_close",
     "patch_peaks",
+    "read_edits",
     "remove_non_atoms",
+    "replay_edits",
     "select_atoms",
     "tight_support",
+    "write_edits",
 ]

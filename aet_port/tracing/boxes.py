@@ -15,12 +15,12 @@ from aet_port.tracing.upsampling import FACTOR, FIRST, FineGrid, fine_box
 
 
 def box_points(size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Voxels of a cube about its centre, and which of them lie in the ball that fills it.
+    """Voxels of a cube about its centre, and which of them lie in the inscribed ball.
 
     Parameters
     ----------
     size
-        Voxels along a side; with an even number the centre lies between voxels.
+        Voxels along an edge; for an even number the centre lies between voxels.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def box_points(size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 
 def box_offsets(steps: int, sphere: bool = True) -> NDArray[np.int64]:
-    """Whole steps in a cube of side ``2 steps + 1``, or in its ball of radius ``steps + 1/2``.
+    """Integer offsets in a cube of side ``2 steps + 1``, or in its ball of radius ``steps + 1/2``.
 
     Shape (m, 3), x fastest, as MATLAB numbers the points.
     """
@@ -71,12 +71,12 @@ def box_values(
     positions
         Shape (n, 3), 0-based voxel coordinates.
     steps
-        Points from the middle to a face; half the width of the cube is ``steps / oversampling``
+        Points from the centre to a face; half the width of the cube is ``steps / oversampling``
         voxels.
     oversampling
         Points per voxel.
     sphere
-        Whether to leave the corners of the cube out.
+        Whether to leave out the corners of the cube.
     method
         ``"linear"`` is trilinear, ``"spline"`` the tensor product of cubic splines with
         not-a-knot ends.
@@ -88,7 +88,7 @@ def box_values(
     Raises
     ------
     InputError
-        For positions that are no table (n, 3), numbers out of range, or a volume too small.
+        For positions not of shape (n, 3), numbers out of range, or a volume that is too small.
 
     MATLAB: 4_Tracing_and_classification/src/get_box_intensity.m::get_box_intensity. There half the
     width is given in voxels, ``halfSize = steps / oversampling``.
@@ -114,25 +114,25 @@ def box_values(
 def fine_box_values(
     grid: FineGrid, positions: ArrayLike, thirds: int, sphere: bool = True
 ) -> NDArray[np.float64]:
-    """Values at thirds of a voxel, linear between the points of an upsampled volume.
+    """Values at thirds of a voxel, interpolated linearly in an upsampled volume.
 
-    The same numbers as of a box with unit steps in the whole upsampled volume, which is never
-    made.
+    Gives the values of a box with unit steps in the full upsampled volume, without computing that
+    volume.
 
     Parameters
     ----------
     grid
-        From :func:`aet_port.tracing.upsampling.fine_grid`.
+        Grid from :func:`aet_port.tracing.upsampling.fine_grid`.
     positions
         Shape (n, 3), 0-based voxel coordinates of the volume that was upsampled.
     thirds
         Half the width of the cube in thirds of a voxel.
     sphere
-        Whether to leave the corners of the cube out.
+        Whether to leave out the corners of the cube.
 
     Returns
     -------
-    Shape (n, m), double precision; the upsampled volume has zeros around it.
+    Shape (n, m), double precision; outside, the upsampled volume counts as zero.
 
     MATLAB: 4_Tracing_and_classification/Main_classification.m (get_box_intensity of the volume
     upsampled by interp3)
@@ -151,7 +151,7 @@ def voxel_boxes(
     sphere: bool = True,
     reference_quirks: bool = False,
 ) -> NDArray:
-    """Voxels about the one nearest to each position, nothing interpolated.
+    """Voxel values around the voxel nearest to each position, without interpolation.
 
     Parameters
     ----------
@@ -160,11 +160,11 @@ def voxel_boxes(
     positions
         Shape (n, 3), 0-based voxel coordinates.
     steps
-        Voxels from the middle to a face.
+        Voxels from the centre to a face.
     sphere
-        Whether to leave the corners of the cube out.
+        Whether to leave out the corners of the cube.
     reference_quirks
-        As coded, a cube (``sphere`` false) is its first ``2 steps + 1`` voxels only.
+        If True, a cube (``sphere`` false) has only its first ``2 steps + 1`` voxels, as coded.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def voxel_boxes(
     Raises
     ------
     InputError
-        If a box leaves the volume: the positions are numbered.
+        If a box extends beyond the volume; the error gives the indices of the positions.
 
     MATLAB: 4_Tracing_and_classification/src/plot_class_hist.m::plot_class_hist (the boxes)
     """
@@ -190,12 +190,12 @@ def voxel_boxes(
 
 
 def refuse_outside(subject: str, outside: NDArray[np.bool_], expected: str) -> None:
-    """Raise an error that numbers the first few atoms for which ``outside`` is true.
+    """Raise an error with the indices of the first few atoms for which ``outside`` is true.
 
     Raises
     ------
     InputError
-        If there is one.
+        If there is any such atom.
     """
     numbers = np.flatnonzero(outside)
     if numbers.size:

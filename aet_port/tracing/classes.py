@@ -1,4 +1,4 @@
-"""Single steps of classification: which peaks are atoms, and histograms per class."""
+"""Steps of the classification: which peaks are atoms, and histograms by class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aet_port.tracing.intensities import BINS, histogram
 
 
 def sphere_in_box(steps: int) -> NDArray[np.bool_]:
-    """Which columns of a cube's values belong to the ball in it, see :func:`box_offsets`."""
+    """Columns of a cube's values that belong to its inscribed ball, see :func:`box_offsets`."""
     return (box_offsets(steps, sphere=False) ** 2).sum(axis=1) <= (steps + 0.5) ** 2
 
 
@@ -26,30 +26,31 @@ def atom_or_not(
     background: float | None = None,
     reference_quirks: bool = False,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:
-    """Whether each peak is nearer to the mean atom than to the empty background, by L1 distance.
+    """Whether each peak is closer to the mean atom than to the empty background (L1 distance).
 
     Parameters
     ----------
     cubes
         Shape (n, m): values of each peak in the order of ``box_offsets(steps, sphere=False)``.
     mean_cube
-        Shape (m,): the mean of the peaks that are surely atoms.
+        Shape (m,): the mean of peaks that are certainly atoms.
     sphere
         Whether to leave the corners out of the distances.
     background
-        Value where nothing is; unless given, the constant of a Gaussian fitted to the mean atom.
+        Value of empty space; unless given, the constant of a Gaussian fitted to the mean atom.
     reference_quirks
-        As coded: the angles of the fit, in degrees, are bound to +-pi, and without ``sphere`` the
+        As coded: the angles of the fit, in degrees, are limited to +-pi, and without ``sphere`` the
         distances are taken over the first row of voxels only.
 
     Returns
     -------
-    Atom or not (n,), the distances to the background and to the mean atom (2, n), the background.
+    Whether each peak is an atom (n,), its distances to background and mean atom (2, n), and the
+    background.
 
     Raises
     ------
     InputError
-        If the values are no cubes or not finite.
+        If the values do not form cubes or are not finite.
 
     MATLAB: 4_Tracing_and_classification/src/initial_class_L1norm.m::initial_class_L1norm
     """
@@ -59,7 +60,7 @@ def atom_or_not(
     offsets = box_offsets(steps, sphere=False)
     if values.ndim != 2 or values.shape[1] != mean.size or len(offsets) != mean.size:
         found = f"shapes {values.shape} and {mean.shape}"
-        raise InputError("cubes", found, "(n, m) and (m,), m the cube of an odd number")
+        raise InputError("cubes", found, "(n, m) and (m,), with m the cube of an odd number")
     if background is None:
         background = _background(mean, offsets, reference_quirks) if steps > 0 else 0.0
     used = sphere_in_box(steps) if sphere else np.ones(mean.size, bool)
@@ -96,11 +97,11 @@ def classes_and_non_atoms(
     seed: int = 0,
     reference_quirks: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Species by k-means after non-atoms have been told apart.
+    """Assign species by k-means after non-atoms have been identified.
 
-    K-means of the sums over the ball into ``n_types + 1`` classes; the darkest are non-atoms for
-    now, the next are the lightest species, whose mean decides about every peak
-    (:func:`atom_or_not`); k-means of the atoms into ``n_types`` species.
+    The sums over the ball are divided by k-means into ``n_types + 1`` classes. The darkest class is
+    provisionally non-atoms; the next is the lightest species, with whose mean every peak is
+    compared (:func:`atom_or_not`). The atoms are then divided by k-means into ``n_types`` species.
 
     Parameters
     ----------
@@ -109,13 +110,13 @@ def classes_and_non_atoms(
     n_types
         Number of species.
     norm, start, seed
-        As of :func:`aet_port.tracing.clustering.kmeans`.
+        As in :func:`aet_port.tracing.clustering.kmeans`.
     reference_quirks
         See :func:`atom_or_not`.
 
     Returns
     -------
-    Types (n,), 1 for the lightest species up, 0 for non-atoms; and which are atoms.
+    Types (n,), counted from 1 for the lightest species, 0 for non-atoms; and which peaks are atoms.
 
     Raises
     ------
@@ -140,14 +141,14 @@ def lightest_split(
 ) -> NDArray[np.bool_]:
     """Which peaks are atoms: all but the darker half of the darkest of ``n_types`` classes.
 
-    K-means of the sums into ``n_types`` classes, then of the darkest class into two.
+    The sums are divided by k-means into ``n_types`` classes, then the darkest class into two.
 
     Parameters
     ----------
     sums
         Shape (n,): intensities.
     n_types, norm, start, seed
-        As of :func:`aet_port.tracing.clustering.kmeans`.
+        As in :func:`aet_port.tracing.clustering.kmeans`.
 
     Raises
     ------
@@ -155,7 +156,7 @@ def lightest_split(
         If there are fewer distinct intensities than classes.
 
     MATLAB: CoPdPt_Classification_Kmean_dose1p7e4.m and CoPdPt_Classification_Kmean_dose5p6e4.m in
-    10_Multislice_AET_simulations/5_simulation_with_noise, their first two steps
+    10_Multislice_AET_simulations/5_simulation_with_noise, first two steps
     """
     table = np.asarray(sums, dtype=np.float64)
     labels = kmeans(table, n_types, norm, start, seed).labels
@@ -166,7 +167,7 @@ def lightest_split(
 
 @dataclass(frozen=True)
 class ClassHistogram:
-    """Histogram of intensities, of all atoms and of each class in the same bins.
+    """Histogram of intensities for all atoms and, in the same bins, for each class.
 
     Parameters
     ----------
@@ -175,7 +176,7 @@ class ClassHistogram:
     total
         Shape (bins,): all atoms.
     counts
-        Shape (k, bins): those of types 1 to k.
+        Shape (k, bins): atoms of types 1 to k.
     """
 
     centres: NDArray[np.float64]
@@ -186,12 +187,12 @@ class ClassHistogram:
 def class_histogram(
     intensities: ArrayLike, types: ArrayLike, n_types: int, bins: int = BINS
 ) -> ClassHistogram:
-    """Intensities of all atoms and of each class in equal bins over their whole range.
+    """Histogram of the intensities of all atoms and of each class over their whole range.
 
     Parameters
     ----------
     intensities, types
-        Shape (n,); types other than 1 to ``n_types`` count among all atoms alone.
+        Shape (n,); types other than 1 to ``n_types`` count only in the total.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""K-means of numbers: the exact optimum by dynamic programming, or Lloyd's from a random start."""
+"""K-means of numbers: exact optimum by dynamic programming, or Lloyd's with a random start."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError
 
-MAX_ROUNDS = 1000  # Lloyd's settles in some tens
+MAX_ROUNDS = 1000  # Lloyd's algorithm usually converges within some tens
 Start = Literal["optimal", "uniform"]
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Outcome of :func:`kmeans`.
+    """Result of :func:`kmeans`.
 
     Parameters
     ----------
     labels
-        Shape (n,): 0 for the cluster of the smallest numbers, then up.
+        Shape (n,): cluster of each number, 0 for that of the smallest numbers.
     centres
-        Shape (k,), rising: means (``norm`` 2) or medians (``norm`` 1).
+        Shape (k,), ascending: means (``norm`` 2) or medians (``norm`` 1).
     cost
         Sum of the squared (``norm`` 2) or absolute (``norm`` 1) distances to the centres.
     rounds
-        Of Lloyd's; zero for the exact optimum.
+        Number of rounds of Lloyd's algorithm; zero for the exact optimum.
     """
 
     labels: NDArray[np.int64]
@@ -40,43 +40,43 @@ class Clusters:
 def kmeans(
     values: ArrayLike, k: int, norm: int = 2, start: Start = "optimal", seed: int = 0
 ) -> Clusters:
-    """Split numbers into ``k`` clusters with the least sum of distances to their centres.
+    """Divide numbers into ``k`` clusters with the smallest sum of distances to their centres.
 
-    The optimal clusters of numbers are intervals. With ``D(m, j)`` the least cost of the ``j``
+    The optimal clusters of numbers are intervals. With ``D(m, j)`` the smallest cost of the ``j``
     smallest numbers in ``m`` clusters, ``D(m, j) = min_i D(m - 1, i) + cost(i, j)``; the best ``i``
-    rises with ``j``, so each ``m`` takes ``n log n`` costs (Wang & Song, R Journal 3/2, 29 (2011);
-    Gronlund et al., arXiv:1701.07204). Costs come from cumulative sums in twice double precision,
-    so that clusters far narrower than their distance from zero are still told apart. Equal numbers
-    stay together. Of equal costs the lower boundaries win.
+    increases with ``j``, so each ``m`` needs ``n log n`` costs (Wang & Song, R Journal 3/2, 29
+    (2011); Gronlund et al., arXiv:1701.07204). Costs come from cumulative sums in twice double
+    precision, so that clusters much narrower than their distance from zero are still separated.
+    Equal numbers stay together. For equal costs the lower boundaries are taken.
 
     Parameters
     ----------
     values
         Shape (n,), finite.
     k
-        Number of clusters, at most that of distinct values.
+        Number of clusters, at most the number of distinct values.
     norm
         2 for squared distances to the mean, 1 for absolute distances to the median.
     start
-        ``"optimal"``: the exact optimum, the same every time. ``"uniform"``: Lloyd's algorithm
-        from ``k`` centres drawn uniformly between the extremes, which may end in a local minimum.
+        ``"optimal"``: the exact, reproducible optimum. ``"uniform"``: Lloyd's algorithm from ``k``
+        centres drawn uniformly between the extremes, which may end in a local minimum.
     seed
-        Of the uniform start.
+        Seed of the uniform start.
 
     Raises
     ------
     InputError
-        For numbers that are not finite, fewer distinct ones than clusters, or a Lloyd's that does
-        not settle.
+        For numbers that are not finite, fewer distinct ones than clusters, or if Lloyd's algorithm
+        does not converge.
 
     MATLAB: ``kmeans(values, k, 'Start', 'uniform')``, with ``'Distance', 'cityblock'`` for norm 1,
-    in 4_Tracing_and_classification/src/initial_class_kmean*.m; a cluster that ends empty takes
-    the number farthest from its centre, as there. Its random numbers are MATLAB's own.
+    in 4_Tracing_and_classification/src/initial_class_kmean*.m; as there, an empty cluster takes
+    the number farthest from its centre. The random numbers differ from MATLAB's.
     """
     table = np.asarray(values, dtype=np.float64).ravel()
     if not np.isfinite(table).all():
         bad = int((~np.isfinite(table)).sum())
-        raise InputError("values", f"{bad} that are NaN or infinite", "finite numbers")
+        raise InputError("values", f"{bad} NaN or infinite", "finite numbers")
     if norm not in (1, 2):
         raise InputError("norm", f"{norm}", "2 (means) or 1 (medians)")
     distinct, which, weights = np.unique(table, return_inverse=True, return_counts=True)
@@ -85,7 +85,7 @@ def kmeans(
         raise InputError("k", found, "at least one, and no more clusters than distinct values")
     if start == "optimal":
         rounds = 0
-        # A power of two changes no digit, and keeps squares in range.
+        # Scaling by a power of two is exact and keeps squares in range.
         largest = np.abs(distinct).max()
         scaled = distinct if largest == 0 else np.ldexp(distinct, -int(np.frexp(largest)[1]))
         labels = _optimal(scaled, weights.astype(np.float64), k, norm)[which]
@@ -114,7 +114,7 @@ def _lloyd(
         gaps = np.abs(table[:, None] - centres)
         new = np.argmin(gaps, axis=1)
         for empty in np.flatnonzero(np.bincount(new, minlength=k) == 0):
-            # Only from a cluster that keeps another number.
+            # Only from a cluster that has another number left.
             away = np.abs(table - centres[new])
             away[np.bincount(new, minlength=k)[new] < 2] = -1
             new[np.argmax(away)] = empty
@@ -164,7 +164,7 @@ def _two_sum(a, b):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _two_product(a, b):  # type: ignore[no-untyped-def]
     p = a * b
-    s = 134217729.0 * a  # 2^27 + 1 splits 53 bits in halves
+    s = 134217729.0 * a  # 2^27 + 1 splits the 53 bits into halves
     a1 = s - (s - a)
     a2 = a - a1
     s = 134217729.0 * b
@@ -210,7 +210,7 @@ def _cost(values, sums, norm, i, j):  # type: ignore[no-untyped-def]
     if norm == 2:
         q, q_low = _add(sums[3, j], sums[4, j], -sums[3, i], -sums[4, i])
         p, p_low = _multiply(s, s_low, s, s_low)
-        # Weight times the cost: whole numbers instead of a quotient.
+        # Weight times the cost: integers instead of a quotient.
         r, r_low = _multiply(q, q_low, weight, 0.0)
         return max(_add(r, r_low, -p, -p_low)[0] / weight, 0.0)
     low, high = i, j - 1  # the median: the first value with half of the weight up to it
@@ -228,7 +228,7 @@ def _cost(values, sums, norm, i, j):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _fill(values, sums, norm, m, before, after, cut):  # type: ignore[no-untyped-def]
-    """Least costs of j values in m clusters and the first value of the last, for every j."""
+    """Smallest costs of j values in m clusters and first value of the last one, for every j."""
     n = len(values)
     # Ranges of j and of the best cut, instead of recursion.
     stack = [(m, n, m - 1, n - 1)]

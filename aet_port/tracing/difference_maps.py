@@ -1,4 +1,4 @@
-"""What a model leaves unexplained in a volume: candidates of missing and of extra atoms."""
+"""Difference between a volume and a model: candidates for missing and extra atoms."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from aet_port.core.data import AtomicModel, Volume
 from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import refuse_outside
 
-FLOOR = 1e-6  # a Gaussian is cut where it falls below this part of its peak
+FLOOR = 1e-6  # a Gaussian is cut off where it falls below this fraction of its peak
 NARROWEST, WIDEST = 0.15, 1.5  # angstrom, standard deviation of an atom in a volume
-MINIMUM_DISTANCE = 2.0  # angstrom, of two atoms in both papers
+MINIMUM_DISTANCE = 2.0  # angstrom between two atoms, both papers
 THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class DifferenceMap:
-    """Outcome of :func:`difference_map`.
+    """Result of :func:`difference_map`.
 
     Parameters
     ----------
     difference
-        Volume less model.
+        Volume minus model.
     heights
-        Of the Gaussian of each species, in units of the volume.
+        Height of the Gaussian of each species, in units of the volume.
     width
         Standard deviation of the Gaussians, angstrom.
     missing
-        Shape (m, 3), angstrom: where the volume may have an atom that the model lacks, best first.
+        Shape (m, 3), angstrom: possible positions of missing atoms, highest score first.
     missing_scores
         Shape (m,): height of a Gaussian there, in units of the lightest species' height.
     extra
-        Numbers of the atoms that the volume may not have, best first.
+        Indices of possibly spurious atoms, highest score first.
     extra_scores
-        Shape of ``extra``: the missing part of the atom's height; 1 where nothing is there.
+        Shape of ``extra``: missing fraction of the atom's height; 1 where the volume is empty.
     atom_scores
-        Shape (n,): the same of every atom.
+        Shape (n,): the same for every atom.
     """
 
     difference: Volume
@@ -64,14 +64,14 @@ def difference_map(
     threshold: float = THRESHOLD,
     minimum_distance: float = MINIMUM_DISTANCE,
 ) -> DifferenceMap:
-    """Volume less model, and the peaks and atoms that do not match.
+    """Volume minus model, with the peaks and atoms that do not match.
 
     The model is a Gaussian ``h exp(-r^2 / (2 s^2))`` at each atom, with one width for all and a
-    height for each species, both fitted to the volume by least squares. At a place ``x`` the
-    difference holds a Gaussian of height ``a = sum d g / sum g^2``, ``g`` the unit Gaussian about
-    ``x``. Where ``a`` has a maximum above ``threshold`` times the least height, away from all
-    atoms, an atom may be missing. An atom of height ``h`` whose own ``a`` is below ``-threshold h``
-    may be too much.
+    height for each species, both fitted to the volume by least squares. At position ``x`` the
+    difference contains a Gaussian of height ``a = sum d g / sum g^2``, ``g`` the unit Gaussian
+    about ``x``. Where ``a`` has a maximum above ``threshold`` times the smallest height, away from
+    all atoms, an atom may be missing. An atom of height ``h`` whose own ``a`` is below
+    ``-threshold h`` is possibly spurious.
 
     Parameters
     ----------
@@ -82,15 +82,15 @@ def difference_map(
     width
         Standard deviation in angstrom; fitted unless given.
     threshold
-        Least score of a candidate.
+        Smallest score of a candidate.
     minimum_distance
-        Angstrom, of a missing atom to every other atom, candidates included.
+        Smallest distance (angstrom) of a missing atom from all atoms and other candidates.
 
     Raises
     ------
     InputError
-        For atoms outside the volume (their numbers are given), parameters out of range, or a
-        species that the volume does not show, with a height not above zero.
+        For atoms outside the volume (with their indices), parameters out of range, or a species
+        that does not show in the volume, with a height not above zero.
 
     MATLAB: none; in the papers missing and extra atoms were found by eye in such a map
     """
@@ -118,7 +118,7 @@ def difference_map(
     dark = [s for s, h in zip(symbols, heights, strict=True) if not h > 0]
     if dark:
         found = f"a height of {heights[symbols.index(dark[0])]:.3g}"
-        raise InputError(f"species {', '.join(dark)}", found, "atoms that the volume shows")
+        raise InputError(f"species {', '.join(dark)}", found, "atoms that show in the volume")
     difference = np.subtract(array, fitted, out=fitted)
     own = _amplitudes(difference, voxels, sigma) / heights[kinds]
     least = float(heights.min())
@@ -150,7 +150,7 @@ def _fitted_width(
         np.subtract(array, fitted, out=fitted)
         return float(np.vdot(fitted, fitted))
 
-    # Below half a voxel a Gaussian is not sampled any more.
+    # Below half a voxel a Gaussian is no longer sampled.
     low = max(NARROWEST, 0.5 * size)
     found = minimize_scalar(
         cost, bounds=(low, max(WIDEST, 2 * low)), method="bounded", options={"xatol": 1e-3}
@@ -161,7 +161,7 @@ def _fitted_width(
 def _fitted(
     array: NDArray[np.float64], voxels: NDArray[np.float64], kinds: NDArray[np.int64], sigma: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Best heights of the species, and the model with them."""
+    """Best heights of the species and the resulting model."""
     number = int(kinds.max()) + 1
     layers = np.zeros((number, *array.shape))
     for k in range(number):
@@ -190,7 +190,7 @@ def _amplitudes(
 def _peaks(
     difference: NDArray[np.float64], sigma: float, least: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Maxima of the height of a Gaussian that the difference holds, highest first, in voxels."""
+    """Maxima of the fitted Gaussian height in the difference, highest first, in voxels."""
     # The filter's Gaussian has the sum one; the sum of squares of ours is (pi sigma^2)^(3/2).
     height = 2**1.5 * gaussian_filter(difference, sigma, mode="constant", truncate=5.0)
     top = (height == maximum_filter(height, 3, mode="constant", cval=-np.inf)) & (height > least)
@@ -212,7 +212,7 @@ def _peaks(
 
 
 def _apart(places: ArrayLike, distance: float) -> NDArray[np.int64]:
-    """Numbers of the places that no earlier one chosen is near to."""
+    """Indices of positions that are not close to one chosen earlier."""
     table = np.asarray(places, dtype=np.float64)
     tree = cKDTree(table) if len(table) else None
     free = np.ones(len(table), bool)
@@ -226,7 +226,7 @@ def _apart(places: ArrayLike, distance: float) -> NDArray[np.int64]:
 
 @numba.njit(cache=True)
 def _profile(at, sigma, half, length, weights):  # type: ignore[no-untyped-def]
-    """Gaussian along one axis from voxel ``first`` on; the voxels ``first`` to ``last - 1``."""
+    """Gaussian along one axis, for the voxels ``first`` to ``last - 1``."""
     nearest = int(np.floor(at + 0.5))
     first, last = max(nearest - half, 0), min(nearest + half + 1, length)
     for i in range(first, last):
@@ -250,7 +250,7 @@ def _add_atoms(layer, voxels, sigma, half):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, parallel=True)
 def _matched(volume, voxels, sigma, half, result):  # type: ignore[no-untyped-def]
-    """Height of the Gaussian about each place that is nearest to the volume."""
+    """Height of the best-fitting Gaussian at each position."""
     for n in numba.prange(len(voxels)):
         wx, wy, wz = np.empty(2 * half + 1), np.empty(2 * half + 1), np.empty(2 * half + 1)
         i0, i1 = _profile(voxels[n, 0], sigma, half, volume.shape[0], wx)

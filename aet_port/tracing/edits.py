@@ -1,4 +1,4 @@
-"""Manual changes of a model, kept in a file so that they can be made again and looked up."""
+"""Manual edits of a model, stored in a file so that they can be repeated and looked up."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ FAR = 1e6  # angstrom; no sample is larger
 
 @dataclass(frozen=True)
 class Edit:
-    """A manual change of one atom. The fields are those of the bank's edit log.
+    """A manual edit of one atom, with the fields of the bank's edit log.
 
     Parameters
     ----------
     action
         ``"add"``, ``"remove"``, ``"move"`` or ``"retype"``.
     atom
-        Number of the atom in the model before all edits, from 0; None for an added one.
+        Index of the atom in the model before all edits, from 0; None for an added atom.
     species
-        Symbol after the change; before it for a removed atom. Needed to add (X where it is not
-        known yet) and to retype; elsewhere, if given, it must be the atom's.
+        Symbol after the edit; before it for a removed atom. Required to add (X if it is not known
+        yet) and to retype; otherwise, if given, it must be the atom's.
     position
-        Angstrom, after the change. Needed to add and to move; elsewhere, if given, it must be the
-        atom's, within 0.1 angstrom.
+        Position after the edit, angstrom. Required to add and to move; otherwise, if given, it must
+        be the atom's, within 0.1 angstrom.
     reason, author
-        Why, and who.
+        Reason for the edit and its author.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class Edit:
         for name in ("reason", "author"):
             text = getattr(self, name)
             if text is not None and (not isinstance(text, str) or not text.strip()):
-                raise InputError(name, repr(text), "some words, or nothing")
+                raise InputError(name, repr(text), "text, or nothing")
 
 
 def _is_whole(value: object) -> bool:
@@ -101,20 +101,20 @@ def _is_real(value: object) -> bool:
 
 
 def read_edits(path: str | Path) -> list[Edit]:
-    """Edits from a file, in its order.
+    """Read edits from a file, in its order.
 
     Parameters
     ----------
     path
-        .csv with a first line of column names, of ``action,atom,species,x,y,z,reason,author``
-        those that are needed, in any order; or .jsonl with an object per line, of the keys
-        ``action``, ``atom``, ``species``, ``position`` (a list of three), ``reason``, ``author``.
-        Blank lines are passed over.
+        A .csv file whose first line names the columns (those needed of
+        ``action,atom,species,x,y,z,reason,author``, in any order), or a .jsonl file with an object
+        per line with the keys ``action``, ``atom``, ``species``, ``position`` (a list of three),
+        ``reason``, ``author``. Blank lines are skipped.
 
     Raises
     ------
     DataFileError
-        If the file is missing, no text, or a line does not make an edit: file and line are named.
+        If the file is missing or not text, or a line is not a valid edit (with its number).
     """
     file = Path(path)
     readers: Mapping[str, Callable[[Path], Iterator[Edit]]] = {
@@ -145,7 +145,7 @@ def _csv_edits(file: Path) -> Iterator[Edit]:
             unknown = [name for name in header if name not in COLUMNS]
             if unknown or "action" not in header or len(set(header)) < len(header):
                 found = f"line 1: columns {quoted(','.join(header))}"
-                raise DataFileError(file, found, f"of {','.join(COLUMNS)}, each once")
+                raise DataFileError(file, found, f"some of {','.join(COLUMNS)}, each only once")
             for row in rows:
                 if any(word.strip() for word in row):
                     yield _csv_edit(file, rows.line_num, header, row)
@@ -172,7 +172,7 @@ def _csv_edit(file: Path, line: int, header: Sequence[str], row: Sequence[str]) 
 
 def _number(file: Path, line: int, name: str, word: str, kind: type) -> Any:
     try:
-        # Python takes 1_000 for a number; nobody means that in a table.
+        # Python reads 1_000 as a number; in a table it is a mistake.
         if "_" in word:
             raise ValueError(word)
         return kind(word)
@@ -193,7 +193,7 @@ def _json_edits(file: Path) -> Iterator[Edit]:
                 raise DataFileError(file, found, "a JSON object with each key once") from error
             if not isinstance(content, dict) or not {"action"} <= set(content) <= set(KEYS):
                 found = f"line {line}: {quoted(text)}"
-                raise DataFileError(file, found, f"an object, action and others of {KEYS}")
+                raise DataFileError(file, found, f"an object with action and others of {KEYS}")
             place = content.get("position")
             if place is not None:
                 if not isinstance(place, list):
@@ -210,12 +210,12 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def write_edits(path: str | Path, edits: Sequence[Edit]) -> Path:
-    """Write edits as .csv or .jsonl, whole or not at all, such that :func:`read_edits` gets them.
+    """Write edits as .csv or .jsonl for :func:`read_edits`; no partial file is left on failure.
 
     Raises
     ------
     InputError
-        For another suffix, or a reason or author of several lines.
+        For another suffix, or a reason or author with several lines.
     OutputError
         If the file cannot be written.
     """
@@ -245,15 +245,15 @@ def write_edits(path: str | Path, edits: Sequence[Edit]) -> Path:
 
 
 def replay_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> AtomicModel:
-    """The model after all edits, one after the other.
+    """Apply edits to a model one after the other and return the new model.
 
-    The atoms keep their order, removed ones leave it, added ones follow at the end. Numbers are
-    those of the given model throughout. Per-atom arrays of added atoms are NaN, 0 or empty.
+    The atoms keep their order; removed atoms are dropped and added ones appended. Atom indices
+    always refer to the given model. Per-atom arrays of added atoms are NaN, 0 or empty.
 
     Parameters
     ----------
     model
-        The model that the numbers belong to.
+        The model that the atom indices refer to.
     edits
         In the order in which they were made.
 
@@ -264,8 +264,8 @@ def replay_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> Atomi
     Raises
     ------
     InputError
-        For an atom that is not there or was removed by an earlier edit, a species that is not the
-        atom's, or if no atom is left; the edit is named by its number in the list, from 1.
+        For an atom that does not exist or was removed by an earlier edit, a species that is not the
+        atom's, or if no atom is left; the error gives the number of the edit in the list, from 1.
 
     Examples
     --------
@@ -278,13 +278,13 @@ def replay_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> Atomi
 
 
 def completed_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> list[Edit]:
-    """The same edits as the bank's log keeps them: each with its species, all but removals with
-    the position after the change.
+    """The same edits as stored in the bank's log: each with its species, all but removals with
+    the position after the edit.
 
     Raises
     ------
     InputError
-        As :func:`replay_edits`.
+        As in :func:`replay_edits`.
     """
     return _replay(as_model(model), edits)[1]
 
@@ -338,7 +338,7 @@ def _check_against(
     subject, atom = f"edit {number} of {name}", edit.atom
     if atom is None or atom >= len(kept) or not kept[atom]:
         gone = atom is not None and atom < len(kept)
-        found = f"atom {atom}, " + ("removed before" if gone else f"of {len(kept)} from 0")
+        found = f"atom {atom}, " + ("already removed" if gone else f"of {len(kept)} from 0")
         raise InputError(subject, found, "an atom of the model")
     if edit.action != "retype" and edit.species not in (None, species[atom]):
         found = f"species {edit.species} of atom {atom}"
@@ -346,21 +346,21 @@ def _check_against(
     if edit.action != "move" and edit.position is not None:
         gap = float(np.linalg.norm(positions[atom] - np.array(edit.position)))
         if gap > SAME:
-            found = f"a place {gap:.2f} angstrom from atom {atom}"
-            raise InputError(subject, found, "the place of that atom, or none")
+            found = f"a position {gap:.2f} angstrom from atom {atom}"
+            raise InputError(subject, found, "the position of that atom, or none")
 
 
 def retyped_atoms(edits: Sequence[Edit], n_atoms: int) -> dict[int, str]:
-    """Species given by hand, which intensities do not change.
+    """Species assigned by hand, which the classification by intensity keeps.
 
     Parameters
     ----------
     edits
-        Of a model of ``n_atoms`` atoms.
+        Edits of a model of ``n_atoms`` atoms.
 
     Returns
     -------
-    Symbols by the number of the atom in the edited model.
+    Symbols by atom index in the edited model.
     """
     removed = {edit.atom for edit in edits if edit.action == "remove"}
     place = {old: new for new, old in enumerate(k for k in range(n_atoms) if k not in removed)}

@@ -1,4 +1,4 @@
-"""A three-dimensional Gaussian with axes of any direction, and its fit to a box of voxels."""
+"""A three-dimensional Gaussian with arbitrarily oriented axes, and its fit to a box of voxels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AXES = ((0, 0, 1), (0, 1, 0), (0, 0, 1))
 
 @dataclass(frozen=True)
 class GaussianFit:
-    """Outcome of :func:`fit_gaussian_3d`.
+    """Result of :func:`fit_gaussian_3d`.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class GaussianFit:
     cost
         Sum of the squared residuals.
     residual
-        Fit less values, of their shape.
+        Fit minus values, shape of the values.
     """
 
     parameters: NDArray[np.float64]
@@ -40,7 +40,7 @@ class GaussianFit:
 
 
 def gaussian_3d(parameters: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """``c + h exp(-v^T R^T diag(k) R v)``, ``v`` the distance of each point to the centre.
+    """``c + h exp(-v^T R^T diag(k) R v)``, ``v`` the vector from the centre to each point.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def fit_gaussian_3d(
 ) -> GaussianFit:
     """Least-squares fit of :func:`gaussian_3d`, with bounds and fixed parameters.
 
-    The angles of a Gaussian with equal curvatures mean nothing, and exchanging axes gives the same
-    Gaussian with other angles: compare fits by their values, not by their angles.
+    The angles of a Gaussian with equal curvatures are undefined, and exchanging axes gives the same
+    Gaussian with other angles, so compare fits by their values, not by their angles.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def fit_gaussian_3d(
     points, values
         Shapes (3, ...) and (...).
     fixed
-        Shape (11,): true for parameters that keep their start.
+        Shape (11,): true for parameters fixed at their start.
     lower, upper
-        Shape (11,): bounds of those that do not; none unless given.
+        Shape (11,): bounds of the free parameters; none unless given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Intensities of peaks: values in a sphere about each, their histogram, and its two Gaussians."""
+"""Intensities of peaks: values in a sphere around each, and two Gaussians of their histogram."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BINS = 100
 
 
 def positions_table(name: str, positions: ArrayLike) -> NDArray[np.float64]:
-    """Positions as a contiguous table (n, 3) in double precision; ``name`` stands in the error."""
+    """Positions as a contiguous (n, 3) array in double precision; errors mention ``name``."""
     table = np.ascontiguousarray(positions, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] != 3 or not np.isfinite(table).all():
         raise InputError(
@@ -56,8 +56,8 @@ def sphere_values(
     thirds
         Radius in thirds of a voxel.
     method
-        ``"cubic"`` is cubic convolution (Keys, a = -1/2), at the border with the parabola through
-        the last three voxels; ``"linear"`` is trilinear. Both are zero outside the volume.
+        ``"cubic"`` is cubic convolution (Keys, a = -1/2), extended at the border by the parabola
+        through the last three voxels; ``"linear"`` is trilinear. Both are zero outside the volume.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def sphere_values(
 
 
 def histogram(values: ArrayLike, bins: int = BINS) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Counts and centres of ``bins`` equal bins from the least to the largest value.
+    """Counts and centres of ``bins`` equal bins from the smallest to the largest value.
 
     A value on an edge belongs to the lower bin.
 
@@ -115,16 +115,16 @@ def two_gaussians(
     centres, counts
         Shape (n,).
     start
-        A1, c1, w1, A2, c2, w2; each parameter stays between a tenth and ten times its start.
-        Unless given, the better of two fits: from the start of the film paper (heights of a tenth
-        of and the largest count, centres at the 17th and 50th, widths of the 10th of 100 bins) and
-        from the same with the counts at the two centres for heights.
+        A1, c1, w1, A2, c2, w2; each parameter is limited to a tenth to ten times its start. Unless
+        given, the better of two fits: from the start of the film paper (heights 0.1 and 1 times the
+        largest count, centres at the 17th and 50th, widths of the 10th of 100 bins) and from the
+        same with the counts at the two centres as heights.
     second_centre
-        Fixes c2.
+        Value at which c2 is fixed.
     ratio
-        Fixes c2 / c1.
+        Value at which c2 / c1 is fixed.
     same_width
-        Holds w2 = w1.
+        Whether to fix w2 = w1.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def two_gaussians(
 
     MATLAB: 4_Atom_tracing/src/My_two_gaussianfit.m, My_two_gaussianfit_constant_peakcenter2.m,
     My_two_gaussianfit_constant_ratio.m, My_two_gaussianfit_samewidth.m (film paper). There the
-    fixed centre (4.8e5) and ratio (1.6757) stand in the code.
+    fixed centre (4.8e5) and ratio (1.6757) are constants in the code.
     """
     x = np.asarray(centres, dtype=np.float64).ravel()
     y = np.asarray(counts, dtype=np.float64).ravel()
@@ -181,7 +181,7 @@ def two_gaussians(
         if first.shape != (6,) or not (first > 0).all():
             expected = "six numbers above zero: height, centre, width of both Gaussians"
             raise InputError("start", f"{first.tolist()}", expected)
-        # Parameters in units of their start, so that the bounds are 0.1 and 10 for all of them.
+        # Parameters in units of their start, so that the bounds of all are 0.1 and 10.
         fit = least_squares(residual, np.ones(free.sum()), bounds=(0.1, 10), args=(first,), **exact)
         if fit.cost < cost:
             best, cost = expand(fit.x, first), fit.cost
@@ -190,7 +190,7 @@ def two_gaussians(
 
 @numba.njit(cache=True)
 def _keys(t):  # type: ignore[no-untyped-def]
-    """Weights of cubic convolution for the voxels -1, 0, 1, 2 at the fraction t."""
+    """Cubic-convolution weights of the voxels -1, 0, 1, 2 at the fraction t."""
     return (
         ((-0.5 * t + 1.0) * t - 0.5) * t,
         (1.5 * t - 2.5) * t * t + 1.0,

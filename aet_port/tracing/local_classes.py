@@ -1,4 +1,4 @@
-"""Species within a sphere: each atom goes to the class whose mean near it is nearest."""
+"""Local classification: each atom gets the species whose mean nearby is closest to its values."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MAX_ROUNDS = 200
 
 @dataclass(frozen=True)
 class LocalClasses:
-    """Outcome of :func:`reclassify_locally`.
+    """Result of :func:`reclassify_locally`.
 
     Parameters
     ----------
     types
         Shape (n,): 1, 2, ...
     changes
-        Atoms that changed their type in each round.
+        Number of atoms that changed their type in each round.
     settled
-        Whether none changed in the last round.
+        Whether no atom changed in the last round.
     """
 
     types: NDArray[np.int64]
@@ -43,29 +43,29 @@ def reclassify_locally(
     max_rounds: int = MAX_ROUNDS,
     reference_quirks: bool = False,
 ) -> LocalClasses:
-    """Give each atom the type whose mean values among its neighbours are nearest to its own.
+    """Give each atom the type whose mean values among its neighbours are closest to its own.
 
-    Neighbours lie within ``radius``; the atom itself does not count. All atoms are decided from
-    the types of the round before. The rounds end when nothing changes, or when the same number of
-    atoms has changed ``patience`` times running (they flip back and forth). Means over a sphere
-    follow what a missing wedge or a varying thickness does to the intensities.
+    Neighbours lie within ``radius``; the atom itself does not count. In each round all atoms are
+    assigned from the types of the previous round. The rounds end when nothing changes, or when the
+    same number of atoms has changed ``patience`` times in a row (they flip back and forth). Local
+    means follow intensity variations due to a missing wedge or varying thickness.
 
     Parameters
     ----------
     positions
         Shape (n, 3), in the unit of ``radius``.
     values
-        Shape (n, m): values about each atom.
+        Shape (n, m): values around each atom.
     types
-        Shape (n,): 1 to k, where to start.
+        Shape (n,): initial types, 1 to k.
     radius
-        10 angstrom in the glass paper.
+        Radius of the neighbourhood (10 angstrom in the glass paper).
     norm
         2 (Euclidean distance of values) or 1.
     patience, max_rounds
-        When to stop though atoms still change.
+        When to stop even if atoms still change.
     reference_quirks
-        An atom without neighbours becomes type 1; by default it keeps its type.
+        If True, an atom without neighbours becomes type 1; by default it keeps its type.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def reclassify_locally(
         For shapes that do not match, types below one, or a radius not above zero.
 
     MATLAB: 4_Tracing_and_classification/src/local_class_kmean_sub.m::local_class_kmean_sub. There
-    the number of types is that of the different ones given.
+    the number of types is the number of distinct types given.
     """
     places = np.ascontiguousarray(positions, dtype=np.float64)
     table = np.ascontiguousarray(values, dtype=np.float64)
@@ -104,8 +104,8 @@ def reclassify_locally(
 def _neighbours(
     places: NDArray[np.float64], radius: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Neighbours of atom i are ``neighbours[starts[i]:starts[i + 1]]``, rising."""
-    # The tree's rounding must not decide about the edge of the sphere.
+    """Neighbours of atom i are ``neighbours[starts[i]:starts[i + 1]]``, ascending."""
+    # Rounding inside the tree must not decide at the edge of the sphere.
     pairs = cKDTree(places).query_pairs(radius * (1 + 1e-9), output_type="ndarray")
     distance = np.sqrt(((places[pairs[:, 0]] - places[pairs[:, 1]]) ** 2).sum(axis=1))
     pairs = pairs[(distance < radius) & (distance != 0)]

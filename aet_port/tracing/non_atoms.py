@@ -23,20 +23,20 @@ QUIRK_EROSION = 10  # voxels by which the Ta script shrinks its support
 
 @dataclass(frozen=True, repr=False)
 class AtomSelection(Shown):
-    """Outcome of :func:`remove_non_atoms`.
+    """Result of :func:`remove_non_atoms`.
 
     Attributes
     ----------
     candidates
-        Shape (n, 3): the peaks left after the border and the merging, 0-based voxel coordinates.
+        Shape (n, 3): peaks left after border removal and merging, 0-based voxel coordinates.
     labels
-        Shape (n,), int8: 2 atom, 1 non-atom, by the intensities alone.
+        Shape (n,), int8: 2 atom, 1 non-atom, by intensity alone.
     is_atom
         Shape (n,): the final choice, by labels and support.
     intensities
         Shape (n,): sum of the linearly interpolated values in the wide sphere.
     gaussians
-        The six parameters of the two Gaussians of the histogram of the intensities.
+        The six parameters of the two Gaussians fitted to the histogram of the intensities.
     """
 
     candidates: NDArray[np.float64]
@@ -70,26 +70,26 @@ def two_classes(
     reference_quirks: bool = False,
     max_iterations: int = 500,
 ) -> tuple[NDArray[np.int8], int]:
-    """Label each peak by the nearer of an atom's mean values and, for non-atoms, zero (L1 norm).
+    """Label each peak by whether it is closer to the mean atom or to zero, a non-atom (L1 norm).
 
-    The first means are of the peaks whose sum lies within a tenth of a width of the centre of
-    each Gaussian; from the second round on the class of non-atoms is held at zero.
+    The first means are those of the peaks whose sum lies within a tenth of a width of the centre
+    of each Gaussian; from the second round on the non-atom class is fixed at zero.
 
     Parameters
     ----------
     values
-        Shape (n, m): values about each peak.
+        Shape (n, m): values around each peak.
     sums
-        Shape (n,): the intensities that the Gaussians describe.
+        Shape (n,): the intensities to which the Gaussians were fitted.
     gaussians
         A1, c1, w1, A2, c2, w2, see :func:`two_gaussians`.
     reference_quirks
-        The reference divides the distances of a peak by the sum of its values; where that is
-        negative, the order is turned round and an empty place becomes an atom. A Gaussian without
-        peaks near its centre starts its class at zero, which may leave no atoms at all; by default
-        the peak nearest to the centre always counts, and the second class is the brighter one.
+        The reference divides the distances of a peak by the sum of its values; if that is negative,
+        the order is reversed and an empty position becomes an atom. A Gaussian without peaks near
+        its centre starts its class at zero, which may leave no atoms at all; by default the peak
+        nearest to the centre always counts, and the second class is the brighter one.
     max_iterations
-        Limit of the rounds.
+        Largest number of rounds.
 
     Returns
     -------
@@ -134,18 +134,18 @@ def two_classes(
     raise InputError(
         "values",
         f"labels that still change after {max_iterations} rounds",
-        "two classes that settle",
+        "two classes that converge",
     )
 
 
 def select_atoms(
     labels: NDArray[np.int8], positions: ArrayLike, support: NDArray | None, rule: Rule
 ) -> NDArray[np.bool_]:
-    """Which peaks are atoms, from their labels and the voxel of the support they lie in.
+    """Which peaks are atoms, from their labels and the support at the nearest voxel.
 
     ``"labels"``: labelled atom. ``"both"``: labelled atom and inside the support. ``"either"``:
-    labelled atom or inside (published for the Pd particles). ``"support"``: inside, whatever the
-    label (published for the Ta film).
+    labelled atom or inside (published for the Pd particles). ``"support"``: inside, regardless of
+    the label (published for the Ta film).
 
     MATLAB: 4_Atom_tracing/Main_remove_non_atom_peak_*.m, last part
     """
@@ -162,7 +162,7 @@ def select_atoms(
 
 
 def in_support(positions: ArrayLike, support: NDArray) -> NDArray[np.bool_]:
-    """Whether the voxel nearest to each position (n, 3) belongs to the support; no voxel, no."""
+    """Whether the voxel nearest to each position (n, 3) is in the support; False outside."""
     voxels = np.floor(positions_table("positions", positions) + 0.5).astype(np.int64)
     known = ((voxels >= 0) & (voxels < support.shape)).all(axis=1)
     inside = np.zeros(len(voxels), bool)
@@ -181,11 +181,11 @@ def remove_non_atoms(
     histogram_thirds: int = SELECT.histogram_thirds,
     reference_quirks: bool = False,
 ) -> AtomSelection:
-    """Tell atoms from other peaks by their intensity and the support of the sample.
+    """Distinguish atoms from other peaks by their intensity and the support of the sample.
 
-    Peaks at the border are left out, double peaks merged; the histogram of the intensities is
-    fitted by two Gaussians, from which two classes start (film paper, Methods); whether label,
-    support or both decide is the ``rule``.
+    Peaks at the border are left out and double peaks merged; the histogram of the intensities is
+    fitted by two Gaussians, from which two classes start (film paper, Methods); ``rule`` says
+    whether label, support or both decide.
 
     Parameters
     ----------
@@ -198,18 +198,19 @@ def remove_non_atoms(
     rule
         See :func:`select_atoms`; unless given ``"both"`` with a support and ``"labels"`` without.
     merge_distance
-        Voxels; zero leaves the merging out (published for the Pd particles).
+        Distance in voxels below which peaks are merged; zero merges none (published for the Pd
+        particles).
     class_thirds, histogram_thirds
         Radii, in thirds of a voxel, of the spheres for the classes and for the histogram: 4 and 7
         for the Ta film, 7 and 4 for the Pd particles.
     reference_quirks
-        As coded: the quirks of :func:`merge_close` and :func:`two_classes`; unless given, the rule
-        is ``"support"``, which ignores the labels; with that rule the support is shrunk by a ball
-        of ten voxels, which loses real atoms (642 of 3810 of the published initial model).
+        As coded: the quirks of :func:`merge_close` and :func:`two_classes`; the default rule is
+        ``"support"``, which ignores the labels; with that rule the support is eroded by a ball of
+        ten voxels, which loses real atoms (642 of 3810 of the published initial model).
 
     Returns
     -------
-    The peaks that are atoms, and what led to the choice.
+    The peaks that are atoms, with the labels and intensities behind the choice.
 
     Raises
     ------
@@ -281,16 +282,16 @@ def select_by_supports(
     ----------
     candidates
         Shape (n, 3): classified atoms, 0-based voxel coordinates; those within ``margin`` voxels
-        of the border are left out.
+        of the border are ignored.
     peaks
         Shape (m, 3): all traced peaks.
     tight, loose
         Masks of the volume.
     margin
-        Voxels; the same number for all axes, counted from the first, as the glass particle's
-        volume is a cube.
+        Width of the border in voxels, the same for all axes and computed from the first, as the
+        glass particle's volume is a cube.
     same
-        Distance in voxels below which a peak is a candidate.
+        Distance in voxels below which a peak counts as a candidate.
 
     Returns
     -------
@@ -298,8 +299,8 @@ def select_by_supports(
 
     MATLAB: 4_Tracing_and_classification/Main_polynomial_tracing.m, last part (glass paper). There
     both supports were made of the upsampled volume and read with voxel coordinates of the
-    original; the multislice copy (post_initC_MG_multislice.m) tests the tight support twice:
-    give it for ``loose`` to do so.
+    original; the multislice copy (post_initC_MG_multislice.m) tests the tight support twice, which
+    passing it as ``loose`` reproduces.
     """
     first, every = positions_table("candidates", candidates), positions_table("peaks", peaks)
     low, high = margin - 1, tight.shape[0] - margin - 1
@@ -319,7 +320,7 @@ def _is_among(
 
 @numba.njit(cache=True)
 def _nearer_atom(values, means):  # type: ignore[no-untyped-def]
-    """L1 distance of each row to the atoms' mean less the one to the non-atoms' mean."""
+    """L1 distance of each row to the atoms' mean minus that to the non-atoms' mean."""
     result = np.empty(len(values))
     for n in range(len(values)):
         to_none = 0.0

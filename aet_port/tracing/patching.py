@@ -1,4 +1,4 @@
-"""Peaks of the whole volume from the peaks of its sub-areas, and the merging of double ones."""
+"""Peaks of the whole volume from those of its sub-areas, and merging of double peaks."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from aet_port.tracing.intensities import positions_table
 def patch_peaks(
     areas: SubAreas, peaks: Mapping[int, NDArray[np.float64]], trim_y: int = TRIM_Y
 ) -> NDArray[np.float64]:
-    """Peaks that lie in the window of their area, in coordinates of the full volume.
+    """Peaks inside the window of their area, in coordinates of the full volume.
 
-    Where windows overlap, a peak is listed once for each of them, a fraction of a voxel apart:
-    :func:`merge_close` makes one of them.
+    Where windows overlap, a peak is listed once for each of them, a fraction of a voxel apart;
+    :func:`merge_close` merges them into one.
 
     Parameters
     ----------
     areas
-        All areas, also those without peaks: the windows follow from their neighbours.
+        All areas, including those without peaks, because neighbours determine the windows.
     peaks
-        From the 0-based index of an area to its accepted peaks, shape (m, 3), 0-based voxel
-        coordinates of the area (of its central crop, where the reconstruction is larger).
+        Accepted peaks by 0-based area index, shape (m, 3), 0-based voxel coordinates of the area
+        (of its central crop if the reconstruction is larger).
     trim_y
         See :meth:`aet_port.core.sub_areas.SubAreas.windows`.
 
@@ -39,10 +39,10 @@ def patch_peaks(
     Raises
     ------
     InputError
-        If an index is none of the areas or a table has another shape.
+        If an index belongs to no area or a table has another shape.
 
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, step 2 (film paper). There the test along z
-    uses a variable that was cleared; here it is the height of the area, which holds every peak.
+    uses a variable that was cleared; here it uses the height of the area, which includes all peaks.
     """
     unknown = set(peaks) - set(range(len(areas)))
     if unknown:
@@ -56,7 +56,7 @@ def patch_peaks(
         if table.ndim != 2 or table.shape[1] != 3:
             raise InputError(f"peaks of area {index}", f"shape {table.shape}", "shape (n, 3)")
         window = windows[index]
-        # Along z a peak may lie a voxel before the first one, where the reference still keeps it.
+        # Along z the reference still keeps a peak that lies one voxel before the first.
         first = [window.area[0].start, window.area[1].start, -1]
         last = [s.stop - 1 for s in window.area]
         inside = ((table >= first) & (table <= last)).all(axis=1)
@@ -69,18 +69,18 @@ def merge_close(
 ) -> NDArray[np.float64]:
     """Replace peaks closer than ``distance`` by their mean.
 
-    From the first peak on: all peaks nearer than ``distance`` to it, and itself, are taken out and
-    their mean is put at the end of the list, where its turn will come.
+    Starting with the first peak, the peak and all peaks closer than ``distance`` to it are removed
+    and their mean is appended to the list, to be processed in turn.
 
     Parameters
     ----------
     positions
         Shape (n, 3), voxels.
     distance
-        Voxels.
+        Distance below which peaks are merged, voxels.
     reference_quirks
-        In the reference, taking out r peaks that stand earlier in the list makes the loop pass
-        over r peaks without looking at them; True does so too.
+        If True, removing r peaks earlier in the list makes the loop skip r peaks, as in the
+        reference.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def merge_close(
         raise InputError("distance", f"{distance}", "a number of voxels above zero")
     if len(table) == 0:
         return table
-    # Each merging takes at least two out and puts one in, so the list never exceeds 2 n.
+    # Each merge removes at least two peaks and adds one, so the list never exceeds 2 n.
     n = len(table)
     points = np.concatenate([table, np.zeros_like(table)])
     alive = np.arange(2 * n) < n
@@ -117,7 +117,7 @@ def _insert(points, n, low, cell, head, behind):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _gather(points, alive, i, low, cell, head, behind, distance, group):  # type: ignore[no-untyped-def]
-    """Fill ``group`` with the living points nearer than distance to point i, by rising index."""
+    """Fill ``group`` with the remaining points closer than distance to point i, by index."""
     x = int((points[i, 0] - low[0]) / cell) + 1
     y = int((points[i, 1] - low[1]) / cell) + 1
     z = int((points[i, 2] - low[2]) / cell) + 1

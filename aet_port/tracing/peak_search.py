@@ -18,7 +18,7 @@ from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
 from aet_port.tracing.settings import TRACE, TraceSettings, Upsampling
 from aet_port.tracing.upsampling import FACTOR, fine_grid
 
-_CHUNK = 2000  # fits between two looks at the progress bar, and between two checkpoints
+_CHUNK = 2000  # fits between two updates of the progress bar and between two checkpoints
 
 
 def trace(
@@ -35,12 +35,12 @@ def trace(
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> Peaks:
-    """Positions of the peaks of a volume by polynomial tracing.
+    """Find the positions of the peaks of a volume by polynomial tracing.
 
     The volume is upsampled threefold; every local maximum above the threshold is fitted by a
-    weighted polynomial of fourth order (:mod:`aet_port.tracing.polynomial_fit`); from bright to
-    faint, a peak is rejected that lies too close to an accepted one. The upsampled volume never
-    exists as a whole (Methods of both papers, "Determination of 3D atomic coordinates").
+    weighted fourth-order polynomial (:mod:`aet_port.tracing.polynomial_fit`); from bright to
+    faint, peaks too close to an accepted one are rejected. The upsampled volume is never stored as
+    a whole (Methods of both papers, "Determination of 3D atomic coordinates").
 
     Parameters
     ----------
@@ -49,32 +49,33 @@ def trace(
     upsampling
         ``"linear"`` (published for the Ta film) or ``"spline"`` (glass and Pd particles).
     threshold
-        Maxima must be above it, in units of the volume; zero or more (published: 0 or 1).
+        Smallest height of a maximum in units of the volume; zero or more (published: 0 or 1).
     minimum_distance
-        Angstrom (published: 2; 1.75 and 1.8 in the glass paper's simulations).
+        Smallest distance between accepted peaks, angstrom (published: 2; 1.75 and 1.8 in the glass
+        paper's simulations).
     max_peaks
-        The brightest so many maxima are fitted.
+        Largest number of maxima to fit, brightest first.
     max_iterations, settled_iterations, maximum_shift
-        Rules of the fit, see :func:`aet_port.tracing.polynomial_fit.fit_peaks`.
+        Parameters of the fit, see :func:`aet_port.tracing.polynomial_fit.fit_peaks`.
     coefficients
         Whether to keep the 35 coefficients of each peak.
     checkpoint
-        File in which finished fits are kept (.npz). If it is there, the work continues from it and
-        ends with the same bytes as an uninterrupted run. It is left behind: the caller deletes it
-        once the result is safe.
+        Checkpoint file with finished fits (.npz). If it exists, tracing resumes from it and gives
+        the same result as an uninterrupted run. It is not deleted at the end; the caller deletes it
+        once the result is stored.
     progress
         Whether to report progress on standard error.
 
     Returns
     -------
-    All fitted peaks, brightest first; :attr:`Peaks.accepted` are the good ones.
+    All fitted peaks, brightest first; :attr:`Peaks.accepted` holds the accepted ones.
 
     Raises
     ------
     InputError
         For parameters out of range or a volume too small to be upsampled.
     CheckpointError
-        If the checkpoint is unreadable or of another volume or other parameters.
+        If the checkpoint is unreadable or belongs to another volume or other parameters.
     OutputError
         If the checkpoint cannot be written.
 
@@ -82,7 +83,7 @@ def trace(
     -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, Main_atom_tracing_Pd1_nanoparticle.m (film
     paper), 4_Tracing_and_classification/Main_polynomial_tracing.m (glass paper). There a rejected
-    peak has the position zero; here it keeps its fitted one, and only its flag tells.
+    peak has the position zero; here it keeps its fitted one and is marked by its flag.
 
     Examples
     --------
@@ -149,7 +150,7 @@ def _join(done: Fits, part: Fits, coefficients: bool) -> Fits:
 
 
 def _identity(volume: Volume, *parameters: object) -> str:
-    """Hash of everything that the fits depend on (the 2 angstrom rule is applied after them)."""
+    """Hash of everything the fits depend on (the 2 angstrom rule is applied afterwards)."""
     digest = hashlib.sha256(repr((volume.shape, volume.array.dtype.str, parameters)).encode())
     for plane in volume.array:  # one plane at a time: no copy of the volume
         digest.update(np.ascontiguousarray(plane).data)
@@ -161,8 +162,8 @@ def _store(path: Path, identity: str, fits: Fits) -> None:
 
 
 def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
-    """What an earlier run left at ``path``; None if there is nothing."""
-    advice = "the checkpoint of this very run; delete it to start anew"
+    """Finished fits stored at ``path`` by an earlier run; None if there are none."""
+    advice = "the checkpoint of this run; delete it to start again"
     if not path.exists():
         return None
     try:

@@ -23,38 +23,37 @@ LEFT_THE_BOX = -2
 TOO_CLOSE = -3
 NOT_SETTLED = -4
 SLAB_BYTES = 128 << 20
-PADDING = 10  # zeros that the reference puts on each side of its fine volume
 
 
 @dataclass(frozen=True, repr=False)
 class Peaks(Shown):
-    """Peaks of a volume, brightest first, with the outcome of each fit.
+    """Peaks of a volume, brightest first, with the result of each fit.
 
     Attributes
     ----------
     maxima
         Shape (n, 3), int32: the local maxima, 0-based indices into the fine grid.
     shifts
-        Shape (n, 3): fitted position less ``maxima``, in fine voxels.
+        Shape (n, 3): fitted position minus ``maxima``, in fine voxels.
     heights
         Shape (n,): upsampled value at the maximum.
     flags
-        Shape (n,), int8: 0 accepted, -1 the polynomial has no maximum, -2 it left the box around
-        the voxel, -3 closer to a brighter accepted peak than allowed, -4 did not settle.
+        Shape (n,), int8: 0 accepted, -1 the polynomial has no maximum, -2 the position left the box
+        around the voxel, -3 too close to a brighter accepted peak, -4 the fit did not converge.
     shape
-        Voxels of the volume.
+        Number of voxels of the volume along x, y, z.
     voxel_size
-        Of the volume, angstrom.
+        Voxel size of the volume, angstrom.
     coefficients
-        Shape (n, 35) of the last polynomial of each peak, or None where they were not asked for.
+        Shape (n, 35): last polynomial of each peak, or None if they were not requested.
 
     Notes
     -----
-    MATLAB: none; the papers' code keeps the positions and the outcome of each fit in two variables
+    MATLAB: none; the papers' code keeps positions and results of the fits in two variables
 
     Examples
     --------
-    A Gaussian blob of 0.8 angstrom at a known place:
+    A Gaussian blob of 0.8 angstrom at a known position:
 
     >>> import numpy as np
     >>> import aet_port as aet
@@ -77,7 +76,7 @@ class Peaks(Shown):
     coefficients: NDArray[np.float64] | None = None
 
     plot = methods.plot_peaks
-    """Their heights: :func:`aet_port.figures.results.plot_peaks`."""
+    """Plot the peak heights: :func:`aet_port.figures.results.plot_peaks`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -92,9 +91,9 @@ class Peaks(Shown):
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """Shape (n, 3): fitted positions, 0-based voxel coordinates; the rejected ones too.
+        """Fitted positions, shape (n, 3), 0-based voxel coordinates, including rejected peaks.
 
-        :meth:`aet_port.core.data.Volume.to_positions` turns them into angstrom.
+        :meth:`aet_port.core.data.Volume.to_positions` converts them to angstrom.
         """
         return to_voxels(self.maxima + self.shifts)
 
@@ -109,7 +108,7 @@ class Peaks(Shown):
         return self.positions[self.good]
 
     def save(self, path: str | Path) -> Path:
-        """Write to an .npz file, whole or not at all; equal peaks give equal bytes."""
+        """Write an .npz file, never a partial one; the same peaks give an identical file."""
         content = {
             f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None
         }
@@ -144,7 +143,7 @@ def local_maxima(
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Fine voxels not below any of their six face neighbours, brightest first.
 
-    Of a plateau every voxel counts. Equal values stay in the order of a column-major array (z
+    Every voxel of a plateau counts. Equal values stay in the order of a column-major array (z
     slowest). The fine volume is made and searched in slabs of at most 128 MB (or three planes).
 
     Parameters
@@ -152,10 +151,10 @@ def local_maxima(
     grid
         The upsampled volume.
     threshold
-        Maxima must be above it; at least zero, because the volume is thought to be surrounded by
-        zeros.
+        Value that maxima must exceed; at least zero, because the volume is taken to be surrounded
+        by zeros.
     max_peaks
-        The brightest so many are kept.
+        Largest number of maxima to keep, brightest first.
 
     Returns
     -------
@@ -195,7 +194,7 @@ def local_maxima(
 @numba.njit(cache=True)
 def _is_maximum(slab, p, v, w, threshold):  # type: ignore[no-untyped-def]
     here = slab[p, v, w]
-    # Beyond the slab's sides lie zeros, and here > threshold >= 0 is above them.
+    # Outside the slab's sides are zeros, and here > threshold >= 0 exceeds them.
     return (
         here > threshold
         and slab[p - 1, v, w] <= here

@@ -1,8 +1,8 @@
-"""Sub-voxel position of a peak: the maximum of a weighted polynomial of fourth order.
+"""Sub-voxel position of a peak: the maximum of a weighted fourth-order polynomial.
 
-Around a local maximum the fine voxels within 3.5 are fitted by a polynomial ``P`` in the distance
-``d`` from the current position. The residuals carry the weight ``exp(-d^2 / 9)``, so the squares
-carry ``exp(-2 d^2 / 9)``. The position then moves to the stationary point of the second-order part
+Fine voxels within 3.5 voxels of a local maximum are fitted by a polynomial ``P`` in the distance
+``d`` from the current position. The residuals have the weight ``exp(-d^2 / 9)``, so their squares
+have ``exp(-2 d^2 / 9)``. The position then moves to the stationary point of the second-order part
 of ``P``, by at most ``maximum_shift`` along each axis, and the fit is repeated. With the weight
 fixed, a fit is a linear least-squares problem in 35 coefficients; it is solved exactly by its
 normal equations, whose entries are the 165 weighted moments of the voxels up to order 8.
@@ -46,10 +46,10 @@ _HALF = np.where(_REACH >= 0, np.floor(np.sqrt(np.maximum(_REACH, 0))), -1).asty
 
 @dataclass(frozen=True)
 class Fits:
-    """Outcome of the independent fits, before peaks are compared with each other.
+    """Results of the independent fits, before peaks are compared with each other.
 
     ``shifts`` (n, 3) fine voxels from each maximum; ``flags`` (n,) int8; ``settled`` (n,): whether
-    the fit ended by its last steps being small; ``coefficients`` (n, 35).
+    the fit converged, with small last steps; ``coefficients`` (n, 35).
     """
 
     shifts: NDArray[np.float64]
@@ -61,7 +61,7 @@ class Fits:
 def evaluate_polynomial(
     points: ArrayLike, coefficients: ArrayLike, origin: ArrayLike = (0.0, 0.0, 0.0)
 ) -> NDArray[np.float64]:
-    """Values of a polynomial of fourth order, ``sum_n c_n (x-x0)^i_n (y-y0)^j_n (z-z0)^k_n``.
+    """Values of a fourth-order polynomial, ``sum_n c_n (x-x0)^i_n (y-y0)^j_n (z-z0)^k_n``.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def evaluate_polynomial(
 
 
 def stationary_point(coefficients: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Where the second-order part of each polynomial is stationary, ``-H^-1 g``.
+    """Stationary point of the second-order part of each polynomial, ``-H^-1 g``.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def stationary_point(coefficients: ArrayLike) -> tuple[NDArray[np.float64], NDAr
     Returns
     -------
     Points (n, 3), and whether the determinant of the matrix ``H`` of second derivatives is below
-    zero, which every maximum fulfils (and a saddle point with one falling direction too); where it
-    is not, the point is NaN.
+    zero, as at every maximum (and at a saddle point with one falling direction); otherwise the
+    point is NaN.
 
     MATLAB: 4_Tracing_and_classification/src/calc_dX_dY_dZ_Rogers.m, which returns -100 for NaN
     """
@@ -111,12 +111,12 @@ def fit_peaks(
     settled_iterations: int = TRACE.settled_iterations,
     maximum_shift: float = TRACE.maximum_shift,
 ) -> Fits:
-    """Fit every peak by itself; the result does not depend on the number of threads.
+    """Fit each peak independently; the result does not depend on the number of threads.
 
-    A peak is done (flag 0) once ``settled_iterations`` steps in a row stayed below
+    A peak is done (flag 0) once ``settled_iterations`` steps in a row were below
     ``maximum_shift``; it fails if the polynomial has no maximum (-1) or the position leaves the
-    box (-2). After ``max_iterations`` its flag is -4, yet one more step is taken, which may turn
-    the flag into -1 or -2; if that step happens to settle it, the flag stays -4.
+    box (-2). After ``max_iterations`` its flag is -4, but one more step is taken, which may change
+    the flag to -1 or -2; if that step makes the fit converge, the flag stays -4.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def fit_peaks(
     max_iterations, settled_iterations
         See above.
     maximum_shift
-        Fine voxels along each axis.
+        Largest step along each axis, fine voxels.
 
     Raises
     ------
@@ -159,21 +159,21 @@ def fit_peaks(
 def keep_apart(
     positions: NDArray[np.float64], fits: Fits, minimum_distance: float
 ) -> NDArray[np.int8]:
-    """Flags after the rule that an accepted peak keeps away from brighter accepted ones.
+    """Flags after rejecting peaks too close to a brighter accepted one.
 
     Parameters
     ----------
     positions
         Shape (n, 3), fine voxels, brightest first.
     fits
-        Of the same peaks.
+        Fits of the same peaks.
     minimum_distance
-        Fine voxels.
+        Smallest distance, fine voxels.
 
     Returns
     -------
-    Shape (n,), int8: the flags of ``fits``, -3 for a settled peak nearer than ``minimum_distance``
-    to a brighter one of flag 0.
+    Shape (n,), int8: the flags of ``fits``, -3 for a converged peak closer than
+    ``minimum_distance`` to a brighter one with flag 0.
 
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (the test inside its loop)
     """
@@ -207,7 +207,7 @@ def _stationary(c, step):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _moments(values, position, moments, right):  # type: ignore[no-untyped-def]
-    """Weighted moments of the ball (orders to 8) and of its values (to 4), axis by axis."""
+    """Weighted moments of the ball (up to order 8) and of its values (up to 4), axis by axis."""
     top = 2 * DEGREE + 1
     powers = np.empty((3, WIDTH, top))
     for axis in range(3):

@@ -34,7 +34,7 @@ class TraceSettings(Settings):
 class SelectSettings(Settings):
     """``[select]``: which peaks are atoms; see :func:`aet_port.tracing.non_atoms.remove_non_atoms`.
 
-    ``edits`` is a file of manual edits that are made afterwards (see
+    ``edits`` is a file of manual edits that are applied afterwards (see
     :func:`aet_port.tracing.edits.read_edits`).
     """
 
@@ -53,7 +53,7 @@ class SelectSettings(Settings):
         3.0, "Merge peaks closer to each other than this; 0: merge none.", unit="voxels", ge=0
     )
     class_thirds: int = setting(
-        4, "Radius of the spheres used to tell the classes apart.", unit="thirds of a voxel", ge=1
+        4, "Radius of the spheres used to separate the classes.", unit="thirds of a voxel", ge=1
     )
     histogram_thirds: int = setting(
         7, "Radius of the spheres used for the histogram.", unit="thirds of a voxel", ge=1
@@ -61,11 +61,11 @@ class SelectSettings(Settings):
 
 
 class ClassifySettings(Settings):
-    """``[classify]``: the species of each atom, where there are several.
+    """``[classify]``: the species of each atom, if there are several.
 
     See :func:`aet_port.tracing.species.classify`. All peaks in the support are classified, since
     light atoms are darker than the gap between the two classes of ``[select]``; ``non_atoms`` says
-    how the others are recognised here.
+    how non-atoms are recognised here.
     """
 
     radius: float = setting(

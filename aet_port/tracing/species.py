@@ -35,26 +35,26 @@ FILM_CLASS_THIRDS, FILM_HISTOGRAM_THIRDS = 4, 7
 
 @dataclass(frozen=True, repr=False)
 class Classification(Shown):
-    """Outcome of :func:`classify`.
+    """Result of :func:`classify`.
 
     Attributes
     ----------
     symbols
         The species, lightest first.
     types
-        Shape (n,): 1 for the first symbol and so on, 0 not assigned, -1 no atom.
+        Shape (n,): 1 for the first symbol and so on, 0 not assigned, -1 non-atom.
     intensities
-        Shape (n,): sum of the values in the sphere about each peak.
+        Shape (n,): sum of the values in the sphere around each peak.
     posteriors
-        Shape (n, k), see :func:`class_posteriors`; rows of peaks that are no atoms are zero.
+        Shape (n, k), see :func:`class_posteriors`; rows of non-atoms are zero.
     centres, widths
         Shape (k,): mean and standard deviation of the intensities of each species.
     global_types
         Shape (n,): types before the local rounds.
     changes
-        Atoms that changed their species in each local round; empty without local rounds.
+        Number of atoms that changed species in each local round; empty without local rounds.
     settled
-        Whether the local rounds ended because nothing changed any more.
+        Whether the local rounds converged, with no more changes.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Classification(Shown):
     settled: bool = True
 
     plot = methods.plot_classification
-    """Histogram of the intensities: :func:`aet_port.figures.results.plot_classification`."""
+    """Plot the intensity histogram: :func:`aet_port.figures.results.plot_classification`."""
 
     def _facts(self) -> dict[str, object]:
         counts = " ".join(f"{symbol} {number}" for symbol, number in self.counts.items())
@@ -99,40 +99,40 @@ class Classification(Shown):
 
     @property
     def is_atom(self) -> NDArray[np.bool_]:
-        """Which peaks are atoms, of known species or not."""
+        """Which peaks are atoms, whether or not a species is assigned."""
         return self.types != NOT_AN_ATOM
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """Posterior of the species that each atom has, or, if none, of its likeliest one."""
+        """Posterior of each atom's species or, if none is assigned, of the most likely one."""
         best = self.posteriors.argmax(axis=1)
         chosen = np.where(self.types > 0, self.types - 1, best)
         return self.posteriors[np.arange(len(self)), chosen]
 
     @property
     def species(self) -> list[str]:
-        """Symbol of each peak, X where it has no species."""
+        """Symbol of each peak, X if no species is assigned."""
         names = (UNKNOWN, *self.symbols)
         return [names[max(int(t), 0)] for t in self.types]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of atoms of each species, of X if there are any."""
+        """Number of atoms of each species, including X if there are any."""
         found = {s: int((self.types == t).sum()) for t, s in enumerate(self.symbols, start=1)}
         unknown = int((self.types == NOT_ASSIGNED).sum())
         return found | ({UNKNOWN: unknown} if unknown else {})
 
     def histogram(self, bins: int = 100) -> ClassHistogram:
-        """Intensities of all peaks and of each species."""
+        """Histogram of the intensities of all peaks and of each species."""
         return class_histogram(self.intensities, self.types, len(self.symbols), bins)
 
     def retyped(self, species: Mapping[int, str]) -> Classification:
-        """The same with other species for some peaks, by their number; they become atoms.
+        """Copy with other species for some peaks, by index; these peaks become atoms.
 
         Raises
         ------
         InputError
-            For a number or a symbol that is not there.
+            For an index or a symbol that does not exist.
         """
         types = self.types.copy()
         for number, symbol in species.items():
@@ -150,7 +150,7 @@ class Classification(Shown):
         Parameters
         ----------
         positions
-            Shape (n, 3), angstrom: those that were classified.
+            Shape (n, 3), angstrom: the positions that were classified.
 
         Raises
         ------
@@ -186,11 +186,11 @@ def classify(
     seed: int = 0,
     reference_quirks: bool = False,
 ) -> Classification:
-    """Species of atoms by the intensity of a reconstruction about them (Methods, glass paper).
+    """Assign species to atoms by the reconstructed intensity around them (Methods, glass paper).
 
-    The values in a small sphere about each atom, at thirds of a voxel, are summed (beyond the
-    volume they count as zero); k-means of the sums gives the species, the darkest first. Then each
-    atom goes to the species whose mean values within ``radius`` are nearest to its own, until
+    The values in a small sphere around each atom, at thirds of a voxel, are summed (values outside
+    the volume count as zero); k-means of the sums gives the species, darkest first. Then each atom
+    is reassigned to the species whose mean values within ``radius`` are closest to its own, until
     nothing changes (:func:`aet_port.tracing.local_classes.reclassify_locally`).
 
     Parameters
@@ -200,41 +200,40 @@ def classify(
     positions
         Shape (n, 3), angstrom.
     species
-        Symbols in the order of rising intensity (of rising atomic number).
+        Symbols in order of increasing intensity (increasing atomic number).
     upsampling
-        How values between voxels are found: ``"linear"``, or ``"spline"`` as published for the
-        glass (linear between thirds of a voxel, these from cubic splines).
+        Interpolation between voxels: ``"linear"``, or ``"spline"`` as published for the glass
+        (cubic splines at thirds of a voxel, linear between these).
     thirds
-        Radius of the sphere in thirds of a voxel, less half a third; 3 in the glass paper.
+        Radius of the sphere in thirds of a voxel, minus half a third; 3 in the glass paper.
     radius
-        Of the local re-classification, angstrom; 0 leaves it out.
+        Radius of the local reclassification, angstrom; 0: none.
     non_atoms
-        How to leave out peaks that are no atoms. ``"kmeans"``: one class more and a second look
+        How to exclude non-atoms. ``"kmeans"``: an additional class and a second comparison
         (:func:`aet_port.tracing.classes.classes_and_non_atoms`, glass paper). ``"split"``: the
-        darkest class is split in two (:func:`aet_port.tracing.classes.lightest_split`, its noisy
-        simulations, where the species then come from a second call with ``thirds=9``).
-        ``"gaussians"``:
-        two Gaussians of the histogram of intensities, then an atom is nearer to the mean atom than
-        to zero (:func:`aet_port.tracing.non_atoms.two_classes`, film paper). ``"none"``: all are
-        atoms.
+        darkest class is split in two (:func:`aet_port.tracing.classes.lightest_split`, the glass
+        paper's noisy simulations, where a second call with ``thirds=9`` gives the species).
+        ``"gaussians"``: two Gaussians fitted to the histogram of intensities, then comparison with
+        the mean atom and with zero (:func:`aet_port.tracing.non_atoms.two_classes`, film paper).
+        ``"none"``: all peaks are atoms.
     unassigned
-        Atoms whose confidence is below this get no species (X, type 0).
+        Confidence below which an atom gets no species (X, type 0).
     norm, start, seed
-        As of :func:`aet_port.tracing.clustering.kmeans`; ``norm`` also of the local rounds.
+        As in :func:`aet_port.tracing.clustering.kmeans`; the local rounds use ``norm`` too.
     reference_quirks
         As coded: see :func:`aet_port.tracing.classes.atom_or_not`, ``reclassify_locally`` and
         :func:`aet_port.tracing.non_atoms.two_classes`.
 
     Returns
     -------
-    Species and confidence of each peak, and which peaks are no atoms.
+    Species and confidence of each peak, and which peaks are non-atoms.
 
     Raises
     ------
     InputError
-        For species that are unknown or named twice; atoms outside the volume (their numbers are
-        given); fewer distinct intensities than species; a species that ends without atoms;
-        parameters out of range.
+        For species that are unknown or named twice; atoms outside the volume (with their indices);
+        fewer distinct intensities than species; a species left without atoms; parameters out of
+        range.
 
     Notes
     -----
@@ -242,7 +241,7 @@ def classify(
     src/initial_class_kmean_sub.m::initial_class_kmean_sub; the first classification of
     Main_polynomial_tracing.m (``non_atoms="kmeans"``, ``radius=0``); TestC_MG_multislice.m and
     LocalC_MG_multislice.m in 10_Multislice_AET_simulations/2_tracing. There k-means starts at
-    random and ends in a local minimum about once in three times; here it is exact unless ``start``
+    random and ends in a local minimum about one time in three; here it is exact unless ``start``
     says otherwise.
 
     Examples
@@ -323,10 +322,10 @@ def class_posteriors(
     """Probability of each species given an intensity, from a Gaussian fitted to each class.
 
     ``p(k | x) = w_k N(x; m_k, s_k) / sum_j w_j N(x; m_j, s_j)``: ``m_k`` and ``s_k`` are mean and
-    standard deviation of the intensities of class k, ``w_k`` its share of the atoms. A class
-    without spread (a single atom, say) takes the spread within all classes together. It is a
-    measure of the overlap of the classes over the whole sample: an atom that is clear beside its
-    neighbours, but not over the whole sample, has a low posterior.
+    standard deviation of the intensities of class k, ``w_k`` its fraction of the atoms. A class
+    without spread (a single atom, for example) takes the pooled spread of all classes. The
+    posterior measures the overlap of the classes over the whole sample: an atom that is distinct
+    among its neighbours, but not over the whole sample, has a low posterior.
 
     Parameters
     ----------
@@ -355,12 +354,12 @@ def class_posteriors(
 
 
 def check_species(species: Sequence[str]) -> tuple[str, ...]:
-    """The symbols, if each is a chemical element and stands there once.
+    """Check that symbols are chemical elements, each named once, and return them.
 
     Raises
     ------
     InputError
-        If not, or for none.
+        If not, or if there are none.
     """
     symbols = (species,) if isinstance(species, str) else tuple(species)
     unknown = [s for s in symbols if s not in chemical_symbols[1:]]
@@ -368,7 +367,7 @@ def check_species(species: Sequence[str]) -> tuple[str, ...]:
         found = repr(unknown[0]) if unknown else "none"
         raise InputError("species", found, "chemical symbols such as Co, Pd, Pt")
     if len(set(symbols)) < len(symbols):
-        raise InputError("species", f"{', '.join(symbols)}", "each symbol once")
+        raise InputError("species", f"{', '.join(symbols)}", "each symbol only once")
     return symbols
 
 

@@ -1,4 +1,4 @@
-"""The support of a sample, the region of a volume that holds matter: threshold and balls."""
+"""Support of a sample, the region of a volume that contains it: threshold and morphology."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BINS = 256
 def _volume(name: str, array: NDArray) -> NDArray[np.float64]:
     array = np.asarray(array)
     if array.ndim != 3 or array.size == 0:
-        raise InputError(name, f"shape {array.shape}", "a volume (nx, ny, nz), nothing empty")
+        raise InputError(name, f"shape {array.shape}", "a volume (nx, ny, nz), no axis empty")
     return array.astype(np.float64, copy=False)
 
 
@@ -24,7 +24,7 @@ def _mask(array: NDArray) -> NDArray[np.bool_]:
 
 
 def smooth_box(volume: NDArray, width: int = 9) -> NDArray[np.float64]:
-    """Mean over cubes of ``width`` voxels; beyond the volume the border voxels go on.
+    """Mean over cubes of ``width`` voxels; border voxels are repeated outside the volume.
 
     MATLAB: ``smooth3(volume, 'box', width)``
     """
@@ -34,10 +34,10 @@ def smooth_box(volume: NDArray, width: int = 9) -> NDArray[np.float64]:
 
 
 def otsu_threshold(grey: NDArray) -> int:
-    """Otsu's threshold of a volume of grey values on 256 fixed bins.
+    """Otsu's threshold of a volume of grey values with 256 fixed bins.
 
     Bin ``k`` (1 to 256) holds the values above ``k - 1`` and up to ``k``; the first and last bin
-    also what lies beyond. The threshold is the bin up to which the two classes differ most
+    include all values beyond. The threshold is the bin up to which the two classes differ most
     (largest between-class variance), the first one of several.
 
     Parameters
@@ -68,8 +68,8 @@ def otsu_threshold(grey: NDArray) -> int:
 def ball(size: int) -> NDArray[np.bool_]:
     """Voxels of a cube of ``size`` that lie in a ball about its centre.
 
-    The radius reaches the middle voxel of a face: for odd sizes it is ``(size - 1) / 2``, for even
-    sizes ``sqrt(1/2 + ((size - 1) / 2)^2)``.
+    The radius extends to the middle voxel of a face: for odd sizes it is ``(size - 1) / 2``, for
+    even sizes ``sqrt(1/2 + ((size - 1) / 2)^2)``.
 
     MATLAB: 4_Tracing_and_classification/src/strel3d.m::strel3d
     """
@@ -87,18 +87,18 @@ def _ball_numbers(size: int) -> tuple[int, int]:
 
 
 def dilate(mask: NDArray, size: int) -> NDArray[np.bool_]:
-    """Grow a mask by :func:`ball` of ``size`` voxels.
+    """Dilate a mask by a :func:`ball` of ``size`` voxels.
 
     An even ball has no middle voxel; as in MATLAB its origin is voxel ``size / 2`` (1-based), so
-    that the mask moves by half a voxel up each axis, and :func:`erode` moves it back. Works by
-    squared distances in whole numbers, at a cost of ``3 size`` steps per voxel.
+    that the mask moves up by half a voxel along each axis, and :func:`erode` moves it back. Uses
+    squared integer distances, at a cost of ``3 size`` steps per voxel.
 
     Parameters
     ----------
     mask
         Shape (nx, ny, nz).
     size
-        Voxels.
+        Diameter of the ball, voxels.
 
     MATLAB: ``imdilate(mask, strel3d(size))``
     """
@@ -106,7 +106,7 @@ def dilate(mask: NDArray, size: int) -> NDArray[np.bool_]:
 
 
 def erode(mask: NDArray, size: int) -> NDArray[np.bool_]:
-    """Shrink a mask by :func:`ball` of ``size`` voxels; beyond the volume counts as inside.
+    """Erode a mask by a :func:`ball` of ``size`` voxels; outside the volume counts as inside.
 
     MATLAB: ``imerode(mask, strel3d(size))``
     """
@@ -115,7 +115,7 @@ def erode(mask: NDArray, size: int) -> NDArray[np.bool_]:
 
 
 def remove_small(mask: NDArray, voxels: int) -> NDArray[np.bool_]:
-    """The mask without its connected parts (26 neighbours) of fewer than ``voxels`` voxels.
+    """Remove connected parts (26 neighbours) of fewer than ``voxels`` voxels from a mask.
 
     MATLAB: ``bwareaopen(mask, voxels)``
     """
@@ -135,27 +135,27 @@ def tight_support(
     smallest: int = 0,
     margin: int = 3,
 ) -> NDArray[np.bool_]:
-    """The region of a volume that holds matter.
+    """Mask of the region of a volume that contains the sample.
 
-    The volume is smoothed over cubes of nine voxels; what lies above ``threshold`` times Otsu's
-    threshold is grown by balls of ``margin`` and ``dilation`` voxels, rid of parts of fewer than
-    ``smallest`` voxels, and shrunk by a ball of ``erosion`` voxels.
+    The volume is smoothed over cubes of nine voxels. The region above ``threshold`` times Otsu's
+    threshold is dilated by balls of ``margin`` and ``dilation`` voxels, parts of fewer than
+    ``smallest`` voxels are removed, and the rest is eroded by a ball of ``erosion`` voxels.
 
     Parameters
     ----------
     volume
         Shape (nx, ny, nz).
     threshold
-        Factor on Otsu's threshold; smaller is more generous.
+        Factor that multiplies Otsu's threshold; a smaller one gives a larger support.
     dilation, erosion, margin
-        Diameters in voxels; a margin of zero leaves that step out. The film paper's support is
+        Diameters in voxels; a margin of zero skips that step. The film paper's support is
         ``dilation=18, erosion=18, margin=0``.
     smallest
-        Voxels.
+        Smallest number of voxels of a part that is kept.
 
     Returns
     -------
-    Boolean array of the volume's shape. Takes about 20 bytes per voxel at the peak.
+    Boolean array of the volume's shape. The peak memory is about 20 bytes per voxel.
 
     Raises
     ------
@@ -181,13 +181,13 @@ def tight_support(
 
 
 def _within(mask: NDArray[np.bool_], size: int, offset: int, reach: int) -> NDArray[np.bool_]:
-    """Voxels whose distance to the mask, taken from ``offset / 2`` below each, is in the ball."""
+    """Voxels whose distance to the mask, from a point ``offset / 2`` below, is within the ball."""
     distance = np.where(mask, np.int32(0), np.int32(reach + 1))
     nx, ny, nz = mask.shape
     window = size // 2 + 1
     _nearest(distance.reshape(1, nx, ny * nz), window, offset, reach + 1)
     _nearest(distance, window, offset, reach + 1)
-    # The kernel runs along its last axis at speed, so the last pass works on swapped planes.
+    # The kernel is fast along its last axis, so the last pass works on swapped planes.
     swapped = np.ascontiguousarray(distance.swapaxes(1, 2))
     _nearest(swapped, window, offset, reach + 1)
     distance = swapped.swapaxes(1, 2)
@@ -196,7 +196,7 @@ def _within(mask: NDArray[np.bool_], size: int, offset: int, reach: int) -> NDAr
 
 @numba.njit(cache=True)
 def _nearest(lines, window, offset, limit):  # type: ignore[no-untyped-def]
-    """Replace values along axis 1 by the least ``g[a] + (2 (i - a) - offset)^2``, at most limit."""
+    """Replace values along axis 1 by the smallest ``g[a] + (2 (i - a) - offset)^2``, or limit."""
     before, length, after = lines.shape
     old = np.empty((length, after), lines.dtype)
     for b in range(before):

@@ -1,4 +1,4 @@
-"""Threefold upsampling of a volume, evaluated plane by plane or in a box, never as a whole."""
+"""Threefold upsampling of a volume, evaluated plane by plane or in boxes, never as a whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Method = Literal["linear", "spline"]
 
 
 def to_voxels(fine: ArrayLike) -> NDArray[np.float64]:
-    """0-based coordinates in the volume of 0-based coordinates in its fine grid, ``(u + 2) / 3``.
+    """Convert fine-grid coordinates to voxel coordinates, both 0-based: ``(u + 2) / 3``.
 
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, ``atom_pos / 3 - 2``, which is the same for
     1-based coordinates in the fine grid padded by ten on each side.
@@ -27,17 +27,17 @@ def to_voxels(fine: ArrayLike) -> NDArray[np.float64]:
 
 
 def fine_size(n: int) -> int:
-    """Points of the fine grid over ``n`` voxels, ``3 n - 4``."""
+    """Number of points of the fine grid over ``n`` voxels, ``3 n - 4``."""
     return FACTOR * (n - 1) + 1 - FIRST
 
 
 @dataclass(frozen=True)
 class FineGrid:
-    """A volume at a third of its voxel size, held as coefficients of the size of the volume.
+    """A volume at a third of its voxel size, stored as coefficients of the size of the volume.
 
-    Each fine value is a sum over ``taps`` neighbouring coefficients along each axis: two for the
-    linear, four for the spline interpolation (the coefficients are then those of its B-spline).
-    Values beyond the grid are zero. Made by :func:`fine_grid`.
+    Each fine value is a sum over ``taps`` neighbouring coefficients along each axis: two for
+    linear, four for spline interpolation (the coefficients are then those of the B-spline). Values
+    outside the grid are zero. Made by :func:`fine_grid`.
     """
 
     coefficients: NDArray
@@ -67,12 +67,12 @@ class FineGrid:
 
 
 def fine_grid(array: NDArray, method: Method = "linear") -> FineGrid:
-    """Threefold upsampling of a volume.
+    """Upsample a volume threefold.
 
-    The fine grid holds the points at thirds of a voxel from 2/3 to ``n - 1`` along each axis. The
-    spline is the tensor product of cubic splines with not-a-knot ends. All sums are in double
-    precision. Linear upsampling keeps the given array (no copy if it is C-contiguous), the spline
-    makes one of the same shape in double precision.
+    The fine grid has points at thirds of a voxel from 2/3 to ``n - 1`` along each axis. The spline
+    is the tensor product of cubic splines with not-a-knot ends. All sums are in double precision.
+    Linear upsampling keeps the given array (no copy if it is C-contiguous), the spline makes one of
+    the same shape in double precision.
 
     Parameters
     ----------
@@ -85,12 +85,12 @@ def fine_grid(array: NDArray, method: Method = "linear") -> FineGrid:
     Raises
     ------
     InputError
-        For an unknown method or a volume of less than two (linear) or four (spline) voxels along
-        an axis.
+        For an unknown method, or a volume with fewer than two (linear) or four (spline) voxels
+        along an axis.
 
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m,
-    4_Tracing_and_classification/Main_polynomial_tracing.m (interp3). There the fine volume exists
-    as a whole, padded by ten zeros on each side.
+    4_Tracing_and_classification/Main_polynomial_tracing.m (interp3). There the whole fine volume
+    is stored, padded by ten zeros on each side.
     """
     if method not in ("linear", "spline"):
         raise InputError("upsampling", f"{method!r}", "'linear' or 'spline'")
@@ -118,7 +118,7 @@ def _linear_weights(n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 
 def _knots(n: int) -> NDArray[np.float64]:
-    """Knots of the not-a-knot cubic spline through 0 .. n - 1: all but the second of each end."""
+    """Knots of the not-a-knot cubic spline through 0 .. n - 1: all but the second at each end."""
     return np.concatenate([np.zeros(4), np.arange(2.0, n - 2), np.full(4, n - 1.0)])
 
 
@@ -131,7 +131,7 @@ def _spline_coefficients(array: NDArray) -> NDArray[np.float64]:
     coefficients = np.array(array, dtype=np.float64, order="C")
     for axis in (0, 1, 2):
         n = coefficients.shape[axis]
-        # Slabs across another axis, so that the solver's copies stay small.
+        # Slabs along another axis, so that the solver's copies stay small.
         lines = np.moveaxis(coefficients, (axis, 1 if axis == 0 else 0), (0, 1))
         for slab in range(lines.shape[1]):
             lines[:, slab] = make_interp_spline(
@@ -141,8 +141,8 @@ def _spline_coefficients(array: NDArray) -> NDArray[np.float64]:
 
 
 # Both kernels below do the same arithmetic in the same order: x, then y, then z. The weights of a
-# point sum to one, so each sum is taken over differences to the first tap: a flat region stays
-# exactly flat, and a plateau does not break up into maxima by rounding.
+# point sum to one, so each sum is taken over differences from the first tap: a flat region stays
+# exactly flat, and rounding does not break up a plateau into maxima.
 
 
 @numba.njit(cache=True)

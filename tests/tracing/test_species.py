@@ -393,7 +393,7 @@ def test_bad_input(sample):
         classify(volume, positions, ["X"], non_atoms="none")
     with pytest.raises(InputError, match="species: found none"):
         classify(volume, positions, [], non_atoms="none")
-    with pytest.raises(InputError, match="each symbol once"):
+    with pytest.raises(InputError, match="each symbol only once"):
         classify(volume, positions, ["Co", "Co"], non_atoms="none")
     with pytest.raises(InputError, match="unassigned: found 2"):
         classify(volume, positions, SPECIES, unassigned=2, non_atoms="none")
