@@ -16,6 +16,7 @@ from aet_port.tracing import peak_search as module
 from aet_port.tracing.peak_search import trace
 from aet_port.tracing.polynomial_fit import ORDERS
 
+PADDING = 10  # zeros that the reference puts on each side of its fine volume
 GOLDEN = {
     "am__Main_atom_tracing_Ta_film.trace__linear_exact_lsq": "linear",
     "am__Main_atom_tracing_Pd1_nanoparticle.trace__spline_exact_lsq": "spline",
