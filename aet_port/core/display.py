@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from html import escape
 from math import isnan
 from typing import Any
 
 import numpy as np
+
+from aet_port.core.html_pages import render_page
 
 LONGEST = 60  # characters of a text
 MOST = 4  # numbers of a tuple or a list that are written out
@@ -49,12 +50,8 @@ class Shown:
         return f"<{head}: {rest}>" if rest else f"<{head}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(fact)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for fact, text in _texts(self._facts()).items()
-        )
-        return f"<table><caption>{escape(type(self).__name__)}</caption>{rows}</table>"
+        values = {"caption": type(self).__name__, "rows": _texts(self._facts())}
+        return render_page("aet_port.core/facts.html.jinja", values)
 
 
 def _texts(facts: Mapping[str, object]) -> dict[str, str]:
