@@ -1,4 +1,4 @@
-"""From a classified model to a refined one: heights, B' and positions against the projections."""
+"""Refinement of heights, B' and positions of a model against the projections."""
 
 import lazy_loader as lazy
 

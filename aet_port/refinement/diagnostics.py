@@ -1,4 +1,4 @@
-"""What a user should know of a refinement: atoms out of sight, values at bounds, a poor fit."""
+"""Warnings about a refinement: atoms outside the images, values at bounds, a poor fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POOR_R1 = 0.5  # above it the user is warned
 
 
 def check_seen(forward: Forward, model: AtomicModel, moving: NDArray[np.bool_]) -> list[str]:
-    """Refuse atoms that no image shows; name those that few show."""
+    """Raise an error for atoms outside all images; warn about those that few images show."""
     begin = Parameters.start(
         model.positions, np.ones(len(forward.kinds)), np.ones(len(forward.kinds)), len(forward)
     )
@@ -27,13 +27,13 @@ def check_seen(forward: Forward, model: AtomicModel, moving: NDArray[np.bool_]) 
         raise InputError(
             f"{model.name}: positions",
             f"{lost.size} atoms outside all images, the first {_atom(model, lost[0])}",
-            "atoms that the images show, origin on the rotation centre; or leave these out",
+            "atoms inside the images, origin on the rotation centre; or leave these out",
         )
     few = np.flatnonzero(moving & (2 * seen < len(forward)))
     if not few.size:
         return []
     return [
-        f"{few.size} atoms lie on less than half of the images, the first {_atom(model, few[0])}"
+        f"{few.size} atoms lie on fewer than half of the images, the first {_atom(model, few[0])}"
     ]
 
 
@@ -43,7 +43,7 @@ def _atom(model: AtomicModel, index: int) -> str:
 
 
 def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[str]) -> list[str]:
-    """Heights, B' and shears that ended at a bound, atoms that ended at their restraint."""
+    """Warnings for heights, B' and shears at a bound and atoms at the largest displacement."""
     far_skewed = [value for value in x[variables.shears] if not abs(value) < LARGEST]
     notes = [f"the scan shear ended at its bound of {value:g}" for value in far_skewed]
     for name, part, unit in (("H", variables.heights, ""), ("B'", variables.b_factors, " A^2")):
@@ -66,7 +66,7 @@ def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[s
 
 
 def poor_fit(misfit: Misfit) -> list[str]:
-    """A word if the images are hardly explained at all."""
+    """A warning if model and images hardly agree."""
     worst = misfit.r1.mean()
     if worst <= POOR_R1:
         return []

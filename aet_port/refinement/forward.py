@@ -22,8 +22,8 @@ Fitted = frozenset[str]
 Result = TypeVar("Result")
 
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
-SPREAD = 2.0  # square pixels: atoms are laid down as exp(-r^2 / SPREAD)
-FLOOR = {"single": 1e-7, "double": 1e-14}  # where these Gaussians are cut, of their peak
+SPREAD = 2.0  # square pixels: atoms are drawn as exp(-r^2 / SPREAD)
+FLOOR = {"single": 1e-7, "double": 1e-14}  # fraction of the peak where Gaussians are cut off
 NOTHING: Fitted = frozenset()
 
 
@@ -33,11 +33,11 @@ class Forward:
     ``S_s(q) = sum_a exp(-2 pi i q u_a)`` over the atoms of a species at their detector positions
     ``u = A (R_p r)[:2] + shift_p``, ``A = [[1, shear_x], [shear_y, 1]]`` of the scan coils, ``f``
     the electron scattering factor, ``q`` in 1/angstrom: without shear the projections of
-    :func:`aet_port.validation.project_atoms`. The atoms are laid down as narrow separable
-    Gaussians of fixed width about their exact positions; what is left of the shape of an atom is a
-    filter in Fourier space, whose derivatives with respect to H and B' need no further image. A
-    shear moves atoms; that it makes them a little out of round too is left out. No image is kept:
-    memory is that of a few images per thread and the atoms.
+    :func:`aet_port.validation.project_atoms`. The atoms are drawn as narrow separable Gaussians of
+    fixed width at their exact positions; the rest of the shape of an atom is a filter in Fourier
+    space, whose derivatives with respect to H and B' need no further image. A shear moves atoms;
+    its slight distortion of their shape is neglected. No images are kept: memory is needed for a
+    few images per thread and the atoms.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class Forward:
     pixel_size
         Angstrom.
     shape
-        Pixels (nx, ny) of an image.
+        Number of pixels (nx, ny) of an image.
     precision
-        Of images and transforms, ``"single"`` or ``"double"``; positions and sums over images
-        are always double.
+        Precision of images and transforms, ``"single"`` or ``"double"``; positions and sums over
+        images are always in double precision.
     threads
-        Images worked on at once; all cores unless given. Results do not depend on it.
+        Number of threads; all cores unless given. Results do not depend on it.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Forward:
         For a species without scattering factor, wrong shapes, or a pixel size not above zero.
 
     MATLAB: 5_Position_refinement/src/Cal_Bproj_2type.m and gradient_B_2type_difB.m,
-    gradient_fixHB_XYZ.m (glass paper); there the residual in the gradient lacks the filter, here
+    gradient_fixHB_XYZ.m (glass paper); there the residual in the gradient is not filtered, here
     the gradient is exact
     """
 
@@ -95,7 +95,7 @@ class Forward:
         self._qx = fft.fftfreq(self._canvas[0], pixel_size)[:, None]
         self._qy = fft.rfftfreq(self._canvas[1], pixel_size)[None, :]
         square = self._qx**2 + self._qy**2
-        # The half spectrum stands for both halves, but for its first column and, of an even
+        # The half spectrum represents both halves, except its first column and, for an even
         # number, its last, which are their own mirror images.
         twice = np.full(self._qy.shape, 2.0)
         twice[0, 0] = 1.0
@@ -117,19 +117,19 @@ class Forward:
         return [self.kinds[kind] for kind in self.kind_of]
 
     def axes(self, parameters: Parameters) -> NDArray[np.float64]:
-        """What takes positions to the detector, ``A R_p[:2]``, shape (n_images, 2, 3)."""
+        """Matrices from positions to the detector, ``A R_p[:2]``, shape (n_images, 2, 3)."""
         matrix = np.eye(2)
         matrix[0, 1], matrix[1, 0] = parameters.shears
         return matrix @ self.rotations[:, :2]
 
     def detector(self, parameters: Parameters, number: int) -> NDArray[np.float64]:
-        """Where the atoms fall on one image: 0-based pixels, shape (n_atoms, 2)."""
+        """Positions of the atoms on one image, 0-based pixels, shape (n_atoms, 2)."""
         axes = self.axes(parameters)[number]
         places = parameters.positions @ axes.T + parameters.shifts[number]
         return places / self.pixel_size + [n // 2 for n in self.shape]
 
     def seen(self, parameters: Parameters) -> NDArray[np.int64]:
-        """On how many images each atom lies."""
+        """Number of images on which each atom lies."""
         count = np.zeros(len(self.kind_of), np.int64)
         for number in range(len(self)):
             count += self._on_detector(self.detector(parameters, number))
@@ -149,7 +149,7 @@ class Forward:
         return images
 
     def parts(self, parameters: Parameters, number: int) -> NDArray:
-        """What atoms of height one of each species add to an image, (n_species, nx, ny)."""
+        """Image of each species with atoms of height one, shape (n_species, nx, ny)."""
         unit = replace(parameters, heights=np.ones(len(self.kinds)))
         spectra, _ = self._spectra(parameters, number)
         return fft.irfft2(self._filters(unit) * spectra, s=self._canvas)[:, *self._window]
@@ -160,13 +160,13 @@ class Forward:
         Parameters
         ----------
         parameters
-            Where to take it.
+            Parameters at which it is evaluated.
         images
             Measured images, shape (n_images, nx, ny).
         fitted
-            Any of ``"scales"`` and ``"offsets"``: these are not taken from ``parameters`` but
-            set, image by image, to their least-squares values. The gradient with respect to all
-            else is exact then too, because theirs vanishes there.
+            Any of ``"scales"`` and ``"offsets"``: these are not taken from ``parameters`` but set
+            to their least-squares values for each image. The gradient with respect to all other
+            parameters is still exact, because theirs vanishes there.
         """
         filters = self._filters(parameters)
         # With respect to ln H and B', in Fourier space: the filter, and the filter times -q^2.
@@ -205,7 +205,7 @@ class Forward:
         for number, result in enumerate(self._in_order(one)):
             values[number], r1[number], slopes, by_species, facts[number] = result
             atoms += slopes @ axes[number]
-            # shear_x moves along x by y, shear_y along y by x.
+            # shear_x moves atoms along x in proportion to y, shear_y along y in proportion to x.
             shears += np.sum(slopes * self._unsheared(parameters, number)[:, ::-1], axis=0)
             shifts[number] = slopes.sum(axis=0)
             species += by_species
@@ -242,7 +242,7 @@ class Forward:
             visible = self._on_detector(self.detector(parameters, number))
             return gram, shift, visible
 
-        alone = np.empty(len(self.kinds))  # squared slope of an atom's image along one direction
+        alone = np.empty(len(self.kinds))  # squared slope of one atom's image along a direction
         blur = self._square * (2 * np.pi) ** 2 / 2 * self._weights
         for kind, form in enumerate(filters.astype(np.float64) * self._laid_down()):
             alone[kind] = np.sum(form**2 * blur)
@@ -262,12 +262,12 @@ class Forward:
         return Curvature(atoms * each, species, shifts, np.diag(shears), coupling * each)
 
     def _in_order(self, one: Callable[[int], Result]) -> Iterator[Result]:
-        """Results image by image, so many in memory as there are threads."""
+        """Results image by image, with as many in memory as there are threads."""
         for first, last in chunks(len(self), self.threads):
             yield from map_threads(one, range(first, last), self.threads)
 
     def _unsheared(self, parameters: Parameters, number: int) -> NDArray[np.float64]:
-        """Where the atoms of one image lie from its centre without shear and shift, angstrom."""
+        """Positions of atoms relative to the image centre, without shear and shift, angstrom."""
         return parameters.positions @ self.rotations[number, :2].T
 
     def _on_detector(self, places: NDArray) -> NDArray[np.bool_]:
@@ -275,12 +275,12 @@ class Forward:
         return inside[:, 0] & inside[:, 1]
 
     def _laid_down(self) -> NDArray[np.float64]:
-        """Spectrum of one atom as it is laid down, on the half spectrum."""
+        """Spectrum of one atom as drawn, on the half spectrum."""
         width = SPREAD * (np.pi * self.pixel_size) ** 2
         return np.pi * SPREAD * np.exp(-width * self._square)
 
     def _filters(self, parameters: Parameters) -> NDArray:
-        """What turns atoms laid down into an image, by species, on the half spectrum."""
+        """Filters that turn drawn atoms into an image, by species, on the half spectrum."""
         width = SPREAD * (np.pi * self.pixel_size) ** 2
         rest = np.exp(-(parameters.b_factors[:, None, None] - width) * self._square)
         peak = parameters.heights / (self.pixel_size**2 * np.pi * SPREAD)
@@ -297,7 +297,7 @@ class Forward:
         return filters
 
     def _spectra(self, parameters: Parameters, number: int) -> tuple[NDArray, NDArray]:
-        """Spectra of the atoms laid down, by species, and their places on the canvas."""
+        """Spectra of the drawn atoms, by species, and their positions on the padded image."""
         places = self.detector(parameters, number) + [s.start for s in self._window]
         layers = np.zeros((len(self.kinds), *self._canvas), self._float)
         _lay_down(layers, places, self.kind_of, SPREAD, self._half)
@@ -310,7 +310,7 @@ class Forward:
 def _scale_and_offset(
     picture: NDArray, image: NDArray, scale: float, offset: float, fitted: Fitted
 ) -> tuple[float, float]:
-    """Those given, or the least-squares ones of ``scale * picture + offset = image``."""
+    """Scale and offset as given, or by least squares of ``scale * picture + offset = image``."""
     if "scales" in fitted:
         if "offsets" in fitted:
             centred = picture - picture.mean()
@@ -343,7 +343,7 @@ def _lay_down(layers, places, kinds, width, half):  # type: ignore[no-untyped-de
     along, across = np.empty(2 * half + 1, layers.dtype), np.empty(2 * half + 1, layers.dtype)
     for k in range(places.shape[0]):
         x, y = places[k, 0], places[k, 1]
-        # Far outside: also keeps the conversion to whole numbers in range.
+        # Far outside; this also keeps the conversion to integers in range.
         if not (-half - 1 < x < nx + half and -half - 1 < y < ny + half):
             continue
         column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
@@ -360,7 +360,7 @@ def _lay_down(layers, places, kinds, width, half):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _gather(layers, places, kinds, width, half, slopes):  # type: ignore[no-untyped-def]
-    """Derivative of ``sum layer * exp(-(distance to place)^2 / width)`` by every place."""
+    """Derivative of ``sum layer * exp(-(distance to place)^2 / width)`` for every place."""
     nx, ny = layers.shape[1], layers.shape[2]
     table = np.exp(-(np.arange(half + 1) ** 2) / width)
     along, across = np.empty(2 * half + 1, layers.dtype), np.empty(2 * half + 1, layers.dtype)

@@ -1,7 +1,7 @@
-"""Gaussians of atoms sampled in a window about the nearest pixel: laid down, and read back.
+"""Gaussians of atoms sampled in a window around the nearest pixel: added and read back.
 
-Compiled kernels of :mod:`aet_port.refinement.projector`; places are in pixels from the centre of
-an image, decays in 1/pixel^2, ``half`` pixels on each side of the nearest one.
+Compiled kernels of :mod:`aet_port.refinement.projector`; positions are in pixels from the centre
+of an image, decays in 1/pixel^2, windows extend ``half`` pixels on each side of the nearest one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def nearest_pixel(x):  # type: ignore[no-untyped-def]
-    """Nearest whole number, halves away from zero as in MATLAB."""
+    """Round to the nearest integer, halves away from zero as in MATLAB."""
     return int(x + 0.5) if x >= 0 else -int(0.5 - x)
 
 
@@ -20,7 +20,7 @@ def nearest_pixel(x):  # type: ignore[no-untyped-def]
 def gaussian_profile(profile, decay, square, shift, half):  # type: ignore[no-untyped-def]
     """``exp(-decay (i + shift)^2)`` for ``i = -half .. half``, ``square = exp(-2 decay)``.
 
-    The ratio of neighbours is itself a geometric series; no factor exceeds 1, |shift| <= 1/2.
+    The ratio of neighbours is itself a geometric series; for |shift| <= 1/2 no factor exceeds 1.
     """
     peak = np.exp(-decay * shift * shift)
     up, down = np.exp(-decay * (1 + 2 * shift)), np.exp(-decay * (1 - 2 * shift))
@@ -69,7 +69,7 @@ def add_atoms(image, places, heights, decays, half):  # type: ignore[no-untyped-
 
 @njit(cache=True, nogil=True)
 def add_slopes(image, slope, places, decay, half):  # type: ignore[no-untyped-def]
-    """Add atoms of height 1 to ``image`` and their derivatives by ``decay`` to ``slope``."""
+    """Add atoms of height 1 to ``image``, their derivatives with respect to decay to ``slope``."""
     x0, y0, size = image.shape[0] // 2, image.shape[1] // 2, 2 * half + 1
     across, along = np.empty(size), np.empty(size)
     square = np.exp(-2 * decay)
@@ -95,8 +95,8 @@ def add_slopes(image, slope, places, decay, half):  # type: ignore[no-untyped-de
 def read_atoms(image, places, decays, rotation, half, sums):  # type: ignore[no-untyped-def]
     """Add products of an image with Gaussians ``g`` of height 1 to ``sums`` (n, 5).
 
-    They are the products with ``g``, ``D^2 g`` and ``D g``, ``D`` the distance from the atom in
-    pixels along the axes of the object.
+    These are the products with ``g``, ``D^2 g`` and ``D g``, where ``D`` is the distance from the
+    atom in pixels along the axes of the object.
     """
     x0, y0, size = image.shape[0] // 2, image.shape[1] // 2, 2 * half + 1
     across, along = np.empty(size), np.empty(size)

@@ -35,33 +35,32 @@ from aet_port.refinement.starting_point import start_values
 from aet_port.refinement.variables import Metric, Variables
 
 LARGEST_B = 50.0  # square angstrom
-QUIET = 3  # steps in a row below the tolerance that end the work
+QUIET = 3  # steps in a row below the tolerance that end the refinement
 
 
 @dataclass(frozen=True, repr=False)
 class Refinement(Shown):
-    """A refined model and how it came about.
+    """A refined model with its parameters, R factors and history.
 
     Attributes
     ----------
     model
-        The model with its refined positions; all else as given.
+        The model with refined positions; everything else as given.
     kinds
         Species in the order of ``parameters.heights`` and ``b_factors``.
     parameters
-        Positions, heights, B factors, the shift, scale and offset of each image, and the shear of
-        all.
+        Positions, heights, B factors, shift, scale and offset of each image, and the common shear.
     r1
-        Shape (n_images,): R1 of each image, of ``parameters``.
+        Shape (n_images,): R1 of each image for ``parameters``.
     history
-        Shape (steps + 1, 3): evaluations of the gradient so far, squared residual over that of
-        the images alone, and mean R1, from the start on; of the published method only the steps
-        of the atoms, first and last row.
+        Shape (steps + 1, 3): number of gradient evaluations so far, squared residual relative to
+        that without a model, and mean R1, from the start; for the published method only the first
+        and last step of the atoms.
     converged
-        Whether the atoms came to rest before the evaluations ran out.
+        Whether the refinement converged before the evaluations ran out.
     warnings
-        What the user should know: species at a bound, atoms at the largest displacement
-        or hardly seen.
+        Warnings for the user: species at a bound, atoms at the largest displacement or on few
+        images.
 
     Examples
     --------
@@ -85,7 +84,7 @@ class Refinement(Shown):
     warnings: tuple[str, ...] = ()
 
     plot = methods.plot_refinement
-    """R1 of each step: :func:`aet_port.figures.results.plot_refinement`."""
+    """Plot R1 of each step: :func:`aet_port.figures.results.plot_refinement`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -99,23 +98,23 @@ class Refinement(Shown):
 
     @property
     def heights(self) -> dict[str, float]:
-        """``H`` by symbol."""
+        """Heights ``H`` by symbol."""
         return dict(zip(self.kinds, self.parameters.heights.tolist(), strict=True))
 
     @property
     def b_factors(self) -> dict[str, float]:
-        """``B'`` by symbol, square angstrom."""
+        """B factors ``B'`` by symbol, square angstrom."""
         return dict(zip(self.kinds, self.parameters.b_factors.tolist(), strict=True))
 
     @property
     def distortion(self) -> ScanDistortion:
-        """What the images refined against still had of the scan coils' shear."""
+        """Scan-coil shear remaining in the images of the refinement."""
         shear_x, shear_y = self.parameters.shears.tolist()
         return ScanDistortion(shear_x, shear_y)
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the gradient."""
+        """Number of gradient evaluations."""
         return int(self.history[-1, 0])
 
 
@@ -143,57 +142,57 @@ def refine(
     checkpoint_interval: float = INTERVAL,
     progress: bool = False,
 ) -> Refinement:
-    """Positions, heights, B factors, image shifts and scan shear that fit a tilt series.
+    """Refine positions, heights, B factors, image shifts and scan shear against a tilt series.
 
-    Minimises ``E = 1/2 sum (calculated - measured)^2`` over all pixels of all images, the
-    calculated ones of :class:`aet_port.refinement.forward.Forward`, jointly over all unknowns by
-    L-BFGS with exact gradients; steps are measured by the diagonal blocks of the Gauss-Newton
-    matrix (3 x 3 of each atom, one of all heights and B factors, 2 x 2 of each image's shift).
+    Minimises ``E = 1/2 sum (calculated - measured)^2`` over all pixels of all images, calculated
+    by :class:`aet_port.refinement.forward.Forward`, jointly over all unknowns by L-BFGS with exact
+    gradients, preconditioned by the diagonal blocks of the Gauss-Newton matrix (3 x 3 for each
+    atom, one for all heights and B factors, 2 x 2 for the shift of each image).
 
     Parameters
     ----------
     series
         Measured images, their angles and pixel size.
     model
-        Species and start positions, origin on the rotation centre.
+        Species and initial positions, origin on the rotation centre.
     method
         ``"lbfgs"``, or ``"published"``: :func:`aet_port.refinement.published.refine_published`,
-        which takes ``schedule``, ``rounds``, ``threads`` and ``progress`` alone.
+        which uses only ``schedule``, ``rounds``, ``threads`` and ``progress``.
     heights, b_factors
-        Where H and B' start, see :func:`start_values`.
+        Initial H and B', see :func:`start_values`.
     refine_shifts
-        Whether a shift along x and y is refined for each image. What a displacement of the whole
-        model would do as well is left to the model.
+        Whether to refine a shift along x and y for each image. Shifts that are equivalent to a
+        displacement of the whole model are applied to the model.
     refine_scales, refine_offsets
-        Whether an intensity scale and a constant are refined for each image, set to their
+        Whether to refine an intensity scale and a constant for each image, set to their
         least-squares values in every evaluation.
     scan_shear
-        ``"x"``, ``"y"`` or ``"both"``: which shears of the scan coils, one each for all images, are
-        refined, see :class:`aet_port.refinement.variables.Variables` on how well; ``"none"``.
+        Scan-coil shears to refine, common to all images: ``"none"``, ``"x"``, ``"y"`` or
+        ``"both"``; see :class:`aet_port.refinement.variables.Variables` for their precision.
     movable
-        Shape (n_atoms,): atoms that are refined, all unless given; the others stay and only add
-        to the images.
+        Shape (n_atoms,): atoms to refine, all unless given; the others stay fixed but contribute to
+        the images.
     max_displacement
-        Largest distance in angstrom of an atom from where it started; 0 for no limit.
+        Largest displacement of an atom from its initial position, angstrom; 0 for no limit.
     b_bounds
-        Least and largest B' in square angstrom; unless given, what the pixel size can sample and
-        50.
+        Smallest and largest B' in square angstrom; unless given, the smallest that the pixel size
+        can sample, and 50.
     max_evaluations
         Largest number of gradient evaluations.
     tolerance
-        Angstrom: the work ends after three steps in a row with a smaller rms movement.
+        Stop after three steps in a row with a smaller rms displacement, angstrom.
     precision
-        Of the images, ``"single"`` or ``"double"``.
+        Precision of the images, ``"single"`` or ``"double"``.
     schedule, rounds
-        Of the published method; unless given ``"ta-film"`` for one species, ``"glass"`` for three,
-        else :func:`aet_port.refinement.published.schedule_for` them.
+        For the published method; unless given, ``"ta-film"`` for one species, ``"glass"`` for
+        three, otherwise that of :func:`aet_port.refinement.published.schedule_for`.
     threads
-        All cores unless given; results do not depend on it.
+        Number of threads; all cores unless given. Results do not depend on it.
     checkpoint
-        File (.npz) from which an interrupted run goes on, exactly; it holds the model after the
-        last whole step.
+        Checkpoint file (.npz) from which an interrupted refinement resumes exactly; it holds the
+        model after the last complete step.
     checkpoint_interval
-        Least seconds between two saves.
+        Shortest time between two saves (seconds).
     progress
         Whether to report progress on standard error.
 
@@ -204,8 +203,8 @@ def refine(
     Raises
     ------
     InputError
-        For atoms that no image shows, species without height, options out of range, or a
-        misfit that is not finite.
+        For atoms outside all images, species without height, options out of range, or a misfit
+        that is not finite.
     CheckpointError
         If the checkpoint belongs to other data or options.
 
@@ -215,7 +214,7 @@ def refine(
 
     Examples
     --------
-    Atoms displaced by 0.17 angstrom go back to where they were:
+    Atoms displaced by 0.17 angstrom return to their true positions:
 
     >>> import aet_port as aet
     >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
@@ -246,14 +245,14 @@ def refine(
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, precision, threads
     )
-    # Below this, samples a pixel apart can't hold the shape of an atom.
+    # For a smaller B', one sample per pixel can't represent the shape of an atom.
     least = 0.7 * (np.pi * series.pixel_size) ** 2
     bounds = (least, max(LARGEST_B, 4 * least)) if b_bounds is None else b_bounds
     if not 0 < bounds[0] < bounds[1] < np.inf:
-        raise InputError("b_bounds", f"{b_bounds!r}", "two numbers above zero, the least first")
+        raise InputError("b_bounds", f"{b_bounds!r}", "two numbers above zero, the smaller first")
     moving = np.ones(len(model), bool) if movable is None else np.asarray(movable, dtype=bool)
     if moving.shape != (len(model),):
-        raise InputError("movable", f"shape {moving.shape}", f"{len(model)} logicals, one per atom")
+        raise InputError("movable", f"shape {moving.shape}", f"{len(model)} booleans, one per atom")
     notes = check_seen(forward, model, moving)
     begin = start_values(
         forward, model.positions, series.images, heights, b_factors, refine_offsets
@@ -298,7 +297,7 @@ def _minimise(
     saved: Checkpoint,
     show: bool,
 ) -> tuple[State, Misfit, list[list[float]], bool]:
-    """Steps until the atoms rest or the evaluations are spent."""
+    """Take steps until convergence or until the evaluations are used up."""
     total = _energy(series)
     last: list[Misfit] = []
 
@@ -331,7 +330,7 @@ def _minimise(
         while quiet < QUIET and state.evaluations < evaluations:
             new = take_step(state, function, metric, variables.lower, variables.upper, evaluations)
             if new is None:
-                # Either the last evaluations brought nothing, or this is a minimum to rounding.
+                # Either the evaluations were used up, or this is a minimum to within rounding.
                 quiet = QUIET if reporter.done < evaluations else 0
                 break
             quiet = quiet + 1 if variables.movement(state.x, new.x) < tolerance else 0
@@ -376,7 +375,7 @@ def _restored(stored: dict[str, NDArray]) -> tuple[State, list[list[float]], int
 
 
 def _least_shifts(forward: Forward, parameters: Parameters) -> Parameters:
-    """The same images with the least shifts: the model takes what a displacement explains."""
+    """Equivalent parameters with minimal shifts: the model takes any common displacement."""
     rows = forward.axes(parameters).reshape(-1, 3)
     step = np.linalg.lstsq(rows, parameters.shifts.reshape(-1), rcond=None)[0]
     return replace(
@@ -395,7 +394,7 @@ def _published(
     threads: int | None,
     progress: bool,
 ) -> Refinement:
-    """The papers' schedule; R factors as of our own method, heights fitted to the images."""
+    """The papers' schedule, with R factors as in the L-BFGS method, heights fitted to images."""
     kinds = len(set(model.species))
     plan = schedule or {1: "ta-film", 3: "glass"}.get(kinds)
     prepared = prepare_series(series, odd=kinds > 1 if plan is None else plan.startswith("glass"))

@@ -1,4 +1,4 @@
-"""What calculated images depend on, and what their misfit says about it."""
+"""Parameters of calculated images, and the gradient and curvature of their misfit."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Parameters:
-    """All that the images of a model depend on; also the shape of a gradient with respect to it.
+    """Parameters of the images of a model; gradients with respect to them have the same form.
 
     Attributes
     ----------
     positions
         Shape (n_atoms, 3), angstrom, origin on the rotation centre.
     heights
-        Shape (n_species,): ``H``, what one atom adds to the sum of an image times the area of a
-        pixel, in square angstrom times the unit of the images.
+        Shape (n_species,): ``H``, contribution of one atom to the sum of an image times the pixel
+        area, in square angstrom times the unit of the images.
     b_factors
         Shape (n_species,): ``B'`` in square angstrom.
     shifts
         Shape (n_images, 2): displacement of each image's atoms on the detector, angstrom.
     scales, offsets
-        Shape (n_images,): factor of an image and what is then added to all its pixels.
+        Shape (n_images,): factor of an image and constant then added to all its pixels.
     shears
-        Shape (2,): ``shear_x``, ``shear_y`` of the scan coils, fractions, the same for all images:
-        what lies at ``(x, y)`` from the centre is seen at ``(x + shear_x y, y + shear_y x)``.
+        Shape (2,): scan-coil shears ``shear_x``, ``shear_y``, fractions, the same for all images:
+        a point at ``(x, y)`` from the centre appears at ``(x + shear_x y, y + shear_y x)``.
     """
 
     positions: NDArray[np.float64]
@@ -63,9 +63,9 @@ class Misfit:
     values
         Shape (n_images,): ``1/2 sum (calculated - measured)^2`` over the pixels of each image.
     gradient
-        Of their sum ``E`` with respect to every parameter, at ``parameters``.
+        Gradient of their sum ``E`` with respect to every parameter, at ``parameters``.
     parameters
-        Where it was taken; scales and offsets that were fitted hold the values found.
+        Parameters at which it was evaluated, with the fitted values of scales and offsets.
     r1
         Shape (n_images,): ``sum |calculated - measured| / sum |measured|``.
     """
@@ -83,20 +83,20 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Curvature:
-    """Blocks of the Gauss-Newton matrix of ``E``, the scales of a quasi-Newton method.
+    """Blocks of the Gauss-Newton matrix of ``E``, which precondition a quasi-Newton method.
 
     Attributes
     ----------
     positions
-        Shape (n_atoms, 3, 3): of each atom as if it stood alone in every image that shows it.
+        Shape (n_atoms, 3, 3): for each atom, as if it were alone in every image that shows it.
     species
-        Shape (2 n_species, 2 n_species): of all heights, then all B factors.
+        Shape (2 n_species, 2 n_species): for all heights, then all B factors.
     shifts
-        Shape (n_images, 2, 2): of the displacement of each image.
+        Shape (n_images, 2, 2): for the displacement of each image.
     shears
-        Shape (2, 2): of both shears, each atom as if it stood alone.
+        Shape (2, 2): for both shears, each atom as if it were alone.
     coupling
-        Shape (n_atoms, 3, 2): of each atom's position and both shears, likewise.
+        Shape (n_atoms, 3, 2): between each atom's position and both shears, likewise.
     """
 
     positions: NDArray[np.float64]

@@ -1,8 +1,8 @@
-"""Positions by the published gradient descents, with their limits on how far an atom may move.
+"""Positions by the published gradient descents, with limits on the displacement of atoms.
 
-As in :mod:`aet_port.refinement.thermal`, the residual is not multiplied with the form factor
-before it meets the derivatives of the atoms: this is not the gradient of the error, and the
-published step is short. :mod:`aet_port.refinement.joint` is our own better way.
+As in :mod:`aet_port.refinement.thermal`, the residual is not multiplied by the form factor before
+the products with the derivatives of the atoms, so this is not the exact gradient of the error, and
+the published step is short. :mod:`aet_port.refinement.joint` is the better method.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aet_port.refinement.projections import relative_error
 from aet_port.refinement.projector import Floats, Projector
 from aet_port.refinement.thermal import check_error, check_steps, rise_of, runaway
 
-LIMIT = 1.0  # angstrom from the start, of both papers
+LIMIT = 1.0  # angstrom from the start, both papers
 LARGEST_STEP = 0.5  # pixels along each axis, film paper
 Rule = Literal["glass", "film"]
 RULES = ("glass", "film")
@@ -31,8 +31,8 @@ class PositionFit:
     """Positions (n_atoms, 3) in angstrom after a descent.
 
     ``errors`` holds ``R_1`` before every step; ``path`` (n_steps, n_atoms, 3) the positions after
-    each if asked for; ``at_limit`` the 0-based atoms that ended at the limit of their movement;
-    ``warnings`` are sentences for the user.
+    each step if requested; ``at_limit`` the 0-based indices of atoms that ended at the displacement
+    limit; ``warnings`` are messages for the user.
     """
 
     positions: Floats
@@ -64,45 +64,46 @@ def descend_positions(
     keep_path: bool = False,
     show_progress: bool = False,
 ) -> PositionFit:
-    """Gradient descent on positions, heights and ``B'`` held.
+    """Gradient descent on positions with fixed heights and ``B'``.
 
     With ``g = <P - I, dP/dr> / 2`` in pixels, a step is ``r -= dt g``. For ``"glass"``
     ``dt = step / (mean(H)^2 mean(b)^2 half_width^2 n_projections nx ny)``; for ``"film"``
-    ``dt = step / (4 S (nx + ny) H^2 b^2)`` of each atom, ``S`` the sum of squared distances in its
-    cube of pixels, and no coordinate moves by more than half a pixel at once. Then atoms further
-    than ``limit`` from where they started are put back onto that sphere.
+    ``dt = step / (4 S (nx + ny) H^2 b^2)`` for each atom, ``S`` the sum of squared distances in its
+    cube of pixels, and no coordinate moves by more than half a pixel per step. Then atoms farther
+    than ``limit`` from their start are put back onto that sphere.
 
     Parameters
     ----------
     projector, images
-        Of the series; images (n_projections, nx, ny).
+        Projector and images (n_projections, nx, ny) of the series.
     positions
         Shape (n_atoms, 3), angstrom.
     heights, b_factors
-        On the scale of the images and in square angstrom, one number for all or for each atom.
+        Heights on the scale of the images and ``B'`` in square angstrom, one number for all atoms
+        or one for each.
     iterations
         Number of steps.
     step
-        Factor of all steps, or of each; the last one is repeated.
+        Factor of all steps, or one for each step; the last one is repeated.
     rule
-        Of which paper.
+        Step rule of the ``"glass"`` or the ``"film"`` paper.
     limit
-        Angstrom.
+        Largest displacement, angstrom.
     origin
         Positions from which the limit is measured; the start unless given.
     keep_path
-        Whether the positions after every step are kept.
+        Whether to keep the positions after every step.
     show_progress
-        On standard error.
+        Whether to report progress on standard error.
 
     Raises
     ------
     InputError
-        For arguments of other shapes or not above zero, atoms outside the images, or a step with
-        which the error leaves the finite numbers.
+        For arguments of other shapes or not above zero, atoms outside the images, or a step for
+        which the error overflows.
 
     MATLAB: 5_Position_refinement/src/gradient_fixHB_XYZ.m (glass), gradient_XYZ_man.m (film); the
-    latter takes equal heights of species for one species and ignores a limit unless told to save
+    latter takes species of equal height for one species and ignores the limit unless told to save
     """
     projector.check_images(images)
     start = np.array(positions, dtype=np.float64)
@@ -162,24 +163,24 @@ def descend_atoms(
     With the means over all atoms before the step, ``w = half_width`` and
     ``c = n_projections nx ny``: ``r -= g / (mean(H)^2 mean(b)^2 w^2 c)``,
     ``b -= step / (w^4 mean(H)^2 c) <P - I, dP/db>``, ``H -= step / (mean(H) c) <P - I, H dP/dH>``;
-    ``g`` and the limit as of :func:`descend_positions`.
+    ``g`` and the limit as in :func:`descend_positions`.
 
     Parameters
     ----------
     projector, images, positions, heights, b_factors, iterations, limit, origin, show_progress
-        As for :func:`descend_positions`.
+        As in :func:`descend_positions`.
     step
         Factor of the steps of ``H`` and ``b``; positions have none.
     reference_quirks
-        Take the means anew after each atom, so that the result depends on the order of the atoms.
+        If True, update the means after each atom, so that the result depends on the atom order.
 
     Raises
     ------
     InputError
-        As :func:`descend_positions`.
+        As in :func:`descend_positions`.
 
-    MATLAB: 5_Position_refinement/src/gradient_HB_XYZ.m, in single precision there, species only if
-    there are three
+    MATLAB: 5_Position_refinement/src/gradient_HB_XYZ.m, there in single precision, with species
+    only if there are three
     """
     check_steps(iterations, step)
     projector.check_images(images)
@@ -202,7 +203,7 @@ def descend_atoms(
                 mean_h, mean_b = _running_means(h, b, by_height, by_decay, step, w)
             else:
                 mean_h, mean_b = np.full(len(h), h.mean()), np.full(len(h), b.mean())
-            # Updated anew here, the same as in the running means.
+            # Updated here in the same way as in the running means.
             b = np.maximum(b - step / w**4 / mean_h**2 * by_decay, 0)
             h = np.maximum(h - step / mean_h * by_height, 0)
             move = 0.5 / (mean_h * mean_b * w)[:, None] ** 2 / count * slopes.positions
@@ -228,7 +229,7 @@ def descend_atoms(
 def _strengths(
     projector: Projector, heights: ArrayLike, b_factors: ArrayLike, n: int
 ) -> tuple[Floats, Floats]:
-    """Heights and ``b`` of the atoms; the steps divide by both."""
+    """Heights and ``b`` of the atoms, checked because the steps divide by both."""
     h, b = (np.asarray(v, dtype=np.float64) for v in (heights, projector.decays(b_factors)))
     for name, table in (("heights", h), ("b_factors", b)):
         if table.shape not in ((), (n,)):
@@ -263,14 +264,14 @@ def _notes(errors: Floats, far: NDArray[np.bool_], limit: float) -> tuple[str, .
         atoms = np.flatnonzero(far)
         notes += (
             f"{len(atoms)} atoms (0-based {atoms[:5].tolist()}) are at the limit of {limit:g} "
-            "angstrom from where they started",
+            "angstrom from their initial positions",
         )
     return notes
 
 
 @njit(cache=True)
 def _running_means(heights, decays, by_height, by_decay, step, w):  # type: ignore[no-untyped-def]
-    """Means of ``H`` and ``b`` seen by each atom when atoms are updated one after the other."""
+    """Means of ``H`` and ``b`` for each atom when atoms are updated one after the other."""
     n = heights.shape[0]
     mean_h, mean_b = np.empty(n), np.empty(n)
     sum_h, sum_b = heights.sum(), decays.sum()

@@ -1,4 +1,4 @@
-"""Linear projections of a model on the scale of measured images, and its volume of Gaussians."""
+"""Linear projections of a model on the scale of measured images, and a volume of its Gaussians."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Scale = Literal["least_squares", "sum"]
 
 def relative_error(projections: NDArray, images: NDArray) -> float:
     """``R_1 = sum |P - I| / sum |I|`` over all pixels of all images."""
-    # Image by image: the differences stay in the cache.
+    # Image by image, so that the differences stay in the cache.
     pairs = zip(projections, images, strict=True)
     sums = np.sum([(np.abs(p - i).sum(), np.abs(i).sum()) for p, i in pairs], axis=0)
     return float(sums[0] / sums[1])
 
 
 def image_scale(projections: NDArray, images: NDArray, scale: Scale = "least_squares") -> float:
-    """Factor that brings projections to measured images, one for the series.
+    """Factor that scales projections to measured images, common to the series.
 
     ``sum P I / sum P^2`` for ``"least_squares"``, ``sum I / sum P`` for ``"sum"``.
 
     Raises
     ------
     InputError
-        If the projections hold nothing to scale.
+        If the projections are empty.
     """
     if scale == "sum":
         above, below = float(np.sum(images)), float(np.sum(projections))
@@ -62,31 +62,31 @@ def scaled_projections(
     b_factors: ArrayLike,
     scale: Scale = "least_squares",
 ) -> ScaledProjections:
-    """Projections with heights relative to the first species, brought to the measured scale.
+    """Projections with heights relative to the first species, on the scale of the measurement.
 
     Parameters
     ----------
     projector
-        Of the series.
+        Projector of the series.
     images
-        Measured, shape (n_projections, nx, ny).
+        Measured images, shape (n_projections, nx, ny).
     positions
         Shape (n_atoms, 3), angstrom.
     types
         Index of each atom's species, shape (n_atoms,).
     heights, b_factors
-        By species; their signs are dropped.
+        Values by species; their signs are ignored.
     scale
-        As for :func:`image_scale`.
+        As in :func:`image_scale`.
 
     Returns
     -------
-    The projections, and heights times their scale.
+    The projections, and heights multiplied by their scale.
 
     Raises
     ------
     InputError
-        As :meth:`Projector.images` and :func:`image_scale`.
+        As in :meth:`Projector.images` and :func:`image_scale`.
 
     MATLAB: 5_Position_refinement/src/{Cal_Bproj_2type,Cal_Bproj_2type2}.m, and with
     ``scale="sum"`` Cal_Bproj.m, which only works for one species
@@ -103,7 +103,7 @@ def scaled_projections(
 
 
 def normalise_sums(images: ArrayLike, value: float) -> NDArray[np.float64]:
-    """Images (n, nx, ny), or one (nx, ny), scaled to a sum of ``value`` each.
+    """Scale images (n, nx, ny), or one image (nx, ny), to a sum of ``value`` each.
 
     Raises
     ------
@@ -140,16 +140,17 @@ def gaussian_volume(
     pixel_size
         Angstrom.
     shape
-        Voxels.
+        Number of voxels along x, y, z.
     elements
-        Of the mean :func:`form_factor`; negative values of the filtered volume become zero.
+        Elements of the mean :func:`form_factor`; negative values of the filtered volume are set to
+        zero.
     half_width
-        Voxels.
+        Half width of an atom's window, voxels.
 
     Raises
     ------
     InputError
-        If an atom's window leaves the volume.
+        If an atom's window extends beyond the volume.
 
     MATLAB: 5_Position_refinement/src/HB_fixedfa_recon_all.m::HB_fixedfa_recon_all
     """
@@ -173,7 +174,7 @@ def gaussian_volume(
 
 @njit(cache=True, nogil=True)
 def _add_blobs(volume, places, heights, decays, half):  # type: ignore[no-untyped-def]
-    """Add three-dimensional Gaussians at ``places``, voxels from the first one."""
+    """Add three-dimensional Gaussians at ``places``, in voxels from the first voxel."""
     size = 2 * half + 1
     profiles = np.empty((3, size))
     corner = np.empty(3, dtype=np.int64)

@@ -1,9 +1,9 @@
-"""The images of a tilt series as a function of atoms, as the published refinement makes them.
+"""Images of a tilt series as a function of atoms, as calculated in the published refinement.
 
-An atom of height ``H`` and ``B'`` is a Gaussian ``H exp(-b (r - r_0)^2)`` with
+An atom with ``H`` and ``B'`` is a Gaussian ``H exp(-b (r - r_0)^2)`` with
 ``b = (pi pixel_size)^2 / B'``, ``r`` in pixels, sampled in a cube of ``2 half_width + 1`` pixels
-about the pixel nearest to it in detector coordinates and summed along the beam. The images are
-multiplied with one mean scattering factor in Fourier space. Nothing is stored per atom and image.
+around the nearest pixel in detector coordinates and summed along the beam. The images are
+multiplied by a mean scattering factor in Fourier space. Nothing is stored per atom and image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from aet_port.core.scattering import scattering_factor
 from aet_port.refinement.gaussian_windows import add_atoms, add_slopes, read_atoms
 
 HALF_WIDTH = 4  # pixels; the window of the published refinements
-CHUNK = 8  # images whose gradients are added up by one thread; fixed, so that results are too
+CHUNK = 8  # images whose gradients one thread adds; fixed, so that results are reproducible
 Floats = NDArray[np.float64]
 
 
@@ -35,7 +35,7 @@ def form_factor(
     Parameters
     ----------
     shape
-        Pixels along each axis, two or three of them; zero frequency stands at ``n // 2``.
+        Number of pixels along two or three axes; zero frequency is at index ``n // 2``.
     pixel_size
         Angstrom.
     elements
@@ -48,7 +48,7 @@ def form_factor(
     Raises
     ------
     InputError
-        For a pixel size not above zero, or no or unknown elements.
+        For a pixel size not above zero, or missing or unknown elements.
 
     MATLAB: 5_Position_refinement/src/make_fixedfa_man.m (there a row), make_fixedfa_man3d.m
     """
@@ -67,7 +67,7 @@ class AtomGradients(NamedTuple):
     """Inner products of residual images with the derivatives of each atom's Gaussian.
 
     ``heights`` (n,) with respect to ``H``; ``decays`` (n,) to ``b`` in 1/pixel^2; ``positions``
-    (n, 3) to the place in the object in pixels.
+    (n, 3) to the position in the object in pixels.
     """
 
     heights: Floats
@@ -77,7 +77,7 @@ class AtomGradients(NamedTuple):
 
 @dataclass(frozen=True)
 class Projector:
-    """The images of one tilt series, as a function of atoms; made by :func:`make_projector`.
+    """Images of a tilt series as a function of atoms; made by :func:`make_projector`.
 
     Heights and ``B'`` (square angstrom; infinite is allowed) are one number for all atoms or one
     for each; positions are (n_atoms, 3) in angstrom with the origin on the rotation centre.
@@ -95,12 +95,12 @@ class Projector:
         return len(self.rotations)
 
     def decays(self, b_factors: ArrayLike) -> Floats:
-        """``b = (pi pixel_size)^2 / B'`` in 1/pixel^2; the same formula leads back."""
+        """``b = (pi pixel_size)^2 / B'`` in 1/pixel^2; the same formula converts back."""
         with np.errstate(divide="ignore"):
             return (np.pi * self.pixel_size) ** 2 / np.asarray(b_factors, dtype=np.float64)
 
     def check_images(self, images: NDArray) -> None:
-        """Raise an InputError unless the images are finite and as many and as large as these."""
+        """Raise an InputError unless the images are finite and match these in number and size."""
         expected = (len(self), *self.shape)
         if np.shape(images) != expected:
             raise InputError("images", f"shape {np.shape(images)}", f"shape {expected}")
@@ -108,7 +108,7 @@ class Projector:
             raise InputError("images", "NaN or nothing but zeros", "finite images with a signal")
 
     def check_inside(self, positions: ArrayLike) -> None:
-        """Raise an InputError that names atoms whose window leaves an image."""
+        """Raise an InputError that names atoms whose window extends beyond an image."""
         pixels, _, _ = self._atoms(positions, 1.0, 1.0)
         for number in range(len(self)):
             self._places(pixels, number)
@@ -123,13 +123,12 @@ class Projector:
         Raises
         ------
         InputError
-            If an atom's window leaves an image (it names the atoms), or a height or ``B'`` is not
-            usable.
+            If an atom's window extends beyond an image (the error names the atoms), or for an
+            unusable height or ``B'``.
 
         MATLAB: 5_Position_refinement/src/{Cal_HBproj,calcLinearPjs,calcLinearPjs_fit}.m,
-        My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m. Theirs round rotated coordinates
-        and Gaussians to single precision, the last two excepted, which drop atoms outside the
-        volume.
+        My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m. These round rotated coordinates
+        and Gaussians to single precision, except the last two, which drop atoms outside the volume.
         """
         pixels, height, decay = self._atoms(positions, heights, b_factors)
         images = np.zeros((len(self), *self.shape))
@@ -151,14 +150,14 @@ class Projector:
     ) -> AtomGradients:
         """Inner products of ``residual`` (n_projections, nx, ny) with derivatives of the atoms.
 
-        The derivatives are those of the Gaussians before the filter; they are the gradient of half
-        the squared residual if that was filtered with the form factor once more, which the
-        published refinement does not do.
+        The derivatives are those of the Gaussians before the filter. They would be the gradient of
+        half the squared residual if the residual were filtered with the form factor again, which
+        the published refinement does not do.
 
         Raises
         ------
         InputError
-            As :meth:`images`.
+            As in :meth:`images`.
         """
         pixels, height, decay = self._atoms(positions, heights, b_factors)
 
@@ -169,7 +168,7 @@ class Projector:
                 read_atoms(residual[number], places, decay, rotation, self.half_width, sums)
             return sums
 
-        # Added in the order of the images, whatever thread was first.
+        # Added in the order of the images, whichever thread finishes first.
         total = np.zeros((len(pixels), 5))
         for sums in map_threads(collect, chunks(len(self), CHUNK), self.threads):
             total += sums
@@ -177,20 +176,20 @@ class Projector:
         return AtomGradients(total[:, 0], -height * total[:, 1], by_place)
 
     def layers(self, positions: Floats, decay: float, number: int) -> Floats:
-        """Filtered image ``number`` of atoms of height 1, and its derivative by ``b``; (2, ...)."""
+        """Filtered image ``number`` of atoms of height 1 and its derivative by ``b``, (2, ...)."""
         result = np.zeros((2, *self.shape))
         places = self._places(positions / self.pixel_size, number)
         add_slopes(result[0], result[1], places, decay, self.half_width)
         return self.filtered(result)
 
     def filtered(self, images: NDArray) -> NDArray:
-        """Images (..., nx, ny) multiplied with the form factor in Fourier space; the real part."""
+        """Images (..., nx, ny) multiplied by the form factor in Fourier space; the real part."""
         if self.spectrum is None:
             return images
         return fft.irfft2(fft.rfft2(images) * self.spectrum, s=self.shape, overwrite_x=True)
 
     def _places(self, pixels: Floats, number: int) -> Floats:
-        """Detector coordinates relative to the centre, in pixels; all windows inside the image."""
+        """Detector coordinates from the centre in pixels; windows must lie inside the image."""
         places = pixels @ self.rotations[number].T
         nearest = _round(places[:, :2])
         size = np.array(self.shape)
@@ -239,7 +238,7 @@ def make_projector(
     half_width: int = HALF_WIDTH,
     threads: int | None = None,
 ) -> Projector:
-    """Projector of a series.
+    """Make the projector of a series.
 
     Parameters
     ----------
@@ -248,14 +247,14 @@ def make_projector(
     pixel_size
         Angstrom.
     shape
-        Pixels (nx, ny) of an image.
+        Number of pixels (nx, ny) of an image.
     elements
-        Symbols or atomic numbers of :func:`form_factor`, or such a factor itself, centred, of
-        ``shape``; None leaves it out.
+        Symbols or atomic numbers for :func:`form_factor`, or such a factor itself, centred, of
+        ``shape``; None for no filter.
     half_width
-        Pixels on each side of an atom's nearest pixel where its Gaussian is evaluated.
+        Half width, in pixels, of the window in which an atom's Gaussian is evaluated.
     threads
-        All cores unless given; the results do not depend on it.
+        Number of threads; all cores unless given. Results do not depend on it.
 
     Raises
     ------
@@ -286,7 +285,7 @@ def make_projector(
 
 
 def per_atom(name: str, values: ArrayLike, n: int) -> Floats:
-    """One number for all or one for each of ``n`` atoms, as an array; else an InputError."""
+    """Values for each of ``n`` atoms from one number or one for each; otherwise an InputError."""
     table = np.asarray(values, dtype=np.float64)
     if table.shape not in ((), (n,)):
         raise InputError(name, f"shape {table.shape}", f"one number, or one for each of {n} atoms")
@@ -294,10 +293,10 @@ def per_atom(name: str, values: ArrayLike, n: int) -> Floats:
 
 
 def few(atoms: NDArray[np.integer]) -> str:
-    """The first of some indices of atoms, as text."""
+    """The first few atom indices, as text."""
     return ", ".join(str(k) for k in atoms[:5]) + (", ..." if len(atoms) > 5 else "")
 
 
 def _round(places: Floats) -> Floats:
-    """Nearest whole number, halves away from zero as in MATLAB."""
+    """Round to the nearest integer, halves away from zero as in MATLAB."""
     return np.trunc(places + np.copysign(0.5, places))

@@ -1,4 +1,4 @@
-"""The refinements of the two papers as their main scripts compose them."""
+"""The refinements of the two papers as in their main scripts."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PADDING = 50  # pixels, both sides together
 
 @dataclass(frozen=True)
 class Schedule:
-    """One main script of the papers.
+    """Parameters of one main script of the papers.
 
-    ``heights`` and ``b_factors`` are the start by species in the order of atomic number, ``lower``
+    ``heights`` and ``b_factors`` are initial values by species in order of atomic number, ``lower``
     and ``upper`` the bounds of their fit (height ratios, then ``B'`` in square angstrom); without
     bounds there is one species, whose ``B'`` is scanned. ``elements`` are the atomic numbers whose
-    mean scattering factor filters the images, those of the model if empty.
+    mean scattering factor filters the images; if empty, those of the model.
     """
 
     rounds: int
@@ -41,7 +41,7 @@ class Schedule:
     elements: tuple[int, ...] = ()
 
 
-# The glass's types are groups of neighbours in the periodic table, filtered as Ni, Rh and Pt.
+# The glass's types group neighbouring elements of the periodic table, filtered as Ni, Rh and Pt.
 SCHEDULES = {
     "glass": Schedule(
         10,
@@ -70,9 +70,9 @@ SCHEDULES = {
 
 
 def schedule_for(species: Sequence[str]) -> Schedule:
-    """Schedule of the papers for other species: of the film for one, else like that of the glass.
+    """Schedule for other species: that of the film for one species, else like that of the glass.
 
-    Heights start in proportion to the atomic numbers, within a factor of two of that, and ``B'``
+    Heights start in proportion to the atomic numbers, bounded to within a factor of two, and ``B'``
     at 6 square angstrom, between 3 and 15.
 
     Parameters
@@ -80,7 +80,7 @@ def schedule_for(species: Sequence[str]) -> Schedule:
     species
         Chemical symbols in the order of atomic number.
 
-    MATLAB: none; the scripts hold numbers of their samples
+    MATLAB: none; the scripts contain the values for their samples
     """
     if len(species) == 1:
         return SCHEDULES["pd1"]
@@ -101,7 +101,7 @@ def schedule_for(species: Sequence[str]) -> Schedule:
 class Round:
     """One round: heights and ``B'`` by species, and ``R_1`` before every step of both descents.
 
-    ``fit_error`` is the ``R_1`` of the least squares or of the scan.
+    ``fit_error`` is the ``R_1`` of the least-squares fit or of the scan.
     """
 
     heights: Floats
@@ -123,17 +123,17 @@ class PublishedRefinement:
 
 
 def prepare_series(series: TiltSeries, padding: int = PADDING, odd: bool = False) -> TiltSeries:
-    """A series as the papers refine against it: no negative values, zeros around, double precision.
+    """Prepare a series as in the papers: no negative values, zero padding, double precision.
 
     Parameters
     ----------
     series
-        As measured.
+        The measured series.
     padding
-        Pixels added to each axis, about half of them on each side; the rotation centre stays.
+        Pixels added to each axis, about half of them on each side; the rotation centre is kept.
     odd
-        Whether an axis of an even number of pixels loses its first one, as in the glass paper; the
-        rotation centre stays in the middle.
+        Whether to drop the first pixel of an axis with an even number of pixels, as in the glass
+        paper; the rotation centre stays in the middle.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def refine_published(
     threads: int | None = None,
     show_progress: bool = False,
 ) -> PublishedRefinement:
-    """Heights, ``B'`` and positions by the schedule of a paper.
+    """Refine heights, ``B'`` and positions by the schedule of a paper.
 
     Each round of the glass fits height ratios and ``B'`` by least squares, descends on both, then
     on positions; each round of the film paper scans ``B'``, descends on it, then on positions.
@@ -172,30 +172,30 @@ def refine_published(
     Parameters
     ----------
     series
-        Prepared by :func:`prepare_series`, or otherwise with all atoms half a window inside.
+        Series from :func:`prepare_series`, or one with all atoms at least half a window inside.
     model
         Positions in angstrom, origin on the rotation centre.
     schedule
         ``"glass"``, ``"glass-multislice"``, ``"ta-film"``, ``"pd1"``, ``"pd2"``, or another;
-        :func:`schedule_for` the model's species unless given.
+        that of :func:`schedule_for` unless given.
     rounds
-        Instead of the schedule's.
+        Number of rounds; that of the schedule unless given.
     half_width
-        Pixels of an atom's window on each side.
+        Half width of an atom's window, pixels.
     threads
-        All cores unless given; the results do not depend on it.
+        Number of threads; all cores unless given. Results do not depend on it.
     show_progress
-        On standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    The model with the same atoms and arrays, refined; the one given is not changed.
+    The refined model with the same atoms and arrays; the one given is not changed.
 
     Raises
     ------
     InputError
-        For an unknown schedule or one of another number of species, and as the functions of the
-        steps do: atoms outside the images, a refinement that diverges beyond all numbers.
+        For an unknown schedule or one for another number of species, atoms outside the images, or
+        a refinement that diverges.
 
     MATLAB: 5_Position_refinement/Main_position_refinement.m (glass),
     10_Multislice_AET_simulations/3_posref/xyz_refine_MG_multislice.m,

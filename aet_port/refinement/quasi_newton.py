@@ -1,4 +1,4 @@
-"""A limited-memory quasi-Newton minimiser (L-BFGS) with a metric of its own and simple bounds."""
+"""A limited-memory quasi-Newton minimiser (L-BFGS) with a preconditioner and simple bounds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 MEMORY = 10  # pairs of steps and changes of gradient
-SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo)
-HALVINGS = 12  # of a step before the search gives up
+SUFFICIENT = 1e-4  # fraction of the decrease predicted by the gradient (Armijo)
+HALVINGS = 12  # halvings of a step before the search gives up
 
 
 @dataclass
 class State:
-    """Where a minimisation stands; all that is needed to go on.
+    """State of a minimisation, with all that is needed to continue it.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class State:
     steps, changes
         The last steps and the changes of the gradient along them, oldest first.
     evaluations, iterations
-        Of the function with its gradient, and steps taken.
+        Number of evaluations of the function with its gradient, and of steps.
     """
 
     x: Vector
@@ -47,11 +47,11 @@ def direction(state: State, metric: Callable[[Vector], Vector], free: NDArray[np
     Parameters
     ----------
     state
-        Of the minimisation.
+        State of the minimisation.
     metric
-        Approximate inverse of the Hessian times a vector; symmetric, positive.
+        Product of an approximate inverse Hessian, symmetric and positive, with a vector.
     free
-        Variables that may change, of the shape of ``x``.
+        Variables that may change, shape of ``x``.
     """
     g = np.where(free, state.gradient, 0.0)
     if not state.steps:
@@ -76,21 +76,21 @@ def take_step(
     upper: Vector,
     most_evaluations: int,
 ) -> State | None:
-    """One step down, its length found by interpolation; None if none lowers the function.
+    """Take one step, its length found by interpolation; None if none lowers the function.
 
     Parameters
     ----------
     state
-        Where to start; it is not changed.
+        State to start from; it is not changed.
     function
         Value and gradient at a point.
     metric
         See :func:`direction`.
     lower, upper
-        Bounds of the variables; a trial point is clipped to them, and a variable that a step
-        would push out of them stands still.
+        Bounds of the variables; trial points are clipped to them, and a variable at a bound that a
+        step would push beyond it stays fixed.
     most_evaluations
-        Of the function, in all; the search ends there.
+        Largest total number of function evaluations, at which the search ends.
     """
     low, high = state.x <= lower, state.x >= upper
     g = state.gradient
@@ -100,7 +100,7 @@ def take_step(
     way[blocked] = 0.0
     steps, changes = state.steps, state.changes
     if not g @ way < 0:
-        steps, changes = [], []  # what was learnt no longer holds
+        steps, changes = [], []  # the stored curvature no longer applies
         way = -np.where(free, metric(np.where(free, g, 0.0)), 0.0)
         if not g @ way < 0:
             return None
@@ -115,11 +115,11 @@ def take_step(
         evaluations += 1
         if np.isfinite(value) and value <= state.value + SUFFICIENT * min(slope, 0.0):
             change = gradient - g
-            # Without positive curvature along the step the pair would spoil the metric.
+            # Without positive curvature along the step, the pair would make H indefinite.
             if moved @ change > 1e-10 * np.linalg.norm(moved) * np.linalg.norm(change):
                 steps, changes = [*steps, moved][-MEMORY:], [*changes, change][-MEMORY:]
             return State(trial, value, gradient, steps, changes, evaluations, state.iterations + 1)
-        # The minimum of the parabola through both values and the slope at the start.
+        # Minimum of the parabola through both values with the slope at the start.
         bend = value - state.value - slope
         best = -slope / (2 * bend) if np.isfinite(bend) and bend > 0 else 0.5
         length *= min(max(best, 0.1), 0.5)

@@ -1,4 +1,4 @@
-"""How well a model explains the images: R factors, and R-free on images held out."""
+"""Agreement of a model with the images: R factors, and R-free of images left out of the fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.settings import DEFAULTS, Precision, ScanShear
 from aet_port.resire.reconstruction import r_factors
 
-IMAGE_STEPS = 12  # of the fit of image shifts
+IMAGE_STEPS = 12  # Gauss-Newton steps of the fit of image shifts
 IMAGE_FITS = ("shifts", "scales", "offsets")
 
 
@@ -30,9 +30,9 @@ class Agreement:
     r1
         Shape (n_images,): ``sum |calculated - measured| / sum |measured|`` of each image.
     r1_global
-        The same sums over all images, after one common scale of all calculated images.
+        The same sums over all images, after scaling all calculated images by a common factor.
     scale
-        That scale, by least squares.
+        That factor, by least squares.
     """
 
     r1: NDArray[np.float64]
@@ -46,7 +46,7 @@ class Agreement:
 
 
 def agreement(calculated: NDArray, measured: NDArray) -> Agreement:
-    """R1 of each image, and of all with one scale ``k = sum c m / sum c^2``.
+    """R1 of each image, and of all images with one scale ``k = sum c m / sum c^2``.
 
     Parameters
     ----------
@@ -56,23 +56,23 @@ def agreement(calculated: NDArray, measured: NDArray) -> Agreement:
     Raises
     ------
     InputError
-        For shapes that differ, or calculated images of zeros.
+        For shapes that differ, or calculated images that are zero.
 
-    MATLAB: the R of 5_Position_refinement/src/Cal_Bproj.m (film paper) is of all images, with a
-    scale
+    MATLAB: the R of 5_Position_refinement/src/Cal_Bproj.m (film paper) is that of all images, with
+    a scale
     """
     if calculated.shape != measured.shape or calculated.ndim != 3:
         raise InputError(
             "calculated images",
             f"shape {calculated.shape}",
-            f"that of the measured, {measured.shape}",
+            f"that of the measured images, {measured.shape}",
         )
     cross = square = 0.0
     for ours, theirs in zip(calculated, measured, strict=True):
         cross += float(np.sum(ours.astype(np.float64) * theirs))
         square += float(np.sum(np.square(ours, dtype=np.float64)))
     if square == 0:
-        raise InputError("calculated images", "only zeros", "a model that the images show")
+        raise InputError("calculated images", "only zeros", "a model inside the images")
     scale = cross / square
     left = total = 0.0
     for ours, theirs in zip(calculated, measured, strict=True):
@@ -87,16 +87,16 @@ def fit_images(
     images: NDArray,
     fits: Collection[str],
 ) -> Parameters:
-    """Shift, scale and offset of each image by least squares, the model held.
+    """Fit shift, scale and offset of each image by least squares, with the model fixed.
 
-    Shifts take twelve Gauss-Newton steps; one that does not lower an image's residual is halved.
+    Shifts take twelve Gauss-Newton steps; a step that does not lower an image's residual is halved.
 
     Parameters
     ----------
     forward, parameters, images
-        As for :meth:`aet_port.refinement.forward.Forward.misfit`.
+        As in :meth:`aet_port.refinement.forward.Forward.misfit`.
     fits
-        Any of ``"shifts"``, ``"scales"``, ``"offsets"``; what is not named stays.
+        Any of ``"shifts"``, ``"scales"``, ``"offsets"``; the others stay fixed.
 
     Raises
     ------
@@ -131,21 +131,21 @@ def _fitted(fits: Collection[str]) -> Fitted:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """R factors of refinements that did not see some of the images.
+    """R factors of refinements with some images left out.
 
     Attributes
     ----------
     fold
-        Shape (n_images,): the fold in which an image was held out.
+        Shape (n_images,): the fold in which an image was left out.
     r_free
-        Shape (n_images,): R1 of each image by the refinement that did not see it.
+        Shape (n_images,): R1 of each image for the refinement without it.
     r_free_start
-        Shape (n_images,): the same with the atoms where they started; heights, B factors and
-        image shifts are refined on the same images.
+        Shape (n_images,): the same with the atoms at their initial positions; heights, B factors
+        and image shifts are refined against the same images.
     r_work, r_work_start
-        Shape (folds,): mean R1 of the images refined on, with and without moving the atoms.
+        Shape (folds,): mean R1 of the images used, with and without moving the atoms.
     refinements
-        One of each fold.
+        The refinement of each fold.
     """
 
     fold: NDArray[np.int64]
@@ -157,7 +157,7 @@ class CrossValidation:
 
     @property
     def overfits(self) -> bool:
-        """Whether moving the atoms made the images held out worse."""
+        """Whether moving the atoms increased R1 of the images left out."""
         return bool(self.r_free.mean() > self.r_free_start.mean())
 
 
@@ -181,28 +181,28 @@ def cross_validate(
     threads: int | None = None,
     progress: bool = False,
 ) -> CrossValidation:
-    """R-free: refine on all images but every ``folds``-th, then compare those held out.
+    """R-free: refine against all images but every ``folds``-th, then compare those left out.
 
-    Image ``p`` is held out in fold ``p mod folds``, so that each fold misses tilts all over the
-    range. A. T. Brünger, Nature 355, 472 (1992), with projections in the place of reflections.
+    Image ``p`` is left out in fold ``p mod folds``, so that each fold omits tilts over the whole
+    range. A. T. Brünger, Nature 355, 472 (1992), with projections in place of reflections.
 
     Parameters
     ----------
     series, model
-        As for :func:`aet_port.refinement.joint.refine`.
+        As in :func:`aet_port.refinement.joint.refine`.
     folds
-        At least two.
+        Number of folds, at least two.
     held_out_fits
-        What of the held-out images themselves may be fitted before they are compared, see
-        :func:`fit_images`; nothing unless said.
+        Image parameters that may be fitted to the images left out before the comparison, see
+        :func:`fit_images`; none unless given.
     heights, b_factors, refine_shifts, refine_scales, refine_offsets, scan_shear, movable
     max_displacement, max_evaluations, tolerance, precision, threads, progress
-        As of :func:`aet_port.refinement.joint.refine`.
+        As in :func:`aet_port.refinement.joint.refine`.
 
     Raises
     ------
     InputError
-        For fewer than two folds or more folds than images, and as that function.
+        For fewer than two folds or more folds than images, and as in that function.
     """
     if not 2 <= folds <= len(series) // 2:
         raise InputError("folds", f"{folds}", f"2 to half of the {len(series)} images")
@@ -251,7 +251,7 @@ def _some(series: TiltSeries, chosen: NDArray[np.bool_]) -> TiltSeries:
 
 
 def _without_images(parameters: Parameters, n_images: int) -> Parameters:
-    """The model with images of their own, of the mean scale and offset of those refined on."""
+    """The model with other images, of mean scale and offset of those refined against."""
     return replace(
         parameters,
         shifts=np.zeros((n_images, 2)),

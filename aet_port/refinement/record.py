@@ -1,4 +1,4 @@
-"""What a refinement says beside its model: heights, B factors, R factors, as numbers and a file."""
+"""Heights, B factors and R factors of a refinement, as numbers and as a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OVERFITTING = "moving the atoms made the images held out worse: overfitting"
 def refinement_record(
     series: TiltSeries, done: Refinement, crossed: CrossValidation | None = None
 ) -> dict[str, Any]:
-    """Figures of a refinement for a table or JSON.
+    """Results of a refinement for a table or JSON.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ def refinement_record(
     done
         The refinement.
     crossed
-        R factors of images held out, if they were measured.
+        R factors of images left out of the fit, if they were computed.
 
     Returns
     -------
     ``r1_start`` and ``r1`` (means over the images), ``r1_global`` (one scale for all images),
-    ``heights`` and ``b_factors`` (square angstrom) by symbol, ``shear_x`` and ``shear_y`` that the
-    images still had of the scan (zero where not refined), ``evaluations`` of the gradient,
+    ``heights`` and ``b_factors`` (square angstrom) by symbol, ``shear_x`` and ``shear_y`` of the
+    scan remaining in the images (zero if not refined), ``evaluations`` of the gradient,
     ``converged``, ``warnings``; with ``crossed`` also ``r_work``, ``r_free_start``, ``r_free``.
     """
     forward = Forward(done.model.species, series.angles, series.pixel_size, series.detector)
@@ -65,7 +65,7 @@ def refinement_record(
 def write_refinement(
     path: str | Path, result: Refinement, crossed: CrossValidation | None = None
 ) -> None:
-    """Store what a model file does not hold: heights, B factors, images, shears, R factors (.npz).
+    """Store heights, B factors, image parameters, shears and R factors beside a model (.npz).
 
     Raises
     ------

@@ -24,7 +24,7 @@ class RefineSettings(Settings):
     refine_scales: bool = setting(False, "Refine an intensity scale per projection.")
     refine_offsets: bool = setting(False, "Refine a constant background per projection.")
     scan_shear: ScanShear = setting(
-        "none", "Refine the shear of the scan coils, common to all projections."
+        "none", "Refine the scan-coil shear, common to all projections."
     )
     max_displacement: float = setting(
         1.0,
@@ -39,7 +39,7 @@ class RefineSettings(Settings):
     precision: Precision = setting("single", "Floating-point precision of the images.")
     folds: int | None = setting(
         None,
-        "Also compute R-free, with the projections held out in this many groups.",
+        "Also compute R-free, leaving out the projections in this many groups.",
         example=5,
         ge=2,
     )
@@ -55,7 +55,7 @@ class RefineSettings(Settings):
 
     @property
     def image_fits(self) -> list[str]:
-        """What is fitted to each projection: any of shifts, scales, offsets."""
+        """Parameters fitted for each projection: any of shifts, scales, offsets."""
         return [name for name in ("shifts", "scales", "offsets") if getattr(self, f"refine_{name}")]
 
 

@@ -1,4 +1,4 @@
-"""Heights and B factors that a refinement starts from, by linear least squares."""
+"""Initial heights and B factors of a refinement, by linear least squares."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aet_port.refinement.forward import Forward
 from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.quasi_newton import Vector
 
-START_IMAGES = 8  # that heights and B factors are first fitted to
-START_B = np.geomspace(2.0, 30.0, 12)  # square angstrom, tried on them
+START_IMAGES = 8  # images to which heights and B factors are first fitted
+START_B = np.geomspace(2.0, 30.0, 12)  # square angstrom, values tried on them
 
 
 def start_values(
@@ -25,28 +25,28 @@ def start_values(
     b_factors: float | Mapping[str, float] | None = None,
     offsets: bool = False,
 ) -> Parameters:
-    """Heights and B factors to start from, by linear least squares on some of the images.
+    """Initial heights and B factors, by linear least squares on some of the images.
 
     Parameters
     ----------
     forward
-        The images' model.
+        The forward model of the images.
     positions
         Shape (n_atoms, 3), angstrom.
     images
         Shape (n_images, nx, ny), measured.
     heights
-        By symbol; fitted unless given.
+        Heights by symbol; fitted unless given.
     b_factors
-        For all or by symbol; unless given, the common one of a few that fits best.
+        One value for all or values by symbol; unless given, the best common one of several.
     offsets
-        Whether images may carry a constant of their own, which then is no part of the fit.
+        Whether each image may have a constant, which is then excluded from the fit.
 
     Raises
     ------
     InputError
-        If a species has no value where values are given, values that are not above zero, or a
-        height of zero or less in the fit.
+        If a given value is missing for a species or not above zero, or a fitted height is zero or
+        less.
     """
     kinds = forward.kinds
     given = None if heights is None else _by_kind("heights", heights, kinds)
@@ -73,7 +73,7 @@ def start_values(
         found = np.asarray(
             np.linalg.lstsq(matrix, right, rcond=None)[0] if given is None else given, np.float64
         )
-        left = float(found @ matrix @ found - 2 * right @ found)  # residual, less a constant
+        left = float(found @ matrix @ found - 2 * right @ found)  # residual, minus a constant
         if best is None or left < best[0]:
             best = left, replace(trial, heights=found)
     assert best is not None

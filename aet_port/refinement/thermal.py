@@ -1,7 +1,7 @@
-"""Heights H and B' of the species: gradient descent, and the scan of B' of one species.
+"""Heights H and B' of the species: gradient descent, and a scan of B' for one species.
 
-The gradients here are the published ones: the residual is not multiplied with the form factor
-before it meets the atoms' derivatives, so a descent does not follow the true gradient of its error.
+The gradients are the published ones: the residual is not multiplied by the form factor before the
+products with the atoms' derivatives, so a descent does not follow the exact gradient of its error.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from aet_port.core.progress import progress_bar
 from aet_port.refinement.projections import image_scale, relative_error
 from aet_port.refinement.projector import Floats, Projector
 
-SCAN_COARSE = (4.0, 0.2)  # reach and step of the film paper's scan of B', square angstrom
+SCAN_COARSE = (4.0, 0.2)  # half range and step of the film paper's scan of B', square angstrom
 SCAN_FINE = (0.2, 0.01)
-RISE = 1.01  # of R1 over a descent; a start at the minimum may rise by the inexact gradient
+RISE = 1.01  # allowed rise of R1; the inexact gradient may raise it from a start at the minimum
 Rule = Literal["absolute", "relative", "common", "sum"]
 RULES = ("absolute", "relative", "common", "sum")
 
@@ -30,8 +30,8 @@ class ThermalFit:
     """Heights and ``B'`` of the species, or heights of the atoms.
 
     ``heights`` are on the scale of the images, ``b_factors`` in square angstrom; ``errors`` holds
-    ``R_1`` before every step of a descent or once for a fit; ``warnings`` are sentences for the
-    user.
+    ``R_1`` before every step of a descent, or one value for a fit; ``warnings`` are messages for
+    the user.
     """
 
     heights: Floats
@@ -65,34 +65,34 @@ def descend_thermal(
     """Gradient descent on ``H`` and ``B'`` by species, all atoms of a species together.
 
     With ``t = step / (f_max^2 n_projections nx^2 n_atoms)``, ``f_max`` the largest form factor and
-    ``n_atoms`` those of the species, a step is ``H -= t <k P - I, dP/dH>`` and
+    ``n_atoms`` the number of atoms of the species, a step is ``H -= t <k P - I, dP/dH>`` and
     ``b -= t (2 half_width + 1)^-6 <k P - I, k dP/db>``, ``b = (pi pixel_size)^2 / B'``.
 
     Parameters
     ----------
     projector, images, positions, types, names
-        As for :func:`~aet_port.refinement.thermal_fit.fit_thermal`.
+        As in :func:`~aet_port.refinement.thermal_fit.fit_thermal`.
     heights, b_factors
-        Start, by species.
+        Initial values by species.
     iterations, step
         Number of steps and their factor.
     rule
         ``"relative"``: heights relative to the first species, ``k`` by least squares;
         ``"common"``: the same with one ``b`` for all, their mean; ``"absolute"``: ``k = 1``;
-        ``"sum"``: one species, of which only ``b`` moves, ``k`` the ratio of the sums.
+        ``"sum"``: one species, of which only ``b`` changes, ``k`` the ratio of the sums.
     show_progress
-        On standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    Heights times the ``k`` of the last step, and a warning if the error rose or a species lost its
-    height or its width.
+    Heights times the ``k`` of the last step, and a warning if the error rose or the height or width
+    of a species fell to zero.
 
     Raises
     ------
     InputError
-        For arguments of other shapes, atoms outside the images, or a step with which the error
-        leaves the finite numbers.
+        For arguments of other shapes, atoms outside the images, or a step for which the error
+        overflows.
 
     MATLAB: 5_Position_refinement/src/gradient_{B_2type_difB,B_2type,HB,B}.m in the
     order of the rules
@@ -164,23 +164,23 @@ def descend_heights(
     Parameters
     ----------
     projector, images, positions, show_progress
-        As for :func:`descend_thermal`.
+        As in :func:`descend_thermal`.
     heights, b_factors
-        Start, one number for each atom; ``B'`` stays.
+        Initial values, one number for each atom; ``B'`` is fixed.
     iterations, step
         Number of steps and their factor.
 
     Returns
     -------
-    Heights of the atoms; a warning names atoms that fell to zero.
+    Heights of the atoms; a warning names atoms whose height fell to zero.
 
     Raises
     ------
     InputError
-        As :func:`descend_thermal`.
+        As in :func:`descend_thermal`.
 
     MATLAB: 5_Position_refinement/src/gradient_H_all.m, gradient_HB_all.m (the same: its step of
-    ``B'`` is commented out), in single precision there
+    ``B'`` is commented out), there in single precision
     """
     check_steps(iterations, step)
     projector.check_images(images)
@@ -222,18 +222,18 @@ def scan_b(
     fine: tuple[float, float] = SCAN_FINE,
     show_progress: bool = False,
 ) -> BScan:
-    """The ``B'`` of one species with the least ``R_1``: a coarse scan, then a fine one about it.
+    """Find the ``B'`` of one species with the smallest ``R_1`` by a coarse and a fine scan.
 
     Parameters
     ----------
     projector, images, positions
-        As for :func:`~aet_port.refinement.thermal_fit.fit_thermal`.
+        As in :func:`~aet_port.refinement.thermal_fit.fit_thermal`.
     start
         Middle of the coarse scan, square angstrom.
     coarse, fine
-        Reach and step, square angstrom; values of zero and less are left out.
+        Half range and step, square angstrom; values of zero or less are left out.
     show_progress
-        On standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
@@ -245,8 +245,8 @@ def scan_b(
     InputError
         For a start or a step not above zero, or atoms outside the images.
 
-    MATLAB: Main_position_refinement_{Ta_film,Pd1_nanoparticle,Pd2_nanoparticle}.m (the scan in
-    them, with Cal_Bproj.m)
+    MATLAB: Main_position_refinement_{Ta_film,Pd1_nanoparticle,Pd2_nanoparticle}.m (their scan, with
+    Cal_Bproj.m)
     """
     if not (np.isfinite(start) and start > 0):
         raise InputError("start", f"{start!r}", "a B' above zero, in square angstrom")
@@ -271,7 +271,7 @@ def scan_b(
 
 
 def check_steps(iterations: int, step: float) -> None:
-    """Raise an InputError unless a descent can take this many steps of this factor."""
+    """Raise an InputError unless number and factor of the steps are above zero."""
     if iterations < 1:
         raise InputError("iterations", f"{iterations!r}", "1 or more")
     if not (np.isfinite(step) and step > 0):
@@ -279,12 +279,12 @@ def check_steps(iterations: int, step: float) -> None:
 
 
 def runaway() -> np.errstate:
-    """Context in which a step may leave the finite numbers: the next one raises an InputError."""
+    """Context in which a step may overflow; the next step then raises an InputError."""
     return np.errstate(over="ignore", invalid="ignore")
 
 
 def check_error(error: float, turn: int, step: float) -> None:
-    """Raise an InputError if a descent has left the finite numbers."""
+    """Raise an InputError if the error of a descent is not finite."""
     if not np.isfinite(error):
         raise InputError("step", f"{step:g}, with which step {turn} gives no finite error", "less")
 
@@ -297,7 +297,7 @@ def rise_of(errors: Floats, what: str) -> tuple[str, ...]:
 
 
 def by_species(name: str, values: ArrayLike, n: int) -> Floats:
-    """A finite number for each of ``n`` species, as an array; else an InputError."""
+    """Array with a finite number for each of ``n`` species; otherwise an InputError."""
     table = np.asarray(values, dtype=np.float64)
     if table.shape != (n,) or not np.isfinite(table).all():
         raise InputError(name, f"{table.tolist()}", f"a number for each of {n} species")
@@ -311,7 +311,7 @@ def setting_of(
     types: ArrayLike,
     names: Sequence[str] | None,
 ) -> Setting:
-    """The arguments that the fits have in common, checked; InputError if they do not fit."""
+    """Check the arguments that the fits have in common; InputError if they do not match."""
     table, index = np.asarray(positions, dtype=np.float64), np.asarray(types, dtype=np.intp)
     projector.check_images(images)
     if len(table) == 0 or index.shape != (len(table),):

@@ -1,4 +1,4 @@
-"""Heights H and B' of the species by bounded least squares, without pixels times parameters."""
+"""Heights H and B' of the species by bounded least squares, without a pixel-by-parameter array."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aet_port.refinement.projections import image_scale, relative_error
 from aet_port.refinement.projector import Floats, Projector
 from aet_port.refinement.thermal import Setting, ThermalFit, by_species, setting_of
 
-AT_BOUND = 1e-6  # of the range between the bounds
+AT_BOUND = 1e-6  # fraction of the range between the bounds
 
 
 def fit_thermal(
@@ -32,40 +32,40 @@ def fit_thermal(
     max_evaluations: int = 100,
     show_progress: bool = False,
 ) -> ThermalFit:
-    """Least-squares fit of height ratios and ``B'`` by species, the scale eliminated.
+    """Least-squares fit of height ratios and ``B'`` by species, with the scale eliminated.
 
     Minimises ``sum (k P(H, B') - I)^2`` with ``k = sum P I / sum P^2`` and ``H`` of the first
-    species fixed to 1, by bounded Gauss-Newton steps with analytic derivatives. Residual and
+    species fixed at 1, by bounded Gauss-Newton steps with analytic derivatives. Residual and
     derivatives are reduced to their inner products image by image, so that no array of pixels
-    times parameters is ever held.
+    times parameters is stored.
 
     Parameters
     ----------
     projector, images
-        Of the series; images (n_projections, nx, ny).
+        Projector and images (n_projections, nx, ny) of the series.
     positions
         Shape (n_atoms, 3), angstrom.
     types
         Index of each atom's species, shape (n_atoms,).
     heights, b_factors
-        Start, by species; heights are taken relative to the first, and all are moved into the
-        bounds.
+        Initial values by species; heights are relative to the first, and all values are clipped to
+        the bounds.
     lower, upper
-        Bounds, shape (2, n_species): height ratios, ``B'`` in square angstrom. What has equal
-        bounds is held.
+        Bounds, shape (2, n_species): height ratios, ``B'`` in square angstrom. Parameters with
+        equal bounds are fixed.
     names
-        Of the species, for the warnings.
+        Names of the species, for warnings.
     tolerance
-        Relative, of the squared residual, of the parameters and of the gradient.
+        Relative tolerance of the squared residual, the parameters and the gradient.
     max_evaluations
-        Of the residual and its derivatives.
+        Largest number of evaluations of the residual and its derivatives.
     show_progress
-        On standard error; the total is the largest number of evaluations.
+        Whether to report progress on standard error, relative to ``max_evaluations``.
 
     Returns
     -------
-    Heights times ``k``; a warning for each species that ends at a bound and if the fit did not
-    settle.
+    Heights times ``k``, with warnings for species that end at a bound and if the fit did not
+    converge.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def fit_thermal(
     last: list[tuple[bytes, Floats]] = []
 
     def reduced(x: Floats) -> Floats:
-        """Square factor of derivatives and residual; the last column is the residual."""
+        """Square factor of derivatives and residual, with the residual in the last column."""
         if not last or last[0][0] != x.tobytes():
             values[free] = x
             last[:] = [(x.tobytes(), _factor(_inner_products(projector, given, values, free)))]
@@ -119,7 +119,7 @@ def fit_thermal(
         values[free], settled = found.x, bool(found.success)
     notes: list[str] = []
     if not settled:
-        notes.append(f"the fit of H and B' did not settle in {max_evaluations} evaluations")
+        notes.append(f"the fit of H and B' did not converge in {max_evaluations} evaluations")
     reach = AT_BOUND * (high - low)
     for row, quantity in enumerate(("height ratio", "B'")):
         for k in np.flatnonzero(free[row]):
@@ -138,7 +138,7 @@ def fit_thermal(
 def _inner_products(
     projector: Projector, given: Setting, values: Floats, free: NDArray[np.bool_]
 ) -> Floats:
-    """Gram matrix of the derivatives by the free parameters and of the residual, in this order."""
+    """Gram matrix of the derivatives with respect to the free parameters, then the residual."""
     n = len(given.names)
     groups = [given.positions[given.types == k] for k in range(n)]
     decays = projector.decays(values[1])
@@ -175,7 +175,7 @@ def _inner_products(
 
 
 def _factor(gram: Floats) -> Floats:
-    """A square matrix ``F`` with ``F^T F`` = ``gram``, also where that has no full rank."""
+    """A square matrix ``F`` with ``F^T F = gram``, even if ``gram`` does not have full rank."""
     size = np.sqrt(np.maximum(np.diag(gram), 0))
     size = np.where(size > 0, size, 1)
     strengths, vectors = np.linalg.eigh(gram / np.outer(size, size))

@@ -1,4 +1,4 @@
-"""The unknowns of a refinement as one vector, and the metric that its steps are measured with."""
+"""The unknowns of a refinement as one vector, and the preconditioner of its steps."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from aet_port.refinement.parameters import Curvature, Parameters
 from aet_port.refinement.quasi_newton import Vector
 from aet_port.refinement.settings import ScanShear
 
-HEIGHT_RANGE = 10.0  # heights stay within this factor of where they started
+HEIGHT_RANGE = 10.0  # heights stay within this factor of their initial values
 
 
 class Variables:
-    """What is refined as one vector; atoms move inside a ball about where they started.
+    """The refined parameters as one vector; atoms move inside a ball about their start.
 
-    An atom's displacement is ``u / sqrt(1 + u^2 / L^2)`` of its free variable ``u``: equal to it
-    for small ones, shorter than the restraint ``L`` for all, smooth in between.
+    An atom's displacement is ``u / sqrt(1 + u^2 / L^2)`` for its free variable ``u``: equal to
+    ``u`` if that is small, always shorter than the limit ``L``, smooth in between.
 
-    A shear of the scan coils, one for all images, is known because the model cannot follow it.
+    A scan-coil shear common to all images can be determined because the model cannot absorb it.
     With tilts ``theta`` about y, ``shear_y`` displaces an atom at ``(X, Y, Z)`` along y by
-    ``shear_y (X cos theta + Z sin theta)``. Atoms moved to ``Y + a X + b Z`` take of that only the
-    mean of both waves over the tilts: for a ball of atoms and tilts of -70 to 70 degrees 0.64 of
-    the displacement, root mean square, is left. ``shear_x Y`` along x meets the
-    ``(a cos theta + b sin theta) Y`` of atoms at ``X + a Y`` and ``Z + b Y``; 0.25 is left, so this
-    shear is known 2.5 times less well. Shifts of the images take from neither more than what moves
-    the middle of the model. For 1000 Ta atoms at 8e5 electrons per square angstrom over 46 tilts,
-    the noise of the counts leaves a standard error of 0.022 % of ``shear_y`` and 0.055 % of
-    ``shear_x``; the Cramer-Rao bounds, all atoms and shifts unknown, are 0.022 and 0.053 %. Both
-    together hold a tilt axis that is off by an angle ``e`` from y too, as ``shear_y = e,
-    shear_x = -e``. A scale along y is no unknown: a model stretched along y gives the same images,
-    whatever the tilts.
+    ``shear_y (X cos theta + Z sin theta)``. Atoms moved to ``Y + a X + b Z`` absorb only the mean
+    of both terms over the tilts: for a ball of atoms and tilts of -70 to 70 degrees 0.64 of the
+    displacement, root mean square, remains. ``shear_x Y`` along x is partly absorbed as
+    ``(a cos theta + b sin theta) Y`` by atoms at ``X + a Y`` and ``Z + b Y``; 0.25 remains, so this
+    shear is determined 2.5 times less precisely. Image shifts absorb no more of either than the
+    displacement of the model's centre. For 1000 Ta atoms at 8e5 electrons per square angstrom over
+    46 tilts, counting noise gives a standard error of 0.022 % for ``shear_y`` and 0.055 % for
+    ``shear_x``; the Cramer-Rao bounds, with all atoms and shifts unknown, are 0.022 and 0.053 %.
+    The two together also describe a tilt axis at an angle ``e`` to y, as ``shear_y = e,
+    shear_x = -e``. A scale along y can't be determined: a model stretched along y gives the same
+    images at all tilts.
 
     Parameters
     ----------
     start
-        Where the refinement starts; what is not refined stays there.
+        Initial parameters; those not refined keep these values.
     movable
         Shape (n_atoms,): atoms that are refined.
     shifts
-        Whether the shifts of the images are.
+        Whether the image shifts are refined.
     restraint
         ``L`` in angstrom, or None.
     b_bounds
-        Least and largest B' in square angstrom.
+        Smallest and largest B' in square angstrom.
     scan_shear
-        Which shears are: ``"none"``, ``"x"``, ``"y"`` or ``"both"``.
+        Shears that are refined: ``"none"``, ``"x"``, ``"y"`` or ``"both"``.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class Variables:
         self.start, self.movable, self.restraint = start, movable, restraint
         both = scan_shear == "both"
         self.sheared = np.array([both or scan_shear == "x", both or scan_shear == "y"])
-        # A shear moves an atom by as much as it lies from the centre.
+        # A shear moves an atom in proportion to its distance from the centre.
         self.reach = float(np.linalg.norm(start.positions, axis=1).max())
         kinds, images = len(start.heights), len(start.shifts)
         self.n_atoms = int(movable.sum())
@@ -101,7 +101,7 @@ class Variables:
         return self._ball(x)[0]
 
     def movement(self, before: Vector, after: Vector) -> float:
-        """The largest of the rms movements of atoms and of images, and of an atom by the shear."""
+        """Largest of the rms displacements of atoms, of images, and of an atom by the shear."""
         atoms = np.sum((self.moved(after) - self.moved(before)) ** 2, axis=1)
         images = np.sum((after - before)[self.shifts].reshape(-1, 2) ** 2, axis=1)
         shear = np.max((self.reach * (after - before)[self.shears]) ** 2, initial=0.0)
@@ -116,7 +116,7 @@ class Variables:
         return free / root, root
 
     def parameters(self, x: Vector) -> Parameters:
-        """The parameters that a vector stands for."""
+        """The parameters represented by a vector."""
         positions = self.start.positions.copy()
         positions[self.movable] += self.moved(x)
         shifts = x[self.shifts].reshape(-1, 2)
@@ -132,7 +132,7 @@ class Variables:
         )
 
     def gradient(self, x: Vector, slope: Parameters) -> Vector:
-        """Derivatives by the vector from those by the parameters."""
+        """Derivatives with respect to the vector from those with respect to the parameters."""
         displaced, root = self._ball(x)
         along = slope.positions[self.movable]
         if self.restraint is not None:
@@ -150,14 +150,14 @@ class Variables:
 class Metric:
     """Inverse of the diagonal blocks of the Gauss-Newton matrix times a vector.
 
-    The shears are one block with all atoms: the model gives way to most of a shear, so that alone
-    it would look far stiffer than it is.
+    The shears form one block with all atoms: the model absorbs most of a shear, so on its own its
+    curvature would be far too large.
     """
 
     def __init__(self, variables: Variables, curvature: Curvature) -> None:
         self.variables = variables
         atoms = curvature.positions[variables.movable]
-        # An atom that few images show is not known along all directions.
+        # The position of an atom on few images is not determined along all directions.
         ridge = 0.01 * np.trace(atoms, axis1=1, axis2=2).max(initial=0.0) / 3
         self.atoms = np.linalg.inv(atoms + ridge * np.eye(3))
         root = np.sqrt(np.diag(curvature.species))
@@ -165,7 +165,7 @@ class Metric:
         self.species = np.linalg.inv(scaled) / np.outer(root, root)
         self.shifts = np.linalg.inv(curvature.shifts)
         coupling = curvature.coupling[variables.movable][:, :, variables.sheared]
-        self.follow = self.atoms @ coupling  # of the atoms, per shear
+        self.follow = self.atoms @ coupling  # displacement of the atoms per shear
         block = curvature.shears[np.ix_(variables.sheared, variables.sheared)]
         left = block - np.einsum("akb,akc->bc", coupling, self.follow)
         self.shears = np.linalg.inv(left + 1e-6 * np.diag(np.diag(block)))

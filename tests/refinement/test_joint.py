@@ -227,7 +227,7 @@ def test_atoms_outside_the_images(truth: AtomicModel, series: TiltSeries) -> Non
         refine(series, lost)
     narrow = TiltSeries(series.images[:, 20:-20], series.angles, PIXEL)
     notes = refine(narrow, truth, max_evaluations=2, threads=1).warnings
-    assert any("on less than half of the images" in note for note in notes)
+    assert any("on fewer than half of the images" in note for note in notes)
 
 
 def test_a_model_in_another_place_is_told(truth: AtomicModel, series: TiltSeries) -> None:

@@ -237,7 +237,7 @@ def test_diverging_descents_say_so(made):
     sight, images, positions, heights, b_factors = made
     found = descend_positions(sight, images, positions + 0.1, heights, b_factors, 3, 3000.0)
     assert "the descent on positions diverges: R1 rose from" in found.warnings[0]
-    assert "are at the limit of 1 angstrom from where they started" in found.warnings[1]
+    assert "are at the limit of 1 angstrom from their initial positions" in found.warnings[1]
     with pytest.raises(InputError, match=r"step: found 1e\+06, all heights or widths"):
         descend_atoms(sight, images, positions, 2 * heights, b_factors, 3, 1e6)
 

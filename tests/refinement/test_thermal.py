@@ -157,7 +157,7 @@ def test_what_has_equal_bounds_is_held(made):
     few = fit_thermal(
         sight, images, positions, types, *both, LOW, HIGH, max_evaluations=1, tolerance=1e-12
     )
-    assert "did not settle in 1" in few.warnings[0]
+    assert "did not converge in 1" in few.warnings[0]
 
 
 def test_descent_follows_its_formula(made):
