@@ -18,6 +18,7 @@ from traits.api import Float, Range
 from aet_port.core.errors import InputError
 from aet_port.structure.analysis import NETWORK_FOLDS, analyze
 from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
+from aet_port.structure.settings import DEFAULTS
 
 COUNTS = {
     3: "Triplets",
@@ -53,7 +54,7 @@ class BipyramidNetworks(ModifierInterface):
     """
 
     cutoff = Float(0.0, label="Longest edge")
-    delta = Float(0.255, label="Distortion")
+    delta = Float(DEFAULTS.delta, label="Distortion")
     fold = Range(min(NETWORK_FOLDS), max(NETWORK_FOLDS), 5, label="Fold of networks")
 
     def modify(self, data: DataCollection, **_: Any) -> None:

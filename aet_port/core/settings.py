@@ -94,12 +94,19 @@ class Settings(BaseModel):
             return cause
         name = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
-            return InputError(f"{name!r}", "an unknown setting", nearest(name, cls.model_fields))
+            *inner, unknown = map(str, first["loc"])
+            kind: Any = cls
+            for key in inner:
+                kind = kind.model_fields[key].annotation
+            meant = nearest(unknown, kind.model_fields)
+            return InputError(f"{unknown!r}", "an unknown setting", meant)
         if first["type"] == "missing" and name not in values:
             return InputError(
                 name, "nothing", f"{name} = ...: {cls.model_fields[name].description}"
             )
-        return InputError(name, repr(values.get(name)), expectation(cls.model_fields[name]))
+        given = values.get(name)
+        found = given.item() if isinstance(given, np.generic) else given
+        return InputError(name, repr(found), expectation(cls.model_fields[name]))
 
     def changed(self, **values: Any) -> Self:
         """The same with other values, checked again."""

@@ -14,7 +14,7 @@ from aet_port.core.errors import InputError
 from aet_port.refinement.forward import Fitted, Forward
 from aet_port.refinement.joint import Refinement, refine
 from aet_port.refinement.parameters import Parameters
-from aet_port.refinement.settings import DEFAULTS, Precision, ScanShear
+from aet_port.refinement.settings import DEFAULTS, FOLDS, Precision, ScanShear
 from aet_port.resire.reconstruction import r_factors
 
 IMAGE_STEPS = 12  # Gauss-Newton steps of the fit of image shifts
@@ -164,7 +164,7 @@ class CrossValidation:
 def cross_validate(
     series: TiltSeries,
     model: AtomicModel,
-    folds: int = 5,
+    folds: int = FOLDS,
     held_out_fits: Collection[str] = (),
     *,
     heights: Mapping[str, float] | None = None,

@@ -11,6 +11,8 @@ Schedule = Literal["glass", "ta-film", "pd1", "pd2"]
 ScanShear = Literal["none", "x", "y", "both"]
 Precision = Literal["single", "double"]
 
+FOLDS = 5  # groups of projections for R-free, where it is computed and no number is given
+
 
 class RefineSettings(Settings):
     """``[refine]``: see :func:`aet_port.refinement.joint.refine`.
@@ -40,7 +42,7 @@ class RefineSettings(Settings):
     folds: int | None = setting(
         None,
         "Also compute R-free, leaving out the projections in this many groups.",
-        example=5,
+        example=FOLDS,
         ge=2,
     )
     schedule: Schedule | None = setting(
