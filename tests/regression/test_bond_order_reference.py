@@ -10,7 +10,7 @@ import pytest
 from scipy.io import loadmat
 
 from aet_port.structure.bonds.orientational import bond_order
-from aet_port.validation.published_models import CUTOFFS, SRO, published_model, published_bond_order
+from aet_port.validation.published_models import CUTOFFS, SRO, published_bond_order, published_model
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

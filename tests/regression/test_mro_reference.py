@@ -20,7 +20,7 @@ from aet_port.structure.medium_range.clusters import (
 from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
 from aet_port.structure.medium_range.lattices import lattice_sites
 from aet_port.structure.medium_range.search import Cluster, search_clusters
-from aet_port.validation.published_models import CUTOFFS, published_model, published_bond_order
+from aet_port.validation.published_models import CUTOFFS, published_bond_order, published_model
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

@@ -16,7 +16,7 @@ from aet_port.structure.bonds.nuclei import (
     interface_width,
     surface_distance,
 )
-from aet_port.validation.published_models import CUTOFFS, published_model, published_bond_order
+from aet_port.validation.published_models import CUTOFFS, published_bond_order, published_model
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

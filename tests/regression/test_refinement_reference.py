@@ -114,7 +114,9 @@ def test_ta_sub_area_held_out(
 ) -> None:
     series, model, often = sub_area(reference, number)
     held = ("shifts",) if shifts else ()
-    found = cross_validate(series, model, 5, held, movable=often, refine_shifts=shifts, max_evaluations=40)
+    found = cross_validate(
+        series, model, 5, held, movable=often, refine_shifts=shifts, max_evaluations=40
+    )
     assert not found.overfits
     assert (found.r_work < found.r_work_start).all()
     figures = [found.r_work_start, found.r_work, found.r_free_start, found.r_free]

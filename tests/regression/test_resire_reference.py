@@ -108,10 +108,10 @@ def test_ta_film_sub_area(reference: Find, number: int, bar: float) -> None:
 def test_first_iterations_of_a_ta_film_sub_area(reference: Find) -> None:
     series, published = _sub_area(reference, 1)
     assert series.angles.dtype == np.float32
-    result = reconstruct(series, iterations=8, oversampling=(1.5, 3, 3), step=1, extended=True)
+    result = reconstruct(series, iterations=4, oversampling=(1.5, 3, 3), step=1, extended=True)
     assert result.volume.shape == (543, 63, 131)
     assert result.cropped().shape == published.shape
     # Recorded from a run that ended 1.1e-5 from the published volume after 500 iterations.
     expected = [1.0, 0.330991, 0.282737, 0.261499]
-    np.testing.assert_allclose(result.r1[:4].mean(1), expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(result.r1.mean(1), expected, rtol=0, atol=2e-6)
     assert (np.diff(result.r1.mean(1)) < 0).all()

@@ -41,7 +41,7 @@ def pd1(reference: Find) -> ase.Atoms:
 
 @pytest.fixture(scope="module")
 def ta_result(ta: ase.Atoms) -> StructureResult:
-    return analyze(ta, cutoff=4.12)
+    return analyze(ta, cutoff=4.12, order=False)
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +93,6 @@ def test_networks_of_all_motifs_of_the_ta_film(ta_result: StructureResult) -> No
     assert largest.atoms[0] == 165
     # The paper prints 2.83 nm.
     assert largest.length[0] == pytest.approx(28.73, abs=0.005)
-
-
-def test_networks_of_pd1(pd1: ase.Atoms) -> None:
-    found = analyze(pd1, cutoff=3.9, order=False)
-    assert found.networks[5].size[:5].tolist() == [31, 28, 25, 24, 24]
 
 
 def test_first_valleys(ta: ase.Atoms, pd1: ase.Atoms, published: dict[str, np.ndarray]) -> None:

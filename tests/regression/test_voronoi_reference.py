@@ -140,7 +140,10 @@ def test_turned_and_reordered_the_glass_is_the_same(glass: ase.Atoms) -> None:
     np.testing.assert_allclose(one.volume[order][near], two.volume[near], rtol=1e-9)
 
 
-@pytest.mark.parametrize(("name", "coordination"), [("Ta_film", 12.2), ("Pd1_nanoparticle", 12.3)])
+@pytest.mark.parametrize(
+    ("name", "coordination"),
+    [("Ta_film", 12.2), pytest.param("Pd1_nanoparticle", 12.3, marks=pytest.mark.slow)],
+)
 def test_figures_of_the_film_paper(reference: Find, name: str, coordination: float) -> None:
     data = loadmat(reference(*FILM, name, "BOO_normalized.mat"))
     positions = data["model"].T.astype(np.float64)
