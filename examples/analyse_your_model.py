@@ -1,18 +1,17 @@
-"""Coordinates in, a table of the structure out: python analyse_your_model.py [MODEL [CUTOFF]]."""
+"""Structure analysis of a model: python analyse_your_model.py [MODEL [CUTOFF]]."""
 
 import sys
 
 import aet_port as aet
 from aet_port.simulation import amorphous_particle
 
+model = amorphous_particle(300, "Ta", seed=1)
 if len(sys.argv) > 1:
-    atoms = aet.read_model(sys.argv[1]).atoms  # .xyz, .extxyz, .cif, LAMMPS data, .mat
-else:
-    atoms = amorphous_particle(300, "Ta", seed=1).atoms
-cutoff = float(sys.argv[2]) if len(sys.argv) > 2 else None  # angstrom; else the first valley
+    model = aet.read_model(sys.argv[1])  # .xyz, .extxyz, .cif, LAMMPS data, .mat
+cutoff = float(sys.argv[2]) if len(sys.argv) > 2 else None  # angstrom; None: the first valley
 
-found = aet.analyze(atoms, cutoff=cutoff, delta=0.255)
-print(f"{len(atoms)} atoms, cut-off {found.cutoff:.2f} angstrom ({found.summary()['cutoff_from']})")
+found = aet.analyze(model, cutoff=cutoff, delta=0.255)
+print(f"{len(model)} atoms, cut-off {found.cutoff:.2f} angstrom ({found.summary()['cutoff_from']})")
 print(f"{len(found.tetrahedra.vertices)} tetrahedra")
 print("motif                      number  largest networks")
 names = {4: "quadrilateral", 5: "pentagonal", 6: "hexagonal"}

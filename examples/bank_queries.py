@@ -1,4 +1,4 @@
-"""Models into a bank, answers out of it: named queries, SQL of your own, atoms with arrays."""
+"""Deposit models in a bank; ask it predefined queries and SQL; get atoms back with all results."""
 
 import aet_port as aet
 import mdb
@@ -7,7 +7,7 @@ from aet_port.simulation import amorphous_particle
 with mdb.Bank("bank.duckdb") as bank:
     for seed in (1, 2):
         model = amorphous_particle(200, "Ta", seed=seed)
-        stored = mdb.deposit(bank, model, kind="synthetic", analysis=aet.analyze(model.atoms))
+        stored = mdb.deposit(bank, model, kind="synthetic", analysis=aet.analyze(model))
         print(stored.id, "new" if stored.new else "known")
 
 with mdb.Bank("bank.duckdb", read_only=True) as bank:

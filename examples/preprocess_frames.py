@@ -1,11 +1,9 @@
-"""Raw frames that drift, on a background, to a clean and aligned tilt series."""
+"""Raw frames with drift and background to a clean, aligned tilt series."""
 
 import numpy as np
 
-from aet_port.core.frame_series import FrameSeries
-from aet_port.core.scan_distortion import ScanDistortion
-from aet_port.io import read_frames, write_frames, write_tilt_series
-from aet_port.preprocessing.chain import preprocess
+import aet_port as aet
+from aet_port.io import write_frames, write_tilt_series
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation import amorphous_particle, project_atoms
 from aet_port.simulation.raw_frames import take_frames
@@ -20,11 +18,12 @@ raw = take_frames(
     pixel_size=0.6,
     settings=RawFrameSettings(n_frames=2, shear=0.004, seed=1),
 )
-write_frames("raw.mrc", FrameSeries(tuple(raw.frames), raw.angles[:, 1], 0.6))
+write_frames("raw.mrc", aet.FrameSeries(tuple(raw.frames), raw.angles[:, 1], 0.6))
 
-series = read_frames("raw.mrc")  # or .emd, .dm4, .ser, .tif; a file, a folder, a list
-known = ScanDistortion(shear_y=0.004)  # from a calibration of the scan
-done = preprocess(series, PreprocessSettings(denoise="nlm", distortion=known, margin=6))
+frames = aet.read_frames("raw.mrc")  # or .emd, .dm4, .ser, .tif; a file, a folder, a list
+settings = PreprocessSettings(denoise="nlm", shear_y=0.004, margin=6)  # shear from a calibration
+done = aet.preprocess(frames, settings)
 write_tilt_series("clean.mat", "clean.txt", done.series)
-print(f"{sum(series.frames_per_tilt)} frames to {len(done.series.images)} images")
-print(f"noise {done.noise}")
+print(frames)
+print(done.series)
+print(done.noise)

@@ -1,18 +1,20 @@
-"""Atoms displaced at random go back to where the projections say they are."""
+"""Refine randomly displaced atoms against the projections."""
 
 import numpy as np
 
 import aet_port as aet
-from aet_port.simulation import amorphous_particle, simulate_tilt_series, tilt_angles
+from aet_port.simulation import amorphous_particle, tilt_angles
+from aet_port.simulation.settings import SimulateSettings
 
 truth = amorphous_particle(100, "Ta", seed=2)
-series = simulate_tilt_series(truth, tilt_angles("ta-film"), pixel_size=0.5, shape=(50, 50))
+settings = SimulateSettings(pixel_size=0.5, shape=(50, 50))  # angstrom; pixels
+series = aet.simulate(truth, tilt_angles("ta-film"), settings).series
 
 noise = np.random.default_rng(0).normal(0, 0.15, truth.positions.shape)  # angstrom
 displaced = aet.AtomicModel.from_positions(truth.positions + noise, "Ta")
-refined = aet.refine(series, displaced, max_evaluations=40)
+refined = aet.refine(series, displaced)
 
 for name, model in (("before", displaced), ("after", refined.model)):
-    off = aet.match_models(model.positions, truth.positions).rmsd_pm
-    print(f"{name}: {off:.1f} pm")
-print(f"R1 {refined.r1.mean():.3f}, B' {refined.b_factors['Ta']:.1f} square angstrom")
+    print(f"{name}: {aet.match_models(model, truth).rmsd_pm:.1f} pm")
+print(refined)
+print(f"B' {refined.b_factors['Ta']:.1f} square angstrom")

@@ -1,4 +1,4 @@
-"""Every ``aet`` command and make target in README and tutorial exists as it is written there."""
+"""What README and tutorial name exists: commands, options, settings, make targets, links."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 import typer
 
-from aet_port.cli.app import app
+from aet_port.cli.app import COMMANDS, app
+from aet_port.core.errors import InputError
+from aet_port.core.settings import Settings
+from aet_port.workflow.config import SECTIONS
 from tests.docs.markdown import PAGES, ROOT, every_command
 
-COMMANDS = every_command()
+IN_PAGES = every_command()
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Typer may bring its own Click
+LINKED = (
+    *(*PAGES, "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("docs/figures.md", "docs/schema.md", "docs/settings.md"),
+)
 
 
 def parse(words: list[str]) -> Any:
@@ -26,8 +33,12 @@ def parse(words: list[str]) -> Any:
     return context
 
 
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
-    ("place", "words"), COMMANDS, ids=[f"{place} {' '.join(words)}" for place, words in COMMANDS]
+    ("place", "words"), IN_PAGES, ids=[f"{place} {' '.join(words)}" for place, words in IN_PAGES]
 )
 def test_command_is_as_the_program_takes_it(place: str, words: list[str]) -> None:
     context = parse(words)
@@ -35,9 +46,7 @@ def test_command_is_as_the_program_takes_it(place: str, words: list[str]) -> Non
 
 
 def test_pages_have_commands_of_each_kind() -> None:
-    names = {words[0] for _, words in COMMANDS}
-    every = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    assert every - names == set()
+    assert set(COMMANDS) - {words[0] for _, words in IN_PAGES} == set()
 
 
 @pytest.mark.parametrize(
@@ -51,33 +60,61 @@ def test_pages_have_commands_of_each_kind() -> None:
     ],
 )
 def test_what_the_program_does_not_take_is_seen(words: list[str]) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises((UsageError, InputError)):
         parse(words)
 
 
+def known_sections() -> dict[str, type[Settings]]:
+    """Sections of a run file, and those below them."""
+    found = dict(SECTIONS)
+    for name, settings in SECTIONS.items():
+        for key, field in settings.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, Settings):
+                found[f"{name}.{key}"] = kind
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_settings_in_the_text_exist(page: str) -> None:
+    known, text = known_sections(), read(page)
+    sections = re.findall(r"`\[([a-z_.]+)\]`", text)
+    assert sections
+    assert set(sections) <= set(known)
+    in_their_section = re.findall(r"`([a-z_]+)(?: = [^`]+)?`\s+in\s+`\[([a-z_.]+)\]`", text)
+    assert in_their_section
+    assert [
+        (key, section)
+        for key, section in in_their_section
+        if key not in known[section].model_fields
+    ] == []
+
+
 def test_make_targets_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     named = {
         name
         for page in PAGES
-        for name in re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / page).read_text(), re.MULTILINE)
+        for name in re.findall(r"(?:^|`)make ([a-z]+)", read(page), re.MULTILINE)
     }
     assert named
     assert named <= targets
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/schema.md", "docs/figures.md"])
-def test_links_lead_somewhere(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
-    gone = [
-        one for one in targets if "://" not in one and not ((ROOT / page).parent / one).exists()
-    ]
-    assert gone == []
-    anchors = set(re.findall(r"\]\(#([^)]+)\)", text))
-    heads = {
+def anchors(page: str) -> set[str]:
+    """The names by which links lead to the headings of a page."""
+    return {
         re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
-        for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        for head in re.findall(r"^#+ (.+)$", read(page), re.MULTILINE)
     }
-    assert anchors <= heads
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_links_lead_somewhere(page: str) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", read(page)):
+        if "://" in target:
+            continue
+        path = ((ROOT / page).parent / target).resolve() if target else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(str(path.relative_to(ROOT))), f"{target}#{anchor}"
