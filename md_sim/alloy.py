@@ -186,7 +186,7 @@ def _read(home: Path, asked: dict[str, Any]) -> ase.Atoms:
     except (OSError, ValueError, TypeError) as error:
         raise DataFileError(path, str(error), "the record of a glass") from error
     if stored != asked:  # another version of LAMMPS makes no other glass
-        raise InputError(f"folder {home}", "a glass of other settings", "another folder")
+        raise InputError(f"folder {home}", "a glass made with other settings", "another folder")
     return read_model(home / GLASS).atoms
 
 

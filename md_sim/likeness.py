@@ -141,7 +141,5 @@ def _checked(
     t, v = np.asarray(temperature, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if t.ndim != 1 or len(t) < 2 or len(v) != len(t) or not (np.diff(t) >= 0).all():
         found = f"shape {t.shape} for values of shape {v.shape}"
-        raise InputError(
-            "temperature", found, "two or more, none below the one before, each with a value"
-        )
+        raise InputError("temperature", found, "two or more in ascending order, each with a value")
     return t, v

@@ -61,12 +61,12 @@ class ErrorHistogram(Shown):
         edges, weights = (np.asarray(a, dtype=np.float64) for a in (self.edges, self.weights))
         if edges.ndim != 1 or len(edges) < 2 or weights.shape != (len(edges) - 1,):
             found = f"{edges.shape} bounds and {weights.shape} weights"
-            raise InputError("error histogram", found, "one bound more than weights")
+            raise InputError("error histogram", found, "one more bound than weights")
         if not np.isfinite(edges).all() or edges[0] < 0 or (np.diff(edges) <= 0).any():
             found = f"bounds from {edges.min():g} to {edges.max():g}"
-            raise InputError("error histogram", found, "ascending distances, none negative")
+            raise InputError("error histogram", found, "ascending distances without negative ones")
         if not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() <= 0:
-            raise InputError("error histogram", "its weights", "counts, not all zero")
+            raise InputError("error histogram", "unusable weights", "counts, not all of them zero")
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "weights", weights / weights.sum())
 
@@ -107,10 +107,10 @@ class ErrorHistogram(Shown):
         given = np.asarray(distances, dtype=np.float64)
         if given.ndim != 1 or not given.size or not np.isfinite(given).all() or given.min() < 0:
             found = f"shape {given.shape}" + (f", least {given.min():g}" if given.size else "")
-            raise InputError("distances", found, "a row of finite numbers, none negative")
+            raise InputError("distances", found, "finite numbers of at least 0")
         most = given.max()
         if most == 0:
-            raise InputError("distances", "zeros only", "some error")
+            raise InputError("distances", "zeros only", "at least one above zero")
         weights, edges = np.histogram(given, bins=bins, range=(0.0, float(most)))
         return cls(edges, weights.astype(np.float64))
 

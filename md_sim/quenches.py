@@ -208,15 +208,17 @@ def run_quench(
     record = home / "run.json"
     if record.exists():
         if not resume:
-            expected = "--resume to take it up, or another folder"
+            expected = "--resume to continue it, or another folder"
             raise InputError(f"run folder {home}", "a run", expected)
         settings = read_settings(home)
         if settings["protocol"] != protocol.plain():
-            raise InputError(f"run folder {home}", "a run of another protocol", "the same")
+            raise InputError(
+                f"run folder {home}", "a run with another protocol", "the same protocol"
+            )
         _same_potential(home, settings)
     else:
         if resume:
-            raise InputError(f"run folder {home}", "no run", "one to take up, or no --resume")
+            raise InputError(f"run folder {home}", "no run", "a run to continue, or no --resume")
         if home.exists() and (not home.is_dir() or any(home.iterdir())):
             raise InputError(f"run folder {home}", "other files", "an empty or a new folder")
         try:
@@ -277,7 +279,9 @@ def read_quench(folder: str | Path, finished: bool = True) -> Quench:
         raise DataFileError(path, str(error), "the table of a run") from error
     last = int(table[-1, 0]) if len(table) else 0
     if finished and last != protocol.steps:
-        raise DataFileError(path, f"steps up to {last}", f"{protocol.steps}: take the run up")
+        raise DataFileError(
+            path, f"steps up to {last}", f"{protocol.steps}: continue it with --resume"
+        )
     return Quench(home, protocol, settings, dict(zip(COLUMNS, table.T, strict=True)))
 
 

@@ -64,7 +64,9 @@ def check_belongs(analysis: StructureResult, model: AtomicModel) -> None:
     found = analysis.tetrahedra
     highest = int(found.vertices.max(initial=-1))
     if highest >= len(model):
-        raise InputError("analysis", f"atom {highest} of a model of {len(model)}", "its own model")
+        raise InputError(
+            "analysis", f"atom {highest} in a model of {len(model)}", "that of this model"
+        )
     # Corners of a periodic box are wrapped: there only the distances between them compare.
     if not model.atoms.pbc.any() and not np.array_equal(
         model.positions[found.vertices], found.corners
@@ -72,5 +74,7 @@ def check_belongs(analysis: StructureResult, model: AtomicModel) -> None:
         raise InputError("analysis", "tetrahedra at other positions", "an analysis of this model")
     if analysis.order is not None and len(analysis.order.groups) != len(model):
         raise InputError(
-            "analysis", f"the order of {len(analysis.order.groups)} atoms", f"of all {len(model)}"
+            "analysis",
+            f"the order of {len(analysis.order.groups)} atoms",
+            f"that of all {len(model)}",
         )

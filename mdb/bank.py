@@ -209,8 +209,8 @@ class Bank(Shown):
                 if self.read_only:  # EXPLAIN ANALYZE runs what it explains, a DELETE too
                     allowed.append(duckdb.StatementType.EXPLAIN)
                 if len(statements) != 1 or statements[0].type not in allowed:
-                    kinds = ", ".join(s.type.name for s in statements) or "nothing"
-                    raise BankError(self.path, f"a query that is {kinds}", "only one SELECT is run")
+                    kinds = ", ".join(s.type.name for s in statements) or "no statement"
+                    raise BankError(self.path, f"found {kinds}", "only one SELECT is allowed")
                 return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
         except duckdb.Error as error:
             raise BankError(self.path, one_line(error), "correct the query") from error

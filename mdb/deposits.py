@@ -142,8 +142,8 @@ def deposit(
             **detail_tables(details, provenance, edits),
         }
     except UnicodeEncodeError as error:
-        found = f"a text that UTF-8 can't write ({error.object[:80]!r})"
-        raise InputError(f"model {model.name!r}"[:100], found, "letters only") from error
+        found = f"text that UTF-8 can't encode ({error.object[:80]!r})"
+        raise InputError(f"model {model.name!r}"[:100], found, "valid Unicode") from error
     with bank.transaction() as connection:
         if snapshot is not None:
             tables["md_snapshot"] = _snapshot(connection, snapshot)
@@ -290,7 +290,9 @@ def _agrees(
     advice = f"deposit it with corrects={model_id!r} for a new version"
     for name, value in details.facts().items():
         if facts[name] != value:
-            raise InputError(name, f"{value!r}, {model_id} is stored with {facts[name]!r}", advice)
+            raise InputError(
+                name, f"{value!r}, but {model_id} is stored with {facts[name]!r}", advice
+            )
     for name in compared:
         given = tables.get(name)
         if given is not None and table_digest({name: given}) != table_digest({name: stored[name]}):

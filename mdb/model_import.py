@@ -97,11 +97,11 @@ def import_models(
     if kind is not None and kind not in KINDS:
         raise InputError("kind", f"{kind!r}", f"one of {', '.join(KINDS)}")
     if cutoff is not None and not with_analysis:
-        raise InputError("cutoff", f"{cutoff:g}", "none without analyses")
+        raise InputError("cutoff", f"{cutoff:g}", "a cut-off only with an analysis (--analyze)")
     paths = [Path(file) for file in files]
     for text in (sample or "", *(path.name for path in paths)):
         if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes that are no UTF-8
-            raise InputError("name", f"{text!r}", "letters that UTF-8 can write")
+            raise InputError("name", f"{text!r}", "characters that UTF-8 can encode")
     sources: list[Provenance] = []
     counts: list[int] = []
     with progress_bar("check", len(paths), show_progress) as reporter:
@@ -127,7 +127,9 @@ def import_models(
                     for model in models
                 )  # fmt: skip
                 if Provenance.of("model", path) != source:
-                    raise DataFileError(path, "other contents than before", "a file at rest")
+                    raise DataFileError(
+                        path, "contents that changed while it was read", "a file that is complete"
+                    )
             done.append(ImportedFile(path, stored))
     return done
 

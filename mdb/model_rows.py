@@ -72,13 +72,13 @@ def further_arrays(model: AtomicModel) -> dict[str, NDArray[Any]]:
         if values.shape[:1] != (len(model),):
             shape = f"shape {values.shape}"
             raise InputError(
-                f"{model.name}: array {name}", shape, f"a row for each of {len(model)}"
+                f"{model.name}: array {name}", shape, f"a row for each of {len(model)} atoms"
             )
         if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
             values = values.astype(str)
         kind = values.dtype.kind
         if kind == "U" and any("\0" in text for text in values.flat):
-            raise InputError(f"{model.name}: array {name}", "a zero character", "texts without it")
+            raise InputError(f"{model.name}: array {name}", "a NUL character", "text without it")
         exact = kind in "bU" or (kind == "f" and values.dtype.itemsize <= 8)
         exact |= kind in "iu" and bool((np.abs(values.astype(np.float64)) <= _EXACT).all())
         if not exact:

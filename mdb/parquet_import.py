@@ -145,7 +145,9 @@ def _read(
     if not file.is_file():
         raise DataFileError(file, "no such file", "the file that was exported")
     if sha256(file) != entry["sha256"]:
-        raise DataFileError(file, "other bytes than were exported", f"SHA-256 {entry['sha256']}")
+        raise DataFileError(
+            file, "other bytes than were exported", f"those of SHA-256 {entry['sha256']}"
+        )
     if table not in known or not isinstance(key, dict):
         raise DataFileError(folder / MANIFEST, f"table {table!r}"[:200], "a table of the bank")
     try:

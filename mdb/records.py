@@ -257,11 +257,11 @@ class Details(Shown):
         for name in ("temperature", "r1_mean", "r1_global"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value >= 0):
-                raise InputError(name, repr(value), "a number that is not negative")
+                raise InputError(name, repr(value), "a number of at least 0")
         for name in ("licence", "doi"):
             text = getattr(self, name)
             if text is not None and not 0 < len(text) <= LONGEST_FACT:
-                expected = f"a text of at most {LONGEST_FACT}"
+                expected = f"at most {LONGEST_FACT} characters"
                 raise InputError(name, f"{len(text)} characters", expected)
         fitted = [(fit.species, fit.type) for fit in self.species]
         for fit in fitted:

@@ -59,6 +59,6 @@ def next_version(
         entry,
     )
     if other is not None:
-        raise InputError(f"model that corrects {corrects}", f"the atoms of {other}", "its own")
+        raise InputError(f"model that corrects {corrects}", f"the atoms of {other}", "other atoms")
     number = int(one(connection, "SELECT max(version) + 1 FROM model WHERE entry_id = ?", entry))
     return version_id(entry, number), entry, number

@@ -34,7 +34,7 @@ def bank(sample: Sample, made: Path) -> Path:
         ("SELEC 1", ("syntax error", "correct the query")),
         ("SELECT nothing FROM atom", ("nothing", "correct the query")),
         ("SELECT * FROM nowhere", ("nowhere", "correct the query")),
-        ("", ("a query that is nothing", "only one SELECT")),
+        ("", ("found no statement", "only one SELECT")),
         ("SELECT 1; SELECT 2", ("SELECT, SELECT", "only one SELECT")),
         ("DELETE FROM atom", ("DELETE", "only one SELECT")),
         ("INSERT INTO schema_version VALUES (9, 'x', now())", ("INSERT", "only one SELECT")),

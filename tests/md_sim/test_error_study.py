@@ -97,8 +97,8 @@ def test_a_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edges", "weights", "match"),
     [
-        ([0.0, 1.0], [1.0, 2.0], "one bound more"),
-        ([-0.1, 1.0], [1.0], "none negative"),
+        ([0.0, 1.0], [1.0, 2.0], "one more bound"),
+        ([-0.1, 1.0], [1.0], "without negative ones"),
         ([0.0, 0.0], [1.0], "ascending"),
         ([0.0, np.inf], [1.0], "ascending"),
         ([0.0, 1.0], [-1.0], "counts"),
@@ -215,7 +215,7 @@ def test_an_alloy_is_quenched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr("md_sim.alloy.lammps", None)  # not needed any more
         assert quench_alloy(TINY, tmp_path / "a") == glass
-        with pytest.raises(InputError, match="a glass of other settings"):
+        with pytest.raises(InputError, match="a glass made with other settings"):
             quench_alloy(replace(TINY, seed=2), tmp_path / "a")
         (tmp_path / "b" / "alloy.json").write_text("[1")
         with pytest.raises(DataFileError, match=r"alloy\.json"):

@@ -43,5 +43,5 @@ def test_what_is_no_such_quench(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Pd; expected a quench of Ta"):
         list(quench_figures(tmp_path / "pd"))
     write_quench(tmp_path / "begun", upto=PROTOCOL.melt_steps)
-    with pytest.raises(DataFileError, match="take the run up"):
+    with pytest.raises(DataFileError, match="continue it with --resume"):
         list(quench_figures(tmp_path / "begun"))

@@ -136,11 +136,11 @@ def test_a_killed_run_is_taken_up(done: Quench, tmp_path: Path) -> None:
     assert worker.returncode == -signal.SIGKILL
     assert (folder / THERMO).read_text().splitlines()[-1].startswith("2200,")
     assert (folder / RESTART).exists()
-    with pytest.raises(DataFileError, match=f"{longer.steps}: take the run up"):
+    with pytest.raises(DataFileError, match=f"{longer.steps}: continue it"):
         read_quench(folder)
-    with pytest.raises(InputError, match="--resume to take it up"):
+    with pytest.raises(InputError, match="--resume to continue it"):
         run_quench(longer, folder)
-    with pytest.raises(InputError, match="a run of another protocol"):
+    with pytest.raises(InputError, match="a run with another protocol"):
         run_quench(SMALL, folder, resume=True)
     found = run_quench(longer, folder, resume=True)
     np.testing.assert_array_equal(found.thermo["step"], np.arange(100, longer.steps + 1, 100))

@@ -267,7 +267,7 @@ def test_the_beginning_of_a_run_becomes_part_of_the_whole(
     done: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = write_quench(tmp_path / "begun" / "run", upto=PROTOCOL.snapshot_steps()[1])
-    with pytest.raises(DataFileError, match="take the run up"):
+    with pytest.raises(DataFileError, match="continue it with --resume"):
         read_quench(begun.folder)
     early = study(begun, tmp_path / "md.bank")
     assert len(early.rows) == 2

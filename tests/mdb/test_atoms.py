@@ -157,11 +157,11 @@ def test_cells_species_and_texts_that_cannot_be_stored(bank: Bank) -> None:
     atoms = alloy("Fe5").atoms
     atoms.set_array("type", np.array([1, np.nan, 1, 1, 1]))
     refused("a small integer per atom", atoms)
-    refused("UTF-8 can't write", alloy("Fe5").atoms, sample="bad \ud800")
+    refused("UTF-8 can't encode", alloy("Fe5").atoms, sample="bad \ud800")
     refused("info: found .*surrogates", alloy("Fe5").atoms, details=Details(info={"a": "\ud800"}))
     atoms = alloy("Fe5").atoms
     atoms.set_array("label", np.array(["\ud800"] * 5))
-    refused("UTF-8 can't write", atoms)
+    refused("UTF-8 can't encode", atoms)
     with pytest.raises(InputError, match="licence: found 10000000 characters"):
         Details(licence="x" * 10_000_000)
     assert bank.sql("FROM model").num_rows == 0

@@ -165,7 +165,7 @@ def test_a_file_that_changes_meanwhile_is_not_stored(
         return true(*words, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(mdb.model_import, "deposit", changing)
-    with pytest.raises(DataFileError, match="a file at rest"):
+    with pytest.raises(DataFileError, match="changed while it was read"):
         import_models(path, [file])
     with Bank(path, read_only=True) as bank:
         assert bank.sql("FROM model").num_rows == 0
@@ -175,7 +175,7 @@ def test_arguments_that_do_not_fit(path: Path, tmp_path: Path) -> None:
     file = write_model(tmp_path / "m.xyz", alloy("Pd2"))
     with pytest.raises(InputError, match="one of experiment, md_snapshot, synthetic"):
         import_models(path, [file], kind="guess")
-    with pytest.raises(InputError, match="none without analyses"):
+    with pytest.raises(InputError, match="a cut-off only with an analysis"):
         import_models(path, [file], cutoff=3.0)
     with pytest.raises(InputError, match=r"m\.xyz: "):
         import_models(path, [file], with_analysis=True)
@@ -186,7 +186,17 @@ def test_arguments_that_do_not_fit(path: Path, tmp_path: Path) -> None:
 def test_the_command(path: Path, tmp_path: Path) -> None:
     run = tmp_path / "run.dump"
     run.write_text(dump(2))
-    words = ["mdb", "import", str(run), "--bank", str(path), "--species", "Cu,Ta", "--temperature", "300"]
+    words = [
+        "mdb",
+        "import",
+        str(run),
+        "--bank",
+        str(path),
+        "--species",
+        "Cu,Ta",
+        "--temperature",
+        "300",
+    ]
     told = CliRunner().invoke(app, words)
     assert (told.exit_code, "CuTa00001 to CuTa00002" in told.stdout) == (0, True)
     (facts,) = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
