@@ -85,6 +85,11 @@ def test_pair_counts_of_the_glass(sample: Sample) -> None:
     np.testing.assert_array_equal(found.sum(axis=(0, 1)), sample.pairs)
 
 
+@pytest.mark.parametrize(
+    "sample",
+    [pytest.param(False, id="all", marks=pytest.mark.slow), pytest.param(True, id="amorphous")],
+    indirect=True,
+)
 def test_shells_of_the_glass_in_seconds(sample: Sample, shape: AlphaShape) -> None:
     """162 directions instead of 10,242: the bar is a relative error of 1e-3."""
     directions = sphere_directions(162)
