@@ -73,7 +73,7 @@ def test_a_crystal_has_no_disorder_to_describe() -> None:
 
 def test_a_nucleus_in_disorder() -> None:
     """A ball of crystal kept in a shaken box: its atoms, and no others, are crystalline."""
-    atoms = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(10)
+    atoms = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(8)
     rng = np.random.default_rng(3)
     away = np.linalg.norm(atoms.positions - atoms.positions.mean(axis=0), axis=1)
     loose = away > 9

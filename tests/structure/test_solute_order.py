@@ -44,7 +44,7 @@ def test_solutes_are_the_disordered_atoms_of_the_group() -> None:
 
 
 def test_the_shell_is_that_of_the_model_unless_given() -> None:
-    atoms = alloy(1)
+    atoms = alloy(1, radius=8.0)
     order = short_range_order(atoms, 4.0)
     minima = (order.peaks.first_minimum, order.peaks.second_minimum)
     expected = minima if np.isfinite(minima).all() else SHELL
@@ -52,7 +52,7 @@ def test_the_shell_is_that_of_the_model_unless_given() -> None:
 
 
 def test_an_analysis_searches_only_if_a_solute_is_named() -> None:
-    atoms = alloy(2)
+    atoms = alloy(2, radius=8.0)
     assert analyze(atoms, cutoff=4.0).solutes is None
     found = analyze(atoms, cutoff=4.0, solute="Cu")
     assert found.solutes is not None

@@ -127,7 +127,7 @@ def test_the_glass_paper_s_loop(kind: str, quirks: bool) -> None:
         area_fraction=case["in_areacutoff"].item(),
         bond_length=case["in_bondlengthcutoff"].item(),
         reference_quirks=quirks,
-        vertex_order=case["out_connectivity"].astype(int) - 1 if quirks else None,
+        vertex_order=case["out_connectivity"].astype(int, order="C") - 1 if quirks else None,
     )
     rows = np.where(found.closed[:, None], found.indices, 0)
     np.testing.assert_array_equal(rows, case["out_voro_ind_atoms"][:, 2:])
@@ -151,7 +151,7 @@ def test_the_film_paper_s_loop(kind: str) -> None:
     case = loadmat(golden_path(f"am__Main_2.voronoi__cluster80{kind}.mat"))
     model = np.vstack([case["in_modelamorphous"].T, case["in_modelcrystal"].T])
     atoms = ase.Atoms(["Pd"] * len(model), positions=model)
-    order = case["out_connectivity"].astype(int) - 1 if kind == "" else None
+    order = case["out_connectivity"].astype(int, order="C") - 1 if kind == "" else None
     # The reference's cut-off of bond lengths is commented out for bounded cells.
     found = voronoi_analysis(
         atoms,
