@@ -174,7 +174,7 @@ def test_bad_input():
         kmeans([1, 1, 2, 2], 3)
     with pytest.raises(InputError, match="0 clusters"):
         kmeans([1, 2], 0)
-    with pytest.raises(InputError, match="1 that are NaN or infinite"):
+    with pytest.raises(InputError, match="1 NaN or infinite"):
         kmeans([1, np.nan], 1)
     with pytest.raises(InputError, match="norm: found 3"):
         kmeans([1, 2], 1, norm=3)

@@ -123,7 +123,10 @@ def test_retyped_atoms(model):
 def test_edits_of_another_model(model):
     for edits, found in (
         ([Edit("remove", 5)], "edit 1 of traced: found atom 5, of 5 from 0"),
-        ([Edit("remove", 1), Edit("retype", 1, "Co")], "edit 2 of traced: found atom 1, removed"),
+        (
+            [Edit("remove", 1), Edit("retype", 1, "Co")],
+            "edit 2 of traced: found atom 1, already removed",
+        ),
         ([Edit("remove", 1, "Pt")], "found species Pt of atom 1; expected Pd"),
         ([Edit("remove", 1, position=(3, 4, 6))], "found a position 1.00 angstrom from atom 1"),
         ([Edit("remove", k) for k in range(5)], "edits of traced: found every atom removed"),
