@@ -1,4 +1,4 @@
-"""Tilt angles and image shifts, refined against a volume or against atoms."""
+"""Refinement of tilt angles and image shifts against a volume or atoms."""
 
 import lazy_loader as lazy
 

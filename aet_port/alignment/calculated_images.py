@@ -1,4 +1,4 @@
-"""Calculated images that a tilt series is refined against: of a fixed object, or of a volume."""
+"""Calculated images against which a tilt series is refined: of a fixed object or of a volume."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from aet_port.resire import fourier_slice
 from aet_port.resire.grid import make_grid
 from aet_port.resire.reconstruction import reconstruct
 
-# Times the iterations before the angles are freed, so that they follow no artefact of an
-# unfinished volume.
+# Factor on the iterations before the angles are refined, so that they don't follow artefacts of
+# an unfinished volume.
 SETTLING = 6
 
 
 class StandingModel:
-    """Calculated images of an object that stays as it is."""
+    """Calculated images of a fixed object."""
 
     adapts = False
 
@@ -30,7 +30,7 @@ class StandingModel:
         self.project, self.shape = project, series.images.shape
 
     def update(self, measured: NDArray, angles: NDArray, weight: float, settle: bool) -> Projector:
-        """The same projector, whatever the images."""
+        """Return the same projector regardless of the images."""
         return self._images
 
     def _images(self, angles: NDArray[np.float64]) -> NDArray:
@@ -42,7 +42,7 @@ class StandingModel:
 
 
 class FollowingVolume:
-    """Calculated images of a volume that follows the angles."""
+    """Calculated images of a volume that is updated with the angles."""
 
     adapts = True
 
@@ -52,22 +52,22 @@ class FollowingVolume:
         self.before: NDArray | None = None
 
     def update(self, measured: NDArray, angles: NDArray, weight: float, settle: bool) -> Projector:
-        """Go on with RESIRE from ahead of where the volume was; projections of the new one.
+        """Continue RESIRE from the extrapolated volume and return the projector of the new one.
 
         Parameters
         ----------
         measured, angles
             Shape (n, nx, ny) and (n, 3), degrees: the aligned images.
         weight
-            Part of the last change of the volume that is added before.
+            Fraction of the last change of the volume by which it is extrapolated first.
         settle
-            Whether to take several times the iterations.
+            Whether to use several times the usual number of iterations.
         """
         sizes = [self.options[name] for name in ("oversampling", "extended", "n_z")]
         grid = make_grid(self.series.detector, angles, *sizes)
         start, support = None, self.options["support"]
         if self.volume is not None:
-            # A film's extent follows its angles: it may change by a voxel.
+            # The size of a film depends on the angles: it may change by a voxel.
             start = _resized(self.volume, grid.shape)
             support = None if support is None else _resized(support, grid.shape)
             if weight and self.before is not None:
@@ -90,7 +90,7 @@ class FollowingVolume:
 
 
 def _resized(volume: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """The volume cropped and padded about its centre."""
+    """The volume cropped or padded about its centre."""
     if volume.shape == shape:
         return volume
     common = tuple(min(a, b) for a, b in zip(volume.shape, shape, strict=True))

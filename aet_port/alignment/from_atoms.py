@@ -24,10 +24,10 @@ def refine_angles_to_model(
     threads: int | None = None,
     progress: bool = False,
 ) -> AngleRefinement:
-    """:func:`aet_port.alignment.from_volume.refine_angles` with the linear projections of a model.
+    """Refine angles as :func:`~aet_port.alignment.from_volume.refine_angles`, against a model.
 
-    The frame is the model's: a rotation or displacement of the whole series against it is found
-    like that of a single image.
+    Calculated images are linear projections of the model, which defines the frame: a rotation or
+    displacement of the whole series relative to it is found like that of a single image.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def refine_angles_to_model(
     model
         Positions in angstrom, the origin on the rotation centre.
     b_factor, intensities
-        As of :func:`aet_port.simulation.linear.project_atoms`; the scale of an image does not
+        As in :func:`aet_port.simulation.linear.project_atoms`; the scale of an image does not
         matter.
     method, max_rounds, tolerance, max_correction, threads, progress
-        As of that function.
+        As in :func:`~aet_port.alignment.from_volume.refine_angles`.
 
     MATLAB: none
     """

@@ -1,7 +1,7 @@
 """Angular refinement and spatial alignment of a tilt series (Methods of both papers).
 
-A volume is reconstructed from the projections, calculated images of it say how each projection
-is turned and displaced, the volume is reconstructed again, and so on until R1 falls no more.
+A volume is reconstructed from the projections, calculated images of it show how each projection
+is rotated and displaced, the volume is reconstructed again, and so on until R1 stops decreasing.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from aet_port.core.parallel import check_threads
 from aet_port.core.progress import progress_bar as report_progress
 from aet_port.resire.settings import DEFAULTS as RESIRE
 
-ALIGN_ROUNDS = 4  # shifts come first: angles mean little while the images lie on different places
+ALIGN_ROUNDS = 4  # shifts come first: angles are meaningless while images are misaligned
 MOMENTUM = 0.97
-MOST_DISPLACED = 0.25  # of the width of an image
-# Rounds without gain: with momentum R1 may stand still for some and fall again.
+MOST_DISPLACED = 0.25  # largest shift as a fraction of the image width
+# Rounds without gain: with momentum R1 may stagnate for some rounds and decrease again.
 PATIENCE, PATIENCE_HASTY = 6, 2
 SCAN_STEPS = (0.5, 0.25, 0.1, 0.05)  # degrees
-SCAN_REACH = 2  # steps to either side
+SCAN_REACH = 2  # steps on either side
 
 
 @dataclass(frozen=True, repr=False)
 class AngleRefinement(Shown):
-    """A tilt series with refined angles and aligned images, and how it came about.
+    """A tilt series with refined angles and aligned images, and its R1 in each round.
 
     Attributes
     ----------
     series
         The images moved back by ``shifts``, with the new angles.
     shifts
-        Shape (n, 2), pixels along x and y by which the given images were found displaced.
+        Shape (n, 2), displacement of the given images along x and y, pixels.
     turns
-        Shape (n, 3), degrees: new minus given angles.
+        Shape (n, 3), new minus given angles, degrees.
     r1
         Shape (rounds, n): R1 of each image in each round, at its best scale.
     best_round
-        The round whose angles and shifts these are.
+        The round from which angles and shifts are taken.
     converged
-        Whether R1 stopped falling before the rounds were used up.
+        Whether R1 stopped decreasing before the rounds were used up.
     """
 
     series: TiltSeries
@@ -76,7 +76,7 @@ class AngleRefinement(Shown):
         return float(self.r1[self.best_round].mean())
 
     def summary(self) -> dict[str, Any]:
-        """Figures for a table or JSON."""
+        """Results for a table or JSON."""
         return {
             "images": len(self.series),
             "rounds": len(self.r1),
@@ -107,64 +107,63 @@ def refine_angles(
 ) -> AngleRefinement:
     """Refine the three Euler angles and the shift of every projection.
 
-    Without ``project`` the calculated images are those of a volume, reconstructed again in every
-    round by RESIRE from where it was. In the first rounds only shifts are measured, by
-    cross-correlation. Then, with ``"gauss-newton"``, all five numbers of each image take a
-    Gauss-Newton step a round. A volume adapts to wrong angles, above all to a smooth error along
-    the series that looks like a slightly stretched object, so that plain alternation crawls;
-    volume, angles and shifts therefore go on together with Nesterov's momentum, which starts
-    anew whenever R1 rises. ``"scan"`` is the papers' procedure: trial angles, each with an
-    alignment by cross-correlation, in steps of 0.5 to 0.05 degree, finer when R1 stops falling.
+    Without ``project`` the calculated images are those of a volume, which RESIRE continues to
+    reconstruct in every round. In the first rounds only shifts are measured, by cross-correlation.
+    Then, with ``"gauss-newton"``, all five parameters of each image take one Gauss-Newton step per
+    round. A volume adapts to wrong angles, above all to a smooth error along the series that looks
+    like a slightly stretched object, so that plain alternation converges slowly; volume, angles and
+    shifts are therefore accelerated together by Nesterov's momentum, which is reset whenever R1
+    rises. ``"scan"`` is the papers' procedure: trial angles, each with an alignment by
+    cross-correlation, in steps of 0.5 to 0.05 degree, finer when R1 stops decreasing. With
 
-    With ``project`` the calculated images come from it (a refined atomic model, say) and stay.
+    ``project`` the calculated images come from it (a refined atomic model, for example) and the
 
-    Simulated particles of 150 atoms, 40 tilts to 66 degrees of 48 x 48 pixels of 0.6 angstrom,
-    errors of up to one degree and two pixels: from the volume rms errors of 0.02, 0.08 to 0.14
-    and 0.02 degree in phi, theta, psi and 0.003 pixel are left; a smooth error of theta is what
-    remains, less with a wider range of tilts. The search gets to 0.3 degree in 80 rounds. With the
-    noise of the Ta film 0.15, 0.31, 0.23 degree are left from the volume and 0.08, 0.12, 0.14
-    from the atoms: a volume also follows the noise, so refine noisy series against atoms in the
-    end.
+    object is fixed.
+    For simulated particles of 150 atoms, 40 tilts to 66 degrees of 48 x 48 pixels of 0.6 angstrom,
+    errors of up to one degree and two pixels: refinement against the volume leaves rms errors of
+    0.02, 0.08 to 0.14 and 0.02 degree in phi, theta, psi and 0.003 pixel, mainly a smooth error of
+    theta, which is smaller for a wider tilt range. The scan reaches 0.3 degree in 80 rounds. With
+    the noise of the Ta film, 0.15, 0.31, 0.23 degree remain with the volume and 0.08, 0.12, 0.14
+    with atoms: a volume also follows the noise, so finally refine noisy series against atoms.
 
-    What no projection can tell: a rotation and a displacement of the whole object. From a volume
-    the mean rotation against the given angles is held at none, and so is the displacement of the
-    object (``fix_gauge``); from a model the frame is the model's.
+    Projections don't determine a rotation and a displacement of the whole object. With a volume
+    the mean rotation relative to the given angles and the displacement of the object are fixed at
+    zero (``fix_gauge``); a model defines the frame itself.
 
     Parameters
     ----------
     series
-        Projections and angles, some degrees and pixels off at most.
+        Projections and angles, with errors of a few degrees and pixels at most.
     project
-        Takes angles (n, 3) in degrees to images of the detector's size, in any units.
+        Function from angles (n, 3) in degrees to images of the detector's size, in any units.
     method
         ``"gauss-newton"`` or ``"scan"``.
     max_rounds
         Largest number of rounds.
     iterations
-        Of RESIRE in each round.
+        RESIRE iterations in each round.
     oversampling, step, extended, n_z, support
-        As of :func:`aet_port.resire.reconstruct`.
+        As in :func:`aet_port.resire.reconstruct`.
     tolerance
-        The work ends when R1 fell by less than this part of itself in six rounds (with a model or
-        in a search in two; the steps of the search become finer then).
+        Stop when R1 falls by less than this fraction in six rounds (two with a model or in a scan,
+        where the steps become finer first).
     max_correction
         Largest allowed angle correction in degrees; a larger one, or a shift of a quarter of the
-        image's width, is an error.
+        image width, is an error.
     threads
-        All cores unless given. Projections are independent; the result is the same for any
-        number.
+        Number of threads; all cores unless given. The result does not depend on it.
     progress
-        Whether to report rounds.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    The series with the refined angles and shifted images, and R1 in each round.
+    The series with refined angles and shifted images, and R1 in each round.
 
     Raises
     ------
     InputError
-        For an unknown method, numbers out of range, calculated images of another shape or without
-        likeness, or an image that moves beyond ``max_correction``; it is named.
+        For an unknown method, numbers out of range, calculated images of another shape or unlike
+        the measured ones, or an image that moves beyond ``max_correction`` (the error names it).
 
     Notes
     -----
@@ -237,7 +236,7 @@ def refine_angles(
             history.append(change.r1)
             mean = np.mean(history, axis=1)
             reporter.advance(note=f"R = {mean[-1]:.4f}")
-            # Rounds of shifts alone don't compete: their R1 is taken in another way.
+            # Rounds with shifts only don't compete: their R1 is computed differently.
             if number <= free_from or mean[-1] < mean[best]:
                 best, kept = number, path.place
             since = number - max(free_from, turned_at)
@@ -262,7 +261,7 @@ def refine_angles(
 
 
 class _Path:
-    """Turns and shifts (n, 5) of all images, with Nesterov's look ahead."""
+    """Rotations and shifts (n, 5) of all images, with Nesterov's extrapolation."""
 
     def __init__(self, n: int) -> None:
         self.place = self.before = np.zeros((n, 5))
@@ -292,6 +291,6 @@ def _check_limit(series: TiltSeries, place: NDArray[np.float64], limit: float) -
         turns, shifts = np.round(place[k, :3], 2).tolist(), np.round(place[k, 3:], 1).tolist()
         raise InputError(
             f"{series.name}: image {k}",
-            f"a fit {turns} degrees and {shifts} pixels from where it was given",
+            f"a fit {turns} degrees and {shifts} pixels from the given values",
             f"images and angles that agree; leave it out, or raise max_correction above {limit:g}",
         )

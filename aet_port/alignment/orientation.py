@@ -1,7 +1,7 @@
-"""Orientation and displacement of single projections against calculated ones.
+"""Orientation and displacement of single projections relative to calculated ones.
 
-Two ways to better them. One is the search of the papers: Euler angle by Euler angle, at each
-trial the measured image aligned by cross-correlation. The other is a Gauss-Newton step on all
+There are two methods. One is the scan of the papers: one Euler angle after the other, with the
+measured image aligned by cross-correlation at each trial. The other is a Gauss-Newton step on all
 three angles and both shifts at once, from the derivatives of the calculated image.
 """
 
@@ -23,22 +23,22 @@ from aet_port.core.parallel import map_threads
 Projector = Callable[[NDArray[np.float64]], NDArray]
 
 DIFFERENCE = 0.3  # degrees of the central differences: moves the rim by less than half a pixel
-MOST_TURN, MOST_SHIFT = 0.5, 1.0  # degrees and pixels of one step, where a straight line may hold
+MOST_TURN, MOST_SHIFT = 0.5, 1.0  # degrees and pixels per step, for which the model is linear
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step changes.
+    """Changes made by one step.
 
     Attributes
     ----------
     turns
         Shape (n, 3), degrees to add to phi, theta, psi.
     shifts
-        Shape (n, 2), pixels by which the measured images are displaced still.
+        Shape (n, 2), remaining displacement of the measured images, pixels.
     r1
         Shape (n,): ``sum |c P - b| / sum |b|`` with the best scale ``c`` of each image; before
-        the change in a Gauss-Newton step, after it in a search.
+        the change in a Gauss-Newton step, after it in a scan.
     """
 
     turns: NDArray[np.float64]
@@ -47,25 +47,25 @@ class Step:
 
 
 def scaled_r1(calculated: NDArray, measured: NDArray) -> tuple[float, float]:
-    """R1 of an image and the scale of the calculated one that fits best in least squares."""
+    """R1 of an image and the least-squares scale of the calculated one."""
     power = float(np.vdot(calculated, calculated))
     scale = float(np.vdot(calculated, measured)) / power if power > 0 else 0.0
     return float(np.abs(scale * calculated - measured).sum() / np.abs(measured).sum()), scale
 
 
 def align(project: Projector, measured: NDArray, angles: NDArray, threads: int = 1) -> Step:
-    """Shifts alone, by cross-correlation with the calculated images.
+    """Measure only the shifts, by cross-correlation with the calculated images.
 
     Parameters
     ----------
     project
-        Makes calculated images of angles.
+        Function from angles to calculated images.
     measured
         Shape (n, nx, ny).
     angles
         Shape (n, 3), degrees.
     threads
-        Threads over projections.
+        Number of threads, over projections.
     """
     pairs = list(zip(measured, project(angles), strict=True))
     found = map_threads(lambda pair: _aligned(*pair), pairs, threads)
@@ -85,17 +85,17 @@ def scan(
     offsets: NDArray[np.float64],
     threads: int = 1,
 ) -> Step:
-    """The papers' search: one Euler angle after the other, each trial aligned by shifts.
+    """The papers' scan: one Euler angle after the other, with each trial aligned by shifts.
 
-    Each projection keeps, for each angle in turn, the trial of lowest R1 after its measured image
-    was aligned along x and y.
+    For each angle in turn, each projection keeps the trial with the lowest R1 after its measured
+    image was aligned along x and y.
 
     Parameters
     ----------
     offsets
         Trial changes of an angle, degrees.
-    others
-        As of :func:`align`.
+    project, measured, angles, threads
+        As in :func:`align`.
 
     MATLAB: none; in neither repository (Methods, angular refinement and spatial alignment)
     """
@@ -120,11 +120,11 @@ def scan(
 def gauss_newton(project: Projector, measured: NDArray, angles: NDArray, threads: int = 1) -> Step:
     """One Gauss-Newton step of every projection on its three angles, two shifts and its scale.
 
-    Minimises ``|c P(angles)(u - s) - b|^2`` of each image, linear about where it is: derivatives
-    by the angles from central differences of calculated images, those by the shifts exact. Steps
-    are cut at half a degree and one pixel.
+    Minimises ``|c P(angles)(u - s) - b|^2`` of each image, linearised at the current values:
+    derivatives with respect to angles from central differences of calculated images, those with
+    respect to shifts exact. Steps are limited to half a degree and one pixel.
 
-    Parameters as of :func:`align`.
+    Parameters as in :func:`align`.
 
     MATLAB: none
     """
@@ -162,7 +162,7 @@ def _slopes(image: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     nx, ny = image.shape
     spectrum = fft.rfft2(image)
     along, across = fft.fftfreq(nx), fft.rfftfreq(ny)
-    # The highest frequency of an even size has no sign.
+    # The highest frequency of an even size has no defined sign.
     along[np.abs(along) == 0.5] = across[across == 0.5] = 0
     return [
         fft.irfft2(2j * np.pi * k * spectrum, s=image.shape) for k in (along[:, None], across[None])
@@ -172,7 +172,7 @@ def _slopes(image: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 def euler_angles(rotations: NDArray, near: NDArray) -> NDArray[np.float64]:
     """Euler angles (n, 3) in degrees of rotations (n, 3, 3), the inverse of ``euler_rotations``.
 
-    Of the two triples that make the same rotation, and of all full turns, the nearest to ``near``
+    Of the two triples that give the same rotation, and of all full turns, the nearest to ``near``
     (n, 3) is taken.
     """
     matrix = np.swapaxes(np.asarray(rotations, dtype=np.float64), 1, 2)  # R_z R_y R_x
@@ -190,12 +190,12 @@ def euler_angles(rotations: NDArray, near: NDArray) -> NDArray[np.float64]:
 def fix_gauge(
     angles: NDArray, shifts: NDArray, given: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Angles and shifts without the rotation and displacement that all projections share.
+    """Remove the rotation and displacement common to all projections from angles and shifts.
 
-    The object may be turned and moved as a whole without any change in its projections. The turn
-    ``Q`` that brings the rotations nearest to the given ones, least ``sum |R_k Q - R_k0|^2``, and
-    the displacement ``t`` of least ``sum |s_k - (R_k t)[:2]|^2`` are taken off, so that the
-    angles change by nothing on average and no displacement of the object is left in the shifts.
+    The object may be rotated and moved as a whole without any change in its projections. The
+    rotation ``Q`` with the smallest ``sum |R_k Q - R_k0|^2`` and the displacement ``t`` with the
+    smallest ``sum |s_k - (R_k t)[:2]|^2`` are removed, so that the mean change of the angles is
+    zero and the shifts contain no displacement of the object.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def fix_gauge(
     left, _, right = np.linalg.svd(np.einsum("kji,kjl->il", rotations, target))
     turn = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
     turned = rotations @ turn
-    # A single tilt, or tilts all alike, leave a displacement along the beam open: least norm.
+    # A single tilt, or equal tilts, leave a displacement along the beam undefined: least norm.
     rows = turned[:, :2].reshape(-1, 3)
     displacement = np.linalg.lstsq(rows, shifts.reshape(-1), rcond=None)[0]
     return euler_angles(turned, given), shifts - turned[:, :2] @ displacement

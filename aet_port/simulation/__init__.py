@@ -1,4 +1,4 @@
-"""From a model to its tilt series: linear and multislice images, microscope, noise, raw frames."""
+"""Simulation of tilt series: linear and multislice images, microscope, noise, raw frames."""
 
 import lazy_loader as lazy
 

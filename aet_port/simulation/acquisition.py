@@ -1,4 +1,4 @@
-"""What taking a tilt series does to it: wrong angles, shifted and blurred images, noise."""
+"""Effects of acquisition on a tilt series: angle errors, shifts, source blur, noise."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ FWHM = float(np.sqrt(8 * np.log(2)))  # of a Gaussian of standard deviation one
 
 @dataclass(frozen=True, repr=False)
 class Acquired(Shown):
-    """A measured series and what is true of it.
+    """A simulated series as measured, with its true angles and shifts.
 
     Attributes
     ----------
     series
         Images with all errors, in single precision, and the nominal angles.
     angles
-        Shape (n, 3), degrees: the angles at which the images were made.
+        Shape (n, 3), degrees: the true angles of the images.
     shifts
-        Shape (n, 2), pixels: what was at detector position ``x`` stands at ``x + shift``.
+        Shape (n, 2), pixels: a point at detector position ``x`` is moved to ``x + shift``.
     settings
-        The errors asked for.
+        Settings of the errors.
     """
 
     series: TiltSeries
@@ -53,7 +53,7 @@ class Acquired(Shown):
         }
 
     def truth(self) -> dict[str, Any]:
-        """The record of the truth, of plain numbers."""
+        """The true parameters as plain numbers."""
         return {
             "pixel_size": self.series.pixel_size,
             "nominal_angles": self.series.angles.tolist(),
@@ -70,14 +70,14 @@ def acquire(
     settings: Acquisition | None = None,
     name: str = "simulated series",
 ) -> Acquired:
-    """A tilt series as it would be measured: drawn angles, then blur, shifts and counted electrons.
+    """Simulate the acquisition of a tilt series: angle errors, blur, shifts and counting noise.
 
     ``image_k = noise(shift_k(blur(P(angles_k + error_k))))``.
 
     Parameters
     ----------
     project
-        The engine ``P``: noise-free images (n, nx, ny) of angles (n, 3), as the fraction of the
+        The engine ``P``, from angles (n, 3) to noise-free images (n, nx, ny), as the fraction of
         incident electrons.
     angles
         Shape (n, 3): nominal phi, theta, psi in degrees.
@@ -86,12 +86,12 @@ def acquire(
     settings
         Errors and dose; no errors and the dose of the Ta film unless given.
     name
-        Of the series.
+        Name of the series.
 
     Raises
     ------
     InputError
-        For angles of another shape, or what :func:`~.simulation.add_noise` cannot use.
+        For angles of another shape, and as in :func:`~.simulation.add_noise`.
 
     MATLAB: none; the reference has no model of these errors
     """
@@ -108,7 +108,7 @@ def acquire(
     if settings.shift_error:
         images = shift_images(images, shifts)
     if settings.dose:
-        # A shift by part of a pixel rings; no image has fewer electrons than none.
+        # A shift by a fraction of a pixel causes ringing; electron counts can't be negative.
         images = add_noise(
             np.maximum(images, 0), pixel_size, settings.dose, settings.read_noise, of_noise
         )
@@ -126,9 +126,9 @@ def _errors(
 
 
 def blur_source(images: ArrayLike, pixel_size: float, fwhm: float) -> NDArray[np.float64]:
-    """Images convolved with a Gaussian source of full width at half maximum ``fwhm`` angstrom.
+    """Convolve images with a Gaussian source of full width at half maximum ``fwhm`` angstrom.
 
-    Outside the images is vacuum.
+    The surroundings of the images are vacuum.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def blur_source(images: ArrayLike, pixel_size: float, fwhm: float) -> NDArray[np
     pixel_size
         Angstrom.
     fwhm
-        Angstrom; zero changes nothing.
+        Full width at half maximum of the source, angstrom; zero for no blur.
 
     MATLAB: none
     """
@@ -149,16 +149,16 @@ def blur_source(images: ArrayLike, pixel_size: float, fwhm: float) -> NDArray[np
 
 
 def shift_images(images: ArrayLike, shifts: ArrayLike) -> NDArray[np.float64]:
-    """Images displaced by any part of a pixel: ``F^-1[ F[image] exp(-2 pi i q . shift) ]``.
+    """Shift images by sub-pixel displacements: ``F^-1[ F[image] exp(-2 pi i q . shift) ]``.
 
-    What leaves an image is lost, what comes in is vacuum.
+    Content shifted out of an image is lost and replaced by vacuum on the other side.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny).
     shifts
-        Shape (n, 2), pixels: what was at ``x`` ends at ``x + shift``.
+        Shape (n, 2), pixels: a point at ``x`` is moved to ``x + shift``.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def shift_images(images: ArrayLike, shifts: ArrayLike) -> NDArray[np.float64]:
     if not np.isfinite(moves).all():
         raise InputError("shifts", "NaN or infinite values", "pixels")
     nx, ny = given.shape[1:]
-    # Half as much vacuum again as an image is wide, so that nothing comes in from the other side.
+    # Vacuum of half an image width, so that nothing wraps around from the other side.
     border = int(np.ceil(np.abs(moves).max(initial=0))) + max(nx, ny) // 4
     canvas = [fft.next_fast_len(n + 2 * border, real=True) for n in (nx, ny)]
     moved = np.empty_like(given)

@@ -25,20 +25,20 @@ TILT_SERIES = {
     "glass": (55, -69.4, 72.6),
 }
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
-GAUSSIAN_FLOOR = 1e-9  # a Gaussian is cut where it falls below this part of its peak
+GAUSSIAN_FLOOR = 1e-9  # a Gaussian is cut off where it falls below this fraction of its peak
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
 def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float64]:
-    """Euler angles of a series like a measured one: its range and number, equally spaced.
+    """Equally spaced Euler angles with the range and number of tilts of a published series.
 
     Parameters
     ----------
     kind
         ``"ta-film"`` (46 tilts, -63.4 to +55.5 degrees), ``"pd1"``, ``"pd2"`` or ``"glass"``.
     offset
-        Degrees. The measured series are not purely single-axis, their phi and psi are some tenths
-        of a degree; with an ``offset`` phi and psi run over a circle of that radius.
+        Degrees. The measured series are not exactly single-axis: their phi and psi are some tenths
+        of a degree. With an ``offset``, (phi, psi) follows a circle of that radius.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float6
     InputError
         For an unknown kind or an offset that is not finite.
 
-    MATLAB: none; the measured angles are the files ``angles.mat``
+    MATLAB: none; the measured angles are in the files ``angles.mat``
     """
     if kind not in TILT_SERIES:
         raise InputError("kind", f"{kind!r}", "one of " + ", ".join(TILT_SERIES))
@@ -73,12 +73,12 @@ def project_atoms(
 ) -> NDArray[np.float64]:
     """Linear (kinematic, incoherent) projections of a model, the forward model of the papers.
 
-    Each atom adds ``I(r) = I_0 F^-1[ f(q)/f(0) exp(-B' q^2) ]``, ``f`` its electron scattering
-    factor, ``q`` in 1/angstrom, evaluated as in the reference: a Gaussian
-    ``exp(-pi^2 r^2 / B')`` about the exact detector position, filtered by the scattering factor in
-    Fourier space. An atom at ``r`` falls on detector pixel
+    Each atom contributes ``I(r) = I_0 F^-1[ f(q)/f(0) exp(-B' q^2) ]``, ``f`` its electron
+    scattering factor, ``q`` in 1/angstrom, evaluated as in the reference: a Gaussian
+    ``exp(-pi^2 r^2 / B')`` at the exact detector position, filtered by the scattering factor in
+    Fourier space. An atom at ``r`` is projected to detector pixel
     ``(R @ r)[:2] / pixel_size + n // 2`` (0-based), ``R`` from
-    :func:`aet_port.core.geometry.euler_rotation`. Atoms off the detector are left out.
+    :func:`aet_port.core.geometry.euler_rotation`. Atoms off the detector are ignored.
 
     Parameters
     ----------
@@ -89,26 +89,25 @@ def project_atoms(
     pixel_size
         Angstrom.
     shape
-        Pixels (nx, ny) of an image.
+        Number of pixels (nx, ny) of an image.
     b_factor
-        ``B'`` in square angstrom, for all or by symbol. It holds thermal motion and the size of
-        the probe; the crystallographic B is four times as large.
+        ``B'`` in square angstrom, for all or by symbol. It includes thermal motion and probe size;
+        the crystallographic B is four times as large.
     intensities
-        By symbol, ``I_0``: what one atom adds to the sum of an image times the area of a pixel.
-        Unless given, its ADF cross section in square angstrom
-        (``adf_cross_section``), so that a pixel holds the fraction of the
-        incident electrons that reach the detector.
+        ``I_0`` by symbol: contribution of one atom to the sum of an image times the pixel area.
+        Unless given, its ADF cross section in square angstrom (``adf_cross_section``), so that a
+        pixel holds the fraction of incident electrons that reach the detector.
 
     Returns
     -------
-    Shape (n, nx, ny), double precision. Sums of an image times the pixel's area are the sum of
+    Shape (n, nx, ny), double precision. The sum of an image times the pixel area is the sum of
     ``I_0`` of its atoms.
 
     Raises
     ------
     InputError
         For a pixel size not above zero, an empty shape, a symbol without value, or a ``B'`` too
-        small for the pixel size, with which the sampled Gaussian would not keep its intensity.
+        small for the pixel size, for which the sampled Gaussian would not keep its intensity.
 
     MATLAB: 5_Position_refinement/src/My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m
     (same Gaussian and filter, there one filter for all types, peak heights instead of ``I_0``,
@@ -129,7 +128,7 @@ def project_atoms(
     for symbol in kinds:
         b = _value(b_factor, symbol, "b_factor")
         width = b / (np.pi * pixel_size) ** 2
-        # The sum over samples of a Gaussian wobbles with its position by 2 exp(-pi^2 width).
+        # The sum over samples of a Gaussian varies with its position by 2 exp(-pi^2 width).
         if not width > 0.7:
             least = 0.7 * (np.pi * pixel_size) ** 2
             raise InputError(
@@ -167,11 +166,11 @@ def add_noise(
     seed: int | np.random.Generator = 0,
     fraction_per_unit: float = 1.0,
 ) -> NDArray[np.float64]:
-    """Poisson-Gaussian noise of an ADF series taken with a total electron dose.
+    """Add the Poisson-Gaussian noise of an ADF series recorded with a total electron dose.
 
-    Of the ``N = dose / n_images * pixel_size^2`` electrons that fall on a pixel, the part ``p``
-    reaches the detector, where ``p`` is the noise-free image times ``fraction_per_unit``; counted
-    are ``Poisson(N p) + Normal(0, gaussian_sigma)`` electrons. The result is that count divided by
+    Of the ``N = dose / n_images * pixel_size^2`` electrons per pixel, the fraction ``p`` reaches
+    the detector, where ``p`` is the noise-free image times ``fraction_per_unit``; the count is
+    ``Poisson(N p) + Normal(0, gaussian_sigma)`` electrons. The result is that count divided by
     ``N fraction_per_unit``, in the units of the noise-free images and equal to them on average.
 
     Parameters
@@ -182,9 +181,9 @@ def add_noise(
     pixel_size
         Angstrom.
     dose
-        Electrons per square angstrom, the sum over the series; 8.2e5 for the Ta film.
+        Electrons per square angstrom for the whole series; 8.2e5 for the Ta film.
     gaussian_sigma
-        Noise of the detector's read-out in electrons per pixel.
+        Readout noise of the detector in electrons per pixel.
     seed
         Seed or generator of the random numbers.
     fraction_per_unit
@@ -205,7 +204,7 @@ def add_noise(
     clean = np.asarray(images, dtype=np.float64)
     if clean.ndim != 3 or clean.size == 0:
         raise InputError(
-            "images", f"shape {clean.shape}", "shape (n_images, nx, ny), nothing empty"
+            "images", f"shape {clean.shape}", "shape (n_images, nx, ny), no axis empty"
         )
     for name, value in (
         ("pixel_size", pixel_size),
@@ -249,8 +248,8 @@ def simulate_tilt_series(
 ) -> TiltSeries:
     """Tilt series of a model: :func:`project_atoms`, then :func:`add_noise` unless dose is None.
 
-    Parameters and errors as of those two; the images hold the fraction of the incident electrons
-    that reach the ADF detector, in single precision.
+    Parameters and errors as in these two; the images hold the fraction of incident electrons that
+    reach the ADF detector, in single precision.
 
     MATLAB: none
     """
@@ -278,7 +277,7 @@ def _value(values: float | Mapping[str, float], symbol: str, name: str) -> float
 
 
 def _form_factor(canvas: tuple[int, ...], pixel_size: float, symbol: str) -> NDArray[np.float64]:
-    """``f(q)/f(0)`` on the half spectrum of a canvas."""
+    """``f(q)/f(0)`` on the half spectrum of a padded image."""
     qx = fft.fftfreq(canvas[0], pixel_size)
     qy = fft.rfftfreq(canvas[1], pixel_size)
     q = np.sqrt(qx[:, None] ** 2 + qy**2)
@@ -296,7 +295,7 @@ def _add_gaussians(image, places, heights, width, half):  # type: ignore[no-unty
     across = np.empty(2 * half + 1)
     for k in range(places.shape[0]):
         x, y = places[k, 0], places[k, 1]
-        # Far outside: also keeps the conversion to whole numbers in range.
+        # Far outside; this also keeps the conversion to integers in range.
         if not (-half - 1 < x < nx + half and -half - 1 < y < ny + half):
             continue
         column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))

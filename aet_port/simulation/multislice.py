@@ -26,14 +26,14 @@ from aet_port.core.scattering import scattering_parameters
 from aet_port.simulation.settings import REACH, Microscope, Numerics
 from aet_port.simulation.slices import odd_points, sliced_potential
 
-BATCH = 24  # plane waves carried through the sample at a time; more only take more memory
+BATCH = 24  # plane waves propagated at a time; more only need more memory
 ANGSTROM_PER_MM = 1e7
 DEPTH_MARGIN = 1.0  # angstrom of vacuum above the first and below the last atom
 
 
 @dataclass(frozen=True)
 class _Tilt:
-    """One image with all that a worker elsewhere needs."""
+    """One image with all that a remote worker needs."""
 
     number: int
     positions: NDArray[np.float64]  # angstrom, in the frame of the detector
@@ -79,13 +79,13 @@ def multislice_images(
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> NDArray[np.float64]:
-    """ADF-STEM images of a model: a focused probe at every pixel, carried through it by multislice.
+    """ADF-STEM images of a model, with a focused probe at every pixel propagated by multislice.
 
-    For each tilt the atoms are turned into the frame of the detector, ``R @ r``, the beam along
-    its third axis; the probe of pixel ``(i, j)`` stands over detector position
-    ``((i, j) - n // 2) pixel_size``, so that images lie as those of
-    :func:`aet_port.simulation.linear.project_atoms`. Source size, dose and errors are put on
-    by :mod:`aet_port.simulation.acquisition`.
+    For each tilt the atoms are rotated into the frame of the detector, ``R @ r``, with the beam
+    along its third axis; the probe of pixel ``(i, j)`` is at detector position
+    ``((i, j) - n // 2) pixel_size``, so that images match those of
+    :func:`aet_port.simulation.linear.project_atoms`. Source size, dose and errors are applied by
+    :mod:`aet_port.simulation.acquisition`.
 
     Parameters
     ----------
@@ -96,39 +96,39 @@ def multislice_images(
     pixel_size
         Angstrom.
     shape
-        Pixels (nx, ny) of an image.
+        Number of pixels (nx, ny) of an image.
     microscope, numerics
-        The defaults of the two classes unless given.
+        Microscope and numerical settings; defaults of the two classes unless given.
     seed
-        Of the thermal displacements; every tilt draws its own.
+        Seed of the thermal displacements, which differ for each tilt.
     workers
-        Processes, each at work on one tilt with one thread; one takes about 2 GB for a particle
-        of 3 nm.
+        Number of processes, each computing one tilt with one thread; one needs about 2 GB for a
+        particle of 3 nm.
     scheduler
-        Address of a Dask scheduler that spreads the tilts over its workers instead.
+        Address of a Dask scheduler that distributes the tilts to its workers instead.
     checkpoint
-        Folder for a file per finished tilt. The tilts found there are not computed again; it may
-        be deleted when the images are safe.
+        Folder with a file for each finished tilt. Tilts found there are not computed again; it may
+        be deleted once the images are stored.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    Shape (n, nx, ny), double precision: the fraction of the incident electrons that reach the
-    detector. The same for any number of processes.
+    Shape (n, nx, ny), double precision: fraction of incident electrons that reach the detector.
+    The result does not depend on the number of processes.
 
     Raises
     ------
     MissingDependencyError
         If abTEM is not installed.
     InputError
-        For numbers out of range or an image that no atom falls on.
+        For numbers out of range or an image without atoms.
     CheckpointError
         If a file in the folder belongs to other images or cannot be read.
 
     MATLAB: none; the reference ships multislice images without the code that made them
     """
-    _import_abtem()  # before any work
+    _import_abtem()  # raises before any work is done
     if not (np.isfinite(pixel_size) and pixel_size > 0):
         raise InputError("pixel_size", f"{pixel_size!r}", "a length above zero, in angstrom")
     if len(shape) != 2 or min(shape) < 1:
@@ -136,7 +136,7 @@ def multislice_images(
     if seed < 0:
         raise InputError("seed", str(seed), "zero or more")
     for symbol in sorted(set(model.species)):
-        scattering_parameters(symbol)  # refuses what has no potential
+        scattering_parameters(symbol)  # raises for symbols without a potential
     microscope, numerics = microscope or Microscope(), numerics or Numerics()
     numerics.grid(microscope)
     folder = None if checkpoint is None else Path(checkpoint).absolute()
@@ -183,7 +183,7 @@ def _import_abtem() -> ModuleType:
 
 @contextmanager
 def _one_thread(abtem: ModuleType) -> Iterator[None]:
-    """Context in which a sum has one order, whatever the machine and its configuration."""
+    """Context in which the order of sums does not depend on the machine and its configuration."""
     import dask
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -191,7 +191,7 @@ def _one_thread(abtem: ModuleType) -> Iterator[None]:
         "device": "cpu",
         "precision": "float32",
         "fft": "fftw",
-        # Plans measured against the clock would differ in the last digits from run to run.
+        # FFT plans chosen by timing would differ in the last digits from run to run.
         "fftw.planning_effort": "FFTW_ESTIMATE",
         "fftw.threads": 1,
         "dask.chunk-size": "128 MB",
@@ -205,7 +205,7 @@ def _one_thread(abtem: ModuleType) -> Iterator[None]:
 
 
 def _image(tilt: _Tilt) -> NDArray[np.float64]:
-    """The image of one tilt, from its file if that is there."""
+    """The image of one tilt, from its file if that exists."""
     path, key = tilt.path, tilt.key()
     if path is not None and path.exists():
         return _stored(path, key)
@@ -245,7 +245,7 @@ def _displaced(tilt: _Tilt, configuration: int) -> NDArray[np.float64]:
 
 
 def _on_image(tilt: _Tilt) -> NDArray[np.bool_]:
-    """Which atoms a probe on the image can reach, shape (n_atoms,)."""
+    """Which atoms are within reach of a probe on the image, shape (n_atoms,)."""
     middle = np.array([centre(n) for n in tilt.shape])
     low = -middle * tilt.pixel_size - REACH
     high = (np.array(tilt.shape) - 1 - middle) * tilt.pixel_size + REACH
@@ -260,7 +260,7 @@ def _on_image(tilt: _Tilt) -> NDArray[np.bool_]:
 
 
 def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The image of one set of positions (n_atoms, 3), detector frame; no file, no average."""
+    """The image of one set of positions (n_atoms, 3) in the detector frame, without averaging."""
     microscope, numerics = tilt.microscope, tilt.numerics
     chosen = _on_image(tilt)
     atoms = positions[chosen]
@@ -268,7 +268,7 @@ def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDA
     probes = (np.indices(tilt.shape).reshape(2, -1).T - middle) * tilt.pixel_size
     near = np.isfinite(cKDTree(atoms[:, :2]).query(probes, distance_upper_bound=REACH)[0])
     low, high = atoms.min(axis=0), atoms.max(axis=0)
-    # Beyond this the periodic images of the atoms are further from a probe than its own window.
+    # Beyond this the periodic images of atoms are farther from a probe than its own window.
     needed = high[:2] - low[:2] + 2 * REACH
     sampling = numerics.grid(microscope)
     if not numerics.window:
@@ -293,7 +293,7 @@ def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDA
         "semiangle_cutoff": microscope.semiangle,
     }
     aberrations = {
-        # abTEM counts the defocus from where the probe enters.
+        # abTEM measures the defocus from the entrance plane of the probe.
         "defocus": microscope.defocus - origin[2],
         "Cs": microscope.cs_mm * ANGSTROM_PER_MM,
     }

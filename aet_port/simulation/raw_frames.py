@@ -1,7 +1,7 @@
 """Raw frames of a tilt series: drift, line jitter, scan distortion, background, counted electrons.
 
-:mod:`~aet_port.simulation.acquisition` spoils whole images; here each is taken as several frames,
-line after line, as the microscope does.
+:mod:`~aet_port.simulation.acquisition` applies errors to whole images; here each image is recorded
+as several frames, line by line, as in the microscope.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from aet_port.simulation.linear import add_noise
 from aet_port.simulation.settings import RawFrameSettings
 
 SPLINE = 5
-WAVES = 3  # slow waves of the background in each image
+WAVES = 3  # long-wavelength components of the background in each image
 
 
 @dataclass(frozen=True)
 class RawFrames:
-    """Frames of a tilt series and what is true of them.
+    """Frames of a tilt series with their true parameters.
 
     Pixel ``p`` of line ``s`` of frame ``j`` of tilt ``i`` shows the point
     ``c + A^-1 (p - c - d) - shifts[i]`` of the clean image plus background, where ``c = n // 2``,
@@ -34,7 +34,7 @@ class RawFrames:
     Parameters
     ----------
     frames
-        Shape (n, m, nx, ny), single precision; electrons over incident electrons as in
+        Shape (n, m, nx, ny), single precision; fraction of incident electrons as in
         :func:`~.simulation.add_noise`.
     angles
         Shape (n, 3), degrees.
@@ -43,7 +43,7 @@ class RawFrames:
     clean, backgrounds
         Shape (n, nx, ny), noise-free, neither shifted nor distorted.
     shifts
-        Shape (n, 2), pixels: displacement of each tilt before the scan distorts it.
+        Shape (n, 2), pixels: displacement of each tilt before scan distortion.
     frame_shifts
         Shape (n, m, 2), pixels: displacement of the middle of each frame; mean over frames zero.
     rates
@@ -51,7 +51,7 @@ class RawFrames:
     jitter
         Shape (n, m, lines), pixels.
     settings
-        What was asked for.
+        Settings of the simulation.
     """
 
     frames: NDArray[np.float32]
@@ -66,7 +66,7 @@ class RawFrames:
     settings: RawFrameSettings
 
     def truth(self) -> dict[str, Any]:
-        """The record of the truth, of plain numbers; images are left out."""
+        """The true parameters as plain numbers, without images."""
         return {
             "pixel_size": self.pixel_size,
             "angles": self.angles.tolist(),
@@ -85,30 +85,30 @@ def take_frames(
     pixel_size: float,
     settings: RawFrameSettings | None = None,
 ) -> RawFrames:
-    """Raw frames of a tilt series, with everything that was done to them.
+    """Simulate raw frames of a tilt series, with a record of all errors.
 
-    The clean image of each tilt plus its background is read, by B-splines of degree 5, where the
-    drifting, jittering and skewed scan of each frame falls on the sample; beyond the image is
-    vacuum on a background that goes on. Then the electrons of each frame are counted, the dose
-    being shared equally. The background is a mean level and slow waves, at rest with the
-    sample.
+    The clean image of each tilt plus its background is interpolated, by B-splines of degree 5, at
+    the sample positions of the drifting, jittering and sheared scan of each frame; outside the
+    image is vacuum with continued background. Then the electrons of each frame are counted, with
+    the dose divided equally. The background is a mean level plus long waves, fixed to the sample.
 
     Parameters
     ----------
     project
-        Noise-free images (n, nx, ny) of angles (n, 3), as the fraction of the incident electrons.
+        Function from angles (n, 3) to noise-free images (n, nx, ny), as the fraction of incident
+        electrons.
     angles
-        Shape (n, 3): phi, theta, psi in degrees; those not in it are the missing wedge.
+        Shape (n, 3): phi, theta, psi in degrees.
     pixel_size
         Angstrom.
     settings
-        The errors; :class:`RawFrameSettings` as it is unless given.
+        The errors; defaults of :class:`RawFrameSettings` unless given.
 
     Raises
     ------
     InputError
-        For angles of another shape, images of another number, or what
-        :func:`~.simulation.add_noise` cannot use.
+        For angles of another shape, a different number of images, and as in
+        :func:`~.simulation.add_noise`.
 
     MATLAB: none; the repositories start from denoised and aligned images
     """
@@ -153,7 +153,7 @@ def take_frames(
             )
             frames[i, j] = seen + _background(places, ground[i], shape)
     if settings.dose:
-        # A spline rings where the image ends; no pixel has fewer electrons than none.
+        # A spline rings at the edge of the image; electron counts can't be negative.
         counted = add_noise(
             np.maximum(frames, 0).reshape(n * m, *shape),
             pixel_size,
@@ -184,7 +184,7 @@ def _scan(
     jitter: NDArray[np.float64],
     shift: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Where on the undistorted image each pixel of a frame looks, shape (2, nx, ny)."""
+    """Position on the undistorted image for each pixel of a frame, shape (2, nx, ny)."""
     slow = settings.slow
     n = grid.shape[1 + slow]
     place = (np.arange(n) - (n - 1) / 2) / n

@@ -1,4 +1,4 @@
-"""A synthetic metallic glass with known atoms, to test the whole chain on."""
+"""A synthetic metallic glass with known atoms, for tests of the whole chain."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 
 # Reduced units: the pair potential has its minimum at a distance of 2**(1/6), depth and mass are 1.
-CUTOFF = 2.1  # no force beyond
-TAPER = 1.8  # from here the force fades out smoothly
+CUTOFF = 2.1  # the force is zero beyond
+TAPER = 1.8  # the force decreases smoothly to zero from here
 SKIN = 0.35  # atoms may move half of it before the pairs are listed again
 TIME_STEP = 0.008
 PUSH_STEPS = 150
 QUENCH_STEPS = 2000
-# The melt is cooled to its glass transition and stopped there: the disorder of that moment stands
-# for the static disorder of a real film, whose first valley a fully relaxed glass would not show.
+# The melt is cooled to its glass transition and no further: its disorder there represents the
+# static disorder of a real film, whose first valley a fully relaxed glass would not show.
 HOT, COLD = 1.0, 0.45
 WALL_STIFFNESS = 20.0
 # Measured on quenched particles of 500 to 6000 atoms: atoms per volume of Voronoi cells well below
-# the surface, spread 2 %. It turns the density a user asks for into the length unit.
+# the surface, spread 2 %. It converts the requested density to the length unit.
 GLASS_DENSITY = 0.845
 GLASS_TO_CRYSTAL = 0.88  # gives Ta about the 0.05 atoms per cubic angstrom of the measured film
 ATOMS_PER_CELL = {"bcc": 2, "fcc": 4, "diamond": 8}
 
 
 def glass_density(species: str) -> float:
-    """Atoms per cubic angstrom in a glass of one metal, taken as 88 % of its crystal's density.
+    """Atoms per cubic angstrom in a monatomic glass, taken as 88 % of its crystal's density.
 
-    Ta: 0.0485, beside 0.0551 of the bcc crystal.
+    Ta: 0.0485, compared with 0.0551 of the bcc crystal.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ def glass_density(species: str) -> float:
 def amorphous_particle(
     n_atoms: int = 1000, species: str = "Ta", seed: int = 0, density: float | None = None
 ) -> AtomicModel:
-    """A spherical particle of a monatomic glass, made by quenching a melt.
+    """Make a spherical particle of a monatomic glass by quenching a melt.
 
-    Random points in a sphere are pushed apart, run as a melt under a truncated Lennard-Jones
-    potential and cooled to its glass transition within 16 time units of the potential, far too
-    fast to crystallise. The outcome is polytetrahedral as the glasses of the papers are: 0.7
-    pentagonal bipyramids (distortion <= 0.255) per atom, beside 0.25 in the measured Ta film. For
-    Ta the pair distribution has its first peak near 2.86 angstrom, its first valley near 4.0
-    angstrom, and no pair is closer than 2.35. Only additions, multiplications, divisions and
-    square roots take part, in a fixed order, so that a seed gives the same particle on every
+    Random points in a sphere are pushed apart, simulated as a melt with a truncated Lennard-Jones
+    potential and cooled to the glass transition within 16 time units of the potential, far too
+    fast to crystallise. The result is polytetrahedral like the glasses of the papers: 0.7
+    pentagonal bipyramids (distortion <= 0.255) per atom, compared with 0.25 in the measured Ta
+    film. For Ta the pair distribution has its first peak near 2.86 angstrom, its first valley near
+    4.0 angstrom, and no pair is closer than 2.35. Only additions, multiplications, divisions and
+    square roots are used, in a fixed order, so that a seed gives the same particle on every
     machine.
 
     Parameters
@@ -104,10 +104,10 @@ def amorphous_particle(
         raise InputError("density", f"{density!r}", "atoms per cubic angstrom, above zero")
 
     rng = np.random.default_rng(seed)
-    # Rounded, because a last bit of the cube root would grow to another particle.
+    # Rounded, because a difference in the last bit of the cube root would change the particle.
     radius = round((3 * n_atoms / (4 * np.pi * GLASS_DENSITY)) ** (1 / 3), 9)
     positions = _points_in_sphere(int(n_atoms), radius, rng)
-    # Uniform, not normal: those take logarithms; the melt soon makes them normal.
+    # Uniform, not normal, which would need logarithms; they soon become normal in the melt.
     velocities = rng.uniform(-1, 1, (int(n_atoms), 3))
     wall = 1.03 * radius + 0.3
     _push_apart(positions, wall, PUSH_STEPS)
@@ -177,9 +177,9 @@ def _list_pairs(positions, reach):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _forces(positions, starts, partners, wall, closest, forces):  # type: ignore[no-untyped-def]
-    """Lennard-Jones forces, held constant below ``closest`` and faded out between TAPER and CUTOFF.
+    """Lennard-Jones forces, constant below ``closest``, tapered to zero from TAPER to CUTOFF.
 
-    Outside a sphere of radius ``wall`` a spring pulls back, so that no atom evaporates.
+    Outside a sphere of radius ``wall`` a spring pulls atoms back, so that none evaporates.
     """
     forces[:] = 0.0
     outer, inner = CUTOFF * CUTOFF, TAPER * TAPER
@@ -213,7 +213,7 @@ def _forces(positions, starts, partners, wall, closest, forces):  # type: ignore
 
 @njit(cache=True)
 def _moved(positions, listed):  # type: ignore[no-untyped-def]
-    """Whether an atom went further than half the skin since the pairs were listed."""
+    """Whether an atom has moved farther than half the skin since the pairs were listed."""
     limit = 0.25 * SKIN * SKIN
     for i in range(positions.shape[0]):
         x = positions[i, 0] - listed[i, 0]
@@ -241,7 +241,7 @@ def _push_apart(positions, wall, steps):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _quench(positions, velocities, wall, steps, hot, cold):  # type: ignore[no-untyped-def]
-    """Molecular dynamics (velocity Verlet) with the temperature led linearly from hot to cold."""
+    """Molecular dynamics (velocity Verlet) with a linear temperature ramp from hot to cold."""
     n = positions.shape[0]
     forces = np.empty((n, 3))
     listed = positions.copy()

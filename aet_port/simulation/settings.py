@@ -19,20 +19,20 @@ Parametrization = Literal["lobato", "kirkland"]
 Axis = Literal["x", "y"]
 
 TA_FILM_DOSE = 8.2e5  # electrons per square angstrom, film paper, Supplementary Table 1
-B_FACTOR = 6.0  # square angstrom; where the refinement of the Ta film starts
-REACH = 4.0  # angstrom about an atom that are scanned; beyond lie 1.5 % of its scattering
-# A grid carries angles up to lambda / (3 sampling): half the sampling frequency, of which the
-# outer third is kept free of aliases. A little more, because the edge of that is faded out and
-# PRISM rounds its number of points down.
+B_FACTOR = 6.0  # square angstrom; initial value of the refinement of the Ta film
+REACH = 4.0  # angstrom around an atom that are scanned; 1.5 % of its scattering lies beyond
+# A grid supports angles up to lambda / (3 sampling): half the sampling frequency, without its
+# outer third, which is set to zero against aliasing. Slightly more is needed, because that limit
+# is tapered and PRISM rounds its number of points down.
 ANTIALIAS = 3.2
 
 
 class Microscope(Settings):
-    """Probe and detector of an ADF-STEM; by default corrected optics at 200 keV.
+    """Probe and detector of an ADF-STEM; by default aberration-corrected at 200 keV.
 
     The default outer angle is not that of a real detector (about 190 mrad): the tenth of the signal
-    beyond 100 mrad costs a grid of four times as many points, and changes the image by its scale
-    alone (correlation 0.9996).
+    beyond 100 mrad would need a grid with four times as many points, but changes only the scale of
+    the image (correlation 0.9996).
     """
 
     energy: float = setting(200.0, "Electron energy.", unit="keV", gt=0)
@@ -58,17 +58,17 @@ class Microscope(Settings):
 class Numerics(Settings):
     """Grid and thermal motion of a multislice calculation.
 
-    For a particle of 40 Ta atoms slices of 3 angstrom and 1 differ by 0.9 % rms, windows of 10
-    angstrom and 13 by 1.8 %. The window is that of PRISM (Ophus, Adv. Struct. Chem. Imaging 3, 13
-    (2017)): the interpolation factor is the box over the window; it must hold the probe and what it
-    scatters on its way through the sample. Without it every probe runs through the whole box:
-    exact, and many times as long.
+    For a particle of 40 Ta atoms, images with slices of 3 and 1 angstrom differ by 0.9 % rms, with
+    windows of 10 and 13 angstrom by 1.8 %. The window is that of PRISM (Ophus, Adv. Struct. Chem.
+    Imaging 3, 13 (2017)): the interpolation factor is the box size over the window size; the window
+    must contain the probe and its scattered wave throughout the sample. Without it every probe is
+    propagated through the whole box, which is exact but takes many times as long.
     """
 
     slice_thickness: float = setting(3.0, "Thickness of a slice.", unit="angstrom", gt=0)
     sampling: float | None = setting(
         None,
-        "Grid spacing of the wave; the coarsest that carries the detector's outer angle"
+        "Grid spacing of the wave; the coarsest that supports the detector's outer angle"
         " unless given.",
         unit="angstrom",
         example=0.1,
@@ -99,7 +99,7 @@ class Numerics(Settings):
         Raises
         ------
         InputError
-            If the given one cannot carry the detector's outer angle.
+            If the given sampling does not support the detector's outer angle.
         """
         needed = electron_wavelength(microscope.energy) / (ANTIALIAS * microscope.outer * 1e-3)
         if self.sampling is None:
@@ -116,9 +116,9 @@ class Numerics(Settings):
 class Acquisition(Settings):
     """Errors and noise of a measured tilt series.
 
-    Angles, shifts and noise have random numbers of their own, so that a change of one error leaves
-    the others as they were. With ``distribution = "uniform"`` errors are at most as large as
-    stated, with ``"normal"`` that is their standard deviation.
+    Angles, shifts and noise have separate random numbers, so that changing one error does not
+    change the others. With ``distribution = "uniform"`` the values are the largest errors, with
+    ``"normal"`` their standard deviations.
     """
 
     angle_error: float = setting(0.0, "Error of each Euler angle.", unit="degrees", ge=0)
@@ -142,9 +142,9 @@ class Acquisition(Settings):
 
 
 class SimulateSettings(Settings):
-    """``[simulate]``: how a tilt series of a model is made.
+    """``[simulate]``: simulation of the tilt series of a model.
 
-    The linear engine takes from ``microscope`` the scale of the images (energy and detector);
+    The linear engine uses ``microscope`` only for the scale of the images (energy and detector);
     ``numerics`` is for multislice.
     """
 
@@ -152,7 +152,7 @@ class SimulateSettings(Settings):
         "linear", "Linear projection of the atoms, or multislice (needs the extra multislice)."
     )
     tilts: TiltScheme = setting(
-        "ta-film", "Published series whose tilt angles are used where no angles are given."
+        "ta-film", "Published series whose tilt angles are used if no angles are given."
     )
     pixel_size: float = setting(0.35, "Pixel size.", unit="angstrom", gt=0)
     shape: tuple[int, int] | None = setting(
@@ -173,7 +173,7 @@ class SimulateSettings(Settings):
     acquisition: Acquisition = setting(Acquisition(), "Errors and noise.")
 
     def record(self) -> dict[str, Any]:
-        """What the images depend on besides the acquisition, as plain values."""
+        """Everything the images depend on except the acquisition, as plain values."""
         facts: dict[str, Any] = {"engine": self.engine, "microscope": self.microscope.plain()}
         if self.engine == "linear":
             return facts | {"b_factor": self.b_factor}
@@ -181,31 +181,31 @@ class SimulateSettings(Settings):
 
 
 class RawFrameSettings(Settings):
-    """``[simulate_frames]``: what goes wrong while raw frames are scanned.
+    """``[simulate_frames]``: errors of raw frames during scanning.
 
-    Sizes are standard deviations, but for shear and scale, which are not random. Each error has
-    random numbers of its own.
+    Sizes are standard deviations, except for shear and scale, which are not random. Each error has
+    its own random numbers.
     """
 
     border: int = setting(
         20, "Empty border around the sample, for drift and displacements.", unit="pixels", ge=0
     )
-    n_frames: int = setting(3, "Frames per tilt.", ge=1)
-    slow_axis: Axis = setting("x", "Slow scan direction, in which line follows line.")
+    n_frames: int = setting(3, "Number of frames per tilt.", ge=1)
+    slow_axis: Axis = setting("x", "Slow scan direction, perpendicular to the scan lines.")
     drift_rate: float = setting(
         1.0, "Drift of the sample, constant over a tilt.", unit="pixels per frame", ge=0
     )
     frame_jump: float = setting(
-        0.05, "Displacement of each frame from the straight drift.", unit="pixels", ge=0
+        0.05, "Displacement of each frame from the constant drift.", unit="pixels", ge=0
     )
     line_jitter: float = setting(
         0.1, "Displacement of each line along itself.", unit="pixels", ge=0
     )
     shear: float = setting(
-        0.005, "Shear of the scan coils.", unit="pixels along a line per line", ge=-0.2, le=0.2
+        0.005, "Scan-coil shear.", unit="pixels along a line per line", ge=-0.2, le=0.2
     )
     scale: float = setting(
-        1.0, "Distance of lines relative to that of pixels in a line.", ge=0.5, le=2
+        1.0, "Line spacing relative to the pixel spacing within a line.", ge=0.5, le=2
     )
     shift_error: float = setting(
         2.0, "Displacement of each tilt along x and y.", unit="pixels", ge=0
@@ -231,10 +231,10 @@ class RawFrameSettings(Settings):
 
     @property
     def matrix(self) -> NDArray[np.float64]:
-        """``A`` of the scan: what lies at ``x`` from the centre is seen at ``A x``."""
+        """Matrix ``A`` of the scan: a point at ``x`` from the centre appears at ``A x``."""
         matrix = np.eye(2)
         matrix[1 - self.slow, self.slow] = self.shear
-        # Only the ratio counts; the pixel size is that along x.
+        # Only the ratio matters; the pixel size is that along x.
         matrix[1, 1] = self.scale
         return matrix
 

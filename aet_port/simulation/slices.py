@@ -19,26 +19,26 @@ def sliced_potential(
     points: tuple[int, int],
     numerics: Numerics,
 ) -> Any:
-    """Projected potentials of slices of a periodic box, exact for every position of an atom.
+    """Projected potentials of slices of a periodic box, exact for all atom positions.
 
     ``V(k) = sum_j v_j(k) exp(-2 pi i k . r_j)`` over the atoms of a slice, evaluated directly.
-    abTEM's own lays atoms on the four nearest points of the grid: on grids as coarse as an ADF
-    image allows, an atom between them scatters a fifth less than one on a point.
+    abTEM itself distributes atoms over the four nearest grid points: on the coarse grids that
+    suffice for ADF images, an atom between them scatters a fifth less than one on a point.
 
     Parameters
     ----------
     abtem
-        The library.
+        The abTEM module.
     positions
         Shape (n, 3), angstrom, inside the box, the beam along the third axis.
     symbols
-        Shape (n,).
+        Chemical symbols, shape (n,).
     box
-        Sides in angstrom.
+        Sides of the box, angstrom.
     points
-        Of the grid, along x and y.
+        Number of grid points along x and y.
     numerics
-        Parametrization and slice thickness, which is made to fit the box.
+        Parametrization and slice thickness, which is adjusted to the box.
 
     Returns
     -------
@@ -65,9 +65,9 @@ def sliced_potential(
 
 
 def odd_points(least: float) -> int:
-    """The first number not below ``least`` of the factors 3, 5, 7 alone.
+    """Smallest number not below ``least`` with only the factors 3, 5 and 7.
 
-    FFTW's unmeasured plans for multiples of high powers of two are up to six times as slow.
+    FFTW's estimated plans for multiples of high powers of two are up to six times as slow.
     """
     number = int(np.ceil(least))
     while True:

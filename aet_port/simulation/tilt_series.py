@@ -1,4 +1,4 @@
-"""Simulated tilt series as they would be measured: an engine, a microscope, errors and noise."""
+"""Simulation of measured tilt series: engine, microscope, errors and noise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VACUUM = 3.0  # angstrom between the outermost atom and the edge of an image
 def fitting_shape(
     model: AtomicModel, angles: ArrayLike, pixel_size: float, shift_error: float = 0.0
 ) -> tuple[int, int]:
-    """Pixels (nx, ny), both odd, of images that show the whole model at every tilt.
+    """Number of pixels (nx, ny), both odd, of images that show the whole model at every tilt.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def fitting_shape(
     pixel_size
         Angstrom.
     shift_error
-        Pixels by which atoms will be displaced.
+        Largest displacement of the images, pixels.
     """
     reach = np.zeros(2)
     for rotation in euler_rotations(angles):
@@ -54,7 +54,7 @@ def fitting_shape(
 
 
 def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
-    """Odd number of pixels that hold what reaches so far (angstrom) from the centre, and vacuum."""
+    """Odd number of pixels for a radius in angstrom about the centre, plus vacuum."""
     return 2 * int(np.ceil((reach + VACUUM) / pixel_size + more)) + 1
 
 
@@ -68,11 +68,11 @@ def simulate(
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> Acquired:
-    """A tilt series of a model as it would be measured.
+    """Simulate the tilt series of a model as it would be measured.
 
-    Images of the model at the true angles, by linear projection
+    Images of the model at the true angles are made by linear projection
     (:func:`aet_port.simulation.linear.project_atoms`) or multislice; then errors of angles and
-    positions, source size and the noise of the dose (:mod:`aet_port.simulation.acquisition`).
+    positions, source size and counting noise are applied (:mod:`aet_port.simulation.acquisition`).
 
     Parameters
     ----------
@@ -83,16 +83,16 @@ def simulate(
     settings
         Engine, microscope, errors and noise, see :class:`SimulateSettings`.
     workers, scheduler, checkpoint, progress
-        Of :func:`~.multislice.multislice_images`; the linear engine takes seconds.
+        As in :func:`~.multislice.multislice_images`; not used by the linear engine.
 
     Returns
     -------
-    The series, with the true angles and shifts beside it.
+    The series with its true angles and shifts.
 
     Raises
     ------
     AetError
-        Whatever engine or acquisition cannot use.
+        For anything that engine or acquisition can't use.
 
     Notes
     -----
@@ -150,21 +150,21 @@ def simulate(
 def write_measured(
     path: str | Path, acquired: Acquired, record: Mapping[str, Any]
 ) -> dict[str, Path]:
-    """Write a series, its nominal angles and the truth: all of them or nothing.
+    """Write a series, its nominal angles and the truth, either all of them or none.
 
     Parameters
     ----------
     path
-        Images: .npy, .mat, .mrc and its kin, .tif. The angles go to ``STEM_angles.txt`` beside
-        them, or into the same .mat file, the truth to ``STEM_truth.json``.
+        Image file: .npy, .mat, .mrc and variants, .tif. The angles are written to
+        ``STEM_angles.txt`` beside it, or into the same .mat file, the truth to ``STEM_truth.json``.
     acquired
         The series.
     record
-        Plain values to stand above the truth.
+        Plain values to write before the truth.
 
     Returns
     -------
-    The files by role: ``projections``, ``angles``, ``truth``.
+    Paths by role: ``projections``, ``angles``, ``truth``.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def write_measured(
                 if written[role].exists():
                     os.replace(written[role], files[role])
     except OSError as error:
-        # The cause says why; the error itself would name a temporary file.
+        # The cause gives the reason; the error itself would name a temporary file.
         cause = error.__cause__ if isinstance(error, OutputError) else error
         reason = getattr(cause, "strerror", None) or str(cause)
         raise OutputError(target, reason, "free some space or choose another place") from error
