@@ -64,7 +64,7 @@ def run_command(
     if done.has_model:
         facts |= _deposited(done, bank or out / BANK, failures)
     if report:
-        facts |= _reported(done, config, failures)
+        facts |= _reported(done, out / REPORT, config, failures)
     if failures:
         facts["failed"] = dict(failures)
     print_facts(as_json, f"aet run {config}", facts)
@@ -111,12 +111,13 @@ def _deposited(done: Run, bank: Path, failures: list[tuple[str, str]]) -> dict[s
     return {"bank": str(bank), "model": stored.id, "new": stored.new}
 
 
-def _reported(done: Run, config: Path, failures: list[tuple[str, str]]) -> dict[str, Any]:
+def _reported(
+    done: Run, target: Path, config: Path, failures: list[tuple[str, str]]
+) -> dict[str, Any]:
     from aet_port.reporting.build import write_report
     from aet_port.reporting.run import read_run
     from matlab_reference import resolve_reference
 
-    target = done.folder.path(REPORT)
     try:
         content = read_run(done.folder.root, config, resolve_reference, structure=done.structure)
         write_report(target, content)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import ase
 import numpy as np
 import pytest
+from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -314,3 +315,11 @@ def test_bad_input_is_named() -> None:
     box = shaken_box(0, repeat=2)
     with pytest.raises(InputError, match="r_max"):
         group_pair_counts(box, None, heights(box).min() / 2, 0.1)
+
+
+@pytest.mark.parametrize("side", [12.4, 12.57, 12.6, 12.8, 25.2])
+def test_any_box_is_taken(side: float) -> None:
+    """A box of a whole number of steps too, whose quotient by the step rounds up."""
+    box = bulk("Cu", "fcc", a=side / 3, cubic=True).repeat(3)
+    found = partial_pair_distribution(box)
+    assert side / 2 - 0.25 < found.r[-1] < side / 2

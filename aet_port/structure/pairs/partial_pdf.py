@@ -197,7 +197,10 @@ def _shorten(atoms: ase.Atoms, r_max: float, step: float) -> float:
     """The range, or what the cell or the particle allows if that is less, in whole steps."""
     limit = np.inf
     if atoms.pbc.any():
-        limit = (np.ceil(heights(atoms).min() / 2 / step) - 1) * step
+        narrowest = heights(atoms).min()
+        limit = (np.ceil(narrowest / 2 / step) - 1) * step
+        if 2 * limit >= narrowest:  # the quotient was rounded up
+            limit -= step
     if not atoms.pbc.any():
         centred = atoms.positions - atoms.positions.mean(axis=0)
         radius = np.sqrt(5 / 3 * (centred**2).sum(axis=1).mean())
