@@ -67,12 +67,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """All files but those that hold times."""
-    return {
-        name: content
-        for name, content in contents(folder).items()
-        if name not in ("timings.json", "bank.duckdb", "report.html")
-    }
+    """All files but those that hold times, and the lock that a killed writer leaves."""
+    left_out = ("timings.json", "bank.duckdb", ".bank.duckdb.turn", "report.html")
+    return {name: content for name, content in contents(folder).items() if name not in left_out}
 
 
 def truncated(path: Path) -> None:
