@@ -1,4 +1,4 @@
-"""Models held against the truth, and computed figures against the published ones."""
+"""Comparison of models with the truth, and of computed figures with published ones."""
 
 import lazy_loader as lazy
 

@@ -13,7 +13,7 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.resire.reconstruction import reconstruct
 
-HALF, GOLD_STANDARD = 0.5, 0.143  # where the curve is read, by two customs
+HALF, GOLD_STANDARD = 0.5, 0.143  # the two customary thresholds
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class FourierShells:
     Attributes
     ----------
     frequency
-        Shape (k,), 1/angstrom, from zero to the highest that all three axes hold.
+        Shape (k,), 1/angstrom, from zero to the highest frequency common to all three axes.
     correlation
-        Shape (k,): between -1 and 1; NaN in a shell where a volume has nothing.
+        Shape (k,): between -1 and 1; NaN in a shell where a volume has no signal.
     samples
-        Shape (k,): Fourier coefficients in each shell.
+        Shape (k,): number of Fourier coefficients in each shell.
     """
 
     frequency: NDArray[np.float64]
@@ -37,8 +37,9 @@ class FourierShells:
     def resolution(self, threshold: float = GOLD_STANDARD) -> float:
         """Period in angstrom at which the correlation first falls below ``threshold``.
 
-        The curve is linear between shells. A curve that never falls below gives the period of the
-        last shell, the best that the voxels can show; one that starts below gives infinity.
+        The curve is interpolated linearly between shells. If it never falls below, the result is
+        the period of the last shell, the best possible for the voxel size; if it starts below,
+        infinity.
         """
         low = np.flatnonzero(~(self.correlation[1:] >= threshold)) + 1
         if len(low) == 0:
@@ -66,21 +67,21 @@ def fourier_shell_correlation(
     """Correlation of two volumes in shells of spatial frequency.
 
     ``FSC(q) = Re sum F_1 conj F_2 / sqrt(sum |F_1|^2 sum |F_2|^2)`` over the coefficients whose
-    frequency is nearest to ``q`` (Harauz and van Heel, Optik 73, 146 (1986)). Shells are as far
-    apart as one coefficient of the longest axis.
+    frequency is nearest to ``q`` (Harauz and van Heel, Optik 73, 146 (1986)). The spacing of
+    shells is that of the coefficients along the longest axis.
 
     Parameters
     ----------
     first, second
-        Volumes of the same shape and voxel size, in the same place.
+        Volumes of the same shape, voxel size and position.
     mask
-        Same shape: weights that both volumes are multiplied with, the object's outline. A sharp
-        edge correlates by itself; let it fall off softly.
+        Weights of the same shape by which both volumes are multiplied, such as the object's
+        outline. A sharp edge correlates by itself, so use a soft one.
 
     Raises
     ------
     InputError
-        For different shapes or voxel sizes, or a mask that leaves nothing of a volume.
+        For different shapes or voxel sizes, or a mask outside which the whole signal lies.
 
     MATLAB: none; the papers give no FSC
     """
@@ -106,7 +107,7 @@ def fourier_shell_correlation(
     spacing = 1 / (max(shape) * size)
     axes = np.meshgrid(*(fft.fftfreq(n, size) for n in shape), indexing="ij", sparse=True)
     shell = np.rint(np.sqrt(sum(q**2 for q in axes)) / spacing).astype(np.int64).ravel()
-    # The highest frequency of the axis that reaches least far.
+    # The highest frequency of the axis with the smallest range.
     count = int(np.floor(min(np.abs(q).max() for q in axes) / spacing + 1e-9)) + 1
 
     def sums(values: NDArray) -> NDArray:
@@ -121,15 +122,15 @@ def fourier_shell_correlation(
 
 
 def half_sets(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
-    """Even and odd projections (the first is even), as they stand in the series.
+    """Split a series into even and odd projections (the first is even), in order.
 
     Raises
     ------
     InputError
-        For less than two projections.
+        For fewer than two projections.
     """
     if len(series) < 2:
-        raise InputError(series.name, "one projection", "two or more to make halves of")
+        raise InputError(series.name, "one projection", "two or more, to be split into halves")
     even, odd = (
         replace(
             series,
@@ -152,10 +153,10 @@ def half_set_correlation(
     series
         The whole series.
     mask
-        Of the reconstructed shape, as of :func:`fourier_shell_correlation`.
+        Mask of the reconstructed shape, as in :func:`fourier_shell_correlation`.
     options
-        Of :func:`aet_port.resire.reconstruct`, the same for both; of a film (``extended``) the
-        part that an untilted detector sees is compared.
+        Options of :func:`aet_port.resire.reconstruct`, the same for both; for a film
+        (``extended``) the part seen by the untilted detector is compared.
 
     MATLAB: none
     """

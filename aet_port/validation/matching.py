@@ -1,4 +1,4 @@
-"""Pairing of a traced model with the true atoms, and the precision that follows from it."""
+"""Matching of a traced model with the true atoms, and the resulting precision."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.validation.settings import DEFAULTS
 
-BIN = 0.02  # angstrom, of the glass paper's histogram
-SHIFT_GOAL = 1e-4  # angstrom, sum over the axes; the reference's
+BIN = 0.02  # angstrom, bin width of the glass paper's histogram
+SHIFT_GOAL = 1e-4  # angstrom, sum over the axes, as in the reference
 MAX_ROUNDS = 200
 
 
 @dataclass(frozen=True, repr=False)
 class Matching(Shown):
-    """Which found atom is which true atom.
+    """Pairs of found and true atoms.
 
     Attributes
     ----------
     found_index, truth_index
-        Shape (k,): the pairs, as rows of the two models, in the order of ``found_index``.
+        Shape (k,): the pairs, as indices into the two models, in the order of ``found_index``.
     differences
-        Shape (k, 3), angstrom: true minus found position, the ``shift`` removed.
+        Shape (k, 3), angstrom: true minus found position, with ``shift`` removed.
     shift
-        Shape (3,), angstrom: common displacement of the truth against the found model.
+        Shape (3,), angstrom: common displacement of the truth relative to the found model.
     rmsd
-        Angstrom, over the pairs.
+        Root mean square distance of the pairs, angstrom.
     n_found, n_truth
-        Numbers of atoms of the two models.
+        Numbers of atoms in the two models.
     radius
-        Angstrom: the largest distance of a pair.
+        Largest distance of a pair, angstrom.
     reference_quirks
-        Whether the reference's rule made the pairs; a true atom can then stand in several.
+        Whether the pairs were made by the reference's rule, by which a true atom can be in several.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Matching(Shown):
     reference_quirks: bool
 
     plot = methods.plot_matching
-    """Histogram of the distances: :func:`aet_port.figures.results.plot_matching`."""
+    """Plot the histogram of distances: :func:`aet_port.figures.results.plot_matching`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -78,12 +78,12 @@ class Matching(Shown):
 
     @property
     def missed(self) -> NDArray[np.int64]:
-        """Rows of the true atoms in no pair."""
+        """Indices of the true atoms without a partner."""
         return np.setdiff1d(np.arange(self.n_truth), self.truth_index)
 
     @property
     def spurious(self) -> NDArray[np.int64]:
-        """Rows of the found atoms in no pair."""
+        """Indices of the found atoms without a partner."""
         return np.setdiff1d(np.arange(self.n_found), self.found_index)
 
     @property
@@ -93,11 +93,11 @@ class Matching(Shown):
 
     @property
     def deviations(self) -> NDArray[np.float64]:
-        """Distance in each pair, the common shift removed, shape (k,), angstrom."""
+        """Distance of each pair with the common shift removed, shape (k,), angstrom."""
         return np.linalg.norm(self.differences, axis=1)
 
     def histogram(self, width: float = BIN) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Pairs by deviation: counts (m,) and edges (m + 1,) in angstrom, from 0 to the radius.
+        """Histogram of deviations: counts (m,) and edges (m + 1,) in angstrom, 0 to the radius.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Matching(Shown):
         """
         if not (np.isfinite(width) and width > 0):
             raise InputError("width", f"{width!r}", "a length above zero, in angstrom")
-        # A pair within the radius may end just outside once the shift is final.
+        # A pair within the radius may be just outside after the final shift.
         far = max(self.radius, float(self.deviations.max()))
         edges = width * np.arange(np.ceil(far / width - 1e-9) + 1)
         edges[-1] = max(edges[-1], far)
@@ -120,15 +120,15 @@ def match_models(
     align: bool = True,
     reference_quirks: bool = False,
 ) -> Matching:
-    """Pair the atoms of a found model with those of the true one and measure the RMSD.
+    """Match the atoms of a found model with those of the true one and compute the RMSD.
 
-    The pairs are one-to-one and minimise the sum of squared distances where an atom without
+    The pairs are one-to-one and minimise the sum of squared distances, where an atom without
     partner costs ``radius^2 / 2``: the GOSPA metric (Rahmathullah et al., FUSION 2017). So an atom
-    and its only neighbour within ``radius`` are always paired, and a false atom can't take the
+    and its only neighbour within ``radius`` are always paired, and a spurious atom can't take the
     partner of a better one. With ``align`` the mean displacement of the pairs is removed and the
-    pairs are sought again until it no longer changes, as in the reference, because the origin of a
-    reconstruction is arbitrary. ``rmsd = sqrt(mean |truth - shift - found|^2)``. Species play no
-    part; :func:`aet_port.validation.precision.score` counts them too.
+    matching repeated until it no longer changes, as in the reference, because the origin of a
+    reconstruction is arbitrary. ``rmsd = sqrt(mean |truth - shift - found|^2)``. Species are
+    ignored; :func:`aet_port.validation.precision.score` compares them too.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def match_models(
     radius
         Largest distance of a pair, angstrom.
     align
-        Whether a common shift is removed.
+        Whether to remove a common shift.
     reference_quirks
-        The rule of the papers: every found atom takes the nearest true atom, which may be taken
-        several times; the RMSD is ``sqrt(sum_d std(difference_d)^2)`` with n - 1 in the standard
-        deviation. It always aligns. The glass paper's comparison of the multislice result asks
-        the other way round, each true atom for the nearest found one: swap the arguments.
+        If True, use the rule of the papers: every found atom takes the nearest true atom, which may
+        be taken several times; the RMSD is ``sqrt(sum_d std(difference_d)^2)`` with n - 1 in the
+        standard deviation. It always aligns. For the glass paper's comparison of the multislice
+        result, in which each true atom takes the nearest found one, swap the arguments.
 
     Returns
     -------
@@ -159,8 +159,8 @@ def match_models(
     Notes
     -----
     MATLAB: 10_Multislice_AET_simulations/5_simulation_with_noise/*/3_Cal_RMSD/Cal_RMSD_*.m and
-    4_results/Compare_MG_multislice_posres.m; the default pairs one-to-one instead, because a
-    nearest-atom rule counts a doubled atom as two correct ones
+    4_results/Compare_MG_multislice_posres.m; the default is one-to-one instead, because a
+    nearest-atom rule counts a duplicated atom as two correct ones
 
     References
     ----------
@@ -250,14 +250,14 @@ def _one_to_one(found: NDArray, truth: NDArray, radius: float) -> Pairs:
     close = cKDTree(found).sparse_distance_matrix(cKDTree(truth), radius, output_type="coo_matrix")
     rows, columns, squares = close.row, close.col, close.data**2
     n, m = len(found), len(truth)
-    # Two atoms that have only each other are a pair of the optimum; few others are left to solve.
+    # Two atoms that have only each other are a pair of the optimum; few others remain to be solved.
     lonely = (np.bincount(rows, minlength=n)[rows] == 1) & (
         np.bincount(columns, minlength=m)[columns] == 1
     )
     left, row = np.unique(rows[~lonely], return_inverse=True)
     there, column = np.unique(columns[~lonely], return_inverse=True)
-    # A column of its own for each found atom means "no partner"; so a full matching exists.
-    # One is added to all costs, since a sparse matrix takes an exact zero for a missing entry.
+    # An extra column for each found atom means "no partner", so that a full matching exists.
+    # One is added to all costs, because a sparse matrix treats an exact zero as a missing entry.
     own = np.arange(len(left))
     costs = np.concatenate([squares[~lonely], np.full(len(left), radius**2)]) + 1.0
     places = (np.concatenate([row, own]), np.concatenate([column, len(there) + own]))

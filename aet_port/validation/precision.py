@@ -1,4 +1,4 @@
-"""How good a found model is: recall, precision, species, RMSD of all atoms and of each species."""
+"""Accuracy of a found model: recall, precision, species, RMSD of all atoms and of each species."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from aet_port.validation.settings import DEFAULTS
 
 @dataclass(frozen=True, repr=False)
 class Precision(Shown):
-    """A found model held against the true one.
+    """Comparison of a found model with the true one.
 
     Attributes
     ----------
     matching
         The pairs, with their differences and the common shift.
     species
-        Symbols of the true model, then those only the found one has; each part in order.
+        Symbols of the true model, then those found only in the other; each part in order.
     confusion
-        Shape (s, s): pairs by true (row) and found (column) species.
+        Shape (s, s): number of pairs by true (row) and found (column) species.
     true_atoms, found_atoms
-        Shape (s,): atoms of each species in the two models.
+        Shape (s,): number of atoms of each species in the two models.
     rmsd_by_species
-        Shape (s,), angstrom: of the pairs by true species; NaN without pairs.
+        Shape (s,), angstrom: RMSD of the pairs by true species; NaN without pairs.
     deviations
-        Shape (k,), angstrom: distance in each pair, the common shift removed.
+        Shape (k,), angstrom: distance of each pair with the common shift removed.
     """
 
     matching: Matching
@@ -45,7 +45,7 @@ class Precision(Shown):
     deviations: NDArray[np.float64]
 
     plot = methods.plot_precision
-    """Histogram of the distances: :func:`aet_port.figures.results.plot_precision`."""
+    """Plot the histogram of distances: :func:`aet_port.figures.results.plot_precision`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -59,12 +59,12 @@ class Precision(Shown):
 
     @property
     def recall(self) -> float:
-        """Share of the true atoms that were found, whatever their species."""
+        """Fraction of the true atoms that were found, regardless of species."""
         return 1 - len(self.matching.missed) / self.matching.n_truth
 
     @property
     def precision(self) -> float:
-        """Share of the found atoms that are true, whatever their species."""
+        """Fraction of the found atoms that are true, regardless of species."""
         return 1 - len(self.matching.spurious) / self.matching.n_found
 
     @property
@@ -74,21 +74,21 @@ class Precision(Shown):
 
     @property
     def right_species(self) -> int:
-        """Pairs of one species."""
+        """Number of pairs with the correct species."""
         return int(np.trace(self.confusion))
 
     @property
     def species_fraction(self) -> float:
-        """Share of the pairs that are of one species."""
+        """Fraction of the pairs with the correct species."""
         return self.right_species / self.matching.matched
 
     @property
     def identified(self) -> float:
-        """Share of the true atoms found with their species, the papers' "identified"."""
+        """Fraction of the true atoms found with the correct species, the papers' "identified"."""
         return self.right_species / self.matching.n_truth
 
     def histogram(self, width: float = BIN) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Pairs by deviation: counts (m,) and edges (m + 1,) in angstrom, from 0 to the radius.
+        """Histogram of deviations: counts (m,) and edges (m + 1,) in angstrom, 0 to the radius.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class Precision(Shown):
         return self.matching.histogram(width)
 
     def rows(self) -> list[tuple[str, int, int, int, str, str, str]]:
-        """A line per species: true, found and rightly paired atoms, recall, precision, RMSD."""
+        """Table rows by species: true, found and correct atoms, recall, precision, RMSD."""
         lines = []
         for k, symbol in enumerate(self.species):
             right, there, here = (
@@ -121,7 +121,7 @@ class Precision(Shown):
         return lines
 
     def summary(self) -> dict[str, Any]:
-        """Figures for JSON; lengths in picometres but for the shift, which is in angstrom."""
+        """Results for JSON; lengths in picometres except the shift, which is in angstrom."""
         by_species = {
             symbol: {
                 "true": int(self.true_atoms[k]),
@@ -158,7 +158,7 @@ def score(
     align: bool = True,
     reference_quirks: bool = False,
 ) -> Precision:
-    """Pair two models and count what was found, with which species, and how near.
+    """Match two models and compute recall, precision, correct species and RMSD.
 
     Parameters
     ----------
@@ -167,13 +167,12 @@ def score(
     radius
         Largest distance of a pair in angstrom.
     align
-        Whether a common shift is removed.
+        Whether to remove a common shift.
     reference_quirks
-        The glass paper's rule: every true atom takes the nearest found one, which may be taken
-        several times, and an RMSD is made of standard deviations, those of a species about its
+        If True, use the glass paper's rule: every true atom takes the nearest found one, which may
+        be taken several times, and the RMSD is made of standard deviations, for a species about its
         own mean. By default pairs are one-to-one, see
-        :func:`aet_port.validation.matching.match_models`, and an RMSD is the root of the mean
-        square.
+        :func:`aet_port.validation.matching.match_models`, and the RMSD is the root mean square.
 
     Returns
     -------
@@ -182,7 +181,7 @@ def score(
     Raises
     ------
     InputError
-        As of that function.
+        As in :func:`aet_port.validation.matching.match_models`.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What each step of the preprocessing did wrong, where the frames were simulated."""
+"""Error of each preprocessing step for simulated frames."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from aet_port.simulation.raw_frames import RawFrames
 
 @dataclass(frozen=True)
 class StepErrors:
-    """What each step of the preprocessing did wrong, held against the record of the frames.
+    """Error of each preprocessing step, from comparison with the true parameters of the frames.
 
     Parameters
     ----------
     drift
-        Pixels, root mean square over frames, x and y: displacement of the middle of a frame.
+        Rms error over frames, x and y, of the displacement of the middle of a frame, pixels.
     drift_rate
-        Pixels per frame, root mean square over tilts, x and y.
+        Rms error of the drift rate over tilts, x and y, pixels per frame.
     shear, scale
-        Largest error of the two shears, and that of the scale; fractions. Of what the preprocessing
-        took out, together with what a refinement of the model found left.
+        Largest error of the two shears, and error of the scale, fractions: for the correction by
+        the preprocessing combined with that found by the refinement of the model.
     preprocessed_shear
-        The error of what the preprocessing took out alone.
+        The error of the shear for the correction by the preprocessing alone.
     background
-        Largest over the tilts of the mean error inside the mask, as a part of the largest value
-        of the clean images.
+        Mean error inside the mask, largest over the tilts, as a fraction of the largest value of
+        the clean images.
     alignment
-        Pixels, root mean square over tilts, x and y, of the displacement that no common
-        displacement of the sample explains.
+        Rms over tilts, x and y, of displacements that are not due to a common displacement of the
+        sample, pixels.
     gain
-        Relative error of the noise's gain; NaN where it was not estimated.
+        Relative error of the gain of the noise; NaN if it was not estimated.
     """
 
     drift: float
@@ -51,17 +51,17 @@ class StepErrors:
 def step_errors(
     raw: RawFrames, done: Preprocessed, left: ScanDistortion | None = None
 ) -> StepErrors:
-    """Each step of the preprocessing against the record of the frames.
+    """Compare each preprocessing step with the true parameters of the frames.
 
-    The displacements that alignment ought to undo are known up to one of the whole sample,
+    The displacements to be corrected by alignment are defined up to one of the whole sample,
     ``x cos(theta) + z sin(theta)`` along x and ``y`` along y, which is fitted.
 
     Parameters
     ----------
     raw
-        The frames and what is true of them.
+        The frames with their true parameters.
     done
-        What the preprocessing made of them; not with a turned tilt axis if ``left`` is given.
+        Result of the preprocessing, without rotation of the tilt axis if ``left`` is given.
     left
         Distortion that a refinement found in the clean series; none unless given.
     """

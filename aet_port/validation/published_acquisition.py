@@ -1,4 +1,4 @@
-"""Pixel sizes and projections of the published measurements, read off their data."""
+"""Pixel sizes and numbers of projections of the published measurements, from their data."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ANGLES = {
     SAMPLE_GLASS: (GLASS, "1_Measured_data", "Angles.mat"),
     **{name: (FILM, "1_Measured_data", folder, "angles.mat") for name, folder in FOLDERS.items()},
 }
-STATED = {"Ta_film": 0.322, "Pd1": 0.454, "Pd2": 0.454}  # angstrom, where the fit begins
+STATED = {"Ta_film": 0.322, "Pd1": 0.454, "Pd2": 0.454}  # angstrom, initial values of the fit
 TA_ORIGIN = (201, 176, 171)  # voxel of the film's origin, 1-based
-CENTRAL = 500  # atoms nearest the origin, on which a wrong pixel size tells least
+CENTRAL = 500  # atoms nearest the origin, least affected by a wrong pixel size
 FINE = 3  # voxels of the upsampled volume in one of the reconstruction
 ROUNDS, NEAREST = 8, 1e-3
 
@@ -31,10 +31,10 @@ def fit_pixel_size(
     pixel_size: float,
     origin: NDArray[np.float64],
 ) -> float:
-    """Pixel size that lays a model in angstrom on the peaks it was made of.
+    """Fit the pixel size that maps a model in angstrom to the peaks it was made from.
 
     Pairs of a peak and the nearest atom give scale and origin by least squares, and these give
-    better pairs, until only exact ones are left.
+    better pairs, until only exact ones remain.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ def fit_pixel_size(
     positions
         Shape (n, 3), angstrom.
     pixel_size
-        Angstrom, to begin with; so near that the outermost atoms are within a pixel.
+        Initial pixel size, angstrom, so close that the outermost atoms are within a pixel.
     origin
-        Shape (3,), pixels, likewise.
+        Initial origin, shape (3,), pixels.
 
     Returns
     -------
-    Angstrom; NaN if fewer than half of the atoms end on a peak.
+    Pixel size in angstrom; NaN if fewer than half of the atoms match a peak.
     """
     tree, near = cKDTree(peaks), 1.0
     for _ in range(ROUNDS):
@@ -68,7 +68,7 @@ def fit_pixel_size(
 def find_origin(
     peaks: NDArray[np.float64], positions: NDArray[np.float64], pixel_size: float
 ) -> NDArray[np.float64]:
-    """Voxel of a model's origin in a cube, the same number along each axis: most atoms on peaks.
+    """Find the voxel of a model's origin in a cube, equal along all axes, with most atoms on peaks.
 
     Parameters
     ----------

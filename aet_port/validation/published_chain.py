@@ -1,4 +1,4 @@
-"""From projections to models: what our stages make of the papers' inputs, and what they deposit."""
+"""From projections to models: results of our stages for the papers' inputs, and deposited ones."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SUB_AREAS = (*MEASURED, "Sub_area_projections_for_sAET")
 SUB_VOLUMES = (FILM, "2_RESIRE_package", "Output", "Ta_film_sub_area_reconstruction")
 TRACED = (FILM, "4_Atom_tracing", "Input")
 FILM_VOXELS, FILM_PIXEL, GLASS_PIXEL = (401, 351, 341), 0.3216, 0.347
-FEW = 2  # sub-areas that are traced unless all are asked for: 1 and 2, seconds each
-SAME = 1e-2  # voxel: a peak found and a published one this near are the same
+FEW = 2  # sub-areas traced unless all are requested: 1 and 2, seconds each
+SAME = 1e-2  # voxel: a found and a published peak this close are the same
 ITERATIONS = 500
 EDGE = 1e-5  # voxel: rounding decides on which side of its area's window a peak lies
 
 
 def round_trip(find: Find) -> Named:
-    """The glass paper's test: its model beside the one traced from multislice images of it.
+    """The glass paper's test: its model compared with the one traced from multislice images of it.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def round_trip(find: Find) -> Named:
     for number, pairs in enumerate(np.diag(found.confusion).tolist(), start=1):
         yield f"mg.common_type{number}", Computed((float(pairs),), 0, "count", True)
     own = score(traced, true)
-    why = f"{printed}; pairs one to one give {own.rmsd_pm:.2f}"
+    why = f"{printed}; one-to-one pairs give {own.rmsd_pm:.2f}"
     yield "mg.precision", Computed((found.rmsd_pm,), 0.5, why, True)
 
 
@@ -64,7 +64,7 @@ def _typed(find: Find, folder: tuple[str, ...], positions: str, types: str) -> A
 
 
 def glass_reconstruction(find: Find) -> Named:
-    """RESIRE of the glass paper's sample beside its deposited volume and history.
+    """RESIRE of the glass paper's sample compared with its deposited volume and history.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def glass_reconstruction(find: Find) -> Named:
 
 
 def film_reconstruction(find: Find, *, progress: bool = False) -> Named:
-    """RESIRE of sub-area 1 of the Ta film beside its deposited volume; several minutes.
+    """RESIRE of sub-area 1 of the Ta film compared with its deposited volume; several minutes.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def film_reconstruction(find: Find, *, progress: bool = False) -> Named:
 def _distances(
     series: TiltSeries, published: NDArray, iterations: int, progress: bool
 ) -> list[float]:
-    """Distance from the published volume after so many iterations, one and two more."""
+    """Distance from the published volume after some iterations, one and two more."""
     result, start = [], None
     for number in (iterations, 1, 1):
         found = reconstruct(
@@ -125,24 +125,24 @@ def _distances(
             initial=start,
             progress=progress,
         )
-        start = found.volume.array  # nothing else is carried from one iteration to the next
+        start = found.volume.array  # the only state carried from one iteration to the next
         result.append(_distance(found.cropped().array, published))
     return result
 
 
 def _distance(ours: NDArray, published: NDArray) -> float:
-    """Relative distance of two volumes, of the sums of squares."""
+    """Relative distance of two volumes, by sums of squares."""
     expected = published.astype(np.float64)
     return float(np.linalg.norm(ours.astype(np.float64) - expected) / np.linalg.norm(expected))
 
 
 def film_tracing(find: Find, *, exact: bool = False) -> Named:
-    """Tracing of the Ta film's deposited sub-area volumes beside its deposited peaks and model.
+    """Tracing of the Ta film's deposited sub-area volumes compared with its peaks and model.
 
     Parameters
     ----------
     exact
-        Trace every sub-area at hand, not only the first two.
+        Whether to trace every available sub-area, not only the first two.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def film_tracing(find: Find, *, exact: bool = False) -> Named:
     )
     voxels = model / FILM_PIXEL + np.array([201, 176, 171]) - 1
     on_peak = int((cKDTree(merged).query(voxels)[0] < 1e-4).sum())
-    why = "the others lie on no peak: the paper's authors placed some by hand"
+    why = "the others are not on a peak: the paper's authors placed some by hand"
     yield "ta.model_on_peaks", Computed((float(on_peak),), None, why, True)
     table = matlab.read_sub_area_table(find(*SUB_AREAS, "alignPara.mat"))
     areas = SubAreas.from_published(table.centres, table.half_widths)
@@ -178,12 +178,12 @@ def film_tracing(find: Find, *, exact: bool = False) -> Named:
         distance, index = cKDTree(chosen.candidates).query(voxels)
         on = distance < 1e-3  # a merged peak is a mean of positions that differ by 1e-4
         lost = int((chosen.labels[index[on]] != ATOM).sum())
-        why = f"atoms of the traced model on a peak of the sub-areas at hand: {int(on.sum())}"
+        why = f"atoms of the traced model on a peak of the available sub-areas: {int(on.sum())}"
         yield "ta.atoms_lost", Computed((float(lost),), 0, why)
 
 
 def _volumes(find: Find, number: int, every: bool) -> dict[int, Volume]:
-    """Deposited volumes of the sub-areas at hand by index, the first ones or all."""
+    """Deposited volumes of the available sub-areas by index, the first ones or all."""
     result: dict[int, Volume] = {}
     for n in range(number):
         try:
@@ -191,7 +191,7 @@ def _volumes(find: Find, number: int, every: bool) -> dict[int, Volume]:
         except DataFileError:
             if n == 0:
                 raise
-            continue  # larger ones are often not at hand
+            continue  # larger ones are often not available
         result[n] = read_volume(path, FILM_PIXEL)
         if not every and len(result) == FEW:
             break
@@ -201,7 +201,7 @@ def _volumes(find: Find, number: int, every: bool) -> dict[int, Volume]:
 def compare_peaks(
     areas: SubAreas, traced: dict[int, NDArray[np.float64]], published: NDArray[np.float64]
 ) -> tuple[int, int, float]:
-    """Peaks of some sub-areas beside the published peaks of the whole film.
+    """Compare the peaks of some sub-areas with the published peaks of the whole film.
 
     Parameters
     ----------
@@ -214,8 +214,8 @@ def compare_peaks(
 
     Returns
     -------
-    Published peaks that lie in traced windows alone and were not found; peaks found that were not
-    published, but for those on the rim of their window; the greatest distance of a pair, voxels.
+    Published peaks that lie only in traced windows and were not found; peaks found that were not
+    published, except those on the rim of their window; largest distance of a pair, voxels.
     """
     tree = cKDTree(published)
     taken = np.zeros(len(published), dtype=bool)

@@ -16,14 +16,14 @@ Find = Callable[..., Path]
 SAMPLE_GLASS = "MG_particle"
 GLASS, FILM = "AET-MetallicGlass", "AET-AmorphousMaterials"
 SRO = (GLASS, "7_Data_analysis_sro")
-# One element of each type of the glass; the model tells no more than the type.
+# One element of each type of the glass; the model gives only the type.
 GLASS_TYPES = {1: "Ni", 2: "Pd", 3: "Pt"}
 FILM_MODELS = {"Ta_film": "Ta", "Pd1": "Pd", "Pd2": "Pd"}
 FOLDERS = {"Ta_film": "Ta_film", "Pd1": "Pd1_nanoparticle", "Pd2": "Pd2_nanoparticle"}
-# What the ids of a sample's figures begin with.
+# Prefix of the ids of a sample's figures.
 KEYS = {"Ta_film": "ta", "Pd1": "pd1", "Pd2": "pd2"}
 POOLED = "all three"
-# First valleys that the papers' code uses, angstrom.
+# First valleys used by the papers' code, angstrom.
 CUTOFFS = {"MG_particle": 3.688, "Ta_film": 4.12, "Pd1": 3.90, "Pd2": 3.91}
 
 
@@ -33,7 +33,7 @@ def published_model(find: Find, sample: str) -> ase.Atoms:
     Parameters
     ----------
     find
-        Path of a file of the public data by its parts.
+        Function from the parts of a path to a file of the public data.
     sample
         ``"MG_particle"`` (with an array ``type``), ``"Ta_film"``, ``"Pd1"`` or ``"Pd2"``.
 

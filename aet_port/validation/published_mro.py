@@ -1,4 +1,4 @@
-"""Medium-range order of the published glass particle, beside what the paper states."""
+"""Medium-range order of the published glass particle, compared with the paper."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def searched_mro(find: Find, *, progress: bool = False) -> Named:
     find
         Path of a file of the public data by its parts.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _lattice(listed: dict[str, Any]) -> str:
 
 
 def _deposited(find: Find, part: ase.Atoms) -> MediumRangeOrder:
-    """The deposited networks, with no more than their lattices and atoms."""
+    """The deposited networks, with only their lattices and atoms."""
     networks = []
     for listed in _listed(find):
         members = _atoms(listed)
@@ -140,7 +140,7 @@ def _large(found: MediumRangeOrder, name: str) -> NDArray[np.bool_]:
 
 
 def _means(found: MediumRangeOrder, values: NDArray[np.float64]) -> tuple[float, ...]:
-    """Mean over the networks of five and more centres of each lattice."""
+    """Mean over the networks of five or more centres of each lattice."""
     return tuple(float(values[_large(found, name)].mean()) for name in TYPES)
 
 
@@ -158,7 +158,7 @@ def _unlike(listed: list[dict[str, Any]], found: MediumRangeOrder) -> int:
 
 
 def _icosahedral(part: ase.Atoms, cutoff: float) -> Computed:
-    """Mean and largest size of icosahedral networks of three and more centres."""
+    """Mean and largest size of icosahedral networks of three or more centres."""
     size = find_mro(part, cutoff=cutoff, types=("icosahedral",), reference_quirks=True).size
-    why = "mean over networks of three and more, our inference"
+    why = "mean over networks of three or more, our inference"
     return Computed((float(size[size >= 3].mean()), float(size.max())), 0.1, why, True)

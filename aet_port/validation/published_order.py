@@ -1,4 +1,4 @@
-"""Short-range order of the published models, beside what the papers state of it."""
+"""Short-range order of the published models, compared with the papers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ROUNDING = "rounding of the arithmetic"
 PRINTED = "printed digits"
 SOLUTE = 3  # type of the solutes
 FAST, EXACT = 162, 10_242  # directions
-LAYER, REACH = 1.0, 20.0  # angstrom: thickness of a layer beside the nuclei, and the last one
+LAYER, REACH = 1.0, 20.0  # angstrom: thickness of a layer around the nuclei, and the last one
 SHELL_STEPS = {"rdf_all_atoms.mat": 0.1, "rdf_amorphous_region.mat": 0.05}
 
 
@@ -52,7 +52,7 @@ def glass_order(find: Find, golden: Callable[[str], Path], exact: bool) -> Named
     golden
         Path of a golden file by its name.
     exact
-        Also sample the shells in all 10,242 directions (a minute or more).
+        Whether to sample the shells also in all 10,242 directions (a minute or more).
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _glass_voronoi(
     equal = [100 * (1 - _unlike(one, deposited) / len(atoms)) for one in others]
     yield (
         "mg.voronoi_rows_today",
-        Computed(tuple(equal), None, "areas of five-edged faces hang on the order of vertices"),
+        Computed(tuple(equal), None, "areas of five-edged faces depend on the order of vertices"),
     )
     correct = others[1]
     faces = 100 * cells.face_fractions(disordered)
@@ -172,7 +172,7 @@ def _glass_voronoi(
 
 
 def _unlike(cells: Voronoi, deposited: NDArray[np.float64]) -> float:
-    """Atoms whose index differs; the reference stores zeros where a cell is open."""
+    """Number of atoms whose index differs; the reference stores zeros if a cell is open."""
     rows = np.where(cells.closed[:, None], cells.indices, 0)
     return float((rows != deposited).any(axis=1).sum())
 
@@ -187,7 +187,8 @@ def film_order(find: Find, name: str, pooled: list[Cells]) -> Named:
     name
         One of ``KEYS``.
     pooled
-        Takes the sample's Voronoi cells, and which atoms are disordered and below the surface.
+        List to which the sample's Voronoi cells are added, with masks of disordered and inner
+        atoms.
 
     Raises
     ------
@@ -222,7 +223,7 @@ def film_order(find: Find, name: str, pooled: list[Cells]) -> Named:
 def _interface(
     key: str, atoms: ase.Atoms, order: BondOrder, crystalline: NDArray[np.bool_], cutoff: float
 ) -> Named:
-    """Width from the mean order in layers beside the nuclei, without the atoms of the surface."""
+    """Width from the mean order in layers around the nuclei, without surface atoms."""
     distance = surface_distance(atoms, crystalline, cutoff)
     used = (distance >= 0) & (distance < REACH) & ~surface_atoms(atoms)
     used &= np.isfinite(order.normalised)
@@ -248,9 +249,9 @@ def pooled_order(cells: Sequence[Cells], note: str) -> Named:
     Parameters
     ----------
     cells
-        What :func:`film_order` gave for each sample.
+        Cells from :func:`film_order` for each sample.
     note
-        Which samples are at hand, if not all are.
+        Which samples are available, if not all are.
     """
     why = "; ".join(part for part in (note, "today's order of Voronoi vertices") if part)
     faces = np.sum([one.indices[one.chosen(mask)].sum(axis=0) for one, mask in cells], axis=0)

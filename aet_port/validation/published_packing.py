@@ -1,4 +1,4 @@
-"""Polytetrahedral packing and networks of the published models, beside what the papers state."""
+"""Polytetrahedral packing and networks of the published models, compared with the papers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def film_packing(find: Find, name: str, pooled: list[Packed]) -> Named:
     name
         One of ``KEYS``.
     pooled
-        Takes the sample with its motifs.
+        List to which the sample is added with its motifs.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def _sample(find: Find, name: str, sample: Packed) -> Named:
 def _numbers(find: Find, sample: Packed) -> NDArray[np.int64]:
     """Number of each tetrahedron in the deposited workspace of the Ta film, from 1."""
     file = find(FILM, "7_Data_analysis", "Input", "Ta_film", WORKSPACE)
-    # The workspace has its own order of atoms, with the same single-precision positions.
+    # The workspace orders the atoms differently, with the same single-precision positions.
     atom = {
         tuple(place): number
         for number, place in enumerate(sample.atoms.positions.astype(np.float32).tolist())
@@ -175,9 +175,9 @@ def pooled_packing(samples: Sequence[Packed], note: str) -> Named:
     Parameters
     ----------
     samples
-        What :func:`film_packing` gave for each sample.
+        Samples from :func:`film_packing`.
     note
-        Which samples are at hand, if not all are.
+        Which samples are available, if not all are.
     """
     why = note or "choice of motifs"
     shapes = [bipyramid_geometry(one.motifs, one.tetrahedra) for one in samples]

@@ -1,4 +1,4 @@
-"""Published figures beside computed ones: one row each, with its tolerance and what came of it."""
+"""Published figures compared with computed ones: one row each, with tolerance and status."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ BRIEF = ("figure", "published", "computed", "status")
 
 @dataclass(frozen=True)
 class Computed:
-    """What was computed for one row, and how near it must come.
+    """Computed values of one row, with their tolerance.
 
     Attributes
     ----------
     values
-        As many as are published.
+        Computed values, as many as are published.
     tolerance
-        Largest difference that counts as reproduced, in the unit of the row; None where the papers
-        leave the recipe open, so that the row only states the difference.
+        Largest difference that counts as reproduced, in the unit of the row; None if the papers
+        don't give the recipe, so that the row only states the difference.
     why
-        Reason of the tolerance, or of the difference.
+        Reason for the tolerance or the difference.
     quirks
-        Whether the known flaws of the reference were reproduced on purpose.
+        Whether known flaws of the reference were reproduced on purpose.
     """
 
     values: tuple[float, ...]
@@ -63,7 +63,7 @@ class Row:
         return asdict(self)
 
     def words(self) -> tuple[str, ...]:
-        """The row as texts for a table, under ``COLUMNS``."""
+        """The row as text for a table with the columns ``COLUMNS``."""
         gap = "" if self.difference is None else f"{self.difference:.2g}"
         allowed = "" if self.tolerance is None else f" (allowed {self.tolerance:.2g})"
         remark = "; ".join(part for part in (self.where, self.mode, self.why) if part)
@@ -78,7 +78,7 @@ class Row:
         )
 
     def brief(self) -> tuple[str, ...]:
-        """The row as texts for a narrow table, under ``BRIEF``."""
+        """The row as text for a narrow table with the columns ``BRIEF``."""
         return (self.id, _numbers(self.published), _numbers(self.computed), self.status)
 
 
@@ -87,17 +87,17 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def compare(published: PublishedFigure, computed: Computed | None, reason: str = "") -> Row:
-    """Judge one figure: reproduced within its tolerance, differs, or not attempted.
+    """Compare one figure: reproduced within its tolerance, differs, or not attempted.
 
     Parameters
     ----------
     computed
-        None if it was not attempted, with the ``reason``.
+        Computed values; None if not attempted, with the ``reason``.
 
     Raises
     ------
     InputError
-        If there are more or fewer computed values than published ones.
+        If the numbers of computed and published values differ.
     """
     facts = (published.id, published.sample, published.quantity, published.unit, published.values)
     origin = (published.where, published.stated)
@@ -131,25 +131,25 @@ def build_report(
     missing: Mapping[str, str] | None = None,
     given: Sequence[str] = (),
 ) -> list[Row]:
-    """A row for every published figure, computed or not.
+    """Make a row for every published figure, computed or not.
 
     Parameters
     ----------
     published
-        By id.
+        Published figures by id.
     computed
-        By the same ids.
+        Computed figures by the same ids.
     samples
-        Only rows of these samples.
+        Samples whose rows are made.
     missing
-        By sample: files that are not at hand, the reason for figures that were not computed.
+        Missing files by sample, the reason for figures that were not computed.
     given
-        Options that were given; a figure that needs another one says so instead.
+        Options that were given; a figure that needs another option states that instead.
 
     Raises
     ------
     InputError
-        For a sample, or a computed id, that no published figure has.
+        For a sample, or a computed id, without a published figure.
     """
     samples = check_samples(published, samples)
     for name in computed:
@@ -172,12 +172,12 @@ def _reason(figure: PublishedFigure, missing: Mapping[str, str], given: Sequence
 def check_samples(
     published: Mapping[str, PublishedFigure], samples: Sequence[str] | None
 ) -> list[str]:
-    """The samples asked for, all if none are.
+    """Return the requested samples, or all if none are given.
 
     Raises
     ------
     InputError
-        For a sample that no published figure has.
+        For a sample without a published figure.
     """
     known = list(dict.fromkeys(figure.sample for figure in published.values()))
     for name in samples or ():
@@ -195,7 +195,7 @@ def counts(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def summary(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
-    """Number of rows of each status: all, those that the papers state, and by sample."""
+    """Number of rows of each status: in all, stated in the papers, and by sample."""
     result = {"all": counts(rows), "stated in the papers": counts(r for r in rows if r.stated)}
     for sample in dict.fromkeys(row.sample for row in rows):
         result[sample] = counts(row for row in rows if row.sample == sample)
@@ -203,7 +203,7 @@ def summary(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
 
 
 def html_page(rows: Sequence[Row], title: str) -> str:
-    """The report as one self-contained page by sample: no script, nothing loaded from elsewhere."""
+    """The report as a self-contained page ordered by sample, without scripts or external files."""
     samples = dict.fromkeys(row.sample for row in rows)
     values = {
         "title": title,

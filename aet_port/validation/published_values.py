@@ -1,4 +1,4 @@
-"""Everything of the two papers that can be computed from their public data."""
+"""All figures of the two papers that can be computed from their public data."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ Rows = Iterable[tuple[str, Computed]]
 
 @dataclass
 class Figures:
-    """Computed figures, and what others lack.
+    """Computed figures, and the files missing for others.
 
     Attributes
     ----------
     computed
-        By the ids of the published ones.
+        Computed figures by the ids of the published ones.
     missing
-        By sample: files that are not at hand.
+        Missing files by sample.
     """
 
     computed: dict[str, Computed] = field(default_factory=dict)
     missing: dict[str, list[Path]] = field(default_factory=dict)
 
     def add(self, sample: str, rows: Rows) -> None:
-        """Take rows up to the first that needs a missing file; a file that is wrong is an error.
+        """Add rows up to the first that needs a missing file; a wrong file is an error.
 
         Raises
         ------
         DataFileError
-            For a file that is there but holds something else.
+            For a file that exists but holds something else.
         """
         try:
             for name, one in rows:
@@ -58,7 +58,7 @@ class Figures:
                 told.append(error.path)
 
     def reasons(self) -> dict[str, str]:
-        """Why figures of a sample are not there, by sample."""
+        """Reasons for missing figures, by sample."""
         return {
             sample: f"no such file: {', '.join(map(str, paths))}; `aet reference fetch` downloads "
             "the published data, `aet reference fetch --golden-from CLONE` gets golden outputs"
@@ -74,9 +74,9 @@ def published_figures(
     exact: bool = False,
     progress: bool = False,
 ) -> Figures:
-    """Computed figures by the ids of the published ones.
+    """Compute figures by the ids of the published ones.
 
-    What needs a file that is not at hand is left out, and the file named in the result.
+    Figures that need a missing file are left out, and the file is named in the result.
 
     Parameters
     ----------
@@ -87,15 +87,16 @@ def published_figures(
     samples
         Samples of the published figures.
     exact
-        Also what takes a minute or more: all directions of the shells, the search for medium-range
-        order, the Ta film's first sub-area reconstructed, all of them traced.
+        Whether to include figures that take a minute or more: all directions of the shells, the
+        search for medium-range order, reconstruction of the Ta film's first sub-area, tracing of
+        all of them.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Raises
     ------
     DataFileError
-        If there are no public data at all, or a file of them holds something else than it should.
+        If there are no public data, or one of the files has unexpected contents.
     """
     find()  # without any data there is nothing to compare
     result = Figures()
@@ -104,7 +105,7 @@ def published_figures(
         for sample, name, rows in steps:
             result.add(sample, rows)
             reporter.advance(note=f"{sample}, {name}")
-    # The samples that only the pooled figures take were not asked for.
+    # Samples needed only for the pooled figures were not requested.
     wanted = {KEYS[name] for name in KEYS if name not in samples}
     result.computed = {
         name: one for name, one in result.computed.items() if name.split(".")[0] not in wanted
@@ -145,14 +146,14 @@ def _steps(
 
 
 def _pooled(cells: list[Cells], packed: list[Packed]) -> Iterator[tuple[str, Computed]]:
-    """Figures of the film samples together, of those at hand."""
+    """Figures of the available film samples together."""
     if len(cells) != len(packed) or not packed:
         return
     names = [one.name for one in packed]
     note = (
         ""
         if len(names) == len(KEYS)
-        else f"of {' and '.join(names)} alone; the others are not at hand"
+        else f"of {' and '.join(names)} alone; the others are not available"
     )
     yield from pooled_order(cells, note)
     yield from pooled_packing(packed, note)

@@ -6,7 +6,7 @@ from aet_port.core.settings import Settings, setting
 
 
 class CompareSettings(Settings):
-    """``[compare]``: how the models found are compared with the true one."""
+    """``[compare]``: comparison of the models found with the true one."""
 
     radius: float = setting(
         1.5, "Largest distance of a matched pair of atoms.", unit="angstrom", gt=0
