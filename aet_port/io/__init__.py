@@ -1,4 +1,4 @@
-"""Readers and writers of the formats users have."""
+"""Readers and writers of common file formats."""
 
 import lazy_loader as lazy
 

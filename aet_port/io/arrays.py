@@ -1,7 +1,7 @@
-"""Arrays in .npy, MRC and TIFF files as they are stored; volumes and tilt series build on it.
+"""Arrays in .npy, MRC and TIFF files as stored; the basis for volumes and tilt series.
 
-MRC and TIFF hold sections (or pages) of rows y and columns x, so a file's array has the axes
-(section, y, x). The callers turn it; nothing here does.
+MRC and TIFF files hold sections (or pages) of rows y and columns x, so a file's array has the axes
+(section, y, x). Axes are reordered by the callers, not here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def existing_file(path: str | Path, expected: str) -> Path:
     Raises
     ------
     DataFileError
-        If there is nothing, or something else than a file.
+        If it does not exist or is not a file.
     """
     found = Path(path)
     if found.is_dir():
@@ -44,7 +44,7 @@ def existing_file(path: str | Path, expected: str) -> Path:
 
 
 def reason(error: BaseException) -> str:
-    """One short line that says what went wrong in a library."""
+    """One short line with the reason for an error in a library."""
     return short(str(error)) or type(error).__name__
 
 
@@ -56,10 +56,10 @@ def short(text: str) -> str:
 
 @contextmanager
 def reading(path: str | Path, expected: str) -> Iterator[None]:
-    """Turn whatever a reading library raises, or warns of, into one :class:`DataFileError`.
+    """Turn all errors and warnings of a reading library into one :class:`DataFileError`.
 
     A warning of a reader means that something in the file was skipped or guessed, so it is an
-    error here; warnings about the library's own code (deprecations) are not about the data.
+    error here; warnings about the library's own code (deprecations) are ignored.
     """
     about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning)
     try:
@@ -67,7 +67,7 @@ def reading(path: str | Path, expected: str) -> Iterator[None]:
             warnings.simplefilter("error")
             for category in about_code:
                 warnings.simplefilter("ignore", category)
-            # The display format of a date is not data.
+            # The display format of a date is irrelevant.
             warnings.filterwarnings("ignore", message="mat_to_datetime: Ignoring 'fmt'")
             yield
     except AetError:
@@ -79,12 +79,12 @@ def reading(path: str | Path, expected: str) -> Iterator[None]:
 
 
 def real_array(path: str | Path, array: NDArray, expected: str) -> NDArray:
-    """``array`` in native byte order if it holds real numbers (or logicals).
+    """``array`` in native byte order if it holds real numbers (or booleans).
 
     Raises
     ------
     DataFileError
-        For complex numbers, text or anything else.
+        For complex numbers, text or other types.
     """
     if array.dtype.kind not in "biuf":
         raise DataFileError(path, f"an array of type {array.dtype}", expected)
@@ -93,16 +93,16 @@ def real_array(path: str | Path, array: NDArray, expected: str) -> NDArray:
 
 @dataclass(frozen=True)
 class Sections:
-    """What an MRC or TIFF file holds.
+    """Contents of an MRC or TIFF file.
 
     Parameters
     ----------
     array
         As stored: (section, y, x), or (y, x) for a single section.
     size
-        Length of one pixel along x, y, z in angstrom; 0 where the file does not say.
+        Length of one pixel along x, y, z in angstrom; 0 if the file does not state it.
     origin
-        Position of voxel (0, 0, 0) in angstrom; None where the file does not say.
+        Position of voxel (0, 0, 0) in angstrom; None if the file does not state it.
     """
 
     array: NDArray
@@ -129,7 +129,7 @@ class Sections:
 
 
 def read_npy(path: str | Path, expected: str) -> NDArray:
-    """The array of a .npy file.
+    """Read the array of a .npy file.
 
     Raises
     ------
@@ -146,12 +146,12 @@ def read_npy(path: str | Path, expected: str) -> NDArray:
 
 
 def read_mrc(path: str | Path, expected: str) -> Sections:
-    """Sections of an MRC file, its axes put in the order (section z, row y, column x).
+    """Read the sections of an MRC file, with axes in the order (section z, row y, column x).
 
     Raises
     ------
     DataFileError
-        If it is missing, truncated, longer than its header says, or not MRC.
+        If it is missing, truncated, longer than its header states, or not MRC.
     """
     import mrcfile
 
@@ -164,14 +164,14 @@ def read_mrc(path: str | Path, expected: str) -> Sections:
         stored = [int(header.maps), int(header.mapr), int(header.mapc)]
     if array.ndim == 3 and sorted(stored) == [1, 2, 3]:
         array = array.transpose([stored.index(axis) for axis in (3, 2, 1)])
-    # Most programs leave the origin at zero without meaning a corner.
+    # Most programs write a zero origin without meaning the corner.
     known = origin if ours or origin.any() else None
     return Sections(real_array(found, array, expected), size, known)  # type: ignore[arg-type]
 
 
 @contextmanager
 def _log_is_error(path: Path, logger_name: str, expected: str) -> Iterator[None]:
-    """What a library only logs (tifffile: pages missing, data cut off) is an error here too."""
+    """Treat problems that a library only logs (tifffile: missing pages, truncation) as errors."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = records.append  # type: ignore[method-assign, assignment]
@@ -189,7 +189,7 @@ def _log_is_error(path: Path, logger_name: str, expected: str) -> Iterator[None]
 
 
 def read_tiff(path: str | Path, expected: str) -> Sections:
-    """Pages of a TIFF stack, (page, row y, column x).
+    """Read the pages of a TIFF stack, (page, row y, column x).
 
     Raises
     ------
@@ -220,7 +220,7 @@ def read_tiff(path: str | Path, expected: str) -> Sections:
 
 
 def single_precision(name: str, array: NDArray) -> NDArray[np.float32]:
-    """``array`` rounded to single precision, all that an MRC file holds.
+    """``array`` rounded to single precision, the largest that an MRC file can hold.
 
     Raises
     ------
@@ -258,7 +258,7 @@ def write_mrc(
     import mrcfile
 
     def write(partial: Path) -> None:
-        # Statistics of values near the limit of single precision may overflow; only they.
+        # For values near the limit of single precision only the statistics may overflow.
         with np.errstate(over="ignore"), mrcfile.new(partial, overwrite=True) as mrc:
             mrc.set_data(np.ascontiguousarray(sections))
             if stack:
@@ -266,7 +266,7 @@ def write_mrc(
             mrc.voxel_size = pixel_size
             if origin is not None:
                 mrc.header.origin = tuple(float(value) for value in origin)
-            # The library's label holds the time; equal data must give equal bytes.
+            # The library's label contains the time; equal data must give identical files.
             mrc.header.label[:] = b""
             mrc.header.label[0] = LABEL.ljust(79)
             mrc.header.nlabl = 1
@@ -277,7 +277,7 @@ def write_mrc(
 def write_tiff(
     path: str | Path, sections: NDArray, pixel_size: float, origin: NDArray | None
 ) -> Path:
-    """Write (page, y, x); pixel size and origin go into the image description as JSON.
+    """Write (page, y, x), with pixel size and origin as JSON in the image description.
 
     Raises
     ------

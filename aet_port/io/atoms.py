@@ -47,27 +47,27 @@ def read_model(
         3 x N coordinates.
     species
         For .mat: one symbol for all, a symbol per atom, or, with ``types``, a symbol per type.
-        For LAMMPS data: a symbol per type. Other files name their own.
+        For LAMMPS data: a symbol per type. Other files state the species.
     pixel_size, shape
-        For .mat files of MATLAB pixel coordinates (1-based): angstrom per pixel and the voxels
-        (nx, ny, nz) of the volume they count in, whose rotation centre becomes the origin.
-        Without them the file is in angstrom and kept as it is.
+        For .mat files with MATLAB pixel coordinates (1-based): angstrom per pixel and shape
+        (nx, ny, nz) of their volume, whose rotation centre becomes the origin. Unless given, the
+        file is taken to be in angstrom and not changed.
     name
-        Variable of a .mat file; needed only if several fit.
+        Variable of a .mat file; needed only if several match.
     types, types_variable
-        .mat file with the type 1, 2, ... of each atom, and its variable if several fit.
+        .mat file with the type 1, 2, ... of each atom, and its variable if several match.
 
     Returns
     -------
-    The model, named after the file; cell, periodicity and per-atom arrays as the file has them.
+    The model, named after the file, with cell, periodicity and per-atom arrays of the file.
 
     Raises
     ------
     DataFileError
         If a file is missing, unreadable, truncated, or holds something else.
     InputError
-        If the species are missing, unknown, or given for a file that names its own; for no
-        atoms or positions that are not finite.
+        If the species are missing, unknown, or given for a file that states them; for no atoms or
+        positions that are not finite.
 
     Notes
     -----
@@ -103,7 +103,7 @@ def read_model(
 
 
 def _only(file: Path, models: Iterator[AtomicModel]) -> AtomicModel:
-    """The model of a file that holds one."""
+    """The model of a file that must hold exactly one."""
     model = next(models)
     if next(models, None) is not None:
         raise DataFileError(file, "at least 2 models", "one model")
@@ -146,18 +146,18 @@ def _mat_species(
 
 
 def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str = "") -> Path:
-    """Write an atomic model, whole or not at all, positions with every digit.
+    """Write an atomic model with full precision, never a partial file.
 
     Parameters
     ----------
     path
-        .xyz (Materials Data Bank: symbols and positions alone), .extxyz (with cell and per-atom
+        .xyz (Materials Data Bank: only symbols and positions), .extxyz (with cell and per-atom
         arrays), or .lammps, .data, .lmp (units metal, atom style atomic; a free particle gets a
-        box around it and says so in the title).
+        box around it, as stated in the title).
     model
         The atoms, positions in angstrom.
     comment
-        Second line of an .xyz file, a single line.
+        Comment in the second line of an .xyz file.
 
     Returns
     -------
@@ -166,8 +166,8 @@ def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str =
     Raises
     ------
     InputError
-        For another suffix; a comment of several lines; a per-atom array without a type in
-        extended .xyz; a cell LAMMPS cannot take.
+        For another suffix; a comment with several lines; a per-atom array of a type that extended
+        .xyz lacks; a cell that LAMMPS does not accept.
     OutputError
         If the file cannot be written.
 
@@ -217,7 +217,7 @@ def _mdb_text(model: AtomicModel, comment: str) -> str:
 
 
 def _extxyz_text(model: AtomicModel) -> str:
-    """Own writer, because ase rounds reals to 8 decimals."""
+    """Text in extended .xyz; not by ase, which rounds to 8 decimals."""
     atoms = model.atoms
     columns = [("species", np.array(model.species)), ("pos", atoms.positions)]
     columns += [(k, v) for k, v in atoms.arrays.items() if k not in ("numbers", "positions")]
@@ -229,7 +229,7 @@ def _extxyz_text(model: AtomicModel) -> str:
             raise InputError(
                 f"{model.name}: array {key}",
                 f"type {values.dtype}, shape {values.shape}",
-                "numbers, logicals or words, one row per atom",
+                "numbers, booleans or words, one row per atom",
             )
         table = values.reshape(len(values), -1)
         properties.append(f"{key}:{kind}:{table.shape[1]}")

@@ -1,4 +1,4 @@
-"""Structures of CIF files, read by ASE and checked for what it lets pass."""
+"""Structures of CIF files, read by ASE with additional checks."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _COORDINATE = re.compile(r"_atom_site_(fract|cartn)_[xyz]")
 
 
 def read_cif_blocks(file: Path) -> Iterator[AtomicModel]:
-    """Models of the data blocks of a CIF.
+    """Read the models of the data blocks of a CIF.
 
     Parameters
     ----------
     file
-        The file; its name goes into the names of the models.
+        The file, after which the models are named.
 
     Raises
     ------
     DataFileError
-        If it is missing, no CIF, or has sites that are not wholly occupied by one element, of
-        which ASE keeps the most frequent.
+        If it is missing, not a CIF, or has sites not fully occupied by one element, of which ASE
+        would keep the most frequent.
     InputError
-        For coordinates that are not known.
+        For unknown coordinates.
     """
     check_text(file, WANTED)
     with reading(file, WANTED):
@@ -54,7 +54,7 @@ def read_cif_blocks(file: Path) -> Iterator[AtomicModel]:
 
 
 def _check_sites(file: Path, block: CIFBlock) -> None:
-    """Refuse lengths and coordinates that are no numbers; ASE stumbles over them later."""
+    """Check that lengths and coordinates are numbers; ASE would fail on them later."""
     where = f"block {block.name!r}"
     for letter in "abc":
         length = block.get(f"_cell_length_{letter}", 1.0)

@@ -1,7 +1,7 @@
 """Gatan DigitalMicrograph files, versions 3 and 4.
 
 A file is a header and a tree of tags. Structure numbers are big-endian, values in the byte order
-the header names; version 4 has 8-byte where version 3 has 4-byte lengths. An entry is
+given in the header; lengths have 4 bytes in version 3 and 8 bytes in version 4. An entry is
 
     kind (20 a directory, 21 a value) | name length (2 bytes) | name | in version 4: entry length
 
@@ -33,7 +33,7 @@ _SCALARS |= {11: "i8", 12: "u8"}
 _STRUCT, _STRING, _ARRAY = 15, 18, 20
 _IMAGES = {1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "u1"}
 _IMAGES |= {39: "i8", 40: "u8"}
-_DEEPEST = 64  # directories within directories; more is a damaged file
+_DEEPEST = 64  # largest depth of directories; a deeper tree means a damaged file
 
 
 class _Tags:
@@ -45,7 +45,7 @@ class _Tags:
         if version not in (3, 4):
             raise DataFileError(path, f"version {version} in the header", DM_FILE)
         self.long = ">i4" if version == 3 else ">i8"
-        self.number(self.long)  # length of the file, which several programs write wrong
+        self.number(self.long)  # length of the file, which several programs write incorrectly
         order = self.number(">i4")
         if order not in (0, 1):
             raise DataFileError(path, f"byte order {order} in the header", "0 (big) or 1 (little)")
@@ -66,7 +66,7 @@ class _Tags:
         return int(np.frombuffer(self.take(np.dtype(kind).itemsize), kind)[0])
 
     def directory(self, depth: int = 0) -> dict[str, Any]:
-        """Entries of a directory by name; nameless ones by their index."""
+        """Entries of a directory by name, unnamed ones by index."""
         if depth > _DEEPEST:
             raise DataFileError(self.path, f"tags {depth} deep", "a sound tag tree")
         self.take(2)
@@ -89,7 +89,7 @@ class _Tags:
             if end is not None and end != self.at:
                 found = f"a tag {name!r} that ends at byte {self.at} instead of {end}"
                 raise DataFileError(self.path, found, "a sound tag tree")
-            while name in entries:  # names may repeat; nothing is lost
+            while name in entries:  # names may repeat; keep all entries
                 name += "'"
             entries[name] = value
         return entries
@@ -149,12 +149,12 @@ def _utf16(order: str) -> str:
 
 
 def read_dm_tags(path: str | Path) -> dict[str, Any]:
-    """The tag tree: numbers, text, lists of structures and arrays; images are flat arrays.
+    """Read the tag tree: numbers, text, lists of structures and arrays; images are flat arrays.
 
     Raises
     ------
     DataFileError
-        If the file is missing, truncated or no DigitalMicrograph file.
+        If the file is missing, truncated or not a DigitalMicrograph file.
     """
     file = existing_file(path, DM_FILE)
     with reading(file, DM_FILE):
@@ -162,7 +162,7 @@ def read_dm_tags(path: str | Path) -> dict[str, Any]:
 
 
 def _plain_tags(value: Any) -> Any:
-    """Tags in the types of JSON; arrays of 2-byte numbers that spell text become text."""
+    """Tags in the types of JSON; arrays of 2-byte numbers that encode text become text."""
     if isinstance(value, dict):
         return {key: _plain_tags(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -177,7 +177,7 @@ def _plain_tags(value: Any) -> Any:
 
 
 def _at(tree: Any, *keys: str) -> Any:
-    """The tag below ``keys``; None where one is missing."""
+    """The tag below ``keys``; None if one is missing."""
     for key in keys:
         if not isinstance(tree, dict) or key not in tree:
             return None
@@ -209,21 +209,20 @@ def read_dm(path: str | Path, image: int | None = None) -> RawImages:
     path
         The file.
     image
-        Index of the image among those that are no thumbnails; needed only if there are several.
+        Index of the image, not counting thumbnails; needed only if there are several.
 
     Returns
     -------
     RawImages. Pixel size from the calibration (any unit of length), angles from a third axis in
-    degrees or radians or, where there is none, from ``Stage Alpha``: one angle, so that a stack
-    is read as frames of one tilt unless other angles are given; ``voltage_kv`` and
-    ``dwell_time_us`` (DigiScan ``Sample Time``) in the metadata, and under ``dm`` all tags but
-    the pixels themselves.
+    degrees or radians or, if there is none, from ``Stage Alpha``: one angle, so that a stack is
+    read as frames of one tilt unless other angles are given; ``voltage_kv`` and ``dwell_time_us``
+    (DigiScan ``Sample Time``) in the metadata, and under ``dm`` all tags except the pixels.
 
     Raises
     ------
     DataFileError
         If the file is missing, truncated or damaged, has no image or several, or its image is
-        complex, in colour, or no stack of images.
+        complex, in colour, or not a stack of images.
     """
     file = Path(path)
     tree = read_dm_tags(file)
@@ -290,7 +289,7 @@ def _pixels(file: Path, data: dict[str, Any]) -> NDArray:
 def _calibration(
     file: Path, data: dict[str, Any], shape: tuple[int, ...]
 ) -> tuple[float | None, NDArray[np.float64] | None, str]:
-    """Pixel size in angstrom, and angles with their unit, where the axes say."""
+    """Pixel size in angstrom, and angles with their unit, if the axes state them."""
     axes = list((_at(data, "Calibrations", "Dimension") or {}).values())
     units = [_plain_tags(axis.get("Units", "")) for axis in axes]
     units = [unit if isinstance(unit, str) else "" for unit in units]

@@ -4,13 +4,13 @@ A data set is a group with the attribute ``emd_group_type = 1``, the array ``dat
 its axes a vector ``dim1``, ``dim2``, ... with the attributes ``name`` and ``units`` (EMD 0.2,
 emdatasets.com). The dialects differ in the axis of the tilt angles:
 
-- Berkeley (tomviz writes it too): ``dim1``, with units; ``data`` is (angle, y, x);
+- Berkeley (also written by tomviz): ``dim1``, with units; ``data`` is (angle, y, x);
 - Materials Data Bank: ``dim3``; ``data`` is (x, y, angle).
 
-A file of Velox is told by its folders and left to :mod:`aet_port.io.velox`.
+Velox files are recognised by their folders and read by :mod:`aet_port.io.velox`.
 
-That is the order where the axes are not named x and y; where they are, the names count. A fourth
-axis named ``frame`` or ``time``, or else the one beside the angles, holds the frames of a tilt.
+This order applies if the axes are not named x and y; otherwise the names count. A fourth axis named
+``frame`` or ``time``, or else the one next to the angles, holds the frames of a tilt.
 :func:`write_emd` adds ``frames_per_tilt`` and ``metadata`` (JSON) to the group.
 """
 
@@ -60,7 +60,7 @@ class _Axis:
 
     @property
     def of_angles(self) -> bool:
-        """Whether name or units say that this is the tilt angle."""
+        """Whether name or units indicate the tilt angle."""
         return self.name in _ANGLE_NAMES or is_angle(self.units)
 
 
@@ -73,7 +73,7 @@ def _groups(file: Any) -> list[Any]:
     def look(_: str, item: Any) -> None:
         if not isinstance(item, h5py.Group) or not isinstance(item.get("data"), h5py.Dataset):
             return
-        # Some programs leave out emd_group_type; the vectors give them away.
+        # Some programs omit emd_group_type; recognise their groups by the vectors.
         if "emd_group_type" in item.attrs or "dim1" in item:
             found.append(item)
 
@@ -93,14 +93,14 @@ def read_emd(path: str | Path, group: str | None = None) -> RawImages:
 
     Returns
     -------
-    RawImages; :meth:`RawImages.tilt_angles` turns radians where the units say so. Metadata: the
+    RawImages; :meth:`RawImages.tilt_angles` converts radians if the units say so. Metadata: the
     JSON that :func:`write_emd` stored, or under ``emd`` all attributes and small data sets of the
-    file, with ``voltage_kv`` where an attribute tells the voltage.
+    file, with ``voltage_kv`` if an attribute gives the voltage.
 
     Raises
     ------
     DataFileError
-        If the file is missing, truncated or no EMD file, or its data are no stack of images.
+        If the file is missing, truncated or not an EMD file, or its data are not a stack of images.
     """
     import h5py
 
@@ -170,7 +170,7 @@ def _axis_order(file: Path, axes: list[_Axis]) -> tuple[int, int | None, int, in
         raise DataFileError(file, f"the axes {found}", expected)
     if not angular and all(is_length(axis.units) for axis in axes[:3]):
         raise DataFileError(file, f"a volume: {found}", expected)
-    # Without a word, the first axis counts the images, as in every other format.
+    # Without names, the first axis counts the images, as in every other format.
     tilt = angular[0] if angular else 0
     rest = [index for index in range(n) if index != tilt]
     frame = None
@@ -190,11 +190,11 @@ def _axis_order(file: Path, axes: list[_Axis]) -> tuple[int, int | None, int, in
 
 
 def _pixel_size(file: Path, *axes: _Axis) -> float | None:
-    """Angstrom, from the steps of the two axes of an image."""
+    """Pixel size in angstrom, from the steps of the two axes of an image."""
     sizes = []
     for axis in axes:
         if axis.values is None or len(axis.values) < 2 or not is_length(axis.units):
-            # Pixel numbers are no length; another unit is an error.
+            # Pixel numbers are not a length; another unit is an error.
             if axis.units and not is_length(axis.units):
                 angstrom(file, 1.0, axis.units)
             continue
@@ -208,7 +208,7 @@ def _pixel_size(file: Path, *axes: _Axis) -> float | None:
 
 
 def _everything(handle: Any, chosen: Any) -> dict[str, Any]:
-    """Attributes and data sets of a file by their paths, but for the data and its axes."""
+    """Attributes and data sets of a file by their paths, except the data and its axes."""
     import h5py
 
     found: dict[str, Any] = {}
@@ -252,7 +252,7 @@ def _voltage(notes: dict[str, Any]) -> float | None:
         item = value[0] if isinstance(value, list) and value else value
         if isinstance(item, int | float) and item > 0:
             units = unit_word(str(notes.get(f"{key} units", notes.get(f"{key}_units", ""))))
-            # Without a unit: no microscope runs below 10 V or above 10 MV.
+            # Without a unit: no microscope operates below 10 V or above 10 MV.
             return float(item) if units == "kv" or (units != "v" and item < 1e4) else item / 1e3
     return None
 
@@ -267,12 +267,12 @@ def write_emd(
     Parameters
     ----------
     path
-        .emd, .h5 or .hdf5; written whole or not at all, equal series give equal bytes.
+        .emd, .h5 or .hdf5; never a partial file, and identical files for equal series.
     series
         Frames of one size. The type of the pixels is kept.
     dialect
-        ``berkeley``: ``data`` (angle, y, x), angles on ``dim1``; ``mdb``: (x, y, angle) on
-        ``dim3``. Frames of one tilt stand one after the other under the same angle.
+        ``berkeley``: ``data`` (angle, y, x), angles in ``dim1``; ``mdb``: (x, y, angle), angles in
+        ``dim3``. Frames of one tilt are consecutive, with the same angle.
 
     Raises
     ------
@@ -286,7 +286,7 @@ def write_emd(
     if dialect not in ("berkeley", "mdb"):
         raise InputError("dialect", repr(dialect), "'berkeley' or 'mdb'")
     if dialect == "mdb":
-        series.tilt_angles()  # without angles nothing would tell the axes
+        series.tilt_angles()  # without angles the axes could not be identified
     stack = series.stack()
     n, nx, ny = stack.shape
     if series.angles is None:
@@ -305,7 +305,7 @@ def write_emd(
             group = handle.create_group("data/tomography")
             group.attrs["emd_group_type"] = 1
             group.attrs["frames_per_tilt"] = np.asarray(series.frames_per_tilt)
-            # The steps of dim2 are only nearly the pixel size.
+            # The steps of dim2 are only approximately the pixel size.
             group.attrs["pixel_size_angstrom"] = series.pixel_size
             group.create_dataset("data", data=np.ascontiguousarray(data))
             for index, (values, name, units) in enumerate(axes, start=1):

@@ -1,8 +1,8 @@
-"""Stacks of frames in MRC and TIFF files, with the files beside them that tell the rest.
+"""Stacks of frames in MRC and TIFF files, with metadata files beside them.
 
-A section or page is an image, its rows run along y and its columns along x, in the order of the
-file. Beside an MRC file an ``.mdoc``, ``.rawtlt`` or ``.tlt`` counts, beside both a sidecar
-(:mod:`aet_port.io.sidecar`), which goes before the others.
+A section or page is an image with rows y and columns x, in the order of the file. Beside an MRC
+file an ``.mdoc``, ``.rawtlt`` or ``.tlt`` is read, beside both kinds a sidecar
+(:mod:`aet_port.io.sidecar`), which takes precedence over the others.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from aet_port.io.tilt_series import read_angles
 from aet_port.io.units import angstrom, is_length
 
 STACK_FILE = "frames as images of an MRC or TIFF file"
-SAME_SIZE = 1e-3  # relative; pixel sizes of several sources may be rounded so far
+SAME_SIZE = 1e-3  # relative; rounding of pixel sizes from several sources
 _LISTS = (".rawtlt", ".tlt")
 
 
 def one_axis_angles(path: str | Path) -> NDArray[np.float64]:
-    """The tilt angles of a file of angles, in the unit they have there.
+    """Read the tilt angles of a file of angles, in the unit of the file.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def one_axis_angles(path: str | Path) -> NDArray[np.float64]:
 
 
 def _agreed(file: Path, sizes: dict[str, float | None]) -> float | None:
-    """The first pixel size known, if all that are known agree."""
+    """The first known pixel size, if all known ones agree."""
     known = {source: size for source, size in sizes.items() if size is not None}
     if not known:
         return None
@@ -76,7 +76,7 @@ def _mdoc_of(file: Path) -> Path | None:
 
 
 def read_mrc_frames(file: Path) -> RawImages:
-    """Images, angles, pixel size and metadata of an MRC file and the files beside it.
+    """Read images, angles, pixel size and metadata of an MRC file and the files beside it.
 
     Raises
     ------
@@ -104,11 +104,11 @@ def read_mrc_frames(file: Path) -> RawImages:
     if angles is None:
         angles, source = _listed_angles(file, len(images))
     size = sections.common_size(file, 2)
-    # 1 angstrom is what many programs write who do not know the size.
+    # Many programs that don't know the pixel size write 1 angstrom.
     if size == 1.0 and (spacing is not None or notes.pixel_size is not None):
         size = None
     known = {"sidecar": notes.pixel_size, "mdoc": spacing, "header": size}
-    # What write_frames stored is complete; the .mdoc then repeats a part of it.
+    # Metadata stored by write_frames are complete; the .mdoc then repeats part of them.
     kept = notes.metadata if notes.frames_per_tilt is not None else metadata | notes.metadata
     frames = notes.frames_per_tilt or frames
     return RawImages(images, angles, _agreed(file, known), frames, kept, unit, source)
@@ -128,7 +128,7 @@ def _listed_angles(file: Path, n_images: int) -> tuple[NDArray[np.float64] | Non
 
 
 def read_tiff_frames(file: Path) -> RawImages:
-    """Images, angles, pixel size and metadata of a TIFF file and its sidecar.
+    """Read images, angles, pixel size and metadata of a TIFF file and its sidecar.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def read_tiff_frames(file: Path) -> RawImages:
 
 
 def _tiff_notes(file: Path) -> tuple[dict[str, Any], float | None]:
-    """Description and tags of the vendor, and the pixel size in angstrom if they tell one."""
+    """Description and vendor tags, and the pixel size in angstrom if they state it."""
     import tifffile
 
     with reading(file, STACK_FILE), tifffile.TiffFile(file) as tiff:
@@ -188,7 +188,7 @@ def _mrc_type(name: str, stack: NDArray) -> NDArray:
 
 
 def _mdoc(file: Path, series: FrameSeries) -> Mdoc:
-    """The part of a series that an ``.mdoc`` has words for."""
+    """The part of a series that an ``.mdoc`` can hold."""
     nx, ny = series.detector
     values = {"PixelSpacing": repr(series.pixel_size), "ImageFile": file.name}
     values["ImageSize"] = f"{nx} {ny}"

@@ -1,9 +1,9 @@
-"""Raw frames of every format in, :class:`FrameSeries` out; and back into EMD, MRC and TIFF.
+"""Reading raw frames of all formats as :class:`FrameSeries`, and writing EMD, MRC and TIFF.
 
-Axis order. x is an image's horizontal direction, y its vertical one, in all formats but the
-Materials Data Bank's EMD, which stores x first. A series whose tilt axis is horizontal must be
-turned afterwards. MRC and TIFF: section or page = image, rows along y, columns along x, in the
-order of the file. DigitalMicrograph and SER: see :mod:`aet_port.io.dm`, :mod:`aet_port.io.ser`.
+Axis order: x is an image's horizontal direction, y its vertical one, in all formats except the
+Materials Data Bank's EMD, which stores x first. A series with a horizontal tilt axis must be
+rotated afterwards. MRC and TIFF: section or page = image, rows y, columns x, in the order of the
+file. DigitalMicrograph and SER: see :mod:`aet_port.io.dm`, :mod:`aet_port.io.ser`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from aet_port.io.units import degrees
 
 FRAME_SUFFIXES = (*DM_SUFFIXES, *SER_SUFFIXES, *EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
 WRITABLE_SUFFIXES = (*EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
-FRAMES_FILE = "raw frames as .dm3, .dm4, .ser, .emd, .mrc (and kin) or .tif"
+FRAMES_FILE = "raw frames as .dm3, .dm4, .ser, .emd, .mrc (or variants) or .tif"
 _COMMON = ("voltage_kv", "dwell_time_us")
 
 
@@ -55,16 +55,16 @@ def read_frames(
         come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file, a ``.emi``
         beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF files.
     angles
-        Degrees, one per tilt or per image, or a file of them; instead of those found.
+        Angles in degrees, one per tilt or per image, or a file of them; replace those found.
     pixel_size
-        Angstrom; instead of the one found.
+        Angstrom; replaces the one found.
     frames_per_tilt
-        One number or one per tilt; instead of what the files say. Without it neighbouring images
-        of equal angle are frames of one tilt (see :meth:`FrameSeries.from_stack`).
+        One number or one per tilt; replaces that of the files. Unless given, consecutive images of
+        equal angle are frames of one tilt (see :meth:`FrameSeries.from_stack`).
 
     Returns
     -------
-    FrameSeries; its angles are None where no file tells them.
+    FrameSeries; its angles are None if no file gives them.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def read_frames(
         If a file is missing, truncated, of another kind, or files contradict each other.
     InputError
         For frames of different size within a tilt, angles that look like radians, numbers of
-        angles and images that do not fit, or no pixel size.
+        angles and images that do not match, or no pixel size.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def read_frames(
 
 
 def _fitting(counts: list[int] | None, n_angles: int, n_images: int) -> list[int] | None:
-    """The file's frames per tilt, unless the given angles count otherwise."""
+    """The file's frames per tilt, unless the given angles have another number."""
     return counts if counts is not None and n_angles in (len(counts), n_images) else None
 
 
@@ -149,7 +149,7 @@ def _files_of(folder: Path) -> list[Path]:
 def _from_files(
     name: str, files: list[Path], given: NDArray[np.float64] | None, pixel_size: float | None
 ) -> FrameSeries:
-    """A series of one file per tilt."""
+    """A series with one file per tilt."""
     frames, tilts, notes = [], [], []
     size, first = pixel_size, files[0]
     for file in files:
@@ -197,18 +197,18 @@ def _read_one(file: Path) -> RawImages:
 def write_frames(
     path: str | Path, series: FrameSeries, dialect: Literal["berkeley", "mdb"] = "berkeley"
 ) -> list[Path]:
-    """Write raw frames and all that is known about them; :func:`read_frames` reads it back.
+    """Write raw frames with all metadata, for :func:`read_frames`.
 
     Parameters
     ----------
     path
-        ``.emd`` (.h5, .hdf5): everything in one file, any type of pixel. ``.mrc`` and kin: with
-        ``.mdoc`` (angles, pixel size, voltage) and ``.json`` (everything) beside it; pixels of
-        types MRC does not have become single precision. ``.tif``: with ``.json`` beside it.
+        ``.emd`` (.h5, .hdf5): everything in one file, any type of pixel. ``.mrc`` and variants:
+        with ``.mdoc`` (angles, pixel size, voltage) and ``.json`` (everything) beside it; pixel
+        types that MRC lacks become single precision. ``.tif``: with ``.json`` beside it.
     series
         Frames of one size.
     dialect
-        Of an EMD file, see :func:`aet_port.io.emd.write_emd`.
+        Dialect of an EMD file, see :func:`aet_port.io.emd.write_emd`.
 
     Returns
     -------
@@ -217,9 +217,9 @@ def write_frames(
     Raises
     ------
     InputError
-        For another suffix, tilts that differ in size, or values MRC cannot hold exactly enough.
+        For another suffix, tilts that differ in size, or values that MRC cannot hold precisely.
     OutputError
-        If a file cannot be written; each file is written whole or not at all.
+        If a file cannot be written; no partial file is left.
     """
     file = Path(path)
     check_target(file, WRITABLE_SUFFIXES)

@@ -1,4 +1,4 @@
-"""LAMMPS data files, read by ASE and checked for what it lets pass."""
+"""LAMMPS data files, read by ASE with additional checks."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _SAME_MASS = 0.6  # atomic mass units; isotopes and rounded masses stay well bel
 
 
 def read_data_file(file: Path, species: str | Sequence[str] | None, expected: str) -> ase.Atoms:
-    """Atoms of a LAMMPS data file in units metal, in the order of their ids.
+    """Read the atoms of a LAMMPS data file in units metal, in the order of their ids.
 
     Parameters
     ----------
     file
         The file.
     species
-        A symbol per atom type, or one alone; needed without masses and type labels.
+        A symbol per atom type, or a single one; needed without masses and type labels.
     expected
-        What errors say was wanted.
+        Expected content, for errors.
 
     Raises
     ------
     DataFileError
-        If it is missing, cut off, no text, has an atom id twice, more or fewer atoms than it
-        announces, or types that no element is known of.
+        If it is missing, truncated, not text, has an atom id twice, more or fewer atoms than
+        stated, or types of unknown element.
     InputError
         For unknown species.
     """
@@ -57,7 +57,7 @@ def read_data_file(file: Path, species: str | Sequence[str] | None, expected: st
         sections = _sections(text)
         _check_counts(file, sections, expected)
         try:
-            # Image flags only move atoms by whole periods, and would cost the last digits.
+            # Image flags only move atoms by whole periods, which would lose the last digits.
             atoms: ase.Atoms = read_lammps_data(
                 io.StringIO(text), Z_of_type=numbers, read_image_flags=False
             )
@@ -81,7 +81,7 @@ def read_data_file(file: Path, species: str | Sequence[str] | None, expected: st
 
 
 def _sections(text: str) -> dict[str, list[str]]:
-    """Lines of each section under its heading, those of the head under an empty one."""
+    """Lines of each section by heading, those of the header under an empty one."""
     found: dict[str, list[str]] = {"": []}
     heading = ""
     for line in text.splitlines()[1:]:
@@ -95,7 +95,7 @@ def _sections(text: str) -> dict[str, list[str]]:
 
 
 def _check_counts(file: Path, sections: dict[str, list[str]], expected: str) -> None:
-    """Refuse another number of atoms than announced, before ASE makes room for that many."""
+    """Check the stated number of atoms before ASE allocates memory for it."""
     announced = [match[1] for line in sections[""] if (match := _ANNOUNCED.match(line))]
     if len(announced) != 1:
         raise DataFileError(
@@ -109,7 +109,7 @@ def _check_counts(file: Path, sections: dict[str, list[str]], expected: str) -> 
 
 
 def _check_elements(file: Path, sections: dict[str, list[str]], atoms: ase.Atoms) -> None:
-    """Refuse elements that ASE only guessed: of types alone, or of masses that no element has."""
+    """Check for elements that ASE only guessed, from types or from masses of no element."""
     labels = [line.split()[-1] for line in sections.get("Atom Type Labels", ())]
     if labels and all(label in atomic_numbers for label in labels):
         return

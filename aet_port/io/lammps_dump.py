@@ -20,7 +20,7 @@ from aet_port.io.text_files import Lines, quoted, text_lines
 
 DUMP_SUFFIXES = (".dump", ".lammpstrj")
 WANTED = "a LAMMPS dump: ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS and ATOMS in every frame"
-# Each set that LAMMPS writes positions in, and whether they are shares of the box.
+# Columns in which LAMMPS writes positions, and whether they are fractions of the box.
 _COORDINATES = {
     ("x", "y", "z"): False,
     ("xu", "yu", "zu"): False,
@@ -30,13 +30,13 @@ _COORDINATES = {
 _VELOCITIES = ("vx", "vy", "vz")
 _WHOLE = ("id", "type", "mol", "proc", "ix", "iy", "iz")
 _RESERVED = ("numbers", "positions", "momenta", "masses", "initial_charges")
-# Of one unit of time, in femtoseconds; both styles count in angstrom.
+# Unit of time in femtoseconds; both unit styles use angstrom.
 _TIME_UNITS = {"metal": 1000.0, "real": 1.0}
 
 
 @dataclass
 class _Frame:
-    """What precedes the atoms of a frame; ``units`` holds on for those that follow."""
+    """Header of a frame; ``units`` also applies to the following frames."""
 
     number: int
     units: str
@@ -52,13 +52,13 @@ class _Frame:
 def read_dump_frames(
     file: Path, species: str | Sequence[str] | None = None
 ) -> Iterator[AtomicModel]:
-    """Models of a LAMMPS text dump, one in memory at a time, their atoms in the order of the ids.
+    """Yield the models of a LAMMPS text dump one at a time, with atoms in the order of the ids.
 
-    Positions are those of the columns ``x y z``, else ``xu yu zu``, ``xs ys zs`` or
-    ``xsu ysu zsu``. Velocities become momenta, ``mass`` and ``q`` masses and charges as ASE has
-    them; every other column becomes an array of its name. Ids are kept only if they are not
-    1, 2, ... The corner of the box is ``atoms.get_celldisp()``; metadata hold ``timestep`` and,
-    if the dump has it, ``time_ps``.
+    Positions are taken from the columns ``x y z``, or else ``xu yu zu``, ``xs ys zs`` or
+    ``xsu ysu zsu``. Velocities become momenta, ``mass`` and ``q`` masses and charges of ASE; every
+    other column becomes an array with its name. Ids are kept only if they are not 1, 2, ... The
+    corner of the box is ``atoms.get_celldisp()``; metadata contain ``timestep`` and, if the dump
+    has it, ``time_ps``.
 
     Parameters
     ----------
@@ -70,11 +70,11 @@ def read_dump_frames(
     Raises
     ------
     DataFileError
-        For frames that are cut off or not as announced, ids that occur twice, types without a
-        symbol, unknown elements, numbers that are none, lines of more than 65,536 bytes, or what
-        is no text.
+        For frames that are truncated or not as stated, duplicate ids, types without a symbol,
+        unknown elements, invalid numbers, lines of more than 65,536 bytes, or files that are not
+        text.
     InputError
-        For species that are unknown, missing, or given beside a column ``element``; for NaN
+        For species that are unknown, missing, or given in addition to a column ``element``; for NaN
         positions.
     """
     symbols = [species] if isinstance(species, str) else species
@@ -101,7 +101,7 @@ def read_dump_frames(
 
 
 def _head(file: Path, lines: Lines, frame: _Frame) -> _Frame:
-    """Read up to the atoms of a frame."""
+    """Read the header of a frame, up to its atoms."""
     while True:
         line = lines.next()
         if line is None:
@@ -134,7 +134,7 @@ def _head(file: Path, lines: Lines, frame: _Frame) -> _Frame:
 
 
 def _value(file: Path, lines: Lines, frame: _Frame, item: str) -> None:
-    """Read the line after a heading of one value."""
+    """Read the line after a heading that has one value."""
     line = lines.next()
     if line is None:
         found = f"frame {frame.number} cut off after line {lines.number}"
@@ -186,7 +186,7 @@ def _box(file: Path, lines: Lines, frame: _Frame, words: list[str]) -> None:
         frame.origin = low
     if not np.linalg.det(frame.cell) > 0:
         raise DataFileError(
-            file, f"vectors {frame.cell.tolist()} in the {where}", "a box of some volume"
+            file, f"vectors {frame.cell.tolist()} in the {where}", "a box with non-zero volume"
         )
 
 
@@ -202,9 +202,9 @@ def _atoms(file: Path, lines: Lines, frame: _Frame, symbols: Sequence[str] | Non
     here = next((k for k, row in enumerate(rows) if not row.strip() or row.startswith("ITEM:")), n)
     here = min(here, len(rows))
     if here < n:
-        found = f"{here} atoms of {n} announced in frame {frame.number}"
+        found = f"{here} of {n} atoms stated in frame {frame.number}"
         raise DataFileError(file, f"{found}, which ends in line {start + here - 1}", WANTED)
-    if not lines.ended:  # its last number may have lost digits
+    if not lines.ended:  # the last number may be truncated
         raise DataFileError(file, f"frame {frame.number} cut off in line {lines.number}", WANTED)
     if n == 0:
         raise InputError(f"{file}, frame {frame.number}", "no atoms", "at least one atom")

@@ -1,6 +1,6 @@
-"""MATLAB files as such: variables, structures and saved objects in, variables out.
+"""MATLAB files: reading of variables, structures and saved objects, writing of variables.
 
-Nothing is turned here; :mod:`aet_port.io.matlab` knows what stands along which dimension.
+Axes are not reordered here; :mod:`aet_port.io.matlab` knows the meaning of the dimensions.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.io.arrays import existing_file, reading
 
-MAT_FILE = "a MATLAB file of version 5 to 7.3; save it anew, in MATLAB: save(name, '-v7')"
+MAT_FILE = "a MATLAB file of version 5 to 7.3; save it again, in MATLAB: save(name, '-v7')"
 V7_LIMIT = 2**31 - 1  # bytes of one variable; larger ones need version 7.3
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 _TYPES = "numbers, text, cells or structures"
 
 
 def read_variables(path: str | Path, names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Variables of a .mat file in MATLAB's orientation.
+    """Read variables of a .mat file in MATLAB's orientation.
 
     A scalar structure, an object and a containers.Map become a dict of their fields, a cell array
-    or an array of structures an object array, text a str; numbers stay arrays of two dimensions
-    or more in their own precision.
+    or an array of structures an object array, text a str; numbers remain arrays of two or more
+    dimensions in the precision stored.
 
     Parameters
     ----------
     path
         File of version 5, 6, 7 or 7.3.
     names
-        Read only these, as far as the file has them.
+        Variables to read, if the file has them; all unless given.
 
     Raises
     ------
     DataFileError
-        If the file is missing, truncated, of another format, or holds something in what is read
-        that cannot be read whole.
+        If the file is missing, truncated, of another format, or the variables cannot be read
+        completely.
 
     MATLAB: load, importdata
     """
@@ -59,7 +59,7 @@ def read_variables(path: str | Path, names: Sequence[str] | None = None) -> dict
 
 
 def _plain(value: Any) -> Any:
-    """Dicts, lists of dicts, text and plain arrays instead of the reader's own types."""
+    """Convert the reader's own types to dicts, lists of dicts, text and plain arrays."""
     from matio.utils.matclass import MatlabContainerMap, MatlabOpaque
 
     if isinstance(value, MatlabOpaque):
@@ -85,15 +85,15 @@ def _plain(value: Any) -> Any:
 
 
 def write_mat(path: str | Path, variables: Mapping[str, Any]) -> Path:
-    """Write variables, oriented as given, to a file that MATLAB reads; equal data, equal bytes.
+    """Write variables, oriented as given, to a .mat file; equal data give identical files.
 
-    The file is of version 7, or 7.3 if a variable is beyond the 2 GB of version 7. A vector
-    becomes a row.
+    The file is of version 7, or 7.3 if a variable exceeds the 2 GB of version 7. A vector becomes a
+    row.
 
     Raises
     ------
     InputError
-        For a name MATLAB would not take, or a value it has no type for.
+        For a name that MATLAB does not allow, or a value that it has no type for.
     OutputError
         If the file cannot be written.
 
@@ -131,7 +131,7 @@ def write_mat(path: str | Path, variables: Mapping[str, Any]) -> Path:
             raise InputError(
                 "variables", f"a value that MATLAB has no type for ({error})", _TYPES
             ) from error
-        # Both libraries write the time here.
+        # Both libraries would write the time here.
         with open(partial, "r+b") as handle:
             handle.write(f"MATLAB {version} MAT-file, written by aet-port".encode().ljust(116))
 

@@ -1,4 +1,4 @@
-"""MATLAB's orientation, turned once: images, angles, volumes and positions of .mat files.
+"""Images, angles, volumes and positions of .mat files, converted from MATLAB's orientation.
 
 MATLAB stores images as (nx, ny, n), positions as 3 x N and counts pixels from 1; the package
 works with (n, nx, ny) and (N, 3). Versions 5, 6, 7 and 7.3 and objects of classes are read.
@@ -33,7 +33,7 @@ __all__ = [
     "write_positions",
     "write_volume",
 ]
-_LISTED = 12  # variables an error names
+_LISTED = 12  # largest number of variables listed in an error
 
 
 class SubAreaTable(NamedTuple):
@@ -69,10 +69,10 @@ def _select(
     wanted: str,
     favourite: str | None = None,
 ) -> NDArray:
-    """The array called ``name``, or the only one that fits, as importdata takes the only one.
+    """The array called ``name``, or the only one that matches, as with importdata.
 
-    Of several that fit, one called ``favourite`` goes first, then variables before the fields of
-    structures, then arrays before scalars.
+    If several match, one called ``favourite`` is preferred, then variables to fields of structures,
+    then arrays to scalars.
     """
     arrays = _arrays(read_variables(path, None if name is None else [name.split(".")[0]]))
     pool = {key: a for key, a in arrays.items() if name is None or key.startswith(f"{name}.")}
@@ -101,20 +101,20 @@ def _refuse(path: str | Path, array: NDArray, wanted: str) -> DataFileError:
 
 
 def read_array(path: str | Path, name: str | None = None) -> NDArray:
-    """One numeric array in MATLAB's orientation.
+    """Read one numeric array in MATLAB's orientation.
 
     Parameters
     ----------
     path
         The .mat file.
     name
-        Variable, ``outer.inner`` inside a structure or object; without it the file must hold a
-        single array (scalars aside).
+        Variable, ``outer.inner`` inside a structure or object; unless given, the file must hold a
+        single array (not counting scalars).
 
     Raises
     ------
     DataFileError
-        Naming the variables found, if the wanted one is missing or not the only one.
+        If the variable is missing or not unique; the error lists the variables found.
 
     MATLAB: importdata
     """
@@ -122,14 +122,14 @@ def read_array(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def read_images(path: str | Path, name: str | None = None) -> NDArray:
-    """Projections (n, nx, ny) from MATLAB's (nx, ny, n), in the precision stored.
+    """Read projections (n, nx, ny) from MATLAB's (nx, ny, n), in the precision stored.
 
-    A single image, which MATLAB stores as (nx, ny), is taken if its variable is named.
+    A single image, which MATLAB stores as (nx, ny), is accepted if its variable is named.
 
     Raises
     ------
     DataFileError
-        If there is no such array, or several and none is named.
+        If there is no such array, or there are several and none is named.
 
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles (importdata)
     """
@@ -143,14 +143,14 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def read_volume_array(path: str | Path, name: str | None = None) -> NDArray:
-    """Volume (nx, ny, nz), in the precision stored; logical volumes stay logical.
+    """Read a volume (nx, ny, nz) in the precision stored; logical volumes remain logical.
 
-    In a saved RESIRE object, a structure or a file of several arrays it is ``reconstruction``.
+    In a saved RESIRE object, a structure or a file with several arrays it is ``reconstruction``.
 
     Raises
     ------
     DataFileError
-        If there is no such array, or several and none is named.
+        If there is no such array, or there are several and none is named.
 
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::SaveResults (importdata)
     """
@@ -164,7 +164,7 @@ def read_volume_array(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def euler_table(path: str | Path, array: NDArray) -> NDArray:
-    """Euler angles (n, 3) in degrees, single or double precision as given.
+    """Convert a table to Euler angles (n, 3) in degrees, in single or double precision as given.
 
     (n, 3) is phi, theta, psi; a row or column of n other than 3 is theta. A single row of three
     numbers is one triple, a single column of three numbers is three tilts.
@@ -172,10 +172,10 @@ def euler_table(path: str | Path, array: NDArray) -> NDArray:
     Raises
     ------
     DataFileError
-        For other shapes (a 3 x n table with the hint to transpose it) and NaN.
+        For other shapes (with a hint to transpose a 3 x n table) and NaN.
 
-    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::CheckPrepareData, whose list of tilts
-    fails there (it stacks zeros below instead of beside); here it becomes (0, theta, 0).
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::CheckPrepareData, which fails for a list
+    of tilts (it stacks zeros below instead of beside); here it becomes (0, theta, 0).
     """
     wanted = "one row (phi, theta, psi) per image, or a list of tilts, in degrees"
     table = (
@@ -196,9 +196,9 @@ def euler_table(path: str | Path, array: NDArray) -> NDArray:
 
 
 def read_angles(path: str | Path, name: str | None = None) -> NDArray:
-    """Euler angles phi, theta, psi (n, 3) in degrees; see :func:`euler_table`.
+    """Read Euler angles phi, theta, psi (n, 3) in degrees; see :func:`euler_table`.
 
-    Single precision stays single, because the reference rounds its rotations with it.
+    Single precision is kept, because it determines the rounding of rotations in the reference.
 
     Raises
     ------
@@ -215,14 +215,14 @@ def read_angles(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def read_positions(path: str | Path, name: str | None = None) -> NDArray:
-    """Positions (N, 3) as stored (angstrom or 1-based MATLAB pixels), single or double precision.
+    """Read positions (N, 3) as stored (angstrom or 1-based pixels), single or double precision.
 
-    Nothing is shifted or scaled. A table N x 3 is taken as it is, a table 3 x 3 as 3 x N.
+    Nothing is shifted or scaled. A table N x 3 is not transposed; 3 x 3 is taken as 3 x N.
 
     Raises
     ------
     DataFileError
-        For a missing or ambiguous variable, or an array without a side of three.
+        For a missing or ambiguous variable, or an array without a dimension of three.
 
     MATLAB: importdata of the models of both papers, 3 x N
     """
@@ -235,7 +235,7 @@ def read_positions(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def read_per_atom(path: str | Path, name: str | None = None) -> NDArray:
-    """One number per atom (N,), such as the type or the bond order, from 1 x N or N x 1.
+    """Read one number per atom (N,), such as the type or the bond order, from 1 x N or N x 1.
 
     Raises
     ------
@@ -252,12 +252,12 @@ def read_per_atom(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def read_sub_area_table(path: str | Path) -> SubAreaTable:
-    """Centres and half widths of the sub-areas, MATLAB pixel coordinates, (n, 3) each.
+    """Read centres and half widths of the sub-areas, MATLAB pixel coordinates, (n, 3) each.
 
     Raises
     ------
     DataFileError
-        If ``CropCen`` and ``CropHalf`` are not both there with the same shape (n, 3).
+        If ``CropCen`` and ``CropHalf`` are missing or don't both have the shape (n, 3).
 
     MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m (importdata of alignPara.mat)
     """
@@ -281,7 +281,7 @@ def read_sub_area_table(path: str | Path) -> SubAreaTable:
 def write_images(
     path: str | Path, images: ArrayLike, name: str = "projections", **others: Any
 ) -> Path:
-    """Write images (n, nx, ny) as MATLAB's (nx, ny, n); ``others`` go as given to write_mat."""
+    """Write images (n, nx, ny) as MATLAB's (nx, ny, n); ``others`` are passed to write_mat."""
     stack = np.asarray(images)
     if stack.ndim != 3:
         raise InputError("images", f"shape {stack.shape}", "shape (n, nx, ny)")
@@ -291,7 +291,7 @@ def write_images(
 def write_volume(
     path: str | Path, volume: ArrayLike, name: str = "reconstruction", **others: Any
 ) -> Path:
-    """Write a volume (nx, ny, nz), MATLAB's order too; ``others`` go as given to write_mat."""
+    """Write a volume (nx, ny, nz), as in MATLAB; ``others`` are passed to write_mat."""
     array = np.asarray(volume)
     if array.ndim != 3:
         raise InputError("volume", f"shape {array.shape}", "shape (nx, ny, nz)")
@@ -301,7 +301,7 @@ def write_volume(
 def write_positions(
     path: str | Path, positions: ArrayLike, name: str = "model", **others: Any
 ) -> Path:
-    """Write positions (N, 3) as MATLAB's 3 x N; ``others`` go as given to write_mat."""
+    """Write positions (N, 3) as MATLAB's 3 x N; ``others`` are passed to write_mat."""
     table = np.asarray(positions)
     if table.ndim != 2 or table.shape[1] != 3:
         raise InputError("positions", f"shape {table.shape}", "shape (N, 3)")

@@ -1,4 +1,4 @@
-"""Text beside MRC stacks: SerialEM's ``.mdoc`` and lists of tilt angles (``.rawtlt``, ``.tlt``).
+"""Text files beside MRC stacks: SerialEM ``.mdoc`` and tilt angles (``.rawtlt``, ``.tlt``).
 
 An ``.mdoc`` is an IMOD autodoc: lines ``key = value`` about the whole file, titles ``[T = ...]``,
 then for each section ``[ZValue = n]`` and its lines. ``PixelSpacing`` is in angstrom, ``Voltage``
@@ -25,7 +25,7 @@ _HEAD = re.compile(r"\[\s*(\w+)\s*=\s*(.*?)\s*\]\s*$")
 
 @dataclass(frozen=True)
 class Mdoc:
-    """Contents of an ``.mdoc``; values are text as they stand in the file.
+    """Contents of an ``.mdoc``; values are text as in the file.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def read_mdoc(path: str | Path) -> Mdoc:
     Raises
     ------
     DataFileError
-        If the file is missing or a line cannot be read, a section is missing or there twice.
+        If the file is missing, a line cannot be read, or a section is missing or duplicated.
     """
     file = existing_file(path, MDOC_FILE)
     with reading(file, MDOC_FILE):
@@ -100,12 +100,12 @@ def read_mdoc(path: str | Path) -> Mdoc:
 
 
 def mdoc_angles(path: str | Path, mdoc: Mdoc) -> NDArray[np.float64] | None:
-    """``TiltAngle`` of each section as it stands in the file; None if no section has one.
+    """``TiltAngle`` of each section as in the file; None if no section has one.
 
     Raises
     ------
     DataFileError
-        If some sections have none, or one is no number; the section is named.
+        If it is missing in some sections or not a number; the error gives the section.
     """
     texts = [section.get("TiltAngle") for section in mdoc.sections]
     if not any(text is not None for text in texts):
@@ -126,7 +126,7 @@ def mdoc_number(path: str | Path, mdoc: Mdoc, key: str) -> float | None:
     Raises
     ------
     DataFileError
-        If it is no number, or differs between the sections.
+        If it is not a number, or differs between the sections.
     """
     texts = {mdoc.values[key]} if key in mdoc.values else set()
     texts = texts or {section[key] for section in mdoc.sections if key in section}
@@ -143,7 +143,7 @@ def mdoc_number(path: str | Path, mdoc: Mdoc, key: str) -> float | None:
 
 
 def write_mdoc(path: str | Path, mdoc: Mdoc) -> Path:
-    """Write an ``.mdoc``, whole or not at all.
+    """Write an ``.mdoc``, never a partial file.
 
     Raises
     ------

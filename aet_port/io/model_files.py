@@ -1,4 +1,4 @@
-"""All models of a file, one after the other: frames, rows of a data base, or a single model."""
+"""All models of a file, one after the other: frames, rows of a database, or a single model."""
 
 from __future__ import annotations
 
@@ -20,38 +20,37 @@ from aet_port.io.lammps_dump import DUMP_SUFFIXES, read_dump_frames
 from aet_port.io.xyz_frames import XYZ_SUFFIXES, plain_atoms, read_xyz_frames
 
 MODEL_FILES = "atomic models as .xyz, .extxyz, .dump, .lammpstrj, .lammps, .data, .db, .cif or .mat"
-_ASE_DB = "a data base of ase.db in SQLite"
+_ASE_DB = "an SQLite database of ase.db"
 _OTHER = (*LAMMPS_SUFFIXES, ".mat")
 
 
 def read_models(
     path: str | Path, species: str | Sequence[str] | None = None
 ) -> Iterator[AtomicModel]:
-    """The models of a file, read one by one; of several the names end in their number.
+    """Read the models of a file one by one; if there are several, names end in their number.
 
     Parameters
     ----------
     path
-        What :func:`aet_port.io.read_model` reads, with any number of frames in .xyz and .extxyz
+        Any file for :func:`aet_port.io.read_model`, with any number of frames in .xyz and .extxyz
         files and of blocks in .cif; LAMMPS text dumps (.dump, .lammpstrj, see
-        :func:`aet_port.io.lammps_dump.read_dump_frames`); data bases of ase.db (.db), the
-        key-value pairs of a row among the model's metadata.
+        :func:`aet_port.io.lammps_dump.read_dump_frames`); databases of ase.db (.db), with the
+        key-value pairs of a row in the model's metadata.
     species
-        A symbol per atom type, for LAMMPS files that name none; for .mat one symbol for all, or
+        A symbol per atom type, for LAMMPS files that state none; for .mat one symbol for all, or
         one per atom.
 
     Yields
     ------
-    Models in the order of the file; what is wrong with one is raised when it is its turn.
+    Models in the order of the file; errors are raised when the model concerned is reached.
 
     Raises
     ------
     DataFileError
-        If the file is missing, of another type, cut off, or holds something else.
+        If the file is missing, of another type, truncated, or holds something else.
     InputError
-        For species that are missing, unknown, or given for a file that names its own; for a
-        model without atoms, with NaN positions or dummy atoms, or that is periodic along no
-        vector.
+        For species that are missing, unknown, or given for a file that states them; for a model
+        without atoms, with NaN positions or dummy atoms, or periodic without a cell vector.
     """
     file = existing_file(path, MODEL_FILES)
     suffix = file.suffix.lower()
@@ -72,7 +71,7 @@ def read_models(
 
 
 def _checked(models: Iterator[AtomicModel]) -> Iterator[AtomicModel]:
-    """The same models, each one refused whose atoms or cell mean nothing."""
+    """The same models, with an error for invalid atoms or cells."""
     for model in models:
         atoms = model.atoms
         dummies = np.flatnonzero((atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols)))
@@ -90,10 +89,10 @@ def _checked(models: Iterator[AtomicModel]) -> Iterator[AtomicModel]:
 
 
 def _rows(file: Path) -> Iterator[AtomicModel]:
-    """Models of a data base of ase.db."""
+    """Models of a database of ase.db."""
     import ase.db  # slow to import
 
-    # ASE would write its tables into any other SQLite file, and into an empty one.
+    # ASE would write its tables into any other SQLite file or an empty one.
     with (
         reading(file, _ASE_DB),
         closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection,

@@ -1,4 +1,4 @@
-"""What a reader of raw microscope data hands to :func:`aet_port.io.frames.read_frames`."""
+"""Data returned by readers of raw microscope files to :func:`aet_port.io.frames.read_frames`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class RawImages:
     Parameters
     ----------
     images
-        Shape (n, nx, ny), the type as stored, x first.
+        Shape (n, nx, ny), in the type stored.
     angles
-        Shape (n,) or one per tilt, in ``angle_unit``; None if the file does not tell.
+        Shape (n,) or one per tilt, in ``angle_unit``; None if not in the file.
     pixel_size
-        Angstrom; None if the file does not tell.
+        Angstrom; None if not in the file.
     frames_per_tilt
-        Frames of each tilt; None if the file does not tell.
+        Number of frames of each tilt; None if not in the file.
     metadata
-        Everything else, in the types of JSON.
+        All other information, in the types of JSON.
     angle_unit
-        As the file spells it; empty if it does not tell. It is judged only when the angles are
-        used, so that others can be given in the place of unusable ones.
+        Unit as in the file; empty if not given. It is checked only when the angles are used, so
+        that unusable ones can be replaced.
     angle_source
-        The file that told the angles; errors name it.
+        The file that contains the angles, for errors.
     """
 
     images: NDArray
@@ -44,7 +44,7 @@ class RawImages:
     angle_source: Path | None = None
 
     def tilt_angles(self) -> NDArray[np.float64] | None:
-        """The angles in degrees; None if the file does not tell.
+        """The angles in degrees; None if not in the file.
 
         Raises
         ------

@@ -7,10 +7,10 @@ elements, number of valid ones (4 bytes each); offset of the offset arrays (4 by
 and units; offsets of the elements, then of their tags. An image is: calibration of x and of y
 (offset and step in metres as doubles, element as 4 bytes), data type (2), length along x and y
 (4 each), pixels. The format is FEI's "TIA Series Data (ESD) file format"; that of .emi is not
-published, but it carries an XML text, which is read.
+published, but it contains XML text, which is read.
 
-Axis order: x is fastest and runs to the right. TIA stores the lowest row first; it is turned, so
-that y runs downwards as in DigitalMicrograph's files.
+Axis order: x is fastest and points right. TIA stores the lowest row first; rows are reversed, so
+that y points down as in DigitalMicrograph files.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Bytes:
         return self.array(kind, 1)[0].item()
 
     def text(self) -> str:
-        """The next text, its length before it."""
+        """The next text, preceded by its length."""
         return self.array("u1", self.one("u4")).tobytes().decode("latin-1")
 
 
@@ -65,15 +65,14 @@ def read_ser(path: str | Path) -> RawImages:
     Parameters
     ----------
     path
-        The .ser file. Its .emi is the file of the same name, or of the name before ``_1``; it
-        may be missing.
+        The .ser file. Its .emi has the same name, or the name before ``_1``; it may be missing.
 
     Returns
     -------
-    RawImages of all valid elements. The pixel size is the calibration's, the angle the .emi's
-    ``Stage A``: one angle, so that several images are read as frames of one tilt unless other
-    angles are given. Metadata: ``voltage_kv`` and ``dwell_time_us`` if the .emi
-    tells them, under ``ser`` the header, calibrations and tags, under ``emi`` the whole text.
+    RawImages of all valid elements. The pixel size is that of the calibration, the angle ``Stage
+    A`` of the .emi: one angle, so that several images are read as frames of one tilt unless other
+    angles are given. Metadata: ``voltage_kv`` and ``dwell_time_us`` if the .emi states them, under
+    ``ser`` the header, calibrations and tags, under ``emi`` the whole text.
 
     Raises
     ------
@@ -158,10 +157,10 @@ def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict
 
 
 def _tags(file: Path, data: bytes, kind: int, starts: NDArray) -> list[dict[str, Any] | None]:
-    """Time and position of each image; None where the file holds no valid tag."""
+    """Time and position of each image; None if the file has no valid tag."""
     tags: list[dict[str, Any] | None] = []
     for start in starts:
-        # TIA itself writes offsets beyond the end; such tags hold nothing.
+        # TIA itself writes offsets beyond the end; such tags are empty.
         length = 24 if kind == 0x4142 else 8
         if int(start) + length > len(data):
             tags.append(None)
@@ -179,7 +178,7 @@ def _tags(file: Path, data: bytes, kind: int, starts: NDArray) -> list[dict[str,
 
 
 def _pixel_size(file: Path, calibrations: list[list[float]]) -> float | None:
-    """Angstrom; TIA calibrates images in metres and diffraction patterns in 1/m."""
+    """Pixel size in angstrom; TIA calibrates images in metres and diffraction patterns in 1/m."""
     dx = calibrations[0][1]
     for index, (_, x, _, y) in enumerate(calibrations):
         if not np.allclose([x, y], [dx, dx], rtol=1e-4, atol=0):
@@ -206,14 +205,14 @@ def _emi_of(file: Path) -> Path | None:
 
 
 def read_emi(path: str | Path, number: int | None = None) -> dict[str, Any]:
-    """The XML text of a .emi file as nested dictionaries; repeated elements become lists.
+    """Read the XML text of a .emi file as nested dictionaries; repeated elements become lists.
 
     Parameters
     ----------
     path
         The file.
     number
-        Which series (``name_<number>.ser``, from 1) is meant, where the file describes several.
+        Number of the series (``name_<number>.ser``, from 1), if the file describes several.
 
     Raises
     ------

@@ -36,7 +36,7 @@ _SIZE = re.compile(r"pixel[ _]?size" + _UNIT, re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class Sidecar:
-    """What a sidecar tells; None where it does not. Angles are in ``angle_unit``, if it is told."""
+    """Contents of a sidecar; None for missing entries. Angles are in ``angle_unit``, if given."""
 
     angles: NDArray[np.float64] | None = None
     pixel_size: float | None = None
@@ -153,7 +153,7 @@ def _same(file: Path, title: str, values: list[Any]) -> float:
 
 
 def write_sidecar(path: str | Path, series: FrameSeries) -> Path:
-    """Write all of a series but its images as JSON, whole or not at all.
+    """Write everything of a series except its images as JSON, never a partial file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Lines of text files that may be anything: what is no text is refused before it is parsed."""
+"""Lines of untrusted text files: files that are not text are rejected before parsing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import TextIO
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading, short
 
-LONGEST_LINE = 65_536  # bytes; parsers of comments take their time over longer ones
+LONGEST_LINE = 65_536  # bytes; parsers of comments are slow for longer ones
 _BLOCK = 2**20
 
 
 class Lines:
-    """Lines of an open file one after the other, with their number and a look ahead.
+    """Lines of an open file one after the other, with their number and look-ahead.
 
     Attributes
     ----------
     number
-        Of the line read last, from 1.
+        Number of the line read last, from 1.
     ended
-        Whether that line ended in a line break, which the last line of a cut file rarely does.
+        Whether that line ended in a line break; the last line of a truncated file rarely does.
     """
 
     def __init__(self, handle: TextIO) -> None:
@@ -46,7 +46,7 @@ class Lines:
         return line.rstrip("\n")
 
     def peek(self) -> str:
-        """The next line, which stays to be read; empty after the last."""
+        """The next line, without consuming it; empty after the last."""
         return "" if self.at_end() or self._ahead is None else self._ahead.rstrip("\n")
 
     def block(self, n: int) -> list[str]:
@@ -54,12 +54,12 @@ class Lines:
         first = [] if n == 0 else [self.next()]
         found = [line for line in first if line is not None]
         if found:
-            # No file has 2**62 lines, and islice takes no larger number.
+            # No file has 2**62 lines, and islice accepts no larger number.
             found += map(self._taken, islice(self._handle, min(n - 1, 2**62)))
         return found
 
     def at_end(self) -> bool:
-        """Whether nothing but blank lines is left; those before further text are passed over."""
+        """Whether only blank lines are left; those before further text are skipped."""
         while self._ahead is None or not self._ahead.strip():
             if self._ahead is not None:
                 self.number += 1
@@ -77,7 +77,7 @@ def text_lines(path: str | Path, expected: str) -> Iterator[Lines]:
     Raises
     ------
     DataFileError
-        If the file is missing, empty, no text, or has a line longer than ``LONGEST_LINE``.
+        If the file is missing, empty, not text, or has a line longer than ``LONGEST_LINE``.
     """
     check_text(path, expected)
     with open(path, encoding="utf-8") as handle:
@@ -85,12 +85,12 @@ def text_lines(path: str | Path, expected: str) -> Iterator[Lines]:
 
 
 def check_text(path: str | Path, expected: str) -> int:
-    """Size in bytes of a file that may be text: not empty, no zero byte, no line too long.
+    """Check that a file may be text (not empty, no zero byte, no line too long); size in bytes.
 
     Raises
     ------
     DataFileError
-        If it is missing or none of that.
+        If it is missing or not text.
     """
     file = existing_file(path, expected)
     with reading(file, expected), open(file, "rb") as handle:
@@ -99,7 +99,7 @@ def check_text(path: str | Path, expected: str) -> int:
             size += len(block)
             if b"\0" in block:
                 number += block[: block.index(b"\0")].count(b"\n")
-                raise DataFileError(file, f"a zero byte in line {number}: no text", expected)
+                raise DataFileError(file, f"a zero byte in line {number}: not text", expected)
             for k, part in enumerate(block.split(b"\n")):
                 length = len(part) if k else length + len(part)
                 number += 1 if k else 0
@@ -112,5 +112,5 @@ def check_text(path: str | Path, expected: str) -> int:
 
 
 def quoted(line: str) -> str:
-    """A line of a file as errors show it."""
+    """A line of a file as shown in errors."""
     return repr(short(line))

@@ -1,8 +1,8 @@
 """Tilt series: projections and their angles in MATLAB, NumPy, MRC, TIFF and text files.
 
-Images are (n, nx, ny), y the tilt axis of a single-axis series. A .npy array is stored so, a .mat
-array as (nx, ny, n). In MRC and TIFF a section or page is an image, its rows run along y and its
-columns along x; a stack whose tilt axis runs along the rows' direction must be turned first.
+Images are (n, nx, ny), y the tilt axis of a single-axis series. A .npy array has this order, a .mat
+array is (nx, ny, n). In MRC and TIFF a section or page is an image with rows y and columns x; a
+stack with a horizontal tilt axis must be rotated first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TEXT_SUFFIXES = (".txt", ".csv", ".tlt", ".rawtlt")
 def _images_and_size(
     path: str | Path, name: str | None, need_size: bool
 ) -> tuple[NDArray, float | None]:
-    """Images (n, nx, ny) and, if needed, the pixel size where the file stores one."""
+    """Images (n, nx, ny) and, if needed, the pixel size if the file stores one."""
     file = Path(path)
     suffix = file.suffix.lower()
     size: float | None = None
@@ -68,12 +68,12 @@ def _images_and_size(
 
 
 def read_images(path: str | Path, name: str | None = None) -> NDArray:
-    """Projections (n, nx, ny) of a file, in the precision stored.
+    """Read projections (n, nx, ny) from a file, in the precision stored.
 
     Parameters
     ----------
     path
-        .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff, oriented as the module says.
+        .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff, with axes as described in the module.
     name
         Variable of a .mat file; needed only if several fit.
 
@@ -88,7 +88,7 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
 
 
 def _text_table(file: Path) -> NDArray[np.float64]:
-    """Numbers of a text file, one row a line, separated by blanks, commas or semicolons."""
+    """Numbers of a text file, one row per line, separated by blanks, commas or semicolons."""
     expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
     with reading(existing_file(file, ANGLES_FILE), expected):
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -120,12 +120,12 @@ def _is_number(word: str) -> bool:
 
 
 def read_angles(path: str | Path, name: str | None = None) -> NDArray:
-    """Euler angles phi, theta, psi (n, 3) in degrees; a list of single numbers is theta.
+    """Read Euler angles phi, theta, psi (n, 3) in degrees; a list of single numbers is theta.
 
     Parameters
     ----------
     path
-        .mat, .npy (single precision stays single), .txt, .csv, .tlt or .rawtlt.
+        .mat, .npy (single precision is kept), .txt, .csv, .tlt or .rawtlt.
     name
         Variable of a .mat file; needed only if several fit.
 
@@ -159,12 +159,12 @@ def read_tilt_series(
     Parameters
     ----------
     projections, angles
-        Files as :func:`read_images` and :func:`read_angles` take them.
+        Files for :func:`read_images` and :func:`read_angles`.
     pixel_size
-        Angstrom; without it the file's own is taken (MRC header, description of a TIFF file,
+        Angstrom; unless given, that of the file is used (MRC header, description of a TIFF file,
         variable ``pixel_size`` of a .mat file).
     projections_variable, angles_variable
-        Variables of .mat files; needed only if several fit.
+        Variables of .mat files; needed only if several match.
 
     Returns
     -------
@@ -173,13 +173,13 @@ def read_tilt_series(
     Raises
     ------
     DataFileError
-        If a file cannot be read, or the angles are not as many as the images.
+        If a file cannot be read, or the numbers of angles and images differ.
     InputError
         If no pixel size is known, or an image is empty or not finite.
 
     Notes
     -----
-    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles, which knows no pixel size
+    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles, which has no pixel size
 
     Examples
     --------
@@ -207,7 +207,7 @@ def read_tilt_series(
 
 
 def write_angles(path: str | Path, angles: NDArray) -> Path:
-    """Write Euler angles (n, 3): .mat and .npy in their precision, text with every digit.
+    """Write Euler angles (n, 3): .mat and .npy in their precision, text with all digits.
 
     Raises
     ------
@@ -239,15 +239,15 @@ def _write_text(partial: Path, text: str) -> None:
 def write_tilt_series(
     projections_path: str | Path, angles_path: str | Path, series: TiltSeries
 ) -> tuple[Path, Path]:
-    """Write a tilt series that :func:`read_tilt_series` reads back.
+    """Write a tilt series for :func:`read_tilt_series`.
 
     Parameters
     ----------
     projections_path
-        .mat (variables ``projections`` and ``pixel_size``), .mrc and its kin (single precision,
-        pixel size in the header), .tif (pixel size in the description) or .npy (images alone).
+        .mat (variables ``projections`` and ``pixel_size``), .mrc and variants (single precision,
+        pixel size in the header), .tif (pixel size in the description) or .npy (only images).
     angles_path
-        .mat (variable ``angles``), .npy or text; the same .mat as the projections holds both.
+        .mat (variable ``angles``), .npy or text; may be the .mat file of the projections.
     series
         The tilt series.
 

@@ -1,4 +1,4 @@
-"""Units as microscope files spell them: lengths to angstrom, angles to degrees."""
+"""Units in microscope files: conversion of lengths to angstrom, of angles to degrees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ANGSTROM = {
 _DEGREES = {"deg", "degree", "degrees", "°", "º"}
 _RADIANS = {"rad", "radian", "radians"}
 _UNNAMED = {"", "px", "pixel", "pixels", "none", "1"}
-_LARGEST_RADIAN = np.pi / 2 + 0.02  # no stage tilts further; in degrees no series is so narrow
+_LARGEST_RADIAN = np.pi / 2 + 0.02  # no stage tilts farther; no series in degrees is so narrow
 
 
 def unit_word(unit: str | None) -> str:
@@ -40,22 +40,22 @@ def unit_word(unit: str | None) -> str:
 
 
 def is_length(unit: str | None) -> bool:
-    """Whether a unit is one of length."""
+    """Whether a unit is a length."""
     return unit_word(unit) in _ANGSTROM
 
 
 def is_angle(unit: str | None) -> bool:
-    """Whether a unit is one of angle."""
+    """Whether a unit is an angle."""
     return unit_word(unit) in _DEGREES | _RADIANS
 
 
 def angstrom(subject: str | Path, value: float, unit: str | None) -> float | None:
-    """A length in angstrom; None if it is counted in pixels or not above zero (uncalibrated).
+    """Convert a length to angstrom; None if it is in pixels or not above zero (uncalibrated).
 
     Raises
     ------
     DataFileError
-        For a unit that is no length.
+        For a unit that is not a length.
     """
     word = unit_word(unit)
     if word in _UNNAMED or not (np.isfinite(value) and value > 0):
@@ -68,13 +68,13 @@ def angstrom(subject: str | Path, value: float, unit: str | None) -> float | Non
 
 
 def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray[np.float64]:
-    """Angles (n,) in degrees; radians are turned only where ``unit`` says they are radians.
+    """Angles (n,) in degrees; radians are converted only if ``unit`` says so.
 
     Raises
     ------
     InputError
-        For another unit; and, without a unit, for three or more angles that all lie within a
-        quarter turn if read as radians, so within 1.6 degrees if they were degrees.
+        For another unit; and, without a unit, for three or more angles that are all within a
+        quarter turn as radians, and so within 1.6 degrees as degrees.
     """
     values = np.asarray(angles, dtype=np.float64)
     word = unit_word(unit)

@@ -1,9 +1,9 @@
 """EMD files of Velox (HDF5): images of a detector with all settings of the microscope as JSON.
 
-``Data/Image/<id>/Data`` is (y, x, frame); ``Metadata`` holds, in a column for each frame or one for
-all, bytes of JSON ended by zeros. Numbers stand in it as text, in SI units: ``BinaryResult`` has
-pixel size and detector, ``Optics`` the voltage, ``Scan`` the dwell time, ``Stage`` the tilt
-``AlphaTilt`` in radians.
+``Data/Image/<id>/Data`` is (y, x, frame); ``Metadata`` holds JSON as zero-terminated bytes, in one
+column for each frame or one for all. Its numbers are text in SI units: ``BinaryResult`` has pixel
+size and detector, ``Optics`` the voltage, ``Scan`` the dwell time, ``Stage`` the tilt ``AlphaTilt``
+in radians.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from aet_port.io.units import angstrom
 
 VELOX_FILE = "an EMD file of Velox with images"
 IMAGES = "Data/Image"
-SAME_TILT = 1e-4  # radian: a goniometer at rest does not read the same twice
+SAME_TILT = 1e-4  # radian, scatter of the readings of a goniometer at rest
 
 
 def read_velox(path: str | Path, detector: str | None = None) -> RawImages:
     """Read the frames of one detector.
 
-    Frames whose stage tilt differs by less than 0.0001 rad from that of the one before are frames
-    of one tilt, which then has their mean angle.
+    Consecutive frames whose stage tilt differs by less than 0.0001 rad are frames of one tilt,
+    which has their mean angle.
 
     Parameters
     ----------
     path
         The file.
     detector
-        Such as ``"HAADF"``; needed only if the file holds images of several detectors and none or
-        several of them are HAADF.
+        Name of the detector, such as ``"HAADF"``; needed only if the file holds images of several
+        detectors, of which none or several are HAADF.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def read_velox(path: str | Path, detector: str | None = None) -> RawImages:
     Raises
     ------
     DataFileError
-        If the file is missing, truncated or none of Velox, holds spectra only, several detectors to
-        choose from, pixels that are not square, or the transform of an image.
+        If the file is missing, truncated or not from Velox, or holds only spectra, several
+        detectors to choose from, pixels that are not square, or the transform of an image.
 
     MATLAB: none
     """
@@ -111,7 +111,7 @@ def _chosen(file: Path, images: Any, detector: str | None) -> Any:
         raise DataFileError(
             file,
             f"images of {', '.join(names)}",
-            f"one of detector {detector or 'HAADF'}; export the one that is meant",
+            f"one of detector {detector or 'HAADF'}; export the one you want",
         )
     return wanted[0]
 
@@ -120,7 +120,7 @@ def _record(file: Path, column: NDArray) -> dict[str, Any]:
     text = bytes(np.asarray(column, dtype=np.uint8)).rstrip(b"\0").decode("utf-8", "replace")
     found = json.loads(text) if text else {}
     if not isinstance(found, dict):
-        raise DataFileError(file, "metadata that are no object of JSON", VELOX_FILE)
+        raise DataFileError(file, "metadata that are not a JSON object", VELOX_FILE)
     return found
 
 

@@ -1,7 +1,7 @@
 """Volumes in MATLAB, NumPy, MRC and TIFF files.
 
-An array of a .npy or .mat file is (nx, ny, nz). MRC sections and TIFF pages run along z, their
-rows along y, their columns along x.
+An array in a .npy or .mat file is (nx, ny, nz). MRC sections and TIFF pages are z, their rows y,
+their columns x.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ROUNDING = 1e-5  # relative; MRC keeps lengths in single precision
 
 
 def _lengths(path: Path) -> tuple[float | None, NDArray[np.float64] | None]:
-    """Voxel size and origin that :func:`write_volume` puts beside the volume, where they are."""
+    """Voxel size and origin that :func:`write_volume` stored with the volume, if present."""
     expected = "voxel_size and origin as numbers in angstrom"
     found: dict[str, NDArray[np.float64]] = {}
     for key, value in matlab.read_variables(path, ["voxel_size", "origin"]).items():
@@ -54,16 +54,16 @@ def read_volume(
     path
         .mat (versions 5 to 7.3, saved RESIRE objects too), .npy, .mrc, .map, .rec, .tif, .tiff.
     voxel_size
-        Angstrom; without it the file's own is taken (MRC header, description of a TIFF file,
+        Angstrom; unless given, that of the file is used (MRC header, description of a TIFF file,
         variable ``voxel_size`` of a .mat file).
     name
-        Variable of a .mat file; needed only if several fit.
+        Variable of a .mat file; needed only if several match.
 
     Returns
     -------
-    Volume (nx, ny, nz) in the precision stored, named after the file. Its origin is the file's;
-    where the file has none, or another voxel size than the one given, the rotation centre
-    (voxel n // 2) lies at zero.
+    Volume (nx, ny, nz) in the precision stored, named after the file, with its origin; if the file
+    has none, or its voxel size differs from the one given, the rotation centre (voxel n // 2) is
+    at zero.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def read_volume(
 
     Notes
     -----
-    MATLAB: importdata of a reconstruction, which carries no voxel size
+    MATLAB: importdata of a reconstruction, which has no voxel size
 
     Examples
     --------
@@ -99,7 +99,7 @@ def read_volume(
         array = sections.array[np.newaxis] if flat else sections.array
         array = array.transpose()
         origin = sections.origin
-        # With a size given, unequal axes in the header do not matter.
+        # If the size is given, unequal axes in the header do not matter.
         axes = 1 if voxel_size is not None else 2 if flat else 3
         own = sections.common_size(file, axes)
     else:
@@ -114,25 +114,25 @@ def read_volume(
             "the voxel size in angstrom: voxel_size=..., --pixel-size on the command line",
         )
     if own is None or not np.isclose(own, size, rtol=_ROUNDING, atol=0):
-        origin = None  # it was counted in other voxels
+        origin = None  # it refers to another voxel size
     if origin is not None and suffix in MRC_SUFFIXES:
         usual = np.array([-centre(n) * size for n in array.shape])
         if np.allclose(origin, usual, rtol=_ROUNDING, atol=0):
-            origin = None  # exactly the usual one, not its rounding
+            origin = None  # exactly the default, not its rounded value
     return Volume(np.ascontiguousarray(array), size, origin=origin, name=str(file))
 
 
 def write_volume(path: str | Path, volume: Volume) -> Path:
-    """Write a volume, whole or not at all; equal volumes give equal bytes.
+    """Write a volume, never a partial file; equal volumes give identical files.
 
     Parameters
     ----------
     path
         .mrc, .map, .rec (single precision, with voxel size and origin), .mat (variables
         ``reconstruction``, ``voxel_size`` and ``origin``), .tif, .tiff (with both in the image
-        description) or .npy (the array alone: the voxel size must be given when it is read).
+        description) or .npy (only the array: the voxel size must be given when it is read).
     volume
-        Double precision is kept in .mat, .npy and TIFF and rounded to single in MRC.
+        The volume; double precision is kept in .mat, .npy and TIFF and rounded to single in MRC.
 
     Returns
     -------

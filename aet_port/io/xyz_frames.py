@@ -1,4 +1,4 @@
-"""Frames of .xyz files: those of the Materials Data Bank, and extended ones with more columns."""
+"""Frames of .xyz files, of the Materials Data Bank and extended ones with more columns."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _POSITIONS, _SYMBOLS, _NUMBERS = ("pos", "positions"), ("species", "symbols"), (
 
 
 def read_xyz_frames(file: Path) -> Iterator[AtomicModel]:
-    """Models of an .xyz or .extxyz file, one in memory at a time.
+    """Yield the models of an .xyz or .extxyz file, one in memory at a time.
 
     A frame whose comment has ``Properties=`` or ``Lattice=``, and every frame of an .extxyz file,
-    is extended .xyz; the others are as the Materials Data Bank has them.
+    is extended .xyz; the others have the format of the Materials Data Bank.
 
     Parameters
     ----------
     file
-        The file; its name goes into the names of the models.
+        The file, after which the models are named.
 
     Raises
     ------
     DataFileError
-        For frames that are cut off or longer than announced, lines that don't fit, unknown
-        symbols, lines of more than 65,536 bytes, or what is no text.
+        For frames that are truncated or longer than stated, invalid lines, unknown symbols, lines
+        of more than 65,536 bytes, or files that are not text.
     InputError
         For a frame without atoms or with NaN positions.
     """
@@ -45,7 +45,7 @@ def read_xyz_frames(file: Path) -> Iterator[AtomicModel]:
         frame, more = 0, True
         while more:
             frame += 1
-            # Nothing is yielded inside: the caller's warnings are none of ours.
+            # Nothing is yielded inside, where warnings of the caller would be caught.
             with reading(file, WANTED):
                 atoms, comment = _read_frame(file, lines, frame)
                 more = not lines.at_end()
@@ -56,9 +56,9 @@ def read_xyz_frames(file: Path) -> Iterator[AtomicModel]:
 
 
 def plain_atoms(atoms: ase.Atoms) -> ase.Atoms:
-    """``atoms`` with the results of its calculator among its arrays and remarks.
+    """``atoms`` with the results of its calculator moved to its arrays and info.
 
-    ASE takes columns with names such as ``charges`` or ``forces`` for results.
+    ASE treats columns with names such as ``charges`` or ``forces`` as results.
     """
     if atoms.calc is not None:
         for key, value in atoms.calc.results.items():
@@ -71,7 +71,7 @@ def plain_atoms(atoms: ase.Atoms) -> ase.Atoms:
 
 
 def _read_frame(file: Path, lines: Lines, frame: int) -> tuple[ase.Atoms, str | None]:
-    """Atoms of the next frame, and its comment if it is no list of properties."""
+    """Atoms of the next frame, and its comment if it is not a list of properties."""
     first = (lines.next() or "").strip()
     start = lines.number
     if not (first.isascii() and first.isdecimal()):
@@ -93,7 +93,7 @@ def _read_frame(file: Path, lines: Lines, frame: int) -> tuple[ase.Atoms, str | 
 
 
 def _check_next(file: Path, lines: Lines, n: int) -> None:
-    """Refuse a frame that goes on after its last atom."""
+    """Raise an error for a frame that continues after its last atom."""
     line = lines.peek().strip()
     if len(line.split()) == 1:
         return
@@ -130,7 +130,7 @@ def _extended(file: Path, start: int, comment: str, rows: list[str]) -> ase.Atom
         names, widths = words[::3], [int(width) for width in words[2::3]]
     offset = dict(zip(names, np.cumsum([0, *widths]).tolist(), strict=False))
     where = f"Properties of line {start + 1}"
-    # Without them ASE puts every atom at the origin, or makes dummies.
+    # Without them ASE puts every atom at the origin, or makes dummy atoms.
     if not any(name in offset for name in _POSITIONS):
         raise DataFileError(file, f"no column pos in the {where}", "pos:R:3")
     if not any(name in offset for name in _SYMBOLS + _NUMBERS):
@@ -139,7 +139,7 @@ def _extended(file: Path, start: int, comment: str, rows: list[str]) -> ase.Atom
     number = next((offset[name] for name in _NUMBERS if name in offset), None)
     for index, row in enumerate(rows, start=start + 2):
         values = row.split()
-        if len(values) != sum(widths):  # ASE leaves out what is beyond
+        if len(values) != sum(widths):  # ASE ignores further values
             found = f"{len(values)} words in line {index}"
             raise DataFileError(file, found, f"{sum(widths)}, as the {where} state")
         if symbol is not None and values[symbol] not in atomic_numbers:

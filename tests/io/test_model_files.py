@@ -119,8 +119,8 @@ def test_tilted_boxes(file, tilts):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (dump("1 1 0 0 0\n"), "1 atoms of 2 announced in frame 1, which ends in line 10"),
-        (dump("1 1 0 0 0\n") + dump(), "1 atoms of 2 announced in frame 1"),
+        (dump("1 1 0 0 0\n"), "1 of 2 atoms stated in frame 1, which ends in line 10"),
+        (dump("1 1 0 0 0\n") + dump(), "1 of 2 atoms stated in frame 1"),
         (dump() + dump()[:40], "frame 2 cut off after line 15"),
         (dump() + "ITEM: TIMESTEP\n5\n", "frame 2 cut off after line 13"),
         (dump()[:-3], "frame 1 cut off in line 11"),
@@ -135,10 +135,10 @@ def test_tilted_boxes(file, tilts):
         (dump("1 0 0 0\n", 1, "id x y z"), "neither element nor type"),
         (dump("1 1 0 0 0\n", 1, "id type x y y"), "columns 'id type x y y'"),
         (dump("1 1 0 0 0 1\n", 1, COLUMNS + " momenta"), "a column 'momenta'"),
-        (dump(n=10**18), "2 atoms of 1000000000000000000 announced"),
+        (dump(n=10**18), "2 of 1000000000000000000 atoms stated"),
         (dump(n="9" * 5000), "in line 4; expected a number after ITEM: NUMBER OF ATOMS"),
         (dump(n=-2), "'-2' in line 4"),
-        (dump(box=BOX.replace("-1 9", "9 -1")), "of some volume"),
+        (dump(box=BOX.replace("-1 9", "9 -1")), "with non-zero volume"),
         (dump(box=BOX.replace("-1 9", "nan 9")), "three lines of 2 finite numbers"),
         (dump(box=BOX.replace("pp ff pp", "")), "flags: pp or ff"),
         (dump(box=""), "frame 1 without ITEM: BOX BOUNDS before line 5"),
