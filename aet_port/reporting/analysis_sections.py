@@ -23,8 +23,8 @@ from aet_port.reporting.parts import (
     charts_with,
 )
 
-LARGEST = 10  # networks in a table
-FEWER = 3  # of other than pentagonal bipyramids
+LARGEST = 10  # largest number of networks in a table
+FEWER = 3  # the same for bipyramids other than pentagonal
 NO_ORDER = "the analysis holds no short-range order"
 
 
@@ -38,7 +38,7 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
     found
         Its structure.
     no_orders
-        Why there is no medium-range order, for analyses without it.
+        Reason for the absence of medium-range order, for analyses without it.
 
     MATLAB: none
     """

@@ -1,4 +1,4 @@
-"""What a report shows of an entry of a bank."""
+"""Content of a report on an entry of a bank."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aet_port.reporting.bank_structure import read_structure, reals
 from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
 from mdb.bank import Bank
 
-MOST = 8  # ids that an error names
+MOST = 8  # largest number of ids listed in an error
 NO_IMAGES = "a bank holds no images; the report of the run folder shows them"
 NO_VOLUME = "a bank holds no volumes; the report of the run folder shows it"
 
@@ -50,16 +50,16 @@ FROM analysis WHERE model_id = $model ORDER BY analysis_id
 def read_entry_report(
     path: str | Path, model: str | None = None, analysis: int | None = None
 ) -> ReportContent:
-    """A model of a bank as a report shows it, for :func:`aet_port.reporting.build.write_report`.
+    """Read the report content of a model of a bank, for :func:`~aet_port.reporting.write_report`.
 
     Parameters
     ----------
     path
         The bank.
     model
-        Its id; may be omitted if the bank holds a single model.
+        Id of the model; may be omitted if the bank holds a single one.
     analysis
-        Number of the analysis to show; unless given the newest that passed.
+        Number of the analysis to show; the newest that passed unless given.
 
     Raises
     ------

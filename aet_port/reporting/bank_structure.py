@@ -1,4 +1,4 @@
-"""An analysis in a bank as a report shows it."""
+"""Content of a report on an analysis in a bank."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ WHERE analysis_id = $analysis ORDER BY mro
 
 
 def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
-    """Results of one analysis.
+    """Read the results of one analysis.
 
     Parameters
     ----------
     bank
         An open bank.
     number
-        Of an analysis that passed.
+        Number of an analysis that passed.
     n_atoms
-        Of its model.
+        Number of atoms of its model.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _bipyramids(bank: Bank, asked: Mapping[str, Any], networks: pa.Table) -> Bip
     rows = bank.sql(_BIPYRAMIDS, asked)
     caps = np.stack([rows[f"cap_{k}"].to_numpy() for k in (1, 2)], axis=1)
     rings = np.array(rows["ring"].to_pylist(), dtype=np.int64).reshape(-1, 5)
-    # Networks of every fold are numbered on; those of fold 5 begin here.
+    # Networks of all folds are numbered consecutively; those of fold 5 begin here.
     five = networks["network"].to_numpy()[networks["fold"].to_numpy() == 5]
     first = int(five.min()) if len(five) else 0
     label = rows["network"].fill_null(first - 1).to_numpy() - first

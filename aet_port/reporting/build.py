@@ -20,12 +20,12 @@ SUFFIXES = (".html", ".htm")
 
 
 def build_report(content: ReportContent) -> str:
-    """The page as text: tables, charts, pictures and interactive 3D views, all within it.
+    """Build the page as text, with tables, charts, pictures and interactive 3D views.
 
     Parameters
     ----------
     content
-        From :func:`aet_port.reporting.run.read_run` or from a bank.
+        Content from :func:`aet_port.reporting.run.read_run` or from a bank.
 
     MATLAB: none
     """
@@ -34,7 +34,7 @@ def build_report(content: ReportContent) -> str:
 
 
 def build_page(title: str, subtitle: str, sections: Sequence[Section], foot: str) -> str:
-    """The page around sections; plotly.js is in it only if there is an interactive view.
+    """Build a page from sections; plotly.js is included only if there is an interactive view.
 
     MATLAB: none
     """
@@ -54,14 +54,14 @@ def build_page(title: str, subtitle: str, sections: Sequence[Section], foot: str
 
 
 def write_report(path: str | Path, content: ReportContent) -> Path:
-    """Write the page, whole or not at all.
+    """Write the page, never a partial file.
 
     Parameters
     ----------
     path
         File to write, ``.html``.
     content
-        As for :func:`build_report`.
+        As in :func:`build_report`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a report shows, as plain data: filled from a run folder or from an entry of a bank."""
+"""Content of a report as plain data, from a run folder or an entry of a bank."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Convergence:
     Attributes
     ----------
     history
-        Shape (iterations,): R1 of each iteration, mean over the projections; None if unknown.
+        Shape (iterations,): R1 of each iteration, averaged over projections; None if unknown.
     tilt
         Shape (n,): tilt angle theta of each projection, degrees.
     r1
@@ -48,7 +48,7 @@ class Convergence:
 
 @dataclass(frozen=True)
 class Projections:
-    """Measured projections beside calculated ones.
+    """Measured and calculated projections.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Projections:
     measured
         Shape (n, nx, ny).
     calculated
-        The same shape; None if they could not be calculated (``note`` says why).
+        The same shape; None if they could not be calculated (``note`` gives the reason).
     pixel_size
         Angstrom.
     note
@@ -92,7 +92,7 @@ class Bipyramids:
 
 @dataclass(frozen=True)
 class Structure:
-    """Results of one structure analysis; what it does not hold is None.
+    """Results of a structure analysis; missing ones are None.
 
     Attributes
     ----------
@@ -136,12 +136,12 @@ class Structure:
 class ReportContent:
     """Everything that a report shows.
 
-    All but the title may be absent: then the page says why, or leaves the section out.
+    All but the title may be absent: then the page gives the reason, or leaves the section out.
 
     Attributes
     ----------
     title, subtitle
-        Of the page.
+        Title and subtitle of the page.
     metadata
         Sample and model; may be empty.
     atoms
@@ -155,10 +155,10 @@ class ReportContent:
     convergence, projections, volume, structure
         None if there are none.
     missing
-        Why something is absent, one sentence each, by ``"convergence"``, ``"refinement"``,
+        Reasons for absent parts, one sentence each, by ``"convergence"``, ``"refinement"``,
         ``"projections"``, ``"volume"``, ``"atoms"``, ``"structure"`` or ``"orders"`` (medium-range
-        order). Where there is no entry for an absent part, the page says only that it is absent;
-        other entries, such as a stage that failed, are shown with the provenance.
+        order). For an absent part without an entry, the page says only that it is absent; other
+        entries, such as a stage that failed, are shown with the provenance.
     """
 
     title: str
@@ -176,7 +176,7 @@ class ReportContent:
 
 
 def structure_of(found: StructureResult) -> Structure:
-    """A structure analysis as the report shows it.
+    """Convert a structure analysis to the content of a report.
 
     Parameters
     ----------

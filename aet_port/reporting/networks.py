@@ -16,14 +16,14 @@ from aet_port.reporting.content import Bipyramids
 from aet_port.reporting.solid_shapes import Solid, balls, sticks
 from aet_port.reporting.views import View, axes_of, box, layout_of, points, still_picture, thinned
 
-MOST_BALLS = 1_500  # network atoms drawn as spheres; further ones are points, for a small file
-NETWORKS = 5  # that can be chosen
+MOST_BALLS = 1_500  # largest number of atoms drawn as spheres; others are points, for a small file
+NETWORKS = 5  # number of networks that can be chosen
 AROUND = 4.0  # margin around a network, angstrom
 CAP, RING = "#e08a2e", "#3f74b8"
 CAP_BOND, RING_BOND, SIDE_BOND = "#e08a2e", "#8fb0d9", "#c9ced6"
 FAINT = "#b9bfc8"
 LIGHTING = {"ambient": 0.5, "diffuse": 0.85, "specular": 0.25, "roughness": 0.5, "fresnel": 0.1}
-LIGHT = {"x": 30_000, "y": 30_000, "z": 100_000}  # beside the viewer
+LIGHT = {"x": 30_000, "y": 30_000, "z": 100_000}  # near the viewer
 Group = tuple[NDArray[np.float64], str, str]  # positions or ends, name, colour
 
 
@@ -93,7 +93,7 @@ def _pieces(
     kinds = [("bonds of capping atoms", CAP_BOND, caps), ("bonds along rings", RING_BOND, around)]
     bonds: list[tuple[str, str, NDArray[np.int64]]] = []
     taken = np.zeros((0, 2), dtype=np.int64)
-    # A bond may be the axis of one bipyramid and the side of another: it is drawn once.
+    # A bond that is the axis of one bipyramid and the side of another is drawn only once.
     for name, colour, pairs in (*kinds, ("bonds from cap to ring", SIDE_BOND, side)):
         distinct = np.unique(np.sort(pairs, axis=1), axis=0)
         known = np.isin(distinct @ [len(atoms), 1], taken @ [len(atoms), 1])

@@ -1,4 +1,4 @@
-"""What the sections of a report consist of; templates/parts.html.jinja draws each of them."""
+"""Parts of the sections of a report, drawn by templates/parts.html.jinja."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aet_port.reporting.charts import still
 from aet_port.reporting.content import Fact
 from aet_port.reporting.views import View
 
-LONG = 40  # characters; a text of so many without a blank is a hash
-LARGEST_BAR = 0.9  # of the width of a picture; a longer scale bar is left out
+LONG = 40  # characters; a text of this length without blanks is a hash
+LARGEST_BAR = 0.9  # fraction of the picture width; a longer scale bar is left out
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Facts:
 
     @property
     def texts(self) -> list[tuple[str, str]]:
-        """Names and values as they are shown."""
+        """Names and values as shown."""
         return [(name, format_value(value)) for name, value in self.rows]
 
 
@@ -39,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table with headings; columns of numbers are aligned to the right."""
+    """A table with headings; columns of numbers are right-aligned."""
 
     macro: ClassVar[str] = "grid"
     columns: Sequence[str]
@@ -75,7 +75,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Absent:
-    """The sentence in place of what is not shown."""
+    """A sentence shown in place of an absent part."""
 
     macro: ClassVar[str] = "absent"
     why: str
@@ -112,9 +112,9 @@ class Figure:
     Attributes
     ----------
     address
-        A ``data:`` address, which holds the picture itself.
+        A ``data:`` address, which contains the picture itself.
     caption
-        The line below.
+        The caption below.
     nanometre
         Length of 1 nm as a fraction of the width; None for a picture without a scale bar.
     """
@@ -152,15 +152,15 @@ class Interactive:
     Attributes
     ----------
     name
-        Of its element in the page.
+        Name of its element in the page.
     labels
-        Of the buttons.
+        Labels of the buttons.
     note
-        What is drawn.
+        Description of what is drawn.
     still
         Address of the still picture.
     drawing
-        What ``report.js`` draws: traces, layout, and the choices of the buttons.
+        Data for ``report.js``: traces, layout, and the choices of the buttons.
     """
 
     macro: ClassVar[str] = "interactive"
@@ -172,7 +172,7 @@ class Interactive:
 
     @classmethod
     def of(cls, name: str, view: View) -> Interactive:
-        """The view in the element ``name``."""
+        """Make the view for the element ``name``."""
         import plotly.graph_objects as go  # slow to import
 
         figure = go.Figure(view.traces, go.Layout(view.layout, template="none"))
@@ -190,7 +190,7 @@ Part = Facts | Grid | Absent | Note | Subheading | Preformatted | Charts | Pictu
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page: its anchor, its heading, and what it consists of."""
+    """A section of the page: its anchor, heading and parts."""
 
     anchor: str
     heading: str
@@ -233,7 +233,7 @@ def format_value(value: Any) -> str:
 
 
 def any_interactive(sections: Iterable[Section]) -> bool:
-    """Whether a section holds an interactive view, which needs plotly.js.
+    """Whether any section contains an interactive view, which needs plotly.js.
 
     MATLAB: none
     """

@@ -1,4 +1,4 @@
-"""Measured projections of a run beside calculated ones, for its report."""
+"""Comparison of measured and calculated projections of a run, for its report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aet_port.workflow.config import RunConfig
 
 @dataclass(frozen=True)
 class Compared:
-    """Projections, and how far the calculated ones are off.
+    """Measured and calculated projections with their R1.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Compared:
     r1
         Shape (n,): R1 of each calculated projection; None if there are none.
     name
-        What they were calculated from; empty if there are none.
+        Source of the calculated projections; empty if there are none.
     """
 
     shown: Projections
@@ -50,25 +50,25 @@ def compare_projections(
     refined: Mapping[str, Any] | None,
     threads: int,
 ) -> Compared:
-    """The projections of a run beside those of its refined model, or else of its volume.
+    """Compare the projections of a run with those of its refined model, or else of its volume.
 
     Parameters
     ----------
     config
-        Of the run.
+        Configuration of the run.
     volume_file
         The volume that was reconstructed from the series.
     series
-        What the stages worked on.
+        The tilt series that the stages used.
     model, refined
         The refined model and the record of its refinement; None if there is none.
     threads
-        Threads of the projectors.
+        Number of threads of the projectors.
 
     Raises
     ------
     DataFileError
-        If the volume can't be read or has another shape than the run gave it.
+        If the volume can't be read or its shape is not that of the run.
 
     MATLAB: none
     """
@@ -108,7 +108,7 @@ def _of_model(
     begin = Parameters.start(model.positions, heights, b_factors, len(series))
     shears = np.array([refined.get(f"shear_{axis}", 0.0) for axis in "xy"])
     settings = config.refine
-    # The run keeps no shift, scale or offset of single images: they follow from the model.
+    # The run does not store shift, scale and offset of each image: fit them to the model.
     fits = [] if settings is None else settings.image_fits
     return forward.project(fit_images(forward, replace(begin, shears=shears), series.images, fits))
 

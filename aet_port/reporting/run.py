@@ -1,4 +1,4 @@
-"""What a report shows of a run: read from its folder, which is never changed."""
+"""Content of a report on a run, read from its folder, which is never changed."""
 
 from __future__ import annotations
 
@@ -54,33 +54,33 @@ def read_run(
     threads: int | None = None,
     structure: StructureResult | None = None,
 ) -> ReportContent:
-    """All that the folder of a run holds, and the structure of its model.
+    """Read everything in the folder of a run, and the structure of its model.
 
-    Parts that are not there, because a stage failed or has not been reached, are left out, with the
-    reason. The projections are looked for beside the run folder, where ``config`` usually lies, and
-    taken only if they are those that the run read, by their hashes.
+    Parts that are missing because a stage failed or has not been reached are left out, with the
+    reason. The projections are searched beside the run folder, where ``config`` usually is, and
+    used only if their hashes are those of the files that the run read.
 
     Parameters
     ----------
     folder
-        Of :func:`aet_port.workflow.pipeline.run`.
+        Folder of :func:`aet_port.workflow.pipeline.run`.
     config
-        The configuration that the run was started with, for the places of its projections.
+        The configuration with which the run was started, to locate its projections.
     resolve
-        Turns what stands behind ``reference:`` into a path.
+        Turns the part after ``reference:`` into a path.
     threads
-        All cores unless given.
+        Number of threads; all cores unless given.
     structure
-        The structure analysis of the run's model, if it is at hand; else it is computed again.
+        The structure analysis of the run's model; computed again unless given.
 
     Returns
     -------
-    For :func:`aet_port.reporting.build.write_report`.
+    Content for :func:`aet_port.reporting.build.write_report`.
 
     Raises
     ------
     InputError
-        If the folder is no run; or, if ``config`` is given, the projections named there are not
+        If the folder is not a run; or, if ``config`` is given, the projections named there are not
         those of the run.
     DataFileError
         If something in it can't be read.
@@ -94,7 +94,7 @@ def read_run(
     given = None if config is None else load_config(config, resolve)
     if given is not None and given.text != kept.text:
         raise InputError(f"configuration {config}", "another one", f"that of the run {place.root}")
-    # Names in the copy are relative to where the configuration was.
+    # Paths in the copy are relative to the original place of the configuration.
     used = given or replace(
         kept, resolve=resolve, path=(place.root.resolve().parent / "config.toml")
     )
@@ -172,7 +172,7 @@ _PART_OF = {"reconstruct": "volume", "select": "atoms", "refine": "refinement"}
 
 
 def _failures(place: RunFolder) -> dict[str, str]:
-    """Why parts of a report are absent, of the stages that failed."""
+    """Reasons for absent parts of a report, from the stages that failed."""
     missing = {}
     for stage, one in place.stage_records().items():
         if one["status"] == FAILED:
@@ -182,7 +182,7 @@ def _failures(place: RunFolder) -> dict[str, str]:
 
 
 def _not_there(place: RunFolder, stage: str) -> str:
-    """Why the output of a stage is absent."""
+    """Reason for the absent output of a stage."""
     failed = {
         name: one["reason"]
         for name, one in place.stage_records().items()
@@ -199,7 +199,7 @@ def _not_there(place: RunFolder, stage: str) -> str:
 def _series(
     config: RunConfig, place: RunFolder, record: Mapping[str, Any], strict: bool
 ) -> tuple[TiltSeries | None, str]:
-    """The projections that the stages worked on, or why there are none."""
+    """The projections that the stages used, or the reason why there are none."""
     area = areas_of(config)[0]
     own = config.simulated or config.preprocess is not None or config.refine_angles is not None
     try:
@@ -240,8 +240,8 @@ def _volume(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> Vol
         return None
     try:
         size = read_pixel_size(config, place)
-    except DataFileError as error:  # it stands in the header of projections that are not here
-        missing["volume"] = f"the size of its voxels is unknown: {error}"
+    except DataFileError as error:  # it is in the header of projections that are not here
+        missing["volume"] = f"its voxel size is unknown: {error}"
         return None
     return read_volume(place.path(VOLUME), size)
 
@@ -279,7 +279,7 @@ def _record(
 def _history(
     config: RunConfig, place: RunFolder
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """R1 by iteration, mean over projections and sub-areas; that of the last by projection."""
+    """R1 by iteration, averaged over projections and sub-areas; that of the last by projection."""
     areas = areas_of(config)
     if not all(place.path(VOLUMES, area).exists() for area in areas):
         return None
@@ -346,7 +346,7 @@ def _agreement(
         ("iterations", len(history)),
     ]
     if refined is None:
-        word = "not asked for" if config.refine is None else "missing"
+        word = "not requested" if config.refine is None else "missing"
         return [*rows, ("refinement", word)]
     names = {
         "r1_start": "R1 of the traced model",

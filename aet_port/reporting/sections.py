@@ -28,7 +28,7 @@ from aet_port.reporting.parts import (
 )
 from aet_port.reporting.views import atoms_view
 
-TILTS = 6  # projections shown
+TILTS = 6  # number of projections shown
 NANOMETRE = 10.0  # angstrom
 # Parts of the content whose absence is explained where they would be.
 PARTS = ("convergence", "refinement", "projections", "volume", "atoms", "structure", "orders")
@@ -38,8 +38,8 @@ HEIGHTS = (0.15, 0.5, 0.85)  # quantiles of the positions at which slices are ta
 def report_sections(content: ReportContent) -> list[Section]:
     """All sections in order.
 
-    One whose data are absent says so in a sentence, from ``content.missing`` if it is there; the
-    sample and the provenance are left out if nothing is known of them.
+    A section without data states this in a sentence, from ``content.missing`` if given there;
+    sample and provenance are left out if nothing is known about them.
 
     MATLAB: none
     """

@@ -45,7 +45,7 @@ def sticks(ends: ArrayLike, radius: float) -> Solid:
 
     Returns
     -------
-    Vertices and triangles as of :func:`balls`.
+    Vertices and triangles as in :func:`balls`.
 
     MATLAB: none
     """
@@ -75,7 +75,7 @@ def sticks(ends: ArrayLike, radius: float) -> Solid:
 
 
 def _ball() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Points spread evenly over the unit sphere by the golden angle, and their convex hull."""
+    """Points distributed evenly over the unit sphere by the golden angle, and their convex hull."""
     number = np.arange(BALL_POINTS)
     z = 1 - (2 * number + 1) / BALL_POINTS
     turn = np.pi * (3 - np.sqrt(5)) * number

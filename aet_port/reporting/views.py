@@ -1,4 +1,4 @@
-"""Interactive 3D views of a report, and the one of the atomic model."""
+"""Interactive 3D views of a report, and the view of the atomic model."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from aet_port.core.geometry import euler_rotation
 from aet_port.figures.overview import VIEW, render_balls
 from aet_port.reporting.content import Structure
 
-MOST_ATOMS = 20_000  # points that an ordinary computer still rotates smoothly
-STILL = 900  # pixels
+MOST_ATOMS = 20_000  # largest number of points that an ordinary computer rotates smoothly
+STILL = 900  # pixels of a still picture
 
 
 @dataclass(frozen=True)
 class View:
-    """A plotly figure and the choices offered beside it.
+    """A plotly figure and the choices of its buttons.
 
     Attributes
     ----------
     traces, layout
-        In plotly's terms.
+        Traces and layout of plotly.
     choices
         By label of a button: which traces are visible, and the changes to the layout.
     note
-        What is drawn, and what is not.
+        Description of what is drawn and what is not.
     still
         Shape (pixels, pixels, 4): still picture of the first choice (red, green, blue, opacity in
         0..1) for print and for browsers without scripts.
@@ -49,9 +49,9 @@ def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
     Parameters
     ----------
     atoms
-        At least one; of more than 20,000 an even sample is drawn, which the note says.
+        At least one atom; of more than 20,000 an even sample is drawn, as stated in the note.
     structure
-        Its ``boo`` gives the colours of the second choice; None for no second choice.
+        Structure whose ``boo`` gives the colours of the second choice; None for no second choice.
 
     MATLAB: none
     """
@@ -119,7 +119,7 @@ def points(
     size: float,
     **marker: Any,
 ) -> dict[str, Any]:
-    """A trace of points; hovering over one shows which atom (``rows``) it is."""
+    """A trace of points; hovering over one shows its atom index (``rows``)."""
     trace: dict[str, Any] = axes_of(positions) | {
         "type": "scatter3d",
         "mode": "markers",
@@ -140,7 +140,7 @@ def axes_of(positions: NDArray[Any]) -> dict[str, Any]:
 def box(
     positions: NDArray[np.float64], margin: float
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Ranges of the axes that hold all positions with a margin; their aspect ratio."""
+    """Ranges of the axes that include all positions with a margin, and their aspect ratio."""
     low, high = positions.min(axis=0) - margin, positions.max(axis=0) + margin
     ranges = {
         f"{name}axis": [float(a), float(b)] for name, a, b in zip("xyz", low, high, strict=True)
@@ -150,7 +150,7 @@ def box(
 
 
 def layout_of(positions: NDArray[np.float64], margin: float = 1.0) -> dict[str, Any]:
-    """Layout with axes that hold all positions with a margin (angstrom), on one scale."""
+    """Layout with axes of equal scale that include all positions with a margin (angstrom)."""
     ranges, ratio = box(positions, margin)
     axes = {
         name: {

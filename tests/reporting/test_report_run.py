@@ -153,7 +153,7 @@ def test_pixel_size_in_a_header_that_is_gone(tmp_path: Path) -> None:
     assert whole.volume.voxel_size == pytest.approx(PIXEL, rel=1e-6)  # MRC: single precision
     content = read_run((folder / "run").rename(tmp_path / "moved"), threads=1)
     assert set(content.missing) == {"orders", "projections", "convergence", "volume"}
-    assert "size of its voxels" in content.missing["volume"]
+    assert "voxel size is unknown" in content.missing["volume"]
 
 
 def test_run_over_sub_areas(tmp_path: Path) -> None:
