@@ -1,4 +1,4 @@
-"""What the port is held against: where the published data lie, and the golden outputs."""
+"""References for the port: location of the published data, and golden outputs."""
 
 import lazy_loader as lazy
 

@@ -17,24 +17,24 @@ from matlab_reference.registry import COMMITS, PUBLIC_NAME, PublishedFile
 
 HOST = "https://raw.githubusercontent.com"
 SITE = "https://github.com"
-RETRIES = 3  # of one file, with a pause of 1, 2, 3 s between
-TIMEOUT = 30.0  # seconds without a byte
-# Answers that say nothing about the file asked for: refused, too many calls, trouble over there.
+RETRIES = 3  # retries for one file, with pauses of 1, 2, 3 s
+TIMEOUT = 30.0  # seconds without data
+# Answers that don't concern the file itself: refused, too many requests, server errors.
 HOST_TROUBLE = (401, 403, 407, 429)
 
 
 @dataclass
 class Fetched:
-    """What a fetch did.
+    """Result of a fetch.
 
     Attributes
     ----------
     present, fetched
-        Files that were there with the right checksum, and files that came.
+        Files that were present with the right checksum, and files that were downloaded.
     failed
-        Files that could not be had, with the reason.
+        Files that could not be obtained, with the reason.
     size
-        Bytes that came.
+        Number of bytes downloaded.
     """
 
     present: list[PublishedFile] = field(default_factory=list)
@@ -50,24 +50,24 @@ def select(
     code: bool = False,
     small: bool = False,
 ) -> list[PublishedFile]:
-    """The files a fetch is about.
+    """Select the files to fetch.
 
     Parameters
     ----------
     files
-        All that are known.
+        All known files.
     only
-        Patterns of a shell, such as ``*Ta_film*``; a file is taken whose ``repository/path`` fits
-        one of them. ``*`` also stands for a slash.
+        Shell patterns, such as ``*Ta_film*``; files are selected whose ``repository/path`` matches
+        one of them. ``*`` also matches a slash.
     code
-        Whether to take source and compiled code, too.
+        Whether to include source and compiled code.
     small
         Whether to leave out the large files.
 
     Raises
     ------
     InputError
-        If a pattern fits no file.
+        If a pattern matches no file.
 
     MATLAB: none
     """
@@ -77,7 +77,7 @@ def select(
     for pattern in only:
         if not any(fnmatchcase(one.name, pattern) for one in rest):
             raise InputError(
-                "--only", repr(pattern), "a pattern that a file fits, such as '*Ta_film*'"
+                "--only", repr(pattern), "a pattern that matches a file, such as '*Ta_film*'"
             )
     return [one for one in rest if any(fnmatchcase(one.name, pattern) for pattern in only)]
 
@@ -96,7 +96,7 @@ def _is_there(one: PublishedFile, folder: Path) -> bool:
 
 
 def address(one: PublishedFile, host: str = HOST) -> str:
-    """Where a file is downloaded from.
+    """Address from which a file is downloaded.
 
     MATLAB: none
     """
@@ -115,24 +115,24 @@ def fetch(
 ) -> Fetched:
     """Download files into the layout that :func:`matlab_reference.locate_reference` finds.
 
-    A file that is there with the right checksum is left alone, so a fetch that was stopped goes
-    on with the next call. Each file is downloaded beside its place, checked, and only then takes
-    its name. One that is missing over there or arrives wrong is noted and the rest go on.
+    Files that are present with the right checksum are skipped, so the next call resumes an
+    interrupted fetch. Each file is downloaded to a temporary name, checked, and then renamed. A
+    file that is missing on the server or damaged is recorded, and the others are still fetched.
 
     Parameters
     ----------
     files
-        What to fetch.
+        Files to fetch.
     folder
-        Where; ``AET-MetallicGlass/`` and ``AET-AmorphousMaterials/`` are made in it.
+        Destination, in which ``AET-MetallicGlass/`` and ``AET-AmorphousMaterials/`` are created.
     host
         Address in place of https://raw.githubusercontent.com, such as that of a mirror.
     retries
-        How often a file is tried again.
+        Number of retries for each file.
     timeout
-        Seconds without a byte after which a download is given up.
+        Seconds without data after which a download is aborted.
     show_progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Raises
     ------
@@ -173,20 +173,20 @@ def download_files(
     timeout: float = TIMEOUT,
     show_progress: bool = False,
 ) -> Fetched:
-    """Download files of any host; :func:`fetch` tells how.
+    """Download files from any host, as in :func:`fetch`.
 
     Parameters
     ----------
     files, folder, retries, timeout, show_progress
-        As for :func:`fetch`.
+        As in :func:`fetch`.
     addresses
-        Of each file by its name.
+        Address of each file by its name.
     host
-        What to call the host in messages.
+        Name of the host in messages.
     advice
-        What else to do if the host cannot be reached.
+        Alternative if the host cannot be reached, for errors.
     folders
-        Folders to make beside the first file, without which the files are not found.
+        Folders to create with the first file, without which the files are not found.
 
     Raises
     ------
@@ -216,10 +216,10 @@ def download_files(
                 if done.present or done.fetched:
                     for name in folders:
                         (target / name).mkdir(exist_ok=True)
-                reporter.advance(note=f"{done.size / 1e6:.1f} MB came")
+                reporter.advance(note=f"{done.size / 1e6:.1f} MB downloaded")
         except _Unreachable as error:
             found = f"no data from {host} ({error}) after {len(done.fetched)} files"
-            way = f"a network connection, and then the same command goes on; {advice}"
+            way = f"a network connection; the same command then resumes; {advice}"
             raise DataFileError(target.absolute(), found, way) from error.__cause__
         except OSError as error:
             room = "free some space or choose another place with --to"
@@ -228,12 +228,12 @@ def download_files(
 
 
 def _status(error: Any) -> int:
-    """Answer of the server that an HTTPError of requests stands for."""
+    """Status code of the server in an HTTPError of requests."""
     return int(error.response.status_code)
 
 
 class _NotThere(Exception):
-    """An answer that will not change: pooch would try ValueError and errors of requests again."""
+    """A permanent error: pooch would retry after ValueError and errors of requests."""
 
 
 class _Unreachable(Exception):
@@ -260,21 +260,21 @@ def _fetch_one(store: pooch.Pooch, one: PublishedFile, timeout: float, done: Fet
             raise ValueError(problem)
 
     if one.sha256 is None:
-        # Without a SHA-256 pooch takes any file of that name for the right one.
+        # Without a SHA-256 pooch accepts any existing file of that name.
         file.unlink(missing_ok=True)
     try:
         store.fetch(one.name, downloader=checked)
     except _NotThere as error:
         done.failed[one.name] = str(error)
     except exceptions.ChunkedEncodingError:
-        done.failed[one.name] = "the download broke off"
+        done.failed[one.name] = "the download was interrupted"
     except exceptions.HTTPError as error:
         raise _Unreachable(f"answer {_status(error)}") from error
     except exceptions.RequestException as error:
         raise _Unreachable(type(error).__name__) from error
-    except ValueError as error:  # after those of requests, of which some are ValueErrors, too
+    except ValueError as error:  # after those of requests, some of which are ValueErrors too
         done.failed[one.name] = str(error)
     else:
-        file.chmod(0o644)  # as any download, where pooch leaves it to its owner alone
+        file.chmod(0o644)  # like any download; pooch makes it readable only by its owner
         done.fetched.append(one)
         done.size += file.stat().st_size

@@ -1,4 +1,4 @@
-"""The table of the reference's source files: what is ported, as what, and which test says so."""
+"""Table of the reference's source files: what is ported, as what, and tested by which test."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class FunctionRow:
     role
         ``algorithm``, ``driver script``, ``plotting`` or ``third-party``.
     purpose
-        What it does.
+        Purpose of the file.
     duplicate_of
-        ``repo/path`` of the identical file that stands for it, or nothing.
+        ``repo/path`` of an identical file that represents it, or empty.
     status
         ``ported``, ``library: X`` or ``not needed: why``.
     symbol
         Dotted path of the Python function or class, for a ported file.
     test
-        pytest id of the comparison with the reference's own output; always there for a ported
-        file, for others where there is one.
+        pytest id of the comparison with the reference's own output; always given for a ported
+        file, for others if there is one.
     note
-        Remarks, and what else of the file is ported where.
+        Remarks, and where other parts of the file are ported.
     """
 
     repo: str
@@ -58,17 +58,17 @@ class FunctionRow:
 
     @property
     def name(self) -> str:
-        """``repo/path``, which no other row has."""
+        """``repo/path``, unique for each row."""
         return f"{self.repo}/{self.path}"
 
     @property
     def kind(self) -> Kind:
-        """The status without its detail."""
+        """The status without details."""
         return cast(Kind, self.status.partition(":")[0])
 
     @property
     def detail(self) -> str:
-        """What the status says after its colon: library or reason; empty when ported."""
+        """Text of the status after its colon: library or reason; empty if ported."""
         return self.status.partition(":")[2].strip()
 
 
@@ -77,7 +77,7 @@ REPOS = {"mg": "AET-MetallicGlass", "am": "AET-AmorphousMaterials"}
 
 
 def read_functions(path: str | Path = TABLE) -> list[FunctionRow]:
-    """Every row of the table, in its order.
+    """Read every row of the table, in order.
 
     Parameters
     ----------

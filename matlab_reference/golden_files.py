@@ -1,4 +1,4 @@
-"""Get the golden outputs, which an installed package is without, from a clone of this project."""
+"""Get the golden outputs, which an installed package lacks, from a clone of this project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aet_port.core.progress import progress_bar
 from matlab_reference.download import RETRIES, TIMEOUT, Fetched, download_files, missing
 from matlab_reference.registry import GOLDEN, GOLDEN_TABLE, PublishedFile, read_registry
 
-# Address under which a clone's files can be read; none as long as the project has no public one.
+# Address at which a clone's files can be read; none while the project has no public one.
 SOURCE: str | None = None
 PACKAGE = Path(__file__).resolve().parent.name  # holds the folder in a clone
 SCHEMES = ("http://", "https://")
@@ -27,12 +27,12 @@ EXPECTED = (
 
 
 def golden_source(given: str | None = None) -> str:
-    """Where to get the golden outputs: what was given, else the project's own address.
+    """Source of the golden outputs: the one given, or else the project's own address.
 
     Raises
     ------
     InputError
-        If nothing was given and the project has no public address, or the address of an archive.
+        If none is given and the project has no public address, or for the address of an archive.
 
     MATLAB: none
     """
@@ -57,8 +57,8 @@ def fetch_golden(
 ) -> Fetched:
     """Copy the golden outputs into ``folder/golden``, where :func:`golden_path` finds them.
 
-    As for :func:`matlab_reference.download.fetch`, a file that is there with the right checksum is
-    left alone, and each takes its name only once its SHA-256 is that of the project's table.
+    As in :func:`matlab_reference.download.fetch`, files that are present with the right checksum
+    are skipped, and each is renamed only after its SHA-256 agrees with the project's table.
 
     Parameters
     ----------
@@ -66,18 +66,18 @@ def fetch_golden(
         A clone of this project (a folder, or its ``golden`` folder itself), a .zip or .tar archive
         of one, or an address: ``ADDRESS/matlab_reference/golden/NAME`` has to lead to each file.
     folder
-        Such as :func:`matlab_reference.locate.cache`.
+        Destination, such as :func:`matlab_reference.locate.cache`.
     files
         Rows of :data:`matlab_reference.registry.GOLDEN_TABLE`; all unless given.
     retries, timeout
-        Of a download, as for :func:`matlab_reference.download.fetch`.
+        As in :func:`matlab_reference.download.fetch`, for downloads.
     show_progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
     Fetched
-        What was there, what came and what could not be had.
+        Files that were present, were copied, or could not be obtained.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def _copy(
 
 
 class _WrongError(Exception):
-    """Another content than that of the table."""
+    """Content that differs from that in the table."""
 
 
 def _write(path: Path, content: bytes, one: PublishedFile) -> None:
@@ -185,6 +185,6 @@ def _of_tar(source: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]
 
 
 def _name(path: str) -> str:
-    """Name of a golden file from its place in an archive; empty for any other file."""
+    """Name of a golden file from its path in an archive; empty for other files."""
     parts = PurePosixPath(path).parts
     return parts[-1] if parts[-2:-1] == (GOLDEN,) else ""

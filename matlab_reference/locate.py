@@ -25,19 +25,19 @@ _HERE = Path(__file__).resolve().parent
 
 
 def candidates() -> list[Path]:
-    """Folders looked at, in order: AET_REFERENCE, beside the checkout, the user's cache."""
+    """Folders searched, in order: AET_REFERENCE, beside the checkout, the user's cache."""
     named = os.environ.get("AET_REFERENCE")
     beside = _HERE.parent.parent / "shared" / "reference" / "data"
     return [*([Path(named)] if named else []), beside, cache()]
 
 
 def cache() -> Path:
-    """Where ``aet reference fetch`` puts the data unless told otherwise: the user's cache."""
+    """Default folder of ``aet reference fetch``: the user's cache."""
     return Path(pooch.os_cache("aet-port")) / "reference"
 
 
 def holds_data(folder: Path) -> bool:
-    """Whether both repositories have a folder there."""
+    """Whether a folder contains those of both repositories."""
     return all((folder / name).is_dir() for name in REPOSITORIES)
 
 
@@ -57,31 +57,31 @@ def locate_reference(*parts: str) -> Path:
                 raise DataFileError(
                     path,
                     "no such file in the reference data",
-                    "a complete clone of the papers' repositories; `aet reference fetch` gets what "
-                    "is missing",
+                    "a complete clone of the papers' repositories; `aet reference fetch` gets "
+                    "missing files",
                 )
             return path
     raise DataFileError(looked[0], "no reference data", ADVICE)
 
 
 def resolve_reference(name: str) -> Path:
-    """The published file that ``reference:name`` stands for in the configuration of a run.
+    """The published file that ``reference:name`` means in the configuration of a run.
 
     Raises
     ------
     DataFileError
-        If it is not at hand.
+        If it is not available.
     """
     return locate_reference(*Path(name).parts)
 
 
 def golden_folders() -> list[Path]:
-    """Folders looked at, in order: that of a clone, then ``golden/`` beside the published data."""
+    """Folders searched, in order: that of a clone, then ``golden/`` beside the published data."""
     return [_HERE / GOLDEN, *(folder / GOLDEN for folder in candidates())]
 
 
 def golden_folder() -> Path | None:
-    """The first of them that holds the golden set, if any does."""
+    """The first of these folders that contains the golden set, if any does."""
     return next((one for one in golden_folders() if (one / "manifest.json").is_file()), None)
 
 

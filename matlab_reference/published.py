@@ -1,4 +1,4 @@
-"""The figures that the two papers state or deposit, as a table."""
+"""Table of the figures that the two papers state or deposit."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class PublishedFigure:
     Attributes
     ----------
     id
-        Such as ``mg.face_fractions``: sample and quantity.
+        Sample and quantity, such as ``mg.face_fractions``.
     sample
         Specimen or simulation.
     where
         Paper and place in it.
     quantity
-        What is stated.
+        Quantity that is stated.
     values
         The figures.
     unit
@@ -31,11 +31,11 @@ class PublishedFigure:
     note
         Remarks.
     stated
-        Whether a paper states it; else it is read off the deposited data, or nought for a
+        Whether a paper states it; otherwise it is taken from the deposited data, or zero for a
         difference from them.
     needs
-        What its computation takes beyond the files that are usually at hand, if anything: an
-        option of ``aet validate``, or files.
+        Requirements of its computation beyond the usually available files, if any: an option of
+        ``aet validate``, or files.
     """
 
     id: str
@@ -50,7 +50,7 @@ class PublishedFigure:
 
 
 def read_published() -> dict[str, PublishedFigure]:
-    """Every figure by its id, such as ``mg.face_fractions``, in the order of the table."""
+    """Read every figure by its id, such as ``mg.face_fractions``, in the order of the table."""
     with TABLE.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {
@@ -70,5 +70,5 @@ def read_published() -> dict[str, PublishedFigure]:
 
 
 def read_reproduced() -> frozenset[str]:
-    """Ids of the figures that were reproduced when the list was made, and so must stay so."""
+    """Ids of the figures that were reproduced when the list was made and must remain so."""
     return frozenset(REPRODUCED.read_text(encoding="utf-8").split())

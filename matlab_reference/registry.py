@@ -1,4 +1,4 @@
-"""Every file of the two public repositories and of the golden set, and how one is checked."""
+"""Table of all files of the two public repositories and the golden set, with their checksums."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from matlab_reference.tables import read_table
 
 TABLE = Path(__file__).resolve().parent / "registry.csv"
 GOLDEN_TABLE = TABLE.with_name("golden.csv")
-GOLDEN = "golden"  # stands for the repository of a golden file, and names its folder
+GOLDEN = "golden"  # in place of the repository of a golden file; also the name of its folder
 COLUMNS = ("repository", "path", "bytes", "git_sha1", "sha256")
 COMMITS = {
     "AET-MetallicGlass": "f1aadc316338c822c0728c655f7da5334a4eb2bc",
     "AET-AmorphousMaterials": "42e77d26d2fef5ceb526c2ffaaa1c7a7774f621f",
 }
-PUBLIC_NAME = "Supplementary-Data-Codes"  # of both repositories, under their owners
+PUBLIC_NAME = "Supplementary-Data-Codes"  # name of both repositories, under their owners
 CODE = (".m", ".c", ".cpp", ".cu", ".h", ".f", ".mw")
 COMPILED = (".mex", ".mexa64", ".mexmaci64", ".mexw32", ".mexw64")
 
@@ -34,13 +34,13 @@ class PublishedFile:
     path
         Its path there.
     size
-        Bytes, where they are known.
+        Number of bytes, if known.
     git_sha1
-        The name git gives its content: SHA-1 of ``"blob <size>\\0"`` and the content. The tree of
-        the recorded commit has it for every file.
+        Git's name for its content: SHA-1 of ``"blob <size>\\0"`` and the content. The tree of the
+        recorded commit has it for every file.
     sha256
-        SHA-256 of the content, where it is known: not of the large files, which were never at
-        hand when the table was made.
+        SHA-256 of the content, if known: not for the large files, which were not available when
+        the table was made.
     """
 
     repository: str
@@ -51,21 +51,21 @@ class PublishedFile:
 
     @property
     def name(self) -> str:
-        """``repository/path``, its place in a folder of reference data."""
+        """``repository/path``, its path in a folder of reference data."""
         return f"{self.repository}/{self.path}"
 
     @property
     def is_code(self) -> bool:
-        """Whether it is source or compiled code, which nothing here reads."""
+        """Whether it is source or compiled code, which is not read here."""
         return Path(self.path).suffix in (*CODE, *COMPILED)
 
     @property
     def is_large(self) -> bool:
-        """Whether it is one of the files of unknown size, about 4 MB and more."""
+        """Whether it is one of the files of unknown size, about 4 MB or more."""
         return self.size is None
 
     def problem(self, file: Path) -> str:
-        """What is wrong with a copy of it, or nothing: SHA-256, else the hash of git, decides.
+        """What is wrong with a copy of it, or empty, by SHA-256 or else git's hash.
 
         MATLAB: none
         """
@@ -79,7 +79,7 @@ def _differs(kind: str, found: str, expected: str) -> str:
 
 
 def git_sha1(path: str | Path) -> str:
-    """The name git gives a file's content, as ``git hash-object`` prints it.
+    """Git's name for the content of a file, as printed by ``git hash-object``.
 
     MATLAB: none
     """
@@ -92,7 +92,7 @@ def git_sha1(path: str | Path) -> str:
 
 
 def read_registry(path: str | Path = TABLE) -> list[PublishedFile]:
-    """Every file of both repositories, or of the golden set, in the order of the table.
+    """Read every file of both repositories, or of the golden set, in the order of the table.
 
     Parameters
     ----------

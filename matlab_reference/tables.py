@@ -1,4 +1,4 @@
-"""Tables of this package, CSV with a line of column names."""
+"""Tables of this package: CSV with a line of column names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from aet_port.core.errors import DataFileError
 
 
 def read_table(file: Path, columns: Sequence[str]) -> list[list[str]]:
-    """Rows below the line of names, cells as text.
+    """Read the rows below the line of column names, with cells as text.
 
     Parameters
     ----------
     file
-        CSV, UTF-8.
+        CSV file in UTF-8.
     columns
-        Their names, in order.
+        Column names, in order.
 
     Raises
     ------

@@ -106,7 +106,7 @@ def test_damaged_files_are_fetched_again(server: Server, tmp_path: Path, name: s
 @pytest.mark.parametrize("name", [ANGLES, LARGE])
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [("wrong", "is "), ("short", "broke off"), (404, "answer 404 to http://127.0.0.1")],
+    [("wrong", "is "), ("short", "was interrupted"), (404, "answer 404 to http://127.0.0.1")],
 )
 def test_a_file_that_comes_wrong_is_left_out(
     server: Server, tmp_path: Path, name: str, fault: int | str, reason: str
@@ -156,7 +156,7 @@ def test_offline_says_what_to_do(tmp_path: Path) -> None:
     text = str(caught.value)
     for part in (
         f"{tmp_path}: found no data from {host} (ConnectionError) after 0 files",
-        "the same command goes on",
+        "the same command then resumes",
         "https://github.com/AET-MetallicGlass/Supplementary-Data-Codes at f1aadc3",
         "https://github.com/AET-AmorphousMaterials/Supplementary-Data-Codes at 42e77d2",
         "AET_REFERENCE",
