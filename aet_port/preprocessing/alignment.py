@@ -1,7 +1,7 @@
-"""Tilt series of a particle aligned: images moved onto a common origin, the tilt axis along y.
+"""Alignment of the tilt series of a particle to a common origin, with the tilt axis along y.
 
-All tilts of a sample that lies wholly in the field share one profile along the tilt axis, the sum
-over x, and its centre of mass stays on the axis.
+All tilts of a sample that lies entirely in the field of view have the same profile along the tilt
+axis, the sum over x (common line), and the centre of mass stays on the axis.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from aet_port.core.errors import InputError
 from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.preprocessing.noise import check_images, warn_of_saturation
 
-SMOOTHING = 2.0  # pixels, before the sample is told from its surroundings
-SAMPLE = 0.1  # of the highest smoothed pixel: what belongs to the sample
-MARGIN = 6  # pixels around it that count for the centre of mass
-CUT = 0.1  # of the highest line of an image: more in its outer lines is a sample that goes on
-OUTER = 2  # lines of the border that are looked at
-FAINT = 0.1  # of the median total intensity: less is no sample
-UNLIKE = 0.2  # correlation with the others below which an image shares nothing with them
+SMOOTHING = 2.0  # pixels, before the sample is separated from its surroundings
+SAMPLE = 0.1  # fraction of the highest smoothed pixel above which a pixel belongs to the sample
+MARGIN = 6  # pixels around it included in the centre of mass
+CUT = 0.1  # fraction of an image's highest line; brighter outer lines mean a cut-off sample
+OUTER = 2  # lines of the border that are checked
+FAINT = 0.1  # fraction of the median total intensity below which an image shows no sample
+UNLIKE = 0.2  # correlation with the others below which an image has nothing in common with them
 ZOOM = 200  # steps per pixel in which displacements are measured
 
 
@@ -51,33 +51,34 @@ class Alignment:
 
 
 def align_particle(images: ArrayLike, tolerance: float = 0.01, iterations: int = 20) -> Alignment:
-    """Align a sample that lies wholly inside every image: common line, centre of mass.
+    """Align a sample that lies entirely inside every image by common line and centre of mass.
 
-    In turns until no shift changes by ``tolerance``: along y the sum over x of each image is laid
-    on the mean of all others by cross-correlation; along x the centre of mass of the sample (what
-    exceeds a tenth of the smoothed image's peak, and six pixels around it) goes to pixel
-    ``nx // 2``. The centre of mass of the whole series along y goes to ``ny // 2``. All shifts are
-    measured on moved images and applied to the given ones, so that interpolation does not pile up.
+    Alternately, until no shift changes by more than ``tolerance``: along y the sum over x of each
+    image is aligned to the mean of all others by cross-correlation; along x the centre of mass of
+    the sample (pixels above a tenth of the smoothed image's peak, and six pixels around them) is
+    moved to pixel ``nx // 2``. The centre of mass of the whole series along y is moved to
+    ``ny // 2``. Shifts are measured on shifted images but applied to the original ones, so that
+    the images are interpolated only once.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny), two or more, background subtracted, tilt axis along y.
     tolerance
-        Pixels.
+        Change of the shifts below which the iteration stops, pixels.
     iterations
-        At most.
+        Largest number of iterations.
 
     Raises
     ------
     InputError
         For wrong shapes, an image without signal or with nothing in common with the others, or
-        one whose border cuts the sample; with its index.
+        one whose border cuts the sample; the error gives its index.
 
     Warns
     -----
     UserWarning
-        For saturated pixels, with the index of the image, or if the shifts do not settle.
+        For saturated pixels, with the index of the image, or if the shifts do not converge.
 
     MATLAB: none; the papers' Methods describe it
     """
@@ -94,7 +95,7 @@ def align_particle(images: ArrayLike, tolerance: float = 0.01, iterations: int =
         step = np.empty_like(shifts)
         step[:, 0] = centre[0] - masses[:, 0]
         step[:, 1] = -_common_line(moved)
-        # What the common line leaves open: one shift of the whole series along y.
+        # Not determined by the common line: a shift of the whole series along y.
         step[:, 1] += centre[1] - np.mean(masses[:, 1] + step[:, 1])
         shifts += step
         changes.append(float(np.abs(step).max()))
@@ -111,7 +112,7 @@ def check_series(images: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_loop(tolerance: float, iterations: int) -> None:
-    """Refuse a tolerance not above zero, in pixels, and less than one iteration."""
+    """Check that the tolerance (pixels) is above zero and there is at least one iteration."""
     if not 0 < tolerance < np.inf:
         raise InputError("tolerance", f"{tolerance!r}", "pixels, above zero")
     if iterations < 1:
@@ -119,7 +120,7 @@ def check_loop(tolerance: float, iterations: int) -> None:
 
 
 def check_same_sample(stack: NDArray) -> None:
-    """Refuse an image whose total intensity is far below that of the others, with its index."""
+    """Raise an error for images whose total intensity is far below that of the others."""
     totals = stack.sum(axis=(1, 2))
     usual = float(np.median(totals))
     if not usual > 0:
@@ -134,13 +135,13 @@ def check_same_sample(stack: NDArray) -> None:
 
 
 def _check_uncut(stack: NDArray) -> None:
-    """Refuse images in whose outer lines the sample still is."""
+    """Raise an error for images in which the sample extends to the outer lines."""
     for axis, name in ((2, "x"), (1, "y")):
         profiles = stack.sum(axis=axis)
         highest = ndimage.gaussian_filter1d(profiles, SMOOTHING, axis=1).max(axis=1)
         outer = np.moveaxis(stack, 3 - axis, 1)
         outer = np.stack([outer[:, :OUTER], outer[:, -OUTER:]]).reshape(2, len(stack), -1)
-        # Lines of noise alone vary, the more the longer they are.
+        # Sums of noise alone vary more the longer the lines are.
         chance = 4 * outer.std(axis=2) * np.sqrt(outer.shape[2]) / OUTER
         over = (outer.sum(axis=2) / OUTER - chance).max(axis=0)
         ends = outer.sum(axis=2).max(axis=0) / OUTER
@@ -149,8 +150,8 @@ def _check_uncut(stack: NDArray) -> None:
             raise InputError(
                 f"images: image {cut[0]}",
                 f"{ends[cut[0]] / highest[cut[0]]:.0%} of the highest line at a border along "
-                f"{name}: the sample is cut and its centre of mass has no meaning",
-                "a sample wholly inside, on a background of zero; for a film align_film",
+                f"{name}: the sample is cut off and its centre of mass is undefined",
+                "a sample entirely inside, on a background of zero; for a film align_film",
             )
 
 
@@ -168,7 +169,7 @@ def _centres_of_mass(images: NDArray) -> NDArray[np.float64]:
 
 
 def _common_line(images: NDArray) -> NDArray[np.float64]:
-    """Displacement along y of each image's profile against the mean of all others."""
+    """Displacement along y of each image's profile relative to the mean of all others."""
     profiles = images.sum(axis=1)
     total = profiles.sum(axis=0)
     away = np.empty(len(profiles))
@@ -187,7 +188,7 @@ def _common_line(images: NDArray) -> NDArray[np.float64]:
 
 
 def finished(stack: NDArray, shifts: NDArray, changes: list[float], tolerance: float) -> Alignment:
-    """The result of an iteration, with a warning if it has not settled."""
+    """The result of an iteration, with a warning if it has not converged."""
     settled = changes[-1] < tolerance
     if not settled:
         warnings.warn(

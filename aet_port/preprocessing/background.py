@@ -1,4 +1,4 @@
-"""The smooth background under a sample: masked, interpolated across the mask, subtracted."""
+"""Subtraction of the smooth background under a sample, interpolated across a mask."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from aet_port.preprocessing.settings import DEFAULTS
 
 BINS = 256
 # The rim of a round sample is thin and stays below a threshold halfway between two classes; once
-# the background is flat, a lower one does not catch it.
+# the background is flat, a lower threshold does not include background.
 FLANK, FLAT_FLANK = 3, 8
-LEAST_BORDER = 0.01  # part of an image that must lie outside the mask
+LEAST_BORDER = 0.01  # smallest fraction of an image outside the mask
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class BackgroundRemoval:
     Parameters
     ----------
     images
-        Shape (n, nx, ny), background subtracted, inside the mask and out; outside they hold the
-        noise about zero.
+        Shape (n, nx, ny), background subtracted inside and outside the mask; outside, only noise
+        about zero remains.
     backgrounds
         Shape (n, nx, ny).
     masks
         Shape (n, nx, ny), true where the sample is.
     thresholds
-        Shape (n,), above the background; NaN where the mask was given.
+        Shape (n,), thresholds above the background; NaN if the mask was given.
     """
 
     images: NDArray[np.float64]
@@ -50,25 +50,25 @@ def remove_background(
     smoothing: float = DEFAULTS.smoothing,
     passes: int = 3,
 ) -> BackgroundRemoval:
-    """The background of each image interpolated across the sample and subtracted.
+    """Interpolate the background of each image across the sample and subtract it.
 
     Outside the mask the background is the image smoothed over ``smoothing`` pixels (only pixels
-    outside count); inside it solves Laplace's equation with those values on the border.
+    outside count); inside it solves Laplace's equation with these boundary values.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny).
     masks
-        Shape (n, nx, ny) or (nx, ny): where the sample is. Unless given, :func:`sample_mask` of
-        each image. Once the angles are refined, the outline of the reconstruction seen along each
-        direction makes a better mask than the noisy image, and this function is called again.
+        Shape (n, nx, ny) or (nx, ny): true where the sample is. Unless given, :func:`sample_mask`
+        of each image. Once the angles are refined, the projected outline of the reconstruction is a
+        better mask than one from the noisy image, and this function is called again.
     margin, blur
-        Of :func:`sample_mask`, pixels.
+        Parameters of :func:`sample_mask`, pixels.
     smoothing
-        Standard deviation in pixels; zero takes the border as it is, noise included.
+        Standard deviation in pixels; zero uses the border without smoothing, including its noise.
     passes
-        How often a mask is made: from the second time on of the image without the background
+        Number of times a mask is made: from the second time on, from the image minus the background
         found so far, with a lower threshold.
 
     Raises
@@ -80,7 +80,7 @@ def remove_background(
     """
     stack = np.asarray(images, dtype=np.float64)
     if stack.ndim != 3 or stack.size == 0:
-        raise InputError("images", f"shape {stack.shape}", "shape (n, nx, ny), nothing empty")
+        raise InputError("images", f"shape {stack.shape}", "shape (n, nx, ny), no axis empty")
     if passes < 1:
         raise InputError("passes", f"{passes!r}", "1 or more")
     if not (np.isfinite(smoothing) and smoothing >= 0):
@@ -117,11 +117,11 @@ def sample_mask(
     index: int = 0,
     flank: float = FLANK,
 ) -> tuple[NDArray[np.bool_], float]:
-    """Where the sample is: above a threshold, holes filled, and ``margin`` pixels around it.
+    """Mask of the sample: pixels above a threshold, holes filled, and ``margin`` pixels around.
 
-    The threshold lies one ``flank``-th of the way from the median of the dark class to Otsu's
-    threshold (IEEE Trans. Syst. Man Cybern. 9, 62 (1979)) of the blurred image: the thin rim of a
-    round particle belongs to the sample, and stays dark. It is never less than three times the
+    The threshold is at 1 / ``flank`` of the way from the median of the dark class to Otsu's
+    threshold (IEEE Trans. Syst. Man Cybern. 9, 62 (1979)) of the blurred image, because the thin
+    rim of a round particle is dark but belongs to the sample. It is at least three times the
     scatter of the dark class above its median.
 
     Parameters
@@ -129,13 +129,13 @@ def sample_mask(
     image
         Shape (nx, ny).
     margin
-        Pixels by which the mask is dilated with a disk.
+        Radius in pixels of the disk by which the mask is dilated.
     blur
-        Standard deviation in pixels of a Gaussian applied before, against noise.
+        Standard deviation in pixels of a Gaussian filter applied first to reduce noise.
     index
-        Number of the image, for errors.
+        Index of the image, for errors.
     flank
-        The larger, the lower the threshold; 1 is Otsu's.
+        Divisor of the threshold; 1 gives Otsu's, larger values a lower one.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def sample_mask(
     split = otsu_split(smooth)
     dark = smooth[smooth <= split]
     middle = float(np.median(dark))
-    # The lower half of the dark class is background alone; its spread is that of noise.
+    # The lower half of the dark class is background only; its spread is that of noise.
     below = dark[dark <= middle]
     scatter = float(np.sqrt(np.mean((below - middle) ** 2)))
     threshold = min(split, max(middle + (split - middle) / flank, middle + 3 * scatter))
@@ -167,7 +167,7 @@ def sample_mask(
     labels, count = ndimage.label(core)
     if count:
         sizes = ndimage.sum_labels(core, labels, np.arange(1, count + 1))
-        # Specks of noise go: the blur makes them about this large.
+        # Remove specks of noise, which the blur makes about this large.
         keep = sizes >= min(sizes.max(), 4 * np.pi * max(blur, 0.5) ** 2)
         core = np.isin(labels, np.flatnonzero(keep) + 1)
     _check_mask(core, index)
@@ -177,7 +177,7 @@ def sample_mask(
 
 
 def otsu_split(values: ArrayLike) -> float:
-    """The value that splits a histogram into two classes with the largest variance between them.
+    """The value that divides a histogram into two classes with the largest variance between them.
 
     ``w_0 w_1 (m_0 - m_1)^2`` with weights ``w`` and means ``m`` of the classes, over 256 bins.
 
@@ -195,16 +195,16 @@ def otsu_split(values: ArrayLike) -> float:
     total = np.cumsum(counts * middles)
     gap = total[:-1] / np.maximum(low, 1) - (total[-1] - total[:-1]) / np.maximum(high, 1)
     between = low * high * gap**2
-    # Bins without values between the classes split alike: the middle one is fair to both.
+    # Empty bins between the classes all give the same split: take the middle one.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
     return float(edges[1:-1][best].mean())
 
 
 def laplace_fill(image: NDArray, mask: NDArray) -> NDArray[np.float64]:
-    """The image with its masked pixels replaced by the solution of Laplace's equation.
+    """Replace the masked pixels of an image by the solution of Laplace's equation.
 
-    Each masked pixel equals the mean of those of its four neighbours that lie inside the image;
-    pixels outside the mask are kept. At the edge of the image nothing flows out. One sparse
+    Each masked pixel equals the mean of those of its four neighbours that lie inside the image
+    (zero flux at the image edge); pixels outside the mask are kept. Needs one sparse
     factorisation.
 
     Parameters
@@ -240,7 +240,7 @@ def laplace_fill(image: NDArray, mask: NDArray) -> NDArray[np.float64]:
         for here, there in ((first, second), (second, first)):
             at = inside[here]
             own, other = number[here][at], number[there][at]
-            # One neighbour in a direction each, so no number occurs twice.
+            # Each pixel has one neighbour per direction, so no index occurs twice.
             degree[own] += 1
             free = other >= 0
             rows.append(own[free])
@@ -261,7 +261,7 @@ def laplace_fill(image: NDArray, mask: NDArray) -> NDArray[np.float64]:
 
 
 def _smooth_outside(image: NDArray, mask: NDArray[np.bool_], sigma: float) -> NDArray[np.float64]:
-    """Outside the mask the weighted mean of what lies outside; inside whatever is there."""
+    """Weighted mean of pixels outside the mask; values inside are meaningless."""
     if sigma == 0:
         return np.asarray(image, dtype=np.float64)
     weight = ndimage.gaussian_filter((~mask).astype(np.float64), sigma, mode="constant")

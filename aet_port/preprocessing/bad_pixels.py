@@ -1,8 +1,8 @@
 """Saturated, dead and hot pixels of raw frames.
 
-A saturated frame is clipped: its histogram piles up at its highest value. A dead or hot pixel lies
+A saturated frame is clipped: its histogram has a peak at its highest value. A dead or hot pixel is
 far below or above the median of its eight neighbours; the scatter of that difference is estimated
-from the image itself as a function of the local intensity, so that shot noise is not flagged.
+from the image itself as a function of local intensity, so that shot noise is not flagged.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.progress import progress_bar
 
-THRESHOLD = 8.0  # standard deviations; at 1e6 pixels a Gaussian never gets there
-_BINS = 12  # of local intensity
-_FAINT = 2e-3  # of the image's range; images without noise have no scatter in their dark parts
+THRESHOLD = 8.0  # standard deviations; Gaussian noise in 1e6 pixels never exceeds it
+_BINS = 12  # bins of local intensity
+_FAINT = 2e-3  # fraction of the image's range; without noise, dark parts have no scatter
 _PILE = 2.0  # a clipped histogram's last value is this much more frequent than the one below
 _FEWEST = 4  # equal highest values; fewer may be chance
 
@@ -29,14 +29,14 @@ class BadPixelWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class BadPixels:
-    """Pixels of one frame, or of every frame of a tilt, that cannot be trusted.
+    """Unusable pixels of one frame or of all frames of a tilt.
 
     Parameters
     ----------
     tilt
         Index of the tilt.
     frame
-        Index of the frame within the tilt; None if the pixel is bad in the mean of the frames.
+        Index of the frame within the tilt; None if the pixel is bad in the mean of all frames.
     kind
         ``saturated``, ``dead`` or ``hot``.
     pixels
@@ -58,11 +58,11 @@ class BadPixels:
 
 
 def saturated_mask(image: NDArray, limit: float | None = None) -> NDArray[np.bool_]:
-    """Pixels at which an image (nx, ny) is clipped.
+    """Mask of pixels at which an image (nx, ny) is clipped.
 
-    With ``limit`` every pixel at or above it. Without, the highest value counts as clipped if at
-    least 4 pixels share it and they are more than twice as many as those of the value below (of
-    an unclipped image the histogram falls off), or if it is the highest of a stored integer type.
+    With ``limit``, every pixel at or above it. Without, the highest value counts as clipped if at
+    least 4 pixels have it and they are more than twice as many as those with the value below (the
+    histogram of an unclipped image falls off), or if it is the highest value of an integer type.
     """
     if limit is not None:
         return image >= limit
@@ -80,7 +80,7 @@ def saturated_mask(image: NDArray, limit: float | None = None) -> NDArray[np.boo
 
 
 def _neighbour_median(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median of the eight neighbours; beyond the border the image is mirrored."""
+    """Median of the eight neighbours; the image is mirrored at its border."""
     nx, ny = image.shape
     padded = np.pad(image, 1, mode="symmetric" if min(nx, ny) < 2 else "reflect")
     shifted = [
@@ -92,13 +92,13 @@ def _neighbour_median(image: NDArray[np.float64]) -> NDArray[np.float64]:
 def outlier_masks(
     image: NDArray, threshold: float = THRESHOLD, step: float | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Dead and hot pixels of an image (nx, ny).
+    """Masks of dead and hot pixels of an image (nx, ny).
 
     r = image - median of the 8 neighbours is compared with ``threshold`` times its scatter s(m),
-    where s is half the distance of the 16 and 84 % quantiles of r among the pixels of similar
-    neighbour median m (12 bins of equal population). It is at least ``step`` (unless given 1 for
-    whole numbers, else their rounding), 0.2 % of the image's range, and a quarter of the width of
-    the central 98 % of r, which counts where few sharp atoms stand on a smooth ground.
+    where s is half the distance between the 16 and 84 % quantiles of r among pixels with similar
+    neighbour median m (12 bins of equal population). s is at least ``step`` (by default 1 for
+    integers, otherwise their rounding), 0.2 % of the image's range, and a quarter of the width of
+    the central 98 % of r, which matters for few sharp atoms on a smooth background.
     """
     values = image.astype(np.float64)
     median = _neighbour_median(values)
@@ -124,24 +124,24 @@ def find_bad_pixels(
     warn: bool = True,
     show_progress: bool = False,
 ) -> list[BadPixels]:
-    """Saturated, dead and hot pixels of every frame; dead and hot ones of the mean of each tilt.
+    """Find saturated, dead and hot pixels of each frame, and dead and hot ones of each tilt's mean.
 
     Parameters
     ----------
     series
         Raw frames, before any correction.
     saturation
-        Value at which the detector saturates; without it clipping is recognised.
+        Value at which the detector saturates; unless given, clipping is recognised from the counts.
     threshold
         Standard deviations from the neighbours beyond which a pixel is dead or hot.
     warn
-        Warn (:class:`BadPixelWarning`) of each finding, with the index of tilt and frame.
+        Whether to issue a :class:`BadPixelWarning` for each finding, with tilt and frame index.
     show_progress
-        On standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    list of BadPixels, in the order of tilts and frames, the mean of a tilt last.
+    list of BadPixels, in the order of tilts and frames, with the mean of a tilt last.
     """
     found: list[BadPixels] = []
 
@@ -158,7 +158,7 @@ def find_bad_pixels(
                 note(t, f, "dead", dead)
                 note(t, f, "hot", hot & ~saturated)
             if len(frames) > 1:
-                # Single counts in a dark field must not stand out in the mean either.
+                # Single counts on a dark background must not be flagged in the mean either.
                 step = float(len(frames) ** -0.5) if (frames == np.rint(frames)).all() else None
                 mean = frames.mean(axis=0, dtype=np.float64)
                 dead, hot = outlier_masks(mean, threshold, step)

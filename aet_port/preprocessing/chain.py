@@ -1,9 +1,9 @@
-"""Raw frames in, a clean and aligned tilt series out: the steps of this package, one after another.
+"""The preprocessing chain, from raw frames to a clean and aligned tilt series.
 
-The order. Noise is estimated on raw frames, because every interpolation makes the noise of
-neighbours alike. Frames are averaged and denoised before anything else moves the images; the
-background comes off before the scan distortion, the tilt axis and the alignment are looked for,
-which all need a sample on zero.
+Order of the steps: noise is estimated on raw frames, because interpolation correlates the noise of
+neighbouring pixels. Frames are averaged and denoised before the images are transformed further; the
+background is subtracted before scan distortion, tilt axis and alignment are determined, which all
+need a sample on zero background.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from aet_port.preprocessing.settings import DEFAULTS, PreprocessSettings
 from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum, wiener_filter
 from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
 
-LEAST_SEEN = 2 / 3  # of the detector along both axes must be seen by all frames
-ORDERS = 5  # moments of the estimated shear
+LEAST_SEEN = 2 / 3  # smallest part of the detector along both axes common to all frames
+ORDERS = 5  # number of moments used to estimate the shear
 AROUND = 2  # pixels on each side of a bad one whose median replaces it
 
 
@@ -55,42 +55,42 @@ def preprocess(
     threads: int | None = None,
     progress: bool = False,
 ) -> Preprocessed:
-    """A clean, aligned tilt series from raw frames (Methods of both papers).
+    """Make a clean, aligned tilt series from raw frames (Methods of both papers).
 
-    In this order: dead and hot pixels repaired; noise estimated on the raw frames; frames of each
-    tilt freed of drift and averaged, cropped to the part of the detector that all frames of all
-    tilts see; denoised; background subtracted; scan distortion corrected; images rotated to have
-    the tilt axis along y; aligned; if asked for, the background of the aligned images subtracted,
-    and the images cropped.
+    In this order: dead and hot pixels are repaired; noise is estimated on the raw frames; the
+    frames of each tilt are corrected for drift and averaged, and cropped to the part of the
+    detector common to all frames of all tilts; images are denoised; background is subtracted; scan
+    distortion is corrected; images are rotated so that the tilt axis is along y; images are
+    aligned; optionally, the background of the aligned images is subtracted and the images cropped.
 
     Parameters
     ----------
     series
-        Raw frames of one size, with tilt angles.
+        Raw frames, all of the same size, with tilt angles.
     settings
-        What is done, see :class:`PreprocessSettings`.
+        Settings of all steps, see :class:`PreprocessSettings`.
     noise
-        Of one raw frame; estimated unless given.
+        Noise of one raw frame; estimated unless given.
     threads
-        All cores unless given; the result does not depend on it.
+        Number of threads; all cores unless given. The result does not depend on it.
     progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
-    The clean series, and what each step did.
+    The clean series with the results of each step.
 
     Raises
     ------
     InputError
-        For missing angles, frames that differ in size, a drift that leaves less than two
-        thirds of the detector, or whatever a step cannot use; with the index of the tilt.
+        For missing angles, frames of different size, a drift that leaves less than two thirds of
+        the detector, or other data that a step cannot use; the error gives the tilt index.
 
     Warns
     -----
     UserWarning
-        Of saturated, dead and hot pixels, tilts whose drift (and a distortion that) the noise
-        hides, and shifts that do not settle.
+        For saturated, dead and hot pixels, for a drift or distortion that is lost in the noise,
+        and for shifts that do not converge.
 
     Notes
     -----
@@ -155,7 +155,7 @@ def preprocess(
             # Lines along the tilt axis are skewed along it.
             shears: Shears = "y" if chosen.slow_axis == "x" else "x"
             centred = align_particle(clean).images
-            # They must be fewer than half the tilts.
+            # The number of moments must be less than half the number of tilts.
             orders = min(ORDERS, (len(series) - 1) // 2)
             try:
                 estimate = estimate_scan_distortion(centred, theta, shears, orders)
@@ -164,7 +164,7 @@ def preprocess(
                 reason = str(error)
         if estimate is None:
             warnings.warn(
-                f"{series.name}: no scan distortion is taken out, the noise hides it ({reason}); "
+                f"{series.name}: no scan distortion is corrected, the noise hides it ({reason}); "
                 "refine it with the atoms",
                 UserWarning,
                 stacklevel=2,
@@ -207,7 +207,7 @@ def preprocess(
 
 
 def _repaired(series: FrameSeries, bad: list[BadPixels]) -> tuple[NDArray, ...]:
-    """Frames whose dead and hot pixels are the median of the good ones around them."""
+    """Frames with dead and hot pixels replaced by the median of the good ones around them."""
     wrong = [np.zeros(images.shape, dtype=bool) for images in series.frames]
     for item in bad:
         if item.kind != "saturated":
@@ -242,7 +242,7 @@ def _drifts(
     workers: int,
     reporter: Reporter,
 ) -> tuple[DriftCorrection | None, ...]:
-    """The drift of each tilt; None where there is one frame."""
+    """The drift of each tilt; None for a tilt with a single frame."""
     one_at_a_time = threading.Lock()
 
     def of_tilt(index: int) -> DriftCorrection | None:
@@ -274,7 +274,7 @@ def _mostly_still(drifts: tuple[DriftCorrection | None, ...]) -> bool:
 def _window(
     name: str, drifts: tuple[DriftCorrection | None, ...], detector: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """What all frames of all tilts see."""
+    """The part of the detector common to all frames of all tilts."""
     sides = []
     for axis, pixels in enumerate(detector):
         ranges = [(0, pixels) if item is None else item.area[axis] for item in drifts]
@@ -285,8 +285,8 @@ def _window(
             raise InputError(
                 f"{name}: tilt {worst}",
                 f"a drift that leaves pixels {low} to {high} of {pixels} along {'xy'[axis]}",
-                "two thirds of the detector seen by all frames of all tilts; leave the tilt or "
-                "some of its frames out",
+                "two thirds of the detector common to all frames of all tilts; leave out the tilt "
+                "or some of its frames",
             )
         sides.append((int(first), int(last)))
     return sides[0], sides[1]
@@ -300,7 +300,7 @@ def _denoised(
     wanted: float | Literal["search"],
     progress: bool,
 ) -> tuple[NDArray[np.float64], float]:
-    """Averages denoised, those of equally many frames together; and the strength."""
+    """Denoised averages, those of equal numbers of frames together, and the strength."""
     if wanted == "search":
         middle = len(averaged) // 2
         drift = drifts[middle]
@@ -322,7 +322,7 @@ def _by_frames(
     drifts: tuple[DriftCorrection | None, ...],
     apply: Callable[[NDArray[np.float64], int], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """Averages of equally many frames taken together through ``apply``, with that number."""
+    """Call ``apply`` on the averages of equal numbers of frames together, with that number."""
     counts = np.array([1 if item is None else len(item.shifts) for item in drifts])
     result = np.empty_like(averaged)
     for count in np.unique(counts):
@@ -332,7 +332,7 @@ def _by_frames(
 
 
 def _of_average(noise: NoiseModel, frames: int) -> NoiseModel:
-    """The noise that is left in the average of so many frames."""
+    """The noise remaining in the average of a number of frames."""
     return replace(noise, gain=noise.gain / frames, read_noise=noise.read_noise / frames**0.5)
 
 

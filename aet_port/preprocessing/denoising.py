@@ -1,4 +1,4 @@
-"""Denoised images: BM3D or non-local means of noise-stabilised pixels, their strength searched."""
+"""Denoising by BM3D or non-local means of variance-stabilised images, with a strength search."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from aet_port.preprocessing.noise import (
 
 Method = Literal["auto", "bm3d", "nlm"]
 
-LIMITS = (0.25, 6.0)  # strengths between which the search looks
+LIMITS = (0.25, 6.0)  # strengths between which the search takes place
 LEAST_PIXELS = 16  # along either axis: two blocks of BM3D
-PATCH, REACH = 5, 7  # pixels of a patch of the non-local means, and how far it looks for others
-SCAN = 9  # strengths tried over the whole range, before the golden section
+PATCH, REACH = 5, 7  # pixels of a patch of non-local means, and distance to other patches
+SCAN = 9  # strengths tried over the whole range before the golden-section search
 GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True)
 class StrengthSearch:
-    """The strength that denoises a test image best.
+    """Result of the search for the best denoising strength of a test image.
 
     Parameters
     ----------
     strength
-        The best one tried.
+        The best strength tried.
     correlation
-        Its correlation coefficient of denoised with noise-free pixels.
+        Correlation coefficient of denoised and noise-free pixels at that strength.
     before
-        That of the noisy pixels.
+        Correlation coefficient of noisy and noise-free pixels.
     strengths, correlations
-        All that were tried, in that order.
+        All that were tried, in order.
     method
         ``"bm3d"`` or ``"nlm"``.
     """
@@ -59,14 +59,14 @@ class StrengthSearch:
 
 
 def choose_method(method: Method = "auto") -> Literal["bm3d", "nlm"]:
-    """The denoiser to use: BM3D if it is installed, else non-local means with a message.
+    """Choose the denoiser: BM3D if it is installed, otherwise non-local means with a warning.
 
     Raises
     ------
     InputError
         For an unknown method.
     MissingDependencyError
-        If ``bm3d`` is asked for and not installed, or nothing is.
+        If ``bm3d`` is requested but not installed, or no denoiser is installed.
 
     Warns
     -----
@@ -98,25 +98,25 @@ def denoise(
     method: Method = "auto",
     show_progress: bool = False,
 ) -> NDArray[np.float64]:
-    """Images denoised one by one.
+    """Denoise images one by one.
 
-    Pixels are stabilised (:func:`aet_port.preprocessing.noise.stabilise`), which makes their noise
-    white and of standard deviation one; BM3D takes ``strength`` for that deviation (Dabov et al.,
-    IEEE Trans. Image Process. 16, 2080 (2007)), non-local means for its ``h`` (Buades, Coll and
-    Morel, CVPR 2005); the exact unbiased inverse follows.
+    Pixels are variance-stabilised (:func:`aet_port.preprocessing.noise.stabilise`), which makes
+    their noise white with a standard deviation of one; BM3D uses ``strength`` as that deviation
+    (Dabov et al., IEEE Trans. Image Process. 16, 2080 (2007)), non-local means as its ``h``
+    (Buades, Coll and Morel, CVPR 2005); the exact unbiased inverse follows.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny), at least 16 pixels along both axes.
     noise
-        Of all images.
+        Noise common to all images.
     strength
-        One fits white noise; see :func:`search_strength`.
+        Strength relative to the noise; 1 fits white noise; see :func:`search_strength`.
     method
-        ``"bm3d"``, ``"nlm"`` or the first of them that is installed.
+        ``"bm3d"``, ``"nlm"``, or ``"auto"`` for the first of them that is installed.
     show_progress
-        Whether to report on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
@@ -158,29 +158,28 @@ def search_strength(
     limits: tuple[float, float] = LIMITS,
     seed: int = 0,
 ) -> StrengthSearch:
-    """The strength of :func:`denoise` that suits images of a kind, found on a simulated one.
+    """Find the best strength of :func:`denoise` for similar images on a simulated one.
 
-    Noise of the measured kind is added to a noise-free test image; of the strengths that denoise
-    it, the best one has the largest correlation coefficient with the noise-free image (Methods of
-    both papers). Nine strengths equally spaced in their logarithm come first, then a golden
-    section between the neighbours of the best, until it is known to 1 % or ``evaluations`` are
-    used up.
+    Noise as measured is added to a noise-free test image; the best strength gives the largest
+    correlation coefficient of the denoised with the noise-free image (Methods of both papers).
+    First nine strengths equally spaced in their logarithm are tried, then a golden-section search
+    between the neighbours of the best, until it is known to 1 % or ``evaluations`` are used up.
 
     Parameters
     ----------
     clean
-        Shape (nx, ny), or (n, nx, ny) of which the average counts: simulated projections of a
-        similar sample, or denoised measured ones (:func:`pilot_image`). Small images suffice.
+        Shape (nx, ny), or (n, nx, ny) to average over images: simulated projections of a similar
+        sample, or denoised measured ones (:func:`pilot_image`). Small images suffice.
     noise
-        That of the measured images.
+        Noise of the measured images.
     method
-        As of :func:`denoise`.
+        As in :func:`denoise`.
     evaluations
-        Strengths tried at most, 9 or more.
+        Largest number of strengths to try, 9 or more.
     limits
         Smallest and largest strength.
     seed
-        Of the added noise.
+        Seed of the added noise.
 
     Raises
     ------
@@ -233,10 +232,10 @@ def search_strength(
 
 
 def pilot_image(images: ArrayLike, noise: NoiseModel, method: Method = "auto") -> NDArray:
-    """A noise-free stand-in for :func:`search_strength`: the middle image, denoised; (nx, ny).
+    """Substitute for a noise-free image in :func:`search_strength`: the middle image, denoised.
 
-    What remains of its noise counts as signal there, so a simulated image of a similar sample is
-    the better choice where there is one.
+    Its remaining noise counts as signal there, so a simulated image of a similar sample is better
+    if there is one. Shape (nx, ny).
     """
     stack = _checked(images)
     middle = len(stack) // 2
@@ -246,10 +245,10 @@ def pilot_image(images: ArrayLike, noise: NoiseModel, method: Method = "auto") -
 def golden_section(
     function: Callable[[float], float], low: float, high: float, width: float, evaluations: int
 ) -> float:
-    """Where a function with one maximum between ``low`` and ``high`` is largest.
+    """Find the maximum of a function with a single maximum between ``low`` and ``high``.
 
-    The golden section halts when the maximum is known to lie within ``width``, or after so many
-    ``evaluations``; the best place tried inside is returned.
+    The golden-section search stops when the maximum is known to within ``width``, or after
+    ``evaluations``; it returns the best point tried.
     """
     if evaluations < 2:
         return (low + high) / 2
@@ -283,12 +282,12 @@ def _correlation(images: NDArray, clean: NDArray) -> float:
 
 
 def _bm3d(image: NDArray, strength: float) -> NDArray:
-    # By name, because the package is optional and has no types.
+    # Imported by name, because the package is optional and has no types.
     package = import_module("bm3d")
     profile = package.BM3DProfile()
-    # White noise needs no variances of groups of blocks, which take nine tenths of the time.
+    # White noise needs no variances of groups of blocks, which take 90 % of the time.
     profile.nf = 0
-    # Several threads add up in any order.
+    # With several threads the order of sums is undefined.
     profile.num_threads = 1
     return np.asarray(package.bm3d(image, strength, profile=profile)).reshape(image.shape)
 

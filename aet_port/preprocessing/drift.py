@@ -1,4 +1,4 @@
-"""Frames of one tilt registered, freed of drift line by line, and averaged."""
+"""Registration, line-by-line drift correction and averaging of the frames of one tilt."""
 
 from __future__ import annotations
 
@@ -24,47 +24,47 @@ from aet_port.preprocessing.scan_lines import (
 )
 from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum
 
-BLUR = 1.0  # pixels: noise above the resolution of the atoms carries no position
+BLUR = 1.0  # pixels: noise above the resolution of the atoms contains no position information
 ZOOM = 200  # steps per pixel of the registration
 CONVERGED = 0.005  # pixels, the step of the registration
-TOUCH = 0.05  # pixels beyond its outermost pixel that a frame still counts as seeing
-JITTER_BLUR = 1.0  # lines: the jitter of a line is seen against its neighbours
+TOUCH = 0.05  # pixels beyond its outermost pixel that still count as inside a frame
+JITTER_BLUR = 1.0  # lines: the jitter of a line is measured relative to its neighbours
 
 Motion = Literal["frames", "line", "still"]
 
 
 @dataclass(frozen=True)
 class DriftCorrection:
-    """The average of the frames of one tilt, and how the sample moved between and within them.
+    """The average of the frames of one tilt, and the drift between and within frames.
 
-    Line ``s`` of frame ``j`` showed at ``x`` what the average shows at
-    ``x - shifts[j] - rate (s - (n - 1) / 2) / n`` with ``n`` lines per frame, less
+    Position ``x`` in line ``s`` of frame ``j`` corresponds to position
+    ``x - shifts[j] - rate (s - (n - 1) / 2) / n`` of the average, with ``n`` lines per frame, minus
     ``jitter[j, s]`` along the line.
 
     Parameters
     ----------
     image
-        Shape (nx, ny). In ``area`` the mean of all frames; beyond, of those that see a pixel, and
-        where none does the nearest value.
+        Shape (nx, ny). Inside ``area`` the mean of all frames; outside, of those that include the
+        pixel, or the nearest value if none does.
     shifts
         Shape (m, 2), pixels: displacement of the middle of each frame; their mean is zero.
     rate
-        Shape (2,), pixels per frame: speed of the drift.
+        Shape (2,), pixels per frame: drift rate.
     jitter
-        Shape (m, lines), pixels along the lines; zeros unless asked for.
+        Shape (m, lines), pixels along the lines; zeros unless requested.
     residual
-        Root mean square over pairs of frames of the displacement left between them, pixels.
+        Root mean square residual displacement between pairs of frames, pixels.
     spread
         Root mean square deviation of the shifts from a drift of constant speed, pixels.
     area
-        First and one past the last pixel along x and y that all frames see.
+        First and one past the last pixel along x and y common to all frames.
     iterations
-        Rounds of registration and correction.
+        Number of rounds of registration and correction.
     slow_axis
-        The direction of the slow scan.
+        The slow scan direction.
     motion
-        What the noise let be seen: the displacement of each frame (``"frames"``), only a drift of
-        constant speed (``"line"``), or none, so that the frames stay where they are (``"still"``).
+        What could be determined despite the noise: the displacement of each frame (``"frames"``),
+        only a drift of constant speed (``"line"``), or nothing, with frames unmoved (``"still"``).
     """
 
     image: NDArray[np.float64]
@@ -79,7 +79,7 @@ class DriftCorrection:
     motion: Motion = "frames"
 
     def cropped(self) -> NDArray[np.float64]:
-        """The part of the average that all frames see."""
+        """The part of the average common to all frames."""
         (left, right), (low, high) = self.area
         return self.image[left:right, low:high]
 
@@ -94,56 +94,57 @@ def correct_drift(
     index: int = 0,
     spectrum: FrameSpectrum | None = None,
 ) -> DriftCorrection:
-    """Average of the frames of one tilt, without the drift of the sample and its distortion.
+    """Average the frames of one tilt, corrected for sample drift and its distortion.
 
-    All pairs of frames are registered: by whole pixels at the highest normalized cross-correlation
-    of what two frames share (each displacement with mean and variance of its own overlap), then by
-    :func:`~aet_port.core.image_shift.measure_shift`, frequencies weighted by what the noise
-    leaves of them. The shifts are the least-squares solution of the pairs; the slope of a straight
-    line through them over the frames' times is the drift rate.
-    As a line of a frame is taken at its own time, each line is moved back by the drift at that
+    All pairs of frames are registered: to whole pixels at the highest normalized cross-correlation
+    of their overlap (with mean and variance of the overlap at each displacement), then by
+    :func:`~aet_port.core.image_shift.measure_shift`, with frequencies weighted by their
+    signal-to-noise ratio. The shifts are the least-squares solution for the pairs; the slope of a
+    straight line through them over the frames' times is the drift rate.
+    As each line of a frame is recorded at its own time, it is moved back by the drift at that
     time, along the line and, by interpolation between lines, across it. The corrected frames are
-    registered again until nothing moves. Only the mean speed enters the distortion within a frame:
-    how the speed varied cannot be told from the distances of three frames.
+    registered again until the shifts converge. Only the mean speed enters the distortion within a
+    frame, because variations of the speed can't be determined from a few frames.
 
-    Where the noise hides how two frames lie, the drift of constant speed that is likeliest for all
-    of them is taken (:func:`~.frame_registration.line_speed`); where that does not stand out from
-    chance either, the frames stay where they are. ``motion`` of the result tells which.
+    If the noise is too strong to register pairs of frames, the most likely drift of constant speed
+    for all frames is used (:func:`~.frame_registration.line_speed`); if that is not significant
+    either, the frames are not moved. ``motion`` of the result says which.
 
     With ``jitter`` each line is also compared with the average of the other frames, smoothed over
     neighbouring lines; its displacement along the line is the least-squares coefficient of the
-    average's derivative, reduced by the part of its variance that is noise.
+    average's derivative, reduced by the fraction of its variance that is noise.
 
     Parameters
     ----------
     frames
         Shape (m, nx, ny), m >= 2.
     slow_axis
-        The direction in which line follows line: 0 (lines run along y, the tilt axis) or 1.
+        Slow scan direction, in which line follows line: 0 (lines along y, the tilt axis) or 1.
     times
-        Shape (m,), in durations of one frame: when each began, 0, 1, 2 ... unless given.
+        Shape (m,): start time of each frame in units of the frame duration; 0, 1, 2 ... unless
+        given.
     max_drift
-        Pixels: the largest displacement between two frames that is looked for along either side;
-        a quarter of the shorter side unless given.
+        Largest displacement between two frames along either axis, pixels; a quarter of the shorter
+        side unless given.
     jitter
-        Whether lines are straightened one by one. A jitter of 0.1 pixel drowns in the noise of the
-        Ta film's dose, and then nothing is changed; a strong one in bright images is reduced.
+        Whether to correct the jitter of single lines. At the Ta film's dose a jitter of 0.1 pixel
+        is lost in the noise and nothing is changed; strong jitter in bright images is reduced.
     max_iterations
-        Rounds at most.
+        Largest number of rounds.
     index
-        Number of the image in its series, for errors.
+        Index of the image in its series, for errors.
     spectrum
-        Signal and noise of the frames, best of all tilts; of these frames unless given.
+        Signal and noise of the frames, preferably from all tilts; from these frames unless given.
 
     Raises
     ------
     InputError
         For wrong shapes, fewer than two frames, NaN, a frame without contrast, times that do not
-        increase, a drift larger than ``max_drift``, or frames that have nothing in common; naming
-        the image.
+        increase, a drift larger than ``max_drift``, or frames that have nothing in common; the
+        error names the image.
 
     MATLAB: none; 2_RESIRE_package/src/alignByNormXCorrSubpixel.m (film paper) registers two
-    images, adds its offset twice and stalls at 0.05 pixel, see QUIRKS
+    images, adds its offset twice and stops at 0.05 pixel, see QUIRKS
     """
     stack, when = _checked(frames, slow_axis, times, index)
     sides = np.array(stack.shape[1:])
@@ -193,17 +194,17 @@ def correct_drift(
 
 
 def warn_of_unseen(drifts: Sequence[DriftCorrection | None]) -> None:
-    """Name the tilts whose frames the noise kept from being registered one by one.
+    """Warn about tilts whose frames were too noisy to be registered individually.
 
     Warns
     -----
     UserWarning
-        One for those with a drift of constant speed, one for those whose frames stay where they
-        are; a tilt of one frame (None) counts as neither.
+        One warning for tilts with a drift of constant speed, one for tilts whose frames are not
+        moved; a tilt with one frame (None) counts as neither.
     """
     meaning = {
-        "line": "only a drift of constant speed is seen in the noise of the frames",
-        "still": "no drift is seen in the noise of the frames, which stay where they are",
+        "line": "only a drift of constant speed is detected in the noisy frames",
+        "still": "no drift is detected in the noisy frames, which are not moved",
     }
     for motion, text in meaning.items():
         hit = [i for i, item in enumerate(drifts) if item is not None and item.motion == motion]
@@ -220,7 +221,7 @@ def _first_shifts(
     limit: float,
     index: int,
 ) -> tuple[Motion, NDArray[np.float64]]:
-    """Displacements before any frame is corrected, and as what they are seen."""
+    """Displacements before any frame is corrected, and the kind of motion detected."""
     pairs = list(combinations(range(len(stack)), 2))
     whole = []
     for a, b in pairs:
@@ -239,7 +240,7 @@ def _first_shifts(
 def _correct(
     stack: NDArray, shifts: NDArray, rate: NDArray, wobble: NDArray, slow_axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """All frames without their drift, and which pixels each of them saw."""
+    """All frames corrected for drift, and the pixels that each of them includes."""
     corrected = np.empty(stack.shape)
     seen = np.empty(stack.shape, dtype=bool)
     n_along, n = stack.shape[2 - slow_axis], stack.shape[1 + slow_axis]
@@ -266,11 +267,11 @@ def _average(corrected: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray
 
 
 def _common(seen: NDArray[np.bool_], index: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The rectangle that all frames see: their edges are straight and almost parallel."""
+    """The rectangle common to all frames, whose edges are straight and almost parallel."""
     every = np.asarray(seen.all(axis=0))
     area = []
     for axis in (0, 1):
-        # The middle row is inside whenever anything is; slanted edges are cut at their worst.
+        # The middle row is inside if any row is; slanted edges are cut at their worst.
         lines = every.sum(axis=1 - axis)
         good = np.flatnonzero(lines >= 0.5 * max(int(lines.max()), 1))
         area.append((int(good[0]), int(good[-1]) + 1))
@@ -284,8 +285,8 @@ def _common(seen: NDArray[np.bool_], index: int) -> tuple[tuple[int, int], tuple
     if (right - left) < 8 or (high - low) < 8:
         raise InputError(
             f"image {index}: frames",
-            f"{max(right - left, 0)} x {max(high - low, 0)} pixels that all of them see",
-            "8 x 8 at least; the drift is larger than the crop",
+            f"{max(right - left, 0)} x {max(high - low, 0)} pixels common to all of them",
+            "at least 8 x 8; the drift is larger than the crop",
         )
     return (left, right), (low, high)
 
@@ -293,7 +294,7 @@ def _common(seen: NDArray[np.bool_], index: int) -> tuple[tuple[int, int], tuple
 def _solve_pairs(
     pairs: list[tuple[int, int]], measured: list[NDArray[np.float64]], m: int
 ) -> NDArray[np.float64]:
-    """Displacements of mean zero that fit those of all pairs best: means over the partners."""
+    """Displacements of mean zero that best fit those of all pairs: means over the partners."""
     shifts = np.zeros((m, 2))
     for (a, b), shift in zip(pairs, measured, strict=True):
         shifts[b] += shift / m
@@ -323,14 +324,14 @@ def _line_jitter(
     rate: NDArray,
     slow_axis: int,
 ) -> NDArray[np.float64]:
-    """Displacement of each line along itself against its neighbours in the other frames."""
+    """Displacement of each line along itself relative to its neighbours in the other frames."""
     m, n = len(stack), stack.shape[1 + slow_axis]
     found, variance = np.zeros((m, n)), np.full((m, n), np.inf)
     for j, frame in enumerate(stack):
         others = np.delete(corrected, j, axis=0).mean(axis=0)
         lines, model = (a.T if slow_axis == 0 else a for a in (frame, others))
         along, slow = line_path(shifts[j], rate, n, slow_axis)
-        # The reference goes into the frame's own scan, where a line is a line.
+        # The reference is transformed to the frame's own scan, where lines are straight.
         model = ndimage.gaussian_filter(model, (BLUR, JITTER_BLUR))
         model = move_lines(between_lines(model, np.arange(n) - slow), along)
         bent = np.gradient(np.gradient(model, axis=1), axis=1)

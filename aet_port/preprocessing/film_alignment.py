@@ -1,4 +1,4 @@
-"""Tilt series of a film aligned by a marker region, and a template found in an image."""
+"""Alignment of the tilt series of a film by a marker region, and template matching."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from aet_port.preprocessing.alignment import (
     finished,
 )
 
-NEAR = 2  # tilts to either side that an image is laid on
-FARTHEST = 2.0  # pixels from the best whole-pixel place within which the true one lies
+NEAR = 2  # tilts on either side to which an image is aligned
+FARTHEST = 2.0  # largest distance of the true position from the best whole pixel, pixels
 Region = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -30,14 +30,14 @@ def align_film(
     tolerance: float = 0.02,
     iterations: int = 20,
 ) -> Alignment:
-    """Align a film, which every border cuts, by a marker region of neighbouring tilts.
+    """Align a film, which extends beyond every image, by a marker region in neighbouring tilts.
 
-    From the image ``start`` outwards the marker region of the neighbour, already aligned, is found
-    in each image by normalised cross-correlation (:func:`locate`). Then each image is laid on
-    the mean of the neighbours up to two tilts away, over and over, until no shift changes by
-    ``tolerance``: along x the marker region by its cross-correlation, along y the sum over x of
-    the whole image, which depends less on what else lies near the marker. The image ``start``
-    keeps its place, and with it the origin.
+    From the image ``start`` outwards, the marker region of the previously aligned neighbour is
+    located in each image by normalised cross-correlation (:func:`locate`). Then each image is
+    aligned to the mean of its neighbours up to two tilts away, repeatedly, until no shift changes
+    by ``tolerance``: along x by cross-correlation of the marker region, along y of the sum over x
+    of the whole image, which depends less on features near the marker. The image ``start``, and
+    with it the origin, stays fixed.
 
     Parameters
     ----------
@@ -45,26 +45,26 @@ def align_film(
         Shape (n, nx, ny) in the order of tilt angles, tilt axis along y.
     marker
         Half-open ranges ``((x0, x1), (y0, y1))`` of pixels in image ``start``, 8 or more along
-        both: something that stands out at every tilt, such as a heavy particle.
+        both: a feature visible at every tilt, such as a heavy particle.
     start
-        The image in which the marker was marked, the middle one unless given.
+        Index of the image in which the marker is given, the middle one unless given.
     search
-        Pixels by which the marker may move from one tilt to the next.
+        Largest displacement of the marker from one tilt to the next, pixels.
     tolerance
-        Pixels.
+        Change of the shifts below which the iteration stops, pixels.
     iterations
-        Rounds over all images at most.
+        Largest number of rounds over all images.
 
     Raises
     ------
     InputError
         For wrong shapes, a constant image, a marker outside the image or too near its border for
-        the search, or one that is not found again; with the index of the image.
+        the search, or one that is not found again; the error gives the index of the image.
 
     Warns
     -----
     UserWarning
-        For saturated pixels, with the index of the image, or if the shifts do not settle.
+        For saturated pixels, with the index of the image, or if the shifts do not converge.
 
     MATLAB: none; the papers' Methods describe it
     """
@@ -83,7 +83,7 @@ def align_film(
     moved = stack.copy()
     for number in outwards:
         neighbour = number - 1 if number > first else number + 1
-        # The neighbour's shift first: a drift of the stage goes on from image to image.
+        # Start from the neighbour's shift: the stage drifts on from image to image.
         guess = shift_images(stack[number : number + 1], shifts[neighbour : neighbour + 1])[0]
         place, likeness = locate(guess[wide], moved[neighbour][region])
         if likeness < UNLIKE:
@@ -94,7 +94,7 @@ def align_film(
             )
         shifts[number] = shifts[neighbour] + search - place
         moved[number] = _moved(stack, shifts, marker, number)
-        # Now rather than in the rounds below, which spread a slow drift along y only slowly.
+        # Done here because the rounds below correct a slow drift along y only slowly.
         shifts[number, 1] -= _displacement(moved[number], moved[neighbour], line=True)[1]
         moved[number] = _moved(stack, shifts, marker, number)
     changes: list[float] = []
@@ -118,11 +118,11 @@ def align_film(
 
 
 def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], float]:
-    """Where a template lies in an image: normalised cross-correlation, then parts of a pixel.
+    """Locate a template in an image by normalised cross-correlation with sub-pixel refinement.
 
-    At each whole-pixel place the correlation coefficient of template and covered pixels is taken;
-    from the best place the image is moved by parts of a pixel until the template and the covered
-    pixels, both faded out to their edges, are not displaced any more.
+    At each whole-pixel position the correlation coefficient of template and covered pixels is
+    computed; from the best position the image is shifted by fractions of a pixel until template
+    and covered pixels, both tapered to their edges, coincide.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], floa
 
     Returns
     -------
-    Position (x, y) in the image of the template's pixel (0, 0), and the coefficient at the
-    whole-pixel place.
+    Position (x, y) in the image of the template's pixel (0, 0), and the correlation coefficient at
+    the whole-pixel position.
 
     Raises
     ------
@@ -143,9 +143,9 @@ def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], floa
 
     MATLAB: 2_RESIRE_package/src/alignByNormXCorr.m::alignByNormXCorr,
     alignByNormXCorrSubpixel.m::alignByNormXCorrSubpixel (film paper). Deviations: the reference
-    returns the template's centre, 1-based, ``position + round((m + 1) / 2)``; only places where
-    the template is wholly inside the image; the reference's sub-pixel search counts its offset
-    twice and stays 0.05 pixel off
+    returns the template's centre, 1-based, ``position + round((m + 1) / 2)``; only positions with
+    the template entirely inside the image are tried; the reference's sub-pixel search counts its
+    offset twice and has an error of 0.05 pixel
     """
     if (
         template.ndim != 2
@@ -161,7 +161,7 @@ def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], floa
     ones = np.ones(template.shape)
     sums = signal.fftconvolve(level, ones, mode="valid")
     squares = signal.fftconvolve(level**2, ones, mode="valid") - sums**2 / pattern.size
-    # Where the image is constant, rounding is all that is left.
+    # Where the image is constant, only rounding errors remain.
     usable = squares > 1e-10 * np.max(squares)
     products = signal.fftconvolve(level, pattern[::-1, ::-1], mode="valid")
     coefficients = np.where(
@@ -176,13 +176,13 @@ def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], floa
         part += step
         if np.abs(step).max() < 1 / ZOOM or np.abs(part).max() > FARTHEST:
             break
-    # A marker at the end of its search may have no better place between the pixels.
+    # A marker at the end of its search range may have no better sub-pixel position.
     part = part if np.abs(part).max() <= FARTHEST else np.zeros(2)
     return np.array(top, dtype=np.float64) + part, float(coefficients[top])
 
 
 def _displacement(image: NDArray, reference: NDArray, line: bool = False) -> NDArray[np.float64]:
-    """:func:`measure_shift` of two windows faded out to their edges, or of their sums over x."""
+    """:func:`measure_shift` of two windows tapered to their edges, or of their sums over x."""
     fade = np.outer(*(signal.windows.hann(n + 2)[1:-1] for n in image.shape))
     inner, outer = (fade * (window - window.mean()) for window in (image, reference))
     if line:
@@ -201,7 +201,7 @@ def _check_marker(marker: Region, shape: tuple[int, ...], search: int) -> None:
 
 
 def _moved(stack: NDArray, shifts: NDArray, marker: Region, number: int) -> NDArray[np.float64]:
-    """Image ``number`` moved; refused if its marker region then reaches outside what was seen."""
+    """Shift image ``number``; error if its marker region then extends beyond the field of view."""
     for moved, (low, high), n in zip(shifts[number], marker, stack.shape[1:], strict=True):
         if low - moved < 0 or high - moved > n:
             raise InputError(

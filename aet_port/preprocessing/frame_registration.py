@@ -1,4 +1,4 @@
-"""Frames of one tilt registered as well as their noise allows: one by one, on a line, or not."""
+"""Registration of the frames of one tilt as noise allows: each frame, constant drift, or none."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from scipy import fft, optimize
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.spectra import FrameSpectrum, both_halves, flattened, taper
 
-MIN_OVERLAP = 0.25  # part of an image that two frames must share for a correlation to count
-SIGNIFICANT = 5.0  # standard deviations of what frames with nothing in common correlate by
-EXPECTED = 3.0  # times that: frames so bright are known to have nothing in common
-LIKELY = 3.0  # log likelihood beyond chance that a drift has to gain: one in twenty errs
-EDGE = 16  # pixels of mirrored edge, against the step from one side of an image to the other
-COARSE = 0.5  # pixels per frame between the speeds that are tried first
+MIN_OVERLAP = 0.25  # smallest overlap of two frames, as a fraction of an image
+SIGNIFICANT = 5.0  # significance limit, in standard deviations for unrelated frames
+EXPECTED = 3.0  # times that: frames expected to correlate so well but don't are unrelated
+LIKELY = 3.0  # log likelihood that a drift must gain beyond chance: one in twenty is wrong
+EDGE = 16  # pixels of mirrored edge, to avoid the step from one side of an image to the other
+COARSE = 0.5  # step between the speeds tried first, pixels per frame
 
 
 def prepared(
     image: NDArray[np.float64], spectrum: FrameSpectrum, frames: int
 ) -> NDArray[np.float64]:
-    """The image without slow background, its edges faded out, by the root of the weight.
+    """The image without slow background, edges tapered, multiplied by the root of the weight.
 
-    The correlation of two such images is their share of the log likelihood.
+    The correlation of two such images is their contribution to the log likelihood.
     """
     window = taper(image.shape)
     flat = flattened(image)
@@ -43,18 +43,19 @@ def whole_shift(
 ) -> NDArray[np.float64] | None:
     """Displacement by whole pixels at the highest normalized correlation of the overlap.
 
-    Padfield, IEEE Trans. Image Process. 21, 2706 (2012), with two full rectangles as masks; of
-    images whose spectrum is whitened as far as the signal is seen.
+    Padfield, IEEE Trans. Image Process. 21, 2706 (2012), with two full rectangles as masks, for
+    images whose spectrum is whitened where the signal exceeds the noise.
 
     Returns
     -------
-    None if the correlation does not stand out from that of frames with nothing in common, and
-    would not either if they had all in common: the noise hides it.
+    None if the correlation is not significant and would not be even for identical frames, because
+    of the noise.
 
     Raises
     ------
     InputError
-        If it would, or for a displacement at the limit; ``name`` is that of image and frame.
+        If it should be significant but is not, or for a displacement at the limit; ``name`` is that
+        of image and frame.
     """
     shape = [fft.next_fast_len(2 * n, real=True) for n in image.shape]
 
@@ -100,8 +101,8 @@ def whole_shift(
             return None
         raise InputError(
             f"image {series}, frame {frame}",
-            f"a correlation of {value[row, column]:.2g} with another frame at its best place, where"
-            f" {expected:.2g} is expected of their noise",
+            f"a correlation of at most {value[row, column]:.2g} with another frame, where"
+            f" {expected:.2g} is expected at this noise",
             f"frames of the same area; the drift is larger than {limit:g} pixels, or they show"
             " different things",
         )
@@ -121,30 +122,30 @@ def line_speed(
     limit: float,
     start: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], float]:
-    """The likeliest constant speed of a drift, and how far it stands out from none.
+    """The most likely constant drift speed and its significance.
 
     Maximises ``L(v) = sum over pairs a < b of C_ab(v (t_b - t_a))``, where ``C_ab`` is the
-    correlation of two :func:`prepared` frames: over speeds half a pixel per frame apart, then by
-    its slope.
+    correlation of two :func:`prepared` frames: first over speeds half a pixel per frame apart, then
+    by gradient.
 
     Parameters
     ----------
     frames
         All frames of a tilt, of one shape (nx, ny).
     times
-        Shape (m,), when each was taken.
+        Shape (m,), time at which each was recorded.
     spectrum
-        Of the frames.
+        Spectrum of the frames.
     limit
-        Pixels: the largest displacement between the first and the last frame, along either side.
+        Largest displacement between the first and the last frame along either axis, pixels.
     start
-        Shape (2,): looks only around this speed.
+        Shape (2,): if given, search only around this speed.
 
     Returns
     -------
-    Pixels per unit of time, shape (2,); and ``L(v) - L(0) - ln(n)``, where ``ln(n)`` is what the
-    best of ``n`` places gains by chance, as many as an error of the speed fits into the speeds that
-    were looked at. Below :data:`LIKELY` the drift is not seen.
+    Speed in pixels per unit of time, shape (2,), and ``L(v) - L(0) - ln(n)``, where ``ln(n)`` is
+    the gain by chance of the best of ``n`` positions, the number of independent speeds in the
+    search range. Below :data:`LIKELY` the drift is not significant.
 
     MATLAB: none
     """
@@ -194,7 +195,7 @@ def line_speed(
 
 
 def _whitened(image: NDArray[np.float64], spectrum: FrameSpectrum) -> NDArray[np.float64]:
-    """The whole image without slow background, by the root of the whitening weight."""
+    """The image without slow background, multiplied by the root of the whitening weight."""
     wide = np.pad(flattened(image), EDGE, mode="symmetric")
     root = np.sqrt(spectrum.whitening((wide.shape[0], wide.shape[1])))
     return fft.irfft2(fft.rfft2(wide) * root, s=wide.shape)[EDGE:-EDGE, EDGE:-EDGE]

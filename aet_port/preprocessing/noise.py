@@ -1,7 +1,7 @@
-"""Noise of an electron detector: estimated from images, stabilised to a spread of one, simulated.
+"""Noise of an electron detector: estimation from images, variance stabilisation, simulation.
 
-A pixel that ``p`` electrons reach on average holds ``gain * Poisson(p) + Normal(offset, sigma)``,
-so its variance grows with its mean ``m``: ``gain (m - offset) + sigma^2``.
+A pixel with ``p`` electrons on average has the value ``gain * Poisson(p) + Normal(offset, sigma)``,
+so its variance increases with its mean ``m``: ``gain (m - offset) + sigma^2``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from scipy import ndimage, stats
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.bad_pixels import BadPixelWarning, saturated_mask
 
-# Sixth differences along both axes: smooth images vanish, a white noise keeps its variance.
+# Sixth differences along both axes: smooth images vanish, white noise keeps its variance.
 DIFFERENCES = np.array([1.0, -6.0, 15.0, -20.0, 15.0, -6.0, 1.0]) / np.sqrt(924.0)
 REWEIGHTINGS = 20
-SIGNIFICANT = 4.0  # standard errors by which the variance has to grow with the signal
-TABLE_END = 400.0  # electrons; beyond, the asymptotic inverse is exact to 1e-6 of them
+SIGNIFICANT = 4.0  # standard errors by which the variance must increase with the signal
+TABLE_END = 400.0  # electrons; beyond, the asymptotic inverse is accurate to 1e-6 electrons
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class NoiseModel:
     Parameters
     ----------
     gain
-        What one electron adds to a pixel, in units of the images.
+        Contribution of one electron to a pixel, in units of the images.
     read_noise
-        Standard deviation of the detector's own noise, in units of the images.
+        Standard deviation of the detector's readout noise, in units of the images.
     offset
-        Value of a pixel that no electron reaches.
+        Dark level of the detector, in units of the images.
     """
 
     gain: float
@@ -58,16 +58,16 @@ class NoiseModel:
 
 
 def check_images(images: ArrayLike, name: str = "images") -> NDArray[np.float64]:
-    """Images as a finite array (n, nx, ny) in double precision, each with some contrast.
+    """Check images and return them as a finite array (n, nx, ny) in double precision.
 
     Raises
     ------
     InputError
-        For another shape, numbers that are not finite, or a constant image; with its index.
+        For another shape, numbers that are not finite, or a constant image, with its index.
     """
     stack = np.asarray(images, dtype=np.float64)
     if stack.ndim != 3 or stack.size == 0:
-        raise InputError(name, f"shape {stack.shape}", "shape (n, nx, ny), nothing empty")
+        raise InputError(name, f"shape {stack.shape}", "shape (n, nx, ny), no axis empty")
     for wrong, found, expected in (
         (~np.isfinite(stack).all(axis=(1, 2)), "NaN or infinite values", "finite numbers"),
         (np.ptp(stack, axis=(1, 2)) == 0, "one value in all pixels, no signal", "a signal"),
@@ -88,26 +88,26 @@ def warn_of_saturation(images: NDArray) -> NDArray[np.bool_]:
 
 
 def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
-    """Gain and read-out noise of a series from the variance around each pixel.
+    """Estimate gain and readout noise of a series from the variance around each pixel.
 
-    Sixth differences ``d = sum_ab h_a h_b z_ab`` along both axes, ``sum h^2 = 1``, leave the noise
-    of images in which atoms are several pixels wide. Then
+    Sixth differences ``d = sum_ab h_a h_b z_ab`` along both axes, ``sum h^2 = 1``, contain only the
+    noise of images in which atoms are several pixels wide. Then
     ``E[d^2] = gain sum (h_a h_b)^2 E[z_ab] + sigma^2 - gain offset``, a straight line whose slope
-    and intercept are fitted with the mean of the surrounding pixels as instrument: those are not
-    in ``d``, so that the noise of the level itself does not bias the slope.
+    and intercept are fitted with the mean of the surrounding pixels as instrumental variable: these
+    are not in ``d``, so that the noise of the level itself does not bias the slope.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny), at least 15 pixels along both axes; neither denoised nor interpolated,
-        both of which make the noise of neighbours alike. All share one noise.
+        both of which correlate the noise of neighbours. All have the same noise.
     offset
-        Value of a pixel that no electron reaches.
+        Dark level of the detector, in units of the images.
 
     Raises
     ------
     InputError
-        For images too small, without signal, or whose variance does not grow with the signal.
+        For images too small, without signal, or whose variance does not increase with the signal.
 
     Warns
     -----
@@ -138,30 +138,30 @@ def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
 def estimate_noise_from_frames(
     frames: NDArray | Sequence[NDArray], offset: float = 0.0
 ) -> NoiseModel:
-    """Gain and read-out noise from the variance of each pixel over frames of the same view.
+    """Estimate gain and readout noise from the variance of each pixel over frames of a tilt.
 
     ``E[s^2] = gain E[mean] + sigma^2 - gain offset`` over the frames of a tilt, fitted as in
-    :func:`estimate_noise`; the surrounding pixels are the instrument.
+    :func:`estimate_noise`, with the surrounding pixels as instrumental variable.
 
     Parameters
     ----------
     frames
-        Shape (n_frames, nx, ny) of one tilt, or one such array for each tilt; two frames or
-        more, at least 15 pixels, moved by whole pixels at most: interpolation takes noise away,
-        and what still drifts counts as noise.
+        Shape (n_frames, nx, ny) of one tilt, or one such array for each tilt; two frames or more,
+        at least 15 pixels, shifted only by whole pixels: interpolation reduces noise, and remaining
+        drift counts as noise.
     offset
-        Value of a pixel that no electron reaches.
+        Dark level of the detector, in units of the frames.
 
     Returns
     -------
     NoiseModel
-        Gain and read-out noise in units of the frames, and the offset given.
+        Gain and readout noise in units of the frames, and the offset given.
 
     Raises
     ------
     InputError
         For fewer than two frames, frames too small, without signal, or whose variance does not
-        grow with the signal.
+        increase with the signal.
 
     Warns
     -----
@@ -223,12 +223,12 @@ def _noise_of_line(table: NDArray[np.float64], offset: float) -> NoiseModel:
         gain = np.sum(lever * (spread - means[0])) / slope
         intercept = means[0] - gain * means[1]
         error = np.sqrt(np.sum((lever * (spread - gain * level - intercept)) ** 2)) / slope
-        # The variance of a squared deviation is proportional to the square of what it estimates.
+        # The variance of a squared deviation is proportional to the square of its expectation.
         weights = 1 / np.maximum(gain * around + intercept, floor) ** 2
     if not gain > SIGNIFICANT * error:
         raise InputError(
             "images",
-            f"a variance that does not grow with the signal (gain {gain:.3g} +- {error:.2g})",
+            f"a variance that does not increase with the signal (gain {gain:.3g} +- {error:.2g})",
             "raw images with counting noise and contrast",
         )
     return NoiseModel(float(gain), float(np.sqrt(max(intercept + gain * offset, 0.0))), offset)
@@ -250,17 +250,17 @@ def stabilise(images: ArrayLike, noise: NoiseModel) -> NDArray[np.float64]:
 def unstabilise(stabilised: ArrayLike, noise: NoiseModel) -> NDArray[np.float64]:
     """Exact unbiased inverse of :func:`stabilise` for denoised values.
 
-    The signal whose noisy pixels have the given mean after the transform: ``E[f(z)]`` is summed
-    over the Poisson and integrated over the normal distribution, and inverted (Makitalo and Foi,
-    IEEE Trans. Image Process. 22, 91 (2013)). Deviation: below the mean at zero electrons the
-    inverse goes on as a straight line, so that an empty background keeps its average.
+    Returns the signal whose noisy pixels have the given mean after the transform: ``E[f(z)]`` is
+    summed over the Poisson and integrated over the normal distribution, and inverted (Makitalo and
+    Foi, IEEE Trans. Image Process. 22, 91 (2013)). Deviation: below the mean at zero electrons the
+    inverse continues as a straight line, so that an empty background keeps its average.
 
     MATLAB: none
     """
     values = np.asarray(stabilised, dtype=np.float64)
     spread = noise.read_noise / noise.gain
     means, excess, slope = _inverse_table(spread)
-    # For many electrons E[f]^2 / 4 = p + 1/8 + s^2; the table holds what is missing.
+    # For many electrons E[f]^2 / 4 = p + 1/8 + s^2; the table holds the difference.
     tail = np.minimum(1, means[-1] / np.maximum(values, means[-1])) ** 2
     electrons = values**2 / 4 - 0.125 - spread**2 + np.interp(values, means, excess) * tail
     electrons = np.where(values < means[0], (values - means[0]) * slope, electrons)
@@ -271,9 +271,9 @@ def unstabilise(stabilised: ArrayLike, noise: NoiseModel) -> NDArray[np.float64]
 def _inverse_table(
     spread: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Means of the transform, what the asymptotic inverse lacks there, slope at zero."""
+    """Means of the transform, error of the asymptotic inverse there, and slope at zero."""
     counts = np.arange(int(TABLE_END + 12 * np.sqrt(TABLE_END)))
-    # So fine because the square root starts with a kink.
+    # A fine grid, because the square root starts with a kink.
     nodes = np.linspace(-8, 8, 4001) if spread > 0 else np.zeros(1)
     normal = np.exp(-(nodes**2) / 2)
     normal /= normal.sum()
@@ -289,14 +289,14 @@ def _inverse_table(
 def simulate_noise(
     signal: ArrayLike, noise: NoiseModel, seed: int | np.random.Generator = 0
 ) -> NDArray[np.float64]:
-    """Noisy images of a noise-free ``signal``: ``gain Poisson((signal - offset) / gain) + Normal``.
+    """Add noise to a ``signal``: ``gain Poisson((signal - offset) / gain) + Normal``.
 
     Parameters
     ----------
     signal
-        Any shape, in units of the images; below the offset no electron is counted.
+        Noise-free signal of any shape, in units of the images; no electrons below the offset.
     noise
-        The noise.
+        Noise of the detector.
     seed
         Seed or generator of the random numbers.
 

@@ -1,4 +1,4 @@
-"""What came of raw frames: the tilt series, and how each step went."""
+"""Result of preprocessing: the tilt series, and the results of each step."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from aet_port.preprocessing.settings import PreprocessSettings
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Preprocessed(Shown):
-    """A clean series and how each step went.
+    """A preprocessed series with the results of each step.
 
     Attributes
     ----------
     series
         Aligned images and their tilt angles (0, theta, 0).
     bad_pixels
-        Those found in the raw frames.
+        Bad pixels found in the raw frames.
     noise
-        Of one raw frame; None if no step needed it.
+        Noise of one raw frame; None if no step needed it.
     drifts
-        Of each tilt; None for a tilt of one frame.
+        Drift of each tilt; None for a tilt with one frame.
     window
-        First and one past the last pixel along x and y of the detector that was kept.
+        First and one past the last pixel along x and y of the detector area that was kept.
     averaged
         Shape (n, nx, ny): averages of the frames within the window.
     denoised
@@ -43,17 +43,17 @@ class Preprocessed(Shown):
     removal
         Backgrounds and masks of ``denoised``; None if none was subtracted.
     distortion, estimate
-        What was taken out; the estimate only if one was made.
+        Scan distortion that was corrected, and its estimate if one was made.
     axis
-        Degrees by which the tilt axis was turned.
+        Angle in degrees by which the images were rotated.
     alignment
-        Shifts, and images before the last background.
+        Shifts, and images before the last background subtraction.
     settings
-        What was asked for.
+        Settings of the preprocessing.
     strength
-        Of the denoising; None without.
+        Denoising strength; None without denoising.
     method
-        That denoised, or ``"none"``.
+        Denoising method, or ``"none"``.
     """
 
     series: TiltSeries
@@ -84,14 +84,14 @@ class Preprocessed(Shown):
         }
 
     def placement(self) -> Placement:
-        """How the averaged images became aligned ones."""
+        """The transformation from averaged to aligned images."""
         return Placement(self.distortion, self.axis, self.alignment.shifts)
 
     def measured(self) -> TiltSeries:
-        """The series without denoising: averages of the frames, free of background, aligned.
+        """The series without denoising: averages of the frames, background subtracted, aligned.
 
-        Its noise is independent from pixel to pixel but for one interpolation, which is what a
-        least-squares refinement of atoms assumes; a filter that serves the eye takes information.
+        Except for one interpolation its noise is independent from pixel to pixel, as a
+        least-squares refinement of atoms assumes; denoising filters remove information.
         """
         images = self.averaged
         if self.removal is not None:
@@ -102,11 +102,11 @@ class Preprocessed(Shown):
         return replace(self.series, images=placed)
 
     def summary(self) -> dict[str, Any]:
-        """The figures of each step that stand for all tilts, of plain numbers; lengths in pixels.
+        """Results of each step over all tilts, as plain numbers; lengths in pixels.
 
-        ``drift_rate_rms`` in pixels per frame; ``drift_residual`` is the root mean square of what
-        is left between frames; ``common_line_residual`` the root mean square deviation of the
-        aligned images' sums over x from their mean, over the root mean square of that.
+        ``drift_rate_rms`` is in pixels per frame; ``drift_residual`` is the root mean square
+        displacement left between frames; ``common_line_residual`` the root mean square deviation of
+        the aligned images' sums over x from their mean, relative to the rms of that mean.
         """
         drifts = [item for item in self.drifts if item is not None]
         kinds = ("saturated", "dead", "hot")
@@ -139,7 +139,7 @@ class Preprocessed(Shown):
         }
 
     def record(self) -> dict[str, Any]:
-        """:meth:`summary` and the figures of each tilt, for a file beside the series."""
+        """:meth:`summary` and the results of each tilt, for a file beside the series."""
         removal, estimate = self.removal, self.estimate
         settings = self.settings.plain()
         return self.summary() | {
@@ -190,6 +190,6 @@ class Preprocessed(Shown):
 
 
 def root_mean_square(values: Any) -> float | None:
-    """Of numbers of any shape; None of none."""
+    """Root mean square of an array of any shape; None if it is empty."""
     array = np.asarray(values, dtype=np.float64)
     return float(np.sqrt(np.mean(array**2))) if array.size else None

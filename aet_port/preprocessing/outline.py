@@ -1,4 +1,4 @@
-"""Where the sample is in each projection: the outline of a reconstruction along each direction."""
+"""Masks of the sample in each projection, from the outline of a reconstruction."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def sample_outline(
     margin: float = DEFAULTS.margin,
     blur: float = 2.0,
 ) -> NDArray[np.bool_]:
-    """Masks of the sample in each projection, seen in a reconstruction.
+    """Masks of the sample in each projection, from a reconstruction.
 
-    The sample is the largest piece of what lies above a threshold in the blurred volume: half-way
-    from the median of the dark class to Otsu's threshold. Its surface is projected along each
-    direction, holes are filled and ``margin`` pixels added. All projections together made the
-    volume, so its outline is less noisy than that of a single image.
+    The sample is the largest connected part of the blurred volume above a threshold half-way
+    between the median of the dark class and Otsu's threshold. Its surface is projected along each
+    direction, holes are filled and ``margin`` pixels added. The volume combines all projections,
+    so its outline is less noisy than that of a single image.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def sample_outline(
     angles
         Shape (n, 3): phi, theta, psi in degrees.
     detector
-        Pixels (nx, ny) of the images; a pixel is as large as a voxel.
+        Number of pixels (nx, ny) of the images; pixels have the size of voxels.
     margin
-        Pixels.
+        Margin around the outline, pixels.
     blur
         Standard deviation in voxels.
 
@@ -48,7 +48,7 @@ def sample_outline(
     Raises
     ------
     InputError
-        For a volume without contrast, or a sample that is not on the detector, naming the image.
+        For a volume without contrast, or a sample outside the detector (the error names the image).
 
     MATLAB: none; the Methods speak of masks slightly larger than the sample
     """
@@ -75,9 +75,9 @@ def sample_outline(
         seen = np.rint(places @ rotation[:2].T).astype(np.int64) + middle_pixel
         inside = ((seen >= 0) & (seen < detector)).all(axis=1)
         if not inside.any():
-            raise InputError(f"image {i}", "a sample wholly beside the detector", "one on it")
+            raise InputError(f"image {i}", "a sample entirely off the detector", "one on it")
         masks[i][tuple(seen[inside].T)] = True
-        # Turned voxels leave pixels between them free.
+        # Rotated voxels leave gaps between pixels.
         core = ndimage.binary_fill_holes(ndimage.binary_closing(masks[i], iterations=2))
         masks[i] = ndimage.distance_transform_edt(~(core | masks[i])) <= margin
     return masks

@@ -1,4 +1,4 @@
-"""How images of the detector became aligned ones: by distortion, turn and shift, both ways."""
+"""Transformation from detector images to aligned ones and back: distortion, rotation, shift."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from aet_port.preprocessing.tilt_axis import turn_images
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """What is done to the images of a series once they are averaged and denoised.
+    """Transformation of the images of a series after averaging and denoising.
 
-    Scan distortion ``A`` taken out, the tilt axis turned to y by ``M``, each image moved by its
-    shift ``s``: with coordinates from the centre the aligned image shows at ``u`` what the given
-    one shows at ``A M (u - s)``.
+    Scan distortion ``A`` is corrected, the tilt axis rotated to y by ``M``, and each image moved by
+    its shift ``s``: with coordinates from the centre, the aligned image at ``u`` equals the given
+    one at ``A M (u - s)``.
 
     Parameters
     ----------
     distortion
-        Of all images.
+        Scan distortion of all images.
     axis
-        Degrees from y towards x, of :func:`~.tilt_axis.turn_images`.
+        Tilt-axis angle in degrees from y towards x, see :func:`~.tilt_axis.turn_images`.
     shifts
         Shape (n, 2), pixels.
     """
@@ -38,12 +38,12 @@ class Placement:
     shifts: NDArray[np.float64]
 
     def apply(self, images: ArrayLike) -> NDArray[np.float64]:
-        """Images (n, nx, ny) aligned; their edges are mirrored where something comes in."""
+        """Align images (n, nx, ny), with mirrored edges."""
         turned = turn_images(correct_scan_distortion(images, self.distortion), self.axis)
         return shift_images(turned, self.shifts)
 
     def masks_back(self, masks: ArrayLike) -> NDArray[np.bool_]:
-        """Masks of the aligned images as masks of the given ones.
+        """Transform masks of the aligned images to masks of the given ones.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class Placement:
         Raises
         ------
         InputError
-            For as many masks as there are no shifts.
+            If the number of masks differs from that of shifts.
         """
         flags = np.asarray(masks, dtype=bool)
         if flags.ndim != 3 or len(flags) != len(self.shifts):
@@ -70,14 +70,14 @@ class Placement:
 
 
 def crop_images(images: NDArray, shape: tuple[int, int] | None) -> NDArray:
-    """The middle of each image, with the rotation centre on its own pixel ``n // 2``.
+    """Crop images to their central part, with the rotation centre at pixel ``n // 2``.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny).
     shape
-        Pixels to keep along x and y; a side larger than the image stays as it is. None keeps all.
+        Number of pixels along x and y to keep, at most those of the image; None keeps all.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A frame as a scan, line after line: a known drift taken out of it."""
+"""Correction of a known drift in a frame scanned line by line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def undrift(
     slow_axis: int = 0,
     jitter: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """One frame with a known drift taken out line by line.
+    """Correct one frame for a known drift, line by line.
 
-    Along a line its content is moved in Fourier space inside mirrored edges; across the lines a
-    spline of degree 5 is evaluated where the drifting scan would have had equal steps. Nothing
-    moves, not even by rounding, if shift, rate and jitter are zero. For a projection of atoms of
-    ``B' = 6`` square angstrom in pixels of 0.32 angstrom the error is below 2e-4 of the peak.
+    Along a line the content is shifted in Fourier space with mirrored edges; across lines a spline
+    of degree 5 is evaluated at the positions of an undistorted scan. If shift, rate and jitter are
+    zero the frame is unchanged to the last bit. For a projection of atoms with ``B' = 6`` square
+    angstrom and pixels of 0.32 angstrom the error is below 2e-4 of the peak.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def undrift(
         Shape (2,), pixels and pixels per frame, as in
         :class:`~aet_port.preprocessing.drift.DriftCorrection`.
     slow_axis
-        The direction of the slow scan.
+        Index of the slow scan axis.
     jitter
         Shape (lines,), pixels along the lines.
 
     Returns
     -------
-    Shape of ``frame``; what lies outside continues the edge.
+    Shape of ``frame``; outside, the edge values are continued.
 
     Raises
     ------
@@ -67,14 +67,14 @@ def undrift(
 def line_path(
     shift: ArrayLike, rate: ArrayLike, n: int, slow_axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Displacement of each of ``n`` lines in pixels, along the lines and across them, (n,) each."""
+    """Displacement of each of ``n`` lines in pixels, along and across the lines, (n,) each."""
     place = (np.arange(n) - (n - 1) / 2) / n
     path = np.asarray(shift, dtype=np.float64)[:, None] + np.outer(np.asarray(rate), place)
     return path[1 - slow_axis], path[slow_axis]
 
 
 def slow_places(shift: ArrayLike, rate: ArrayLike, n: int, slow_axis: int) -> NDArray[np.float64]:
-    """Where between the lines of a frame the lines of the image lie, shape (n,).
+    """Positions of the image's lines in units of the frame's lines, shape (n,).
 
     Solves ``s - d(s) = line`` with the displacement ``d`` of :func:`line_path` across the lines.
 
@@ -91,7 +91,7 @@ def slow_places(shift: ArrayLike, rate: ArrayLike, n: int, slow_axis: int) -> ND
 
 
 def move_lines(lines: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns (along, n) moved along themselves by ``moves`` (n,) pixels, inside mirrored edges."""
+    """Shift columns (along, n) along themselves by ``moves`` (n,) pixels, with mirrored edges."""
     n = len(lines)
     edge = int(np.ceil(np.abs(moves).max())) + MARGIN
     wide = np.pad(lines, ((edge, edge), (0, 0)), mode="symmetric")
@@ -103,7 +103,7 @@ def move_lines(lines: NDArray[np.float64], moves: NDArray[np.float64]) -> NDArra
 
 
 def between_lines(lines: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns (along, n) at ``places`` between them; beyond the outermost these go on."""
+    """Interpolate columns (along, n) at ``places`` between them; outside, the last is continued."""
     n = lines.shape[1]
     spline = make_interp_spline(np.arange(n), lines, k=SPLINE, axis=1)
     return spline(np.clip(places, 0, n - 1))

@@ -1,4 +1,4 @@
-"""Settings of the way from raw frames to a clean tilt series."""
+"""Settings of the preprocessing, from raw frames to a clean tilt series."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Denoiser = Literal["auto", "bm3d", "nlm", "wiener", "none"]
 class PreprocessSettings(Settings):
     """``[preprocess]``: see :func:`aet_port.preprocessing.chain.preprocess`.
 
-    In a run, the section says that the input are raw frames. ``shear_x``, ``shear_y`` and ``scale``
-    are those of a calibrated scan; ``estimate_shear`` finds the shears in the series (for 1000
-    atoms to 0.1 to 0.2 %; the refinement of the atoms, ``scan_shear``, finds what it leaves).
+    In a run, this section means that the input is raw frames. ``shear_x``, ``shear_y`` and
+    ``scale`` are those of a calibrated scan; ``estimate_shear`` estimates the shears from the
+    series (for 1000 atoms to 0.1 to 0.2 %; the atom refinement, ``scan_shear``, finds the rest).
     """
 
     frames_per_tilt: int | None = setting(
-        None, "Number of frames per tilt, where the file does not say.", example=3, ge=1
+        None, "Number of frames per tilt, if the file does not state it.", example=3, ge=1
     )
     slow_axis: Literal["x", "y"] = setting(
-        "x", "Slow scan direction, in which line follows line; y is the tilt axis."
+        "x", "Slow scan direction, perpendicular to the scan lines; y is the tilt axis."
     )
     repair: bool = setting(True, "Replace dead and hot pixels by the median of their neighbours.")
     saturation_level: float | None = setting(
@@ -81,9 +81,7 @@ class PreprocessSettings(Settings):
         unit="pixels",
         example=[100, 140, 90, 130],
     )
-    second_background: bool = setting(
-        False, "Estimate the background once more on the aligned images."
-    )
+    second_background: bool = setting(False, "Estimate the background again on the aligned images.")
     crop: tuple[int, int] | None = setting(
         None,
         "Crop the clean images to this central size nx, ny.",
@@ -92,7 +90,7 @@ class PreprocessSettings(Settings):
         ge=1,
     )
     background_after_angles: bool = setting(
-        False, "In a run: estimate the background once more in masks from the refined angles."
+        False, "In a run: estimate the background again in masks from the refined angles."
     )
 
     @model_validator(mode="after")
@@ -101,7 +99,7 @@ class PreprocessSettings(Settings):
         if self.estimate_shear and any(value is not None for value in calibrated):
             raise InputError("estimate_shear", "a calibrated distortion too", "one or the other")
         if self.estimate_shear and self.tilt_axis is not None:
-            # A turn by a is shear_y = a, shear_x = -a: the two cannot be told apart.
+            # A rotation by a is shear_y = a, shear_x = -a: the two are indistinguishable.
             raise InputError(
                 "estimate_shear", "true together with a tilt axis", "a calibrated shear"
             )
@@ -110,7 +108,7 @@ class PreprocessSettings(Settings):
             raise InputError(
                 "background",
                 "false with a shear or tilt axis to be found, or for a particle",
-                "true: these steps need a sample on zero",
+                "true: these steps need a sample on zero background",
             )
         return self
 
@@ -121,7 +119,7 @@ class PreprocessSettings(Settings):
 
     @property
     def distortion(self) -> ScanDistortion:
-        """The calibrated distortion; none where it is to be estimated."""
+        """The calibrated distortion; none if it is to be estimated."""
         scale = 1.0 if self.scale is None else self.scale
         return ScanDistortion(self.shear_x or 0.0, self.shear_y or 0.0, scale)
 
@@ -138,7 +136,7 @@ class PreprocessSettings(Settings):
 
     @property
     def needs_background(self) -> bool:
-        """Whether a step depends on a sample that stands on zero."""
+        """Whether a step needs a sample on zero background."""
         return self.estimate_shear or self.tilt_axis == "find" or self.film_marker is None
 
 

@@ -1,4 +1,4 @@
-"""Signal and noise of the frames of a series at each frequency, and the filter that they make."""
+"""Signal and noise of the frames of a series at each frequency, and the resulting Wiener filter."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from scipy import fft, ndimage, signal
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.noise import check_images
 
-BACKGROUND = 8  # what varies over more than this part of a side is background, which stands still
-TAPER = 0.25  # part of the area that its edges fade out over
-ATOMS_END = 0.4  # cycles per pixel: beyond, frames hold noise alone
-RING = 64  # rings of the spectrum from zero to half a cycle per pixel
+BACKGROUND = 8  # variations longer than 1/8 of a side are background, which does not move
+TAPER = 0.25  # fraction of the area over which edges are tapered
+ATOMS_END = 0.4  # cycles per pixel: beyond, frames contain only noise
+RING = 64  # number of rings of the spectrum from zero to half a cycle per pixel
 DETECTED = 2.0  # standard errors below which a ring has no signal
-LEAST_NOISE = 1e-6  # of the strongest ring: noise-free frames have some too
-WHITE = 0.01  # of the strongest ring: what is whitened at most
-RUN = 2.0  # rings: standard deviation of the mean of neighbours
-SHARED = 2.0  # tilts that see the same atoms' frequencies: their noise is averaged once more
-EDGE = 24  # pixels of mirrored edge, against the step from one side of an image to the other
+LEAST_NOISE = 1e-6  # smallest noise, as a fraction of the strongest ring
+WHITE = 0.01  # fraction of the strongest ring below which the spectrum is not whitened further
+RUN = 2.0  # rings: standard deviation of the average over neighbours
+SHARED = 2.0  # tilts that share the atoms' frequencies, whose noise is averaged again
+EDGE = 24  # pixels of mirrored edge, to avoid the step from one side of an image to the other
 
 
 @dataclass(frozen=True)
 class FrameSpectrum:
-    """Power of what frames show and of their white noise, per pixel.
+    """Power of the signal and of the white noise of frames, per pixel.
 
     Parameters
     ----------
     signal
-        Shape (rings,), of rings of equal width from zero to half a cycle per pixel and beyond.
+        Shape (rings,), for rings of equal width from zero to half a cycle per pixel and beyond.
     noise
         Variance of a pixel.
     """
@@ -44,7 +44,7 @@ class FrameSpectrum:
         return self.signal[_rings(shape)]
 
     def weight(self, shape: tuple[int, int], frames: int) -> NDArray[np.float64]:
-        """``S / (N (m S + N))``: what a frequency adds to the log likelihood of displacements.
+        """``S / (N (m S + N))``: weight of a frequency in the log likelihood of displacements.
 
         ``S`` is the power of the signal, ``N`` of the noise, ``m`` the number of frames. For two
         frames it is that of Hannan and Thomson, IEEE Trans. Audio Electroacoust. 21 (1973).
@@ -53,10 +53,10 @@ class FrameSpectrum:
         return power / (self.noise * (frames * power + self.noise))
 
     def whitening(self, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """``S / (S + N)^2``: every frequency as much as it is seen, not as much as it is strong.
+        """``S / (S + N)^2``: weights frequencies by signal-to-noise ratio, not by strength.
 
-        ``N`` is the noise, or a hundredth of the strongest ring if that is more: what is weaker
-        than that is also what the edges of an image make.
+        ``N`` is the noise, or a hundredth of the strongest ring if that is more, because weaker
+        frequencies are affected by the edges of the image.
         """
         power = self.power(shape)
         floor = max(self.noise, WHITE * float(self.signal.max()))
@@ -64,13 +64,13 @@ class FrameSpectrum:
 
 
 def frame_spectrum(tilts: Sequence[NDArray]) -> FrameSpectrum:
-    """Signal and noise of frames: their mean power less the white noise beyond the atoms.
+    """Signal and noise of frames: mean power minus the white noise at high frequencies.
 
     Parameters
     ----------
     tilts
-        Shape (m, nx, ny) each, of one size: the frames of each tilt. Many tell weak signals from
-        the chance of few pixels.
+        Frames of each tilt, shape (m, nx, ny) each, of one size. With many tilts, weak signals are
+        distinguished from statistical fluctuations.
 
     MATLAB: none
     """
@@ -90,11 +90,11 @@ def frame_spectrum(tilts: Sequence[NDArray]) -> FrameSpectrum:
     beyond = middles > ATOMS_END
     noise = float(np.sum(power[beyond] * count[beyond]) / np.sum(count[beyond]))
     noise = max(noise, LEAST_NOISE * float(power.max()))
-    # A ring of so many frequencies, half of them independent, in so many frames.
+    # Number of frequencies in a ring, half of them independent, times the number of frames.
     error = noise / np.sqrt(np.maximum(count, 1) * number / 2)
     found = power - noise
     seen = (found > DETECTED * error) & ~beyond
-    # What single rings hide, a run of weak ones may show.
+    # A signal too weak in single rings may be significant over several.
     certain = np.where(seen | beyond, 0.0, 1 / error**2)
     total_weight = np.maximum(_among(certain), 1e-300)
     run = _among(certain * found) / total_weight
@@ -106,25 +106,25 @@ def frame_spectrum(tilts: Sequence[NDArray]) -> FrameSpectrum:
 def wiener_filter(
     images: ArrayLike, spectrum: FrameSpectrum, frames: int, strength: float = 1.0
 ) -> NDArray[np.float64]:
-    """Averages of frames with each frequency reduced to the part of it that is signal.
+    """Filter averages of frames by the signal fraction of each frequency (Wiener filter).
 
-    ``S / (S + strength^2 N / (2 m))`` with ``m`` frames in an average (Wiener). The two is for the
-    reconstruction, in which neighbouring tilts share the frequencies of the atoms and average
-    their noise once more: images filtered for the eye are too smooth for it. What varies more
-    slowly than the strongest ring of the signal, the background among it, is kept. Unlike BM3D,
-    which looks for structure in one image alone, the spectrum is that of all tilts: at doses where
-    one image hardly shows an atom it still knows how wide atoms are.
+    The filter is ``S / (S + strength^2 N / (2 m))`` with ``m`` frames in an average. The factor 2
+    accounts for the reconstruction, in which neighbouring tilts share the frequencies of the atoms
+    and their noise is averaged again: images filtered for viewing are too smooth for it.
+    Frequencies below the strongest ring of the signal, including the background, are kept. Unlike
+    BM3D, which uses the structure of a single image, the spectrum is that of all tilts, so the
+    width of atoms is known even at doses where atoms are hardly visible in one image.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny).
     spectrum
-        Of the frames, all tilts together.
+        Spectrum of the frames, all tilts together.
     frames
-        In each average.
+        Number of frames in each average.
     strength
-        More than one smooths more.
+        Strength of the filter; values above one smooth more.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def wiener_filter(
 
 
 def taper(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """One inside, fading to zero at the edges."""
+    """Window that is one inside and tapers to zero at the edges."""
     return np.outer(*(signal.windows.tukey(n, TAPER) for n in shape))
 
 
@@ -166,7 +166,7 @@ def _rings(shape: tuple[int, ...]) -> NDArray[np.int_]:
 
 
 def both_halves(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """How many frequencies of the whole plane each of ``fft.rfft2`` stands for."""
+    """Number of frequencies of the whole plane that each of ``fft.rfft2`` represents."""
     number = np.full((shape[0], shape[1] // 2 + 1), 2.0)
     number[:, 0] = 1
     if shape[1] % 2 == 0:
@@ -175,7 +175,7 @@ def both_halves(shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _among(values: NDArray[np.float64], squared: bool = False) -> NDArray[np.float64]:
-    """Sums over neighbouring rings, by a Gaussian; or by its square, as variances add up."""
+    """Sums over neighbouring rings weighted by a Gaussian, or by its square for variances."""
     away = np.arange(-8, 9)
     weights = np.exp(-(away**2) / (2 * RUN**2))
     return np.convolve(values, weights**2 if squared else weights, mode="same")

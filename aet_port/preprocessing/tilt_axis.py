@@ -1,4 +1,4 @@
-"""Direction of the tilt axis in the images of a series, and images turned to have it along y."""
+"""Direction of the tilt axis in the images of a series, and rotation of images to align it to y."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class TiltAxis:
     angle
         Degrees from y towards x.
     agreement
-        Between 0 and 1, of the profiles along that direction.
+        Agreement of the profiles along that direction, between 0 and 1.
     angles, agreements
-        All that were tried on the way, sorted by angle.
+        All that were tried, sorted by angle.
     """
 
     angle: float
@@ -38,21 +38,21 @@ class TiltAxis:
 def find_tilt_axis(
     images: ArrayLike, reach: float = 15.0, step: float = 1.0, tolerance: float = 0.02
 ) -> TiltAxis:
-    """Direction in the images along which all tilts of a particle have the same profile.
+    """Find the direction in the images along which all tilts of a particle have the same profile.
 
     The spectrum of the profile along a direction is the slice of the image's Fourier transform in
-    that direction. For each direction the slices are laid on each other (a shift is a phase); the
-    agreement is ``sum_k |sum_j S_jk|^2 / (n sum_jk |S_jk|^2)`` over the frequencies up to half
-    the highest but zero. Directions ``step`` apart come first, then a golden section.
+    that direction. For each direction the slices are aligned to each other (a shift is a phase);
+    the agreement is ``sum_k |sum_j S_jk|^2 / (n sum_jk |S_jk|^2)`` over non-zero frequencies up to
+    half the highest. Directions ``step`` apart are tried first, then a golden-section search.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny), two or more tilts, background subtracted; they need not be aligned.
     reach
-        Degrees to both sides of y that are searched.
+        Search range on both sides of y, degrees.
     step, tolerance
-        Degrees, of the first search and of the result.
+        Step of the first search and tolerance of the result, degrees.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def find_tilt_axis(
     Warns
     -----
     UserWarning
-        If the best direction lies at the end of the search.
+        If the best direction lies at the end of the search range.
 
     MATLAB: none
     """
@@ -94,14 +94,14 @@ def find_tilt_axis(
 
 
 def turn_images(images: ArrayLike, angle: float) -> NDArray[np.float64]:
-    """Images turned about pixel ``(nx // 2, ny // 2)`` so that an axis at ``angle`` lies along y.
+    """Rotate images about pixel ``(nx // 2, ny // 2)`` so that an axis at ``angle`` lies along y.
 
     Parameters
     ----------
     images
-        Shape (n, nx, ny); their edges are mirrored where corners turn in.
+        Shape (n, nx, ny); edges are mirrored to fill the corners.
     angle
-        Degrees from y towards x, of :func:`find_tilt_axis`.
+        Angle in degrees from y towards x, as from :func:`find_tilt_axis`.
 
     MATLAB: none
     """
@@ -120,9 +120,9 @@ def turn_images(images: ArrayLike, angle: float) -> NDArray[np.float64]:
 
 
 def _slices(stack: NDArray, angle: float) -> NDArray[np.complex128]:
-    """Spectra (n, frequencies) of the profiles along a direction, mean and highest half left out.
+    """Spectra (n, frequencies) of the profiles along a direction, without mean and highest half.
 
-    Computed as sums, not interpolated: exact for every direction.
+    Computed as sums, not by interpolation, and so exact for every direction.
     """
     nx, ny = stack.shape[1:]
     size = max(nx, ny)
@@ -134,7 +134,7 @@ def _slices(stack: NDArray, angle: float) -> NDArray[np.complex128]:
 
 
 def _agreement(spectra: NDArray[np.complex128]) -> float:
-    """Part of the power that the spectra share once each is shifted onto the others."""
+    """Fraction of the power that the spectra share after each is shifted onto the others."""
     k = spectra.shape[1]
     frequencies = np.arange(1, k + 1) / (4 * k)
     aligned = spectra

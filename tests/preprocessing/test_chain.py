@@ -96,8 +96,8 @@ def test_what_noise_hides_is_left_and_told() -> None:
     dim = taken(np.linspace(-60, 60, TILTS), RawFrameSettings(dose=1.2e4 * TILTS / 46, seed=4))
     settings = PreprocessSettings(denoise="wiener", estimate_shear=True)
     with (
-        pytest.warns(UserWarning, match="tilts 0-8: no drift is seen"),
-        pytest.warns(UserWarning, match="no scan distortion is taken out"),
+        pytest.warns(UserWarning, match="tilts 0-8: no drift is detected"),
+        pytest.warns(UserWarning, match="no scan distortion is corrected"),
     ):
         done = preprocess(frames_of(dim), settings, threads=1)
     assert {item.motion for item in done.drifts if item is not None} == {"still"}
@@ -263,11 +263,11 @@ def test_settings_are_checked(wrong: dict, named: str) -> None:
 
 def test_a_shear_that_noise_hides_is_said(raw: RawFrames, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsettled(*_: object) -> None:
-        raise UnsettledShear("images", "a shear that does not settle", "less noise")
+        raise UnsettledShear("images", "a shear that does not converge", "less noise")
 
     monkeypatch.setattr("aet_port.preprocessing.chain.estimate_scan_distortion", unsettled)
     settings = PLAIN.changed(shear_y=None, estimate_shear=True)
-    with pytest.warns(UserWarning, match=r"no scan distortion is taken out.*does not settle"):
+    with pytest.warns(UserWarning, match=r"no scan distortion is corrected.*does not converge"):
         done = preprocess(frames_of(raw), settings, threads=1)
     assert done.distortion == ScanDistortion()
     assert done.estimate is None

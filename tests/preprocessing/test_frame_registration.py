@@ -97,7 +97,7 @@ def test_other_things_at_high_signal_are_an_error() -> None:
     # Signal and noise alike: what two frames had in common would be seen.
     for level in (0.0, 1.0):
         views = np.stack([film(2), film(3)]) + level * noise
-        with pytest.raises(InputError, match=r"image 4, frame 1: .*expected of their noise"):
+        with pytest.raises(InputError, match=r"image 4, frame 1: .*expected at this noise"):
             correct_drift(views, index=4)
         same = np.stack([film(2)] * 2) + level * noise
         assert correct_drift(same).motion == "frames"
@@ -157,7 +157,7 @@ def test_tilts_that_are_not_seen_are_named(clean: NDArray) -> None:
     raw = frames_at(clean, 5e3, seed=1)
     still = corrected(raw)[:3]
     bright = correct_drift(frames_at(clean, 8e6, seed=1).frames[0])
-    with pytest.warns(UserWarning, match=r"tilts 0-1, 4: no drift is seen .* stay where they are"):
+    with pytest.warns(UserWarning, match=r"tilts 0-1, 4: no drift is detected .* are not moved"):
         warn_of_unseen([*still[:2], bright, None, still[2]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -142,7 +142,7 @@ def test_bad_images_are_named() -> None:
         (broken, r"image 3: found NaN"),
         (good[0], r"shape \(32, 32\)"),
         (good[:, :9], "15 pixels or more"),
-        (good, "does not grow with the signal"),
+        (good, "does not increase with the signal"),
     ):
         with pytest.raises(InputError, match=said):
             estimate_noise(images)

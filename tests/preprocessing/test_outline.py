@@ -67,7 +67,7 @@ def test_refuses_what_is_no_sample(volume: np.ndarray, words: str) -> None:
 def test_names_the_image_that_misses_the_sample() -> None:
     volume = np.zeros((N, N, N))
     volume[36:40, 18:22, 18:22] = 1
-    with pytest.raises(InputError, match="image 0: found a sample wholly beside the detector"):
+    with pytest.raises(InputError, match="image 0: found a sample entirely off the detector"):
         sample_outline(volume, ANGLES, (11, 11), blur=0.5)
 
 
