@@ -1,1 +1,1 @@
-"""Speed and memory, always as ratios within one run: machines differ and are shared."""
+"""Speed and memory, as ratios within one run, because machines differ and are shared."""

@@ -20,7 +20,7 @@ NAMES = (
 
 
 def main(names: list[str]) -> None:
-    """Run the named benchmarks, all unless any is named."""
+    """Run the named benchmarks, or all if none is named."""
     print("| what | aet-port, one thread | against | ratio |\n|---|---|---|---|")
     for name in names or NAMES:
         for row in import_module(f"benchmarks.{name}").run():

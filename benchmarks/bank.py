@@ -1,8 +1,8 @@
-"""A bank of 2,000,000 atoms with their motifs: how fast it is filled, and asked.
+"""Speed of filling and querying a bank of 2,000,000 atoms with their motifs.
 
-One glass is analysed and deposited over and over, each time turned, shifted and in another order of
-axes, so that no two deposits hold the same atoms. Against a deposit stands a plain Parquet write of
-the same columns by pyarrow, which neither checks nor hashes nor survives being killed.
+One glass is analysed and deposited repeatedly, each time rotated, shifted and with axes permuted,
+so that no two deposits hold the same atoms. A deposit is compared with a plain Parquet write of the
+same columns by pyarrow, which neither checks nor hashes nor survives an interruption.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ PER_ATOM = ("atom", "atom_order", "voronoi")
 
 
 def glass(side: int = SIDE) -> ase.Atoms:
-    """A periodic liquid pushed on until it holds about as many motifs as a metallic glass."""
+    """A periodic liquid, pushed apart until it has about as many motifs as a metallic glass."""
     return liquid((side, side, side), touch=APART, rounds=ROUNDS)
 
 
 def copies(atoms: ase.Atoms, number: int, seed: int) -> Iterator[AtomicModel]:
-    """The same structure with axes swapped, shifted by anything: other coordinates every time."""
+    """Copies of a structure with permuted axes and random shifts, all with other coordinates."""
     rng = np.random.default_rng(seed)
     for k in range(number):
         other = atoms.copy()
@@ -55,7 +55,7 @@ def copies(atoms: ase.Atoms, number: int, seed: int) -> Iterator[AtomicModel]:
 
 
 def without_motifs(found: StructureResult) -> StructureResult:
-    """Pair distribution and short-range order alone."""
+    """Only pair distribution and short-range order."""
     none = np.zeros((0, 8), dtype=np.int64)
     solid = found.tetrahedra
     return replace(
@@ -85,13 +85,13 @@ def without_motifs(found: StructureResult) -> StructureResult:
 
 
 def write_parquet(folder: Path, tables: Mapping[str, pa.Table]) -> None:
-    """The tables as files, one each."""
+    """Write each table to a file."""
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")
 
 
 def rows_of(bank: Bank, model: str, analysis: int) -> dict[str, pa.Table]:
-    """The rows of a deposit, with the keys that stand before each in the bank."""
+    """The rows of a deposit, including the keys of the bank."""
     with bank.transaction() as connection:
         parts = (("model", model), ("analysis", analysis))
         found: dict[str, pa.Table] = {}
@@ -124,7 +124,7 @@ def fill(
 
 
 def deposits(what: str, atoms: int, seconds: list[float], plain: float) -> Row:
-    """Rate of deposits beside that of Parquet."""
+    """Rate of deposits compared with that of Parquet."""
     least = min(seconds)
     return Row(
         f"deposit, {what}: {len(seconds)} of {atoms} atoms",

@@ -55,7 +55,7 @@ def _warm_up(project, descend, angles) -> None:  # type: ignore[no-untyped-def]
 
 
 def run() -> list[Row]:
-    """Rows of the table, each figure from a process of its own."""
+    """Rows of the table, each figure from a separate process."""
     rows = []
     for single, name in ((True, "tilts about y"), (False, "three angles")):
         found = {}

@@ -37,8 +37,8 @@ def sample() -> tuple[TiltSeries, Grid, NDArray]:
 def astra_sirt(series: TiltSeries, iterations: int, projector: str = "linear") -> NDArray:
     """SIRT with positivity by ASTRA's CPU code, slice by slice; returns (nx, ny, nz).
 
-    Our rotation centre is pixel n // 2, half a pixel off ASTRA's for even n: the detector is
-    shifted along itself to make up for it.
+    Our rotation centre is pixel n // 2, half a pixel from ASTRA's for even n: the detector is
+    shifted along itself to compensate.
     """
     import astra
 

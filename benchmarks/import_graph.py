@@ -1,7 +1,7 @@
-"""``python -m benchmarks.import_graph``: who imports whom, and how many arrows that makes.
+"""``python -m benchmarks.import_graph``: imports between packages, and their number.
 
-A room is a subpackage of ``aet_port`` or a module that stands loose at its top, or one of the other
-packages. An arrow goes from a room to another that any of its modules imports, also inside of a
+A node ("room") is a subpackage of ``aet_port``, a module at its top, or one of the other packages.
+An edge ("arrow") goes from a node to another that any of its modules imports, also inside a
 function; type hints count, names that are looked up as text when they are used do not.
 """
 
@@ -15,7 +15,7 @@ import aet_port
 from benchmarks.timing import Row
 
 OTHERS = ("mdb", "md_sim", "matlab_reference")
-# Counted when all of aet_port stood in 44 modules at its top and a few packages.
+# Counted when aet_port consisted of 44 modules at its top and a few packages.
 MODULES_BEFORE, ARROWS_BEFORE = 44, 314
 
 
@@ -43,12 +43,12 @@ def read_graph() -> dict[str, set[str]]:
 
 
 def levels(rooms: dict[str, set[str]]) -> list[list[str]]:
-    """Rooms from the ground up: each imports only rooms of levels below its own.
+    """Nodes by level from the lowest up: each imports only nodes of lower levels.
 
     Raises
     ------
     ValueError
-        If rooms import each other in a circle.
+        If nodes import each other in a circle.
     """
     found: list[list[str]] = []
     left = dict(rooms)
@@ -63,7 +63,7 @@ def levels(rooms: dict[str, set[str]]) -> list[list[str]]:
 
 
 def arrows(rooms: dict[str, set[str]]) -> int:
-    """How many there are between rooms."""
+    """Number of edges between nodes."""
     return sum(map(len, rooms.values()))
 
 

@@ -1,8 +1,7 @@
-"""One RESIRE iteration as the glass paper's script does it, in NumPy and Numba, to measure against.
+"""One RESIRE iteration as in the glass paper's script, in NumPy and Numba, as a baseline.
 
-Rotated coordinates are computed once and stored, the whole padded volume is transformed, every
-slice is sampled in double precision and transformed back whole; one thread, nothing left out and
-nothing added.
+Rotated coordinates are computed once and stored, the whole padded volume is transformed, and every
+slice is sampled in double precision and transformed back completely, in one thread.
 """
 
 from __future__ import annotations

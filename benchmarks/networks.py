@@ -1,7 +1,7 @@
 """Delaunay triangulation to networks, the packing curve, and medium-range order.
 
-No other program does these. Against each stands the triangulation alone (Qhull), which is the floor
-for all of it, or the reference where its time is known.
+No other program computes these. Each is compared with the triangulation alone (Qhull), which is
+the lower limit, or with the reference if its time is known.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def motifs_at(atoms: ase.Atoms, delta: float) -> None:
 
 
 def ball(atoms: ase.Atoms, number: int) -> ase.Atoms:
-    """The atoms nearest to the middle, without periodicity."""
+    """The atoms nearest to the centre, without periodicity."""
     away = np.linalg.norm(atoms.positions - atoms.positions.mean(axis=0), axis=1)
     result = atoms[np.argsort(away)[:number]]
     result.set_pbc(False)

@@ -1,4 +1,4 @@
-"""A melt-quench against the bare executable of LAMMPS with the same input, and on two ranks."""
+"""A melt-quench compared with the LAMMPS executable for the same input, and on two ranks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPEATS = 3
 
 
 def bare_input(protocol: Protocol, folder: Path) -> Path:
-    """What the loop asks of LAMMPS, as one script."""
+    """The commands that the loop sends to LAMMPS, as one script."""
     file, known = find_potential(protocol.element, None, folder)
     assert known is not None
     form = known.make()

@@ -1,4 +1,4 @@
-"""Refinement of a particle of 18,356 atoms against 55 images of 370 x 370: ours, the published."""
+"""Refinement of 18,356 atoms against 55 images of 370 x 370, by our and the published method."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEIGHTS, B_FACTOR = {"Co": 1.0, "Pd": 1.36, "Pt": 2.58}, 13.3
 
 
 def particle(n_atoms: int = ATOMS, spacing: float = 2.7, seed: int = 0) -> AtomicModel:
-    """Atoms of three species on a shaken cubic lattice, cut to a sphere."""
+    """Atoms of three species on a randomly displaced cubic lattice, cut to a sphere."""
     reach = int(np.ceil((n_atoms * 3 / (4 * np.pi)) ** (1 / 3))) + 1
     axis = np.arange(-reach, reach + 1.0)
     sites = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -37,7 +37,7 @@ def particle(n_atoms: int = ATOMS, spacing: float = 2.7, seed: int = 0) -> Atomi
 
 
 def measured(model: AtomicModel, pixels: int = PIXELS) -> TiltSeries:
-    """Its images."""
+    """Images of a model."""
     angles = tilt_angles("glass", offset=0.3)
     forward = Forward(model.species, angles, PIXEL, (pixels, pixels))
     here = Parameters.start(
@@ -87,8 +87,8 @@ def show(method: str, threads: int) -> None:
 def against_octave() -> list[Row]:
     """The reference's functions on the same inputs, as their golden outputs were made.
 
-    Octave's seconds were recorded then (Octave 7.3, another machine), so that these ratios are of
-    two runs, unlike all others.
+    Octave's times were recorded then (Octave 7.3, another machine), so these ratios compare two
+    runs, unlike all others.
     """
     manifest = json.loads(golden_path("manifest.json").read_text(encoding="utf-8"))
     recorded = {case["file"]: case["runtime_octave_s"] for case in manifest["cases"]}
@@ -121,7 +121,7 @@ def against_octave() -> list[Row]:
 
 
 def run() -> list[Row]:
-    """Rows of the table, each figure of the large case from a process of its own."""
+    """Rows of the table, each figure of the large case from a separate process."""
     found = {}
     for method, threads in (("lbfgs", 1), ("lbfgs", 2), ("published", 1)):
         code = f"from benchmarks import refinement as r; r.show({method!r}, {threads})"

@@ -1,7 +1,7 @@
-"""How long `import aet_port` and commands that do next to nothing take, beside `import numpy`.
+"""Time of `import aet_port` and of commands that do almost nothing, relative to `import numpy`.
 
-Each is a process of its own; its user time counts, the least of several, so that reading files and
-other work on the machine matter little.
+Each is a separate process, of which the least user time of several runs counts, so that reading
+files and other work on the machine matter little.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONSOLE = "import sys; from aet_port.cli.app import main; sys.exit(main())"
 
 
 def user_seconds(command: Sequence[str]) -> float:
-    """User time of a process and its children, which has to end without an error."""
+    """User time of a process and its children, which must end without an error."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -31,7 +31,7 @@ def user_seconds(command: Sequence[str]) -> float:
 
 
 def commands(bank: Path) -> dict[str, list[str]]:
-    """What is started, `import numpy` first."""
+    """The commands to time, `import numpy` first."""
     python = [sys.executable, "-c"]
     aet = [*python, CONSOLE]
     return {

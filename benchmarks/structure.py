@@ -1,8 +1,8 @@
-"""Structure analysis of a periodic liquid-like box of 76,296 atoms beside OVITO and freud.
+"""Structure analysis of a periodic liquid-like box of 76,296 atoms, compared with OVITO and freud.
 
-All on one thread. Each program gets the positions in its own form beforehand and computes the same
-thing: every pair once (ours) or from both ends (theirs); averaged Q4 and Q6; a histogram of all
-distances below 20 angstrom; Voronoi cells with the numbers of edges of their faces.
+All on one thread. Each program gets the positions in its own format beforehand and computes the
+same quantities: every pair once (ours) or from both ends (theirs); averaged Q4 and Q6; a histogram
+of all distances below 20 angstrom; Voronoi cells with the numbers of edges of their faces.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def liquid(
     touch: float = TOUCH,
     rounds: int = ROUNDS,
 ) -> ase.Atoms:
-    """Shaken bcc whose atoms are pushed apart until hardly any are closer than ``touch``."""
+    """Randomly displaced bcc atoms, pushed apart until hardly any are closer than ``touch``."""
     rng = np.random.default_rng(seed)
     atoms = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(repeat)
     atoms.positions += rng.normal(0, 0.9, (len(atoms), 3))
@@ -52,7 +52,7 @@ def liquid(
 
 
 def ours(atoms: ase.Atoms) -> Work:
-    """Our functions, by what they do."""
+    """Our functions, by task."""
     return {
         NEIGHBOURS: lambda: find_neighbours(atoms, CUTOFF),
         ORDER: lambda: bond_order(atoms, CUTOFF),
@@ -68,7 +68,7 @@ def by_ovito(atoms: ase.Atoms) -> Work:
     Raises
     ------
     ImportError
-        If it is not installed, or too old to know Steinhardt parameters.
+        If it is not installed, or too old to have Steinhardt parameters.
     """
     os.environ["OVITO_THREAD_COUNT"] = "1"
     from ovito.data import CutoffNeighborFinder
@@ -104,7 +104,7 @@ def by_ovito(atoms: ase.Atoms) -> Work:
 
 
 def by_freud(atoms: ase.Atoms) -> Work:
-    """The same by freud, whose Voronoi cells know no indices.
+    """The same by freud, whose Voronoi cells have no indices.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How the benchmarks time: rivals take turns, the least time of each counts."""
+"""Timing of the benchmarks: programs take turns, and the least time of each counts."""
 
 from __future__ import annotations
 
