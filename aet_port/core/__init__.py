@@ -1,1 +1,1 @@
-"""The ground layer: data, errors, geometry, files, checkpoints, threads, progress."""
+"""The lowest layer: data, errors, geometry, files, checkpoints, threads, progress."""

@@ -1,4 +1,4 @@
-"""State of an unfinished iteration on disk, so that a killed run goes on where it was."""
+"""State of an unfinished iteration on disk, so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from aet_port.core.errors import CheckpointError
 from aet_port.core.files import write_whole
 
-INTERVAL = 20.0  # seconds, least time between two saves
+INTERVAL = 20.0  # seconds, shortest time between two saves
 
 
 def fingerprint(*parts: object) -> str:
-    """SHA-256 of arrays and of the text of anything else, in order."""
+    """SHA-256 of arrays and of the text of other objects, in order."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -30,7 +30,7 @@ def fingerprint(*parts: object) -> str:
 
 
 class Checkpoint:
-    """Arrays saved every few seconds under a fingerprint of the input they belong to.
+    """Arrays saved every few seconds with a fingerprint of the input they belong to.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Checkpoint:
     key
         Fingerprint of data and parameters.
     interval
-        Least seconds between two saves.
+        Shortest time between two saves (seconds).
     """
 
     def __init__(self, path: str | Path | None, key: str, interval: float = INTERVAL) -> None:
@@ -62,7 +62,7 @@ class Checkpoint:
                 arrays = {name: stored[name] for name in stored.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise CheckpointError(
-                self.path, f"an unreadable file ({error})", "a checkpoint; delete it to start anew"
+                self.path, f"an unreadable file ({error})", "a checkpoint; delete it to start again"
             ) from error
         if str(arrays.pop("key", "")) != self.key:
             raise CheckpointError(
@@ -77,13 +77,13 @@ class Checkpoint:
         return self.path is not None and time.monotonic() - self._last >= self.interval
 
     def save(self, **arrays: Any) -> None:
-        """Replace the file by these arrays, whole or not at all."""
+        """Replace the file by these arrays; no partial file is left on failure."""
         if self.path is None:
             return
         write_whole(self.path, lambda partial: np.savez(partial, key=self.key, **arrays))
         self._last = time.monotonic()
 
     def discard(self) -> None:
-        """Delete the file, the work being done."""
+        """Delete the file once the work is done."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)

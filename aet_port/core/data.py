@@ -1,7 +1,7 @@
-"""The nouns of the pipeline: tilt series, volumes and atomic models, checked once when made.
+"""The data types of the pipeline: tilt series, volumes and atomic models, checked when made.
 
-What they are made into stands in higher layers; the methods that run it (``reconstruct``,
-``trace``, ``analyze``, ``plot``) are named in :mod:`aet_port.core.methods`.
+Their processing is in higher layers; the methods that run it (``reconstruct``, ``trace``,
+``analyze``, ``plot``) are listed in :mod:`aet_port.core.methods`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _positive_length(name: str, value: float) -> float:
 class TiltSeries(Shown):
     """Projections of one object and the orientation of each.
 
-    Projection k is the line integral of the object along the beam (z) after it was rotated by
+    Projection k is the line integral along the beam (z) of the object rotated by
     ``R_k = (R_z(phi_k) R_y(theta_k) R_x(psi_k))^T``.
 
     Parameters
@@ -53,20 +53,20 @@ class TiltSeries(Shown):
         single precision unless given as double.
     angles
         Shape (n_projections, 3): Euler angles phi, theta, psi in degrees; a vector of length
-        n_projections is taken as theta. The precision given (single or double) is kept, because
-        the reference rounds its rotations with it.
+        n_projections is taken as theta. The precision (single or double) is kept, because it
+        determines the rounding of the rotations in the reference.
     pixel_size
         Angstrom.
     name
-        Where the series came from; errors name it.
+        Origin of the series, used in errors.
     metadata
-        Anything else that is known of the series; a dictionary.
+        Dictionary with further information on the series.
 
     Raises
     ------
     InputError
-        For wrong shapes, NaN, no images, images without any signal, mismatching numbers of
-        images and angles, or a pixel size that is not above zero.
+        For wrong shapes, NaN, no images, images without signal, different numbers of images and
+        angles, or a pixel size not above zero.
 
     Notes
     -----
@@ -97,7 +97,7 @@ class TiltSeries(Shown):
             raise InputError(
                 f"{self.name}: images",
                 f"shape {images.shape}",
-                "shape (n_projections, nx, ny), nothing empty",
+                "shape (n_projections, nx, ny), no axis empty",
             )
         if images.dtype != np.float64:
             images = images.astype(np.float32, copy=False)
@@ -140,9 +140,9 @@ class TiltSeries(Shown):
         )
 
     reconstruct = methods.reconstruct
-    """The volume of these projections: :func:`aet_port.reconstruct`."""
+    """Reconstruct the volume of these projections: :func:`aet_port.reconstruct`."""
     plot = methods.plot_tilt_series
-    """One projection on Matplotlib axes: :func:`aet_port.figures.images.plot_tilt_series`."""
+    """Plot one projection: :func:`aet_port.figures.images.plot_tilt_series`."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -159,7 +159,7 @@ class TiltSeries(Shown):
 
     @property
     def detector(self) -> tuple[int, int]:
-        """Pixels of one image along x and y."""
+        """Number of pixels of one image along x and y."""
         return self.images.shape[1], self.images.shape[2]
 
     @property
@@ -182,16 +182,16 @@ class Volume(Shown):
         Position of voxel (0, 0, 0) in angstrom, shape (3,); unless given, the rotation centre
         (voxel n // 2) lies at zero.
     name
-        Where the volume came from; errors name it.
+        Origin of the volume, used in errors.
 
     Raises
     ------
     InputError
-        For wrong shapes, NaN, nothing in it, or a voxel size that is not above zero.
+        For wrong shapes, NaN, an empty array, or a voxel size not above zero.
 
     Notes
     -----
-    MATLAB: none; a reconstruction of the papers' code is an array without its voxel size, whose
+    MATLAB: none; a reconstruction in the papers' code is an array without voxel size, whose
     rotation centre is element ``round((n + 1) / 2)``
 
     Examples
@@ -214,7 +214,7 @@ class Volume(Shown):
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
         if array.ndim != 3 or min(array.shape) == 0:
-            raise InputError(self.name, f"shape {array.shape}", "shape (nx, ny, nz), nothing empty")
+            raise InputError(self.name, f"shape {array.shape}", "shape (nx, ny, nz), no axis empty")
         if not np.issubdtype(array.dtype, np.floating):
             array = array.astype(np.float32)
         _finite(self.name, array)
@@ -234,9 +234,9 @@ class Volume(Shown):
         object.__setattr__(self, "origin", origin)
 
     trace = methods.trace
-    """The peaks of this volume: :func:`aet_port.trace`."""
+    """Trace the peaks of this volume: :func:`aet_port.trace`."""
     plot = methods.plot_volume
-    """One slice on Matplotlib axes: :func:`aet_port.figures.images.plot_volume`."""
+    """Plot one slice: :func:`aet_port.figures.images.plot_volume`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -247,16 +247,16 @@ class Volume(Shown):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Voxels along x, y, z."""
+        """Number of voxels along x, y, z."""
         nx, ny, nz = self.array.shape
         return nx, ny, nz
 
     def to_positions(self, voxels: ArrayLike) -> NDArray[np.float64]:
-        """Positions (n, 3) in angstrom of 0-based voxel coordinates (n, 3)."""
+        """Convert 0-based voxel coordinates (n, 3) to positions (n, 3) in angstrom."""
         return np.asarray(voxels, dtype=np.float64) * self.voxel_size + np.asarray(self.origin)
 
     def to_voxels(self, positions: ArrayLike) -> NDArray[np.float64]:
-        """0-based voxel coordinates (n, 3) of positions (n, 3) in angstrom."""
+        """Convert positions (n, 3) in angstrom to 0-based voxel coordinates (n, 3)."""
         return (np.asarray(positions, dtype=np.float64) - np.asarray(self.origin)) / self.voxel_size
 
 
@@ -268,11 +268,11 @@ class AtomicModel(Shown):
     ----------
     atoms
         Positions in angstrom with the origin on the rotation centre of the tilt series; periodic
-        only if it is a simulation box. Per-atom properties live in ``atoms.arrays``.
+        only for a simulation box. Per-atom properties are in ``atoms.arrays``.
     name
-        Where the model came from; errors name it.
+        Origin of the model, used in errors.
     metadata
-        Anything else that is known of the model; a dictionary.
+        Dictionary with further information on the model.
 
     Raises
     ------
@@ -311,7 +311,7 @@ class AtomicModel(Shown):
         name: str = "model",
         **arrays: ArrayLike,
     ) -> AtomicModel:
-        """Model from positions (n, 3) in angstrom and one symbol for all or a symbol each."""
+        """Make a model from positions (n, 3) in angstrom and one symbol, or one per atom."""
         table = np.asarray(positions, dtype=np.float64)
         if table.ndim != 2 or table.shape[1] != 3:
             hint = "; transpose it" if table.ndim == 2 and table.shape[0] == 3 else ""
@@ -338,9 +338,9 @@ class AtomicModel(Shown):
         return cls(atoms, name=name)
 
     analyze = methods.analyze
-    """The structure of this model: :func:`aet_port.analyze`."""
+    """Analyse the structure of this model: :func:`aet_port.analyze`."""
     plot = methods.plot_model
-    """The atoms on Matplotlib axes: :func:`aet_port.figures.images.plot_model`."""
+    """Plot the atoms: :func:`aet_port.figures.images.plot_model`."""
 
     def __len__(self) -> int:
         return len(self.atoms)
@@ -361,7 +361,7 @@ class AtomicModel(Shown):
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """Shape (n_atoms, 3), angstrom."""
+        """Positions in angstrom, shape (n_atoms, 3)."""
         return self.atoms.positions
 
     @property
@@ -371,19 +371,19 @@ class AtomicModel(Shown):
 
 
 def as_atoms(atoms: AtomicModel | ase.Atoms, name: str = "atoms") -> ase.Atoms:
-    """The ``ase.Atoms`` of a model; of ``ase.Atoms`` themselves.
+    """Return the ``ase.Atoms`` of a model, or ``ase.Atoms`` unchanged.
 
     Parameters
     ----------
     atoms
-        What a public function was given.
+        Argument of a public function.
     name
-        Of that argument, for the error.
+        Name of that argument, for errors.
 
     Raises
     ------
     InputError
-        For anything else.
+        For any other type.
 
     Examples
     --------
@@ -399,19 +399,19 @@ def as_atoms(atoms: AtomicModel | ase.Atoms, name: str = "atoms") -> ase.Atoms:
 
 
 def as_model(atoms: AtomicModel | ase.Atoms, name: str = "model") -> AtomicModel:
-    """A model as it is, or one made of ``ase.Atoms``.
+    """Return a model unchanged, or make one from ``ase.Atoms``.
 
     Parameters
     ----------
     atoms
-        What a public function was given.
+        Argument of a public function.
     name
-        Of that argument, for the error, and of a model that is made.
+        Name of that argument, for errors, and of a model made here.
 
     Raises
     ------
     InputError
-        For anything else, no atoms, or positions that are not finite.
+        For any other type, no atoms, or positions that are not finite.
 
     Examples
     --------

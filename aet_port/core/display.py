@@ -1,4 +1,4 @@
-"""How nouns and results show themselves: one line in a console, a small table in a notebook."""
+"""Display of data and results: one line in a console, a small table in a notebook."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 
 from aet_port.core.html_pages import render_page
 
-LONGEST = 60  # characters of a text
-MOST = 4  # numbers of a tuple or a list that are written out
+LONGEST = 60  # largest number of characters of a text
+MOST = 4  # largest number of elements of a tuple or a list to write out
 
 
 class Shown:
-    """Gives a class a ``repr`` of one line and, in notebooks, a table with the same content.
+    """Mixin with a one-line ``repr`` and, in notebooks, a table with the same content.
 
-    A class states what is worth showing in ``_facts``; unless it does, a dataclass shows all its
-    fields. Arrays are shown by their shape. A dataclass needs ``repr=False``, so that Python does
-    not write a ``repr`` of its own.
+    A class lists what to show in ``_facts``; otherwise a dataclass shows all its fields. Arrays are
+    shown by their shape. A dataclass needs ``repr=False``, so that Python does not generate a
+    ``repr``.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class Shown:
     __slots__ = ()
 
     def _facts(self) -> Mapping[str, object]:
-        """What is shown, by name. A fact called ``name`` comes first; None is left out."""
+        """Values to show, by name; ``name`` comes first and None is left out."""
         if not is_dataclass(self):
             return {}
         return {one.name: getattr(self, one.name) for one in fields(self)}
@@ -56,7 +56,7 @@ class Shown:
 
 def _texts(facts: Mapping[str, object]) -> dict[str, str]:
     return {
-        # Names are often paths, which differ in their ends.
+        # Names are often paths, which differ at the end.
         fact: shorten(value, keep_end=True)
         if fact == "name" and isinstance(value, str)
         else _text(value)
@@ -91,14 +91,14 @@ def _text(value: Any) -> str:
 
 
 def shorten(text: str, longest: int = LONGEST, *, keep_end: bool = False) -> str:
-    """A text in one line of printable characters, cut where it is long.
+    """Text in one line of printable characters, truncated if it is long.
 
     Parameters
     ----------
     longest
-        Most characters.
+        Largest number of characters.
     keep_end
-        Cut off the beginning instead of the end.
+        Whether to cut off the beginning instead of the end.
 
     Examples
     --------

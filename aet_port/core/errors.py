@@ -1,4 +1,4 @@
-"""The errors of the package: each one names its subject, what was found, and what was expected."""
+"""The errors of the package, which name the subject, what was found, and what was expected."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class AetError(Exception):
-    """Base of every error that a user can cause and correct; a command prints it on one line.
+    """Base class of all errors that a user can cause and correct; commands print it on one line.
 
-    It names its subject, what was found, and what was expected.
+    It names the subject, what was found, and what was expected.
 
     Examples
     --------
@@ -22,8 +22,8 @@ class AetError(Exception):
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Errors of workers on other machines arrive pickled, and no __init__ takes the finished
-        # text that Exception would hand it.
+        # Errors of remote workers arrive pickled, and no __init__ accepts the complete text that
+        # Exception would pass.
         return _restore, (type(self), str(self), dict(vars(self)))
 
 
@@ -40,11 +40,11 @@ class InputError(AetError, ValueError):
     Parameters
     ----------
     subject
-        The argument (and, where it has one, the file) that is wrong.
+        The argument (and file, if there is one) that is wrong.
     found
         What was found there.
     expected
-        What would have been accepted, or what to do about it.
+        What would have been accepted, or what to do.
     """
 
     def __init__(self, subject: str, found: str, expected: str) -> None:
@@ -53,7 +53,7 @@ class InputError(AetError, ValueError):
 
 
 class DataFileError(InputError):
-    """A file that is missing, unreadable, truncated or holds something else than it should."""
+    """A file that is missing, unreadable, truncated or has unexpected contents."""
 
     def __init__(self, path: str | Path, found: str, expected: str) -> None:
         self.path = Path(path)
@@ -61,7 +61,7 @@ class DataFileError(InputError):
 
 
 class OutputError(AetError, OSError):
-    """A result that could not be written; nothing was left half-written."""
+    """A result that could not be written; no partial file is left."""
 
     def __init__(self, path: str | Path, reason: str, advice: str) -> None:
         self.path = Path(path)

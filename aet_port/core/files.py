@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and hashing one."""
+"""Atomic writing and hashing of files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aet_port.core.errors import InputError, OutputError
 
 
 def check_target(path: str | Path, suffixes: Sequence[str]) -> None:
-    """Refuse a result file that cannot be written, before the work that makes the result.
+    """Check that a result file can be written, before the work that makes the result.
 
     Raises
     ------
     InputError
-        If its suffix is none of ``suffixes``.
+        If its suffix is not among ``suffixes``.
     OutputError
-        If it is a folder, or its folder is there but no folder, or may not be written to.
+        If it is a folder, or its parent is not a folder or not writable.
     """
     target = Path(path)
     if target.suffix.lower() not in suffixes:
@@ -27,16 +27,16 @@ def check_target(path: str | Path, suffixes: Sequence[str]) -> None:
         raise OutputError(target, "it is a folder", "give the name of a file")
     above = next(folder for folder in target.absolute().parents if folder.exists())
     if not above.is_dir():
-        raise OutputError(target, f"{above} is no folder", "choose another place")
+        raise OutputError(target, f"{above} is not a folder", "choose another place")
     if not os.access(above, os.W_OK):
-        raise OutputError(target, f"{above} may not be written to", "choose another place")
+        raise OutputError(target, f"{above} is not writable", "choose another place")
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Let ``write`` fill a temporary neighbour of ``path``, then rename it into place.
+    """Let ``write`` fill a temporary file beside ``path``, then rename it.
 
-    The temporary file keeps the suffix of ``path``, because several writers choose the format by
-    it. On any failure the temporary file is removed and what stood at ``path`` is untouched.
+    The temporary file has the suffix of ``path``, because several writers choose the format by it.
+    On any failure the temporary file is removed and an existing file at ``path`` is kept.
 
     Raises
     ------
@@ -52,8 +52,8 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
             os.fsync(handle.fileno())
         os.replace(partial, target)
     except OSError as error:
-        # NumPy only counts the bytes that a full disk still took.
-        reason = error.strerror or f"a part of it only: {error}"
+        # On a full disk NumPy only reports the number of bytes written.
+        reason = error.strerror or f"only a part of it: {error}"
         raise OutputError(target, reason, "free some space or choose another place") from error
     finally:
         if target.parent.is_dir():

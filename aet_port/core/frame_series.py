@@ -1,4 +1,4 @@
-"""Raw frames of a tilt series: several images per tilt angle, with everything known about them."""
+"""Raw frames of a tilt series: several images per tilt angle, with their metadata."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from aet_port.core.errors import InputError
 
 
 def plain(subject: str, value: Any) -> Any:
-    """``value`` in the types JSON has; NumPy scalars, arrays and tuples are turned.
+    """Convert ``value``, including NumPy scalars, arrays and tuples, to types that JSON has.
 
     Raises
     ------
     InputError
-        For anything JSON cannot hold, or a key that is no text; ``subject`` names the place.
+        For types that JSON cannot hold, or a key that is not text; ``subject`` names the place.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -46,25 +46,25 @@ class FrameSeries(Shown):
     Parameters
     ----------
     frames
-        One entry per tilt: an array (n_frames, nx, ny), a list of images (nx, ny), or one image.
-        x first, y the tilt axis. Frames of one tilt have one size and type; tilts may differ in
-        the number of frames and in size. The stored type (integers too) is kept.
+        One entry per tilt: an array (n_frames, nx, ny), a list of images (nx, ny), or one image,
+        with y the tilt axis. Frames of one tilt have the same size and type; tilts may differ in
+        number and size of frames. The data type (including integers) is kept.
     angles
         Tilt angle of each tilt in degrees, shape (n_tilts,); None if unknown.
     pixel_size
         Angstrom.
     metadata
-        Everything else the files tell, in the types of JSON. Common to all formats are the keys
+        All other information in the files, in types of JSON. Common to all formats are the keys
         ``voltage_kv`` (kilovolt) and ``dwell_time_us`` (microseconds per pixel).
     name
-        Where the series came from; errors name it.
+        Origin of the series, used in errors.
 
     Raises
     ------
     InputError
-        For no frames, frames of different size, values that are no finite real numbers, another
-        number of angles, a pixel size not above zero, or metadata that JSON cannot hold; the
-        text names the index of the tilt and of the frame.
+        For no frames, frames of different size, values that are not finite real numbers, a
+        different number of angles, a pixel size not above zero, or metadata that JSON cannot hold;
+        the error gives the index of tilt and frame.
 
     Notes
     -----
@@ -121,7 +121,7 @@ class FrameSeries(Shown):
         object.__setattr__(self, "metadata", plain(f"{self.name}: metadata", self.metadata))
 
     plot = methods.plot_frames
-    """One raw frame on Matplotlib axes: :func:`aet_port.figures.images.plot_frames`."""
+    """Plot one raw frame: :func:`aet_port.figures.images.plot_frames`."""
 
     def _facts(self) -> dict[str, object]:
         sizes = sorted({tilt.shape[1:] for tilt in self.frames})
@@ -143,27 +143,27 @@ class FrameSeries(Shown):
         metadata: dict[str, Any] | None = None,
         name: str = "frame series",
     ) -> FrameSeries:
-        """Frames of images (n, nx, ny) in the order of recording.
+        """Make a series from images (n, nx, ny) in the order of recording.
 
         Parameters
         ----------
         images
             Shape (n, nx, ny).
         angles
-            Degrees: one per tilt or one per image (equal within a tilt), or None.
+            Angles in degrees: one per tilt or one per image (equal within a tilt), or None.
         pixel_size
             Angstrom.
         frames_per_tilt
-            One number for all tilts, or one per tilt. Without it, neighbouring images of equal
-            angle make one tilt; fewer angles than images share them evenly; without angles every
-            image is a tilt.
+            One number for all tilts, or one per tilt. Unless given, consecutive images of equal
+            angle form one tilt; if there are fewer angles than images, each has the same number of
+            images; without angles every image is a tilt.
         metadata, name
             As in :class:`FrameSeries`.
 
         Raises
         ------
         InputError
-            If the counts do not fit, or the angles within one tilt differ.
+            If the counts do not match, or the angles within one tilt differ.
         """
         stack = np.asarray(images)
         if stack.ndim != 3:
@@ -196,7 +196,7 @@ class FrameSeries(Shown):
 
     @property
     def detector(self) -> tuple[int, int]:
-        """Pixels of a frame along x and y.
+        """Number of pixels of a frame along x and y.
 
         Raises
         ------
@@ -215,12 +215,12 @@ class FrameSeries(Shown):
 
     @property
     def voltage(self) -> float | None:
-        """Accelerating voltage in kilovolt, where known."""
+        """Accelerating voltage in kilovolt, if known."""
         return self._number("voltage_kv")
 
     @property
     def dwell_time(self) -> float | None:
-        """Time per pixel in microseconds, where known."""
+        """Dwell time per pixel in microseconds, if known."""
         return self._number("dwell_time_us")
 
     def _number(self, key: str) -> float | None:
@@ -232,7 +232,7 @@ class FrameSeries(Shown):
         return float(value)
 
     def tilt_angles(self) -> NDArray[np.float64]:
-        """The angles in degrees, for steps that cannot do without.
+        """The angles in degrees, for steps that need them.
 
         Raises
         ------
@@ -283,7 +283,7 @@ def _one_tilt(subject: str, tilt: Any) -> NDArray:
         array = array[np.newaxis]
     if array.ndim != 3 or array.size == 0:
         raise InputError(
-            subject, f"shape {array.shape}", "frames (n_frames, nx, ny), nothing empty"
+            subject, f"shape {array.shape}", "frames (n_frames, nx, ny), no axis empty"
         )
     if array.dtype.kind not in "iuf":
         raise InputError(subject, f"an array of type {array.dtype}", "real numbers")
@@ -321,7 +321,7 @@ def _frame_counts(
             raise InputError(
                 f"{name}: angles",
                 f"{n_angles} angles for {n_images} images",
-                "one angle per image, or one per tilt with equally many frames each, or "
+                "one angle per image, or one per tilt with the same number of frames each, or "
                 "frames_per_tilt=[...]",
             )
         return counts

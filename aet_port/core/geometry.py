@@ -1,7 +1,6 @@
-"""Rotations, centres and centre-preserving pad and crop, shared by every stage.
+"""Rotations, centres and centre-preserving padding and cropping, shared by all stages.
 
-The rotation centre of ``n`` pixels is pixel ``n // 2`` (0-based) everywhere, the place that a
-centred FFT gives it.
+The rotation centre of ``n`` pixels is always pixel ``n // 2`` (0-based), as in a centred FFT.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def axis_rotation(axis: ArrayLike, angle: float) -> NDArray:
     Parameters
     ----------
     axis
-        Vector of shape (3,), of any length but zero.
+        Vector of shape (3,), of any non-zero length.
     angle
         Degrees.
 
@@ -54,7 +53,7 @@ def axis_rotation(axis: ArrayLike, angle: float) -> NDArray:
     dtype = np.float32 if isinstance(angle, np.float32) else np.float64
     half = dtype(angle) * dtype(np.pi) / dtype(180) / dtype(2)
     # The sign is the reference's; it keeps the products below identical to the last bit.
-    # Correctly rounded: NumPy's own single-precision functions are an ulp off now and then.
+    # Correctly rounded: NumPy's own single-precision functions are sometimes off by one ulp.
     w, sine = dtype(np.cos(np.float64(half))), dtype(np.sin(np.float64(half)))
     x, y, z = -sine * (vector / length).astype(dtype)
     return np.array(
@@ -68,16 +67,16 @@ def axis_rotation(axis: ArrayLike, angle: float) -> NDArray:
 
 
 def euler_rotation(phi: float, theta: float, psi: float, axes: Axes = EULER_AXES) -> NDArray:
-    """Matrix that takes object to detector coordinates, ``R = (R_z(phi) R_y(theta) R_x(psi))^T``.
+    """Matrix from object to detector coordinates, ``R = (R_z(phi) R_y(theta) R_x(psi))^T``.
 
-    The detector coordinates of a point ``r`` are ``(R @ r)[:2]``; the beam runs along ``R[2]``.
+    The detector coordinates of a point ``r`` are ``(R @ r)[:2]``; the beam is along ``R[2]``.
 
     Parameters
     ----------
     phi, theta, psi
         Euler angles in degrees about the first, second and third of ``axes``.
     axes
-        The three rotation axes, z, y, x unless said.
+        The three rotation axes; z, y, x unless given.
 
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/interp_pj_realspace.m
     """
@@ -106,7 +105,7 @@ def euler_rotations(angles: ArrayLike, axes: Axes = EULER_AXES) -> NDArray:
 
 
 def rotated_origins(vector: ArrayLike, angles: ArrayLike) -> NDArray[np.float64]:
-    """Where each tilt of a series takes one vector: rows ``R_k @ vector``.
+    """One vector rotated by each tilt of a series: rows ``R_k @ vector``.
 
     Parameters
     ----------
@@ -121,7 +120,7 @@ def rotated_origins(vector: ArrayLike, angles: ArrayLike) -> NDArray[np.float64]
 
 
 def crop_start(large: int, small: int) -> int:
-    """First index of a window of ``small`` pixels inside ``large`` with centre on centre."""
+    """First index of a centred window of ``small`` pixels inside ``large``."""
     return large // 2 - small // 2
 
 
@@ -155,7 +154,7 @@ def crop_centred(array: NDArray, shape: tuple[int, ...]) -> NDArray:
 
 
 def pad_centred(array: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """Zero-padded copy of ``shape`` with the centre pixel kept on the centre pixel.
+    """Zero-padded copy of ``shape`` with the same centre pixel.
 
     MATLAB: 2_RESIRE_package/src/My_paddzero.m::My_paddzero
     """
@@ -172,19 +171,19 @@ def centred_range(n: int) -> NDArray[np.int64]:
 def extended_object_shape(
     detector: tuple[int, int], n_z: int, angles: ArrayLike, axes: Axes = EULER_AXES
 ) -> tuple[int, int, int]:
-    """Shape of the slab that a tilted detector of a given size can see.
+    """Shape of the slab seen by a tilted detector of a given size.
 
-    The eight corners of the untilted box are carried along each beam direction onto the two
-    surfaces of the slab; the slab reaches the furthest of them.
+    The eight corners of the untilted box are projected along each beam direction onto the two
+    surfaces of the slab; the slab extends to the farthest of them.
 
     Parameters
     ----------
     detector
-        Pixels of a projection along x and y.
+        Number of pixels of a projection along x and y.
     n_z
-        Voxels of the object along z.
+        Number of voxels of the object along z.
     angles
-        Shape (n, 3), degrees; no tilt may reach 90 degrees.
+        Shape (n, 3), degrees; all tilts must be below 90 degrees.
     axes
         Euler axes.
 
@@ -195,7 +194,7 @@ def extended_object_shape(
     Raises
     ------
     InputError
-        If a beam runs along the slab.
+        If a beam is parallel to the slab.
 
     MATLAB: 2_RESIRE_package/src/objectsize.m::objectsize
     """

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def render_page(template: str, values: Mapping[str, Any]) -> str:
-    """A page as text; equal values give equal bytes.
+    """Render a page as text; equal values give identical text.
 
-    Values are escaped, and one that the template needs but that is not given is an error.
+    Values are escaped; a missing value is an error.
 
     Parameters
     ----------
     template
-        Package and file, such as ``"aet_port.reporting/report.html.jinja"``. A template names
-        others, which it extends or imports, in the same way.
+        Package and file, such as ``"aet_port.reporting/report.html.jinja"``. Templates refer to
+        others that they extend or import in the same way.
     values
         The variables of the template.
 
@@ -42,7 +42,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    # Styles and scripts may contain what looks like a tag of a template.
+    # Styles and scripts may contain text that looks like a template tag.
     environment.globals["verbatim"] = _verbatim
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return environment
@@ -54,7 +54,7 @@ def _text(name: str) -> str:
 
 
 def _verbatim(name: str) -> Markup:
-    """A file beside the templates, as it is."""
+    """A file beside the templates, unchanged."""
     from markupsafe import Markup
 
     return Markup(_text(name))  # a file of this package

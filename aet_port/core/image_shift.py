@@ -1,4 +1,4 @@
-"""Displacement of one image against another to a part of a pixel, and images moved by so much."""
+"""Sub-pixel measurement of the displacement between images, and sub-pixel shifts of images."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from scipy import fft
 
 from aet_port.core.errors import InputError
 
-FIRST_ZOOM = 10  # the search goes by tenths of a pixel before the finest step
-REACH = 1.5  # pixels around the highest whole pixel, where the true peak lies
+FIRST_ZOOM = 10  # the search uses tenths of a pixel before the finest step
+REACH = 1.5  # pixels around the highest whole pixel within which the true peak lies
 MARGIN = 8  # pixels of mirrored edge beyond the largest shift
 
 
 def fourier_shift(image: NDArray, shift: ArrayLike) -> NDArray[np.float64]:
-    """A periodic image moved by any part of a pixel, ``F^-1[ exp(-2 pi i k.s) F image ]``.
+    """Shift a periodic image by a sub-pixel amount, ``F^-1[ exp(-2 pi i k.s) F image ]``.
 
-    Exact for what the pixels can hold: a shift by whole pixels rolls the image, and shifts add up.
+    Exact for band-limited images: a shift by whole pixels rolls the image, and shifts add up.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def fourier_shift(image: NDArray, shift: ArrayLike) -> NDArray[np.float64]:
     shift
         Shape (2,): pixels along x and y.
 
-    MATLAB: 2_RESIRE_package/src/My_FourierShift.m::My_FourierShift. Deviation: a real image; where
-    both sides are even, the one coefficient at both highest frequencies counts as a product of
-    cosines
+    MATLAB: 2_RESIRE_package/src/My_FourierShift.m::My_FourierShift. Deviation: the image is real;
+    if both sides are even, the coefficient at both highest frequencies is multiplied by a product
+    of cosines
     """
     along, across = (
         _phases(n, float(s)) for n, s in zip(image.shape, np.asarray(shift), strict=True)
@@ -40,13 +40,13 @@ def fourier_shift(image: NDArray, shift: ArrayLike) -> NDArray[np.float64]:
 def _phases(n: int, shift: float) -> NDArray[np.complex128]:
     phases = np.exp(-2j * np.pi * shift * fft.fftfreq(n))
     if n % 2 == 0:
-        # The one frequency without a mirror image: its real part keeps the image real.
+        # The only frequency without a conjugate: its real part keeps the image real.
         phases[n // 2] = phases[n // 2].real
     return phases
 
 
 def shift_images(images: NDArray, shifts: ArrayLike) -> NDArray:
-    """Images moved by :func:`fourier_shift` inside mirrored edges, so that nothing wraps around.
+    """Shift images by :func:`fourier_shift` with mirrored edges, so that nothing wraps around.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def shift_images(images: NDArray, shifts: ArrayLike) -> NDArray:
     Raises
     ------
     InputError
-        For another number of shifts, or one that is not finite or as long as an image.
+        For a different number of shifts, or one that is not finite or as large as an image.
     """
     table = np.asarray(shifts, dtype=np.float64)
     if table.shape != (len(images), 2):
@@ -76,7 +76,7 @@ def shift_images(images: NDArray, shifts: ArrayLike) -> NDArray:
         )
     moved = np.empty_like(images)
     for image, shift, out in zip(images, table, moved, strict=True):
-        # np.pad mirrors again where the edge is wider than the image.
+        # np.pad mirrors again if the edge is wider than the image.
         edge = [(width, width) for width in np.ceil(np.abs(shift)).astype(int) + MARGIN]
         wide = fourier_shift(np.pad(image, edge, mode="symmetric"), shift)
         out[:] = wide[edge[0][0] : edge[0][0] + nx, edge[1][0] : edge[1][0] + ny]
@@ -84,22 +84,22 @@ def shift_images(images: NDArray, shifts: ArrayLike) -> NDArray:
 
 
 def measure_shift(image: NDArray, reference: NDArray, zoom: int = 100) -> NDArray[np.float64]:
-    """How far an image is displaced against another, by their cross-correlation.
+    """Measure the displacement of an image relative to another by cross-correlation.
 
-    The highest whole pixel of ``F^-1[ F(image) conj F(reference) ]`` comes first; around it the
-    same sum is evaluated on finer and finer points without transforming the whole image again
+    First the highest whole pixel of ``F^-1[ F(image) conj F(reference) ]`` is found; around it the
+    same sum is evaluated on successively finer points without transforming the whole image again
     (Guizar-Sicairos, Thurman and Fienup, Opt. Lett. 33, 156 (2008)).
 
     Parameters
     ----------
     image, reference
-        Shape (nx, ny) both; scale and constant background of either do not matter.
+        Shape (nx, ny) both; their scale and constant background do not matter.
     zoom
         Steps per pixel of the last search.
 
     Returns
     -------
-    Shape (2,), pixels: ``fourier_shift(reference, result)`` lies on ``image``; at most half the
+    Shape (2,), pixels: ``fourier_shift(reference, result)`` matches ``image``; at most half the
     size of the image.
 
     Raises
@@ -108,7 +108,7 @@ def measure_shift(image: NDArray, reference: NDArray, zoom: int = 100) -> NDArra
         For images of different or wrong shape, or a zoom below 1.
 
     MATLAB: none; 2_RESIRE_package/src/alignByNormXCorrSubpixel.m (film paper) has the same purpose
-    and does not get below 0.05 pixel, see QUIRKS
+    but does not reach errors below 0.05 pixel, see QUIRKS
     """
     if image.shape != reference.shape or image.ndim != 2:
         raise InputError("images", f"shapes {image.shape}, {reference.shape}", "the same (nx, ny)")
@@ -117,7 +117,7 @@ def measure_shift(image: NDArray, reference: NDArray, zoom: int = 100) -> NDArra
     product = fft.fft2(image) * np.conj(fft.fft2(reference))
     correlation = fft.ifft2(product).real
     top = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
-    # Behind the middle a place means a negative shift.
+    # Positions beyond the middle are negative shifts.
     best = np.array(
         [p - n if p > n // 2 else p for p, n in zip(top, image.shape, strict=True)], dtype=float
     )

@@ -1,4 +1,4 @@
-"""Methods that run a function of a higher layer, which is imported when the method is used."""
+"""Methods that call a function of a higher layer, imported when the method is used."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 
 class LateMethod:
-    """A function of another module as a method: its first argument is the object.
+    """A function of another module as a method, with the object as its first argument.
 
-    The function is looked up by name at the first use, so that the class may stand in a layer
-    below it. ``help`` and ``inspect.signature`` show the function's own text and keywords.
+    The function is looked up by name at the first use, so that the class can be in a lower layer.
+    ``help`` and ``inspect.signature`` show the docstring and keywords of the function.
 
     Parameters
     ----------
     module, name
-        Where the function is, such as ``"aet_port.structure.analysis"`` and ``"analyze"``.
+        Module and function, such as ``"aet_port.structure.analysis"`` and ``"analyze"``.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class LateMethod:
         """The function itself; its module is imported."""
         found = getattr(import_module(self.module), self.name)
         if not callable(found):
-            raise TypeError(f"{self.module}.{self.name} is no function")
+            raise TypeError(f"{self.module}.{self.name} is not a function")
         return found
 
     def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:

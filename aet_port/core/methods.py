@@ -1,14 +1,14 @@
-"""Methods of nouns and results that run a function of a higher layer.
+"""Methods of data types and results that call a function of a higher layer.
 
-A noun such as :class:`aet_port.core.data.TiltSeries` stands on the ground and may not import what
-is built on it. Yet ``series.reconstruct()`` reads better than an import. So each such method is
-named here, once, by the module and the name of the function that it runs; the function gets the
-object as its first argument and is imported when the method is first used
-(:class:`aet_port.core.late_methods.LateMethod`). A class takes its method by
+A class such as :class:`aet_port.core.data.TiltSeries` is in the lowest layer and may not import
+higher ones, but ``series.reconstruct()`` reads better than an import. Each such method is therefore
+defined here once, by module and name of the function that it calls; the function gets the object
+as its first argument and is imported when the method is first used
+(:class:`aet_port.core.late_methods.LateMethod`). A class gets its method by
 ``reconstruct = methods.reconstruct``.
 
-The stub beside this file says the same to type checkers, which thereby know the keywords and the
-result of every method. A test holds the two together.
+The stub beside this file tells type checkers the keywords and the result of every method. A test
+checks that the two agree.
 """
 
 from aet_port.core.late_methods import LateMethod

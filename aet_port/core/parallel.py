@@ -1,4 +1,4 @@
-"""Coarse pieces of work on threads, processes or a cluster, with the same result for any number."""
+"""Independent tasks on threads, processes or a cluster; results don't depend on their number."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ONE_TASK = threading.Lock()
 
 
 def available_threads() -> int:
-    """Processor cores this process may use."""
+    """Number of processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_threads(threads: int | None) -> int:
-    """``threads`` as a positive number; all available cores if None.
+    """Check the number of threads; all available cores if None.
 
     Raises
     ------
@@ -53,26 +53,26 @@ def map_threads(
 
 
 def chunks(n: int, size: int) -> list[tuple[int, int]]:
-    """Half-open ranges of at most ``size`` that cover ``0 .. n - 1``."""
+    """Half-open ranges of at most ``size`` elements that cover ``0 .. n - 1``."""
     return [(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def map_tasks(
     function: Callable[[Item], Result], items: Sequence[Item], scheduler: str | None = None
 ) -> list[Result]:
-    """Independent pieces of work, here one after the other or on the workers of a Dask cluster.
+    """Run independent tasks, one by one in this process or on the workers of a Dask cluster.
 
-    A worker does one piece at a time, because a piece may take all its cores and memory; start
-    workers with ``--nthreads 1``, so that none holds back pieces that another could do.
+    A worker does one task at a time, because a task may need all its cores and memory; start
+    workers with ``--nthreads 1``, so that none reserves tasks that another could do.
 
     Parameters
     ----------
     function
-        A function of a module, so that workers can import it; it may use threads itself.
+        A module-level function, so that workers can import it; it may use threads itself.
     items
-        One argument for each piece; files they name must be seen by every worker.
+        One argument for each task; files they name must be accessible to every worker.
     scheduler
-        Address of a Dask scheduler, such as ``tcp://host:8786``; None works here.
+        Address of a Dask scheduler, such as ``tcp://host:8786``; None for this process.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def map_tasks(
     InputError
         If no scheduler answers at the address.
     AetError
-        Whatever a piece cannot use.
+        If a task fails with one.
     """
     if scheduler is None:
         return [function(item) for item in items]
@@ -103,27 +103,27 @@ def map_tasks(
 def map_processes(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[Result]:
-    """Results of ``function`` in the order of the items, as they come, from several processes here.
+    """Yield results of ``function`` in the order of the items from several local processes.
 
-    The processes share the cores among their threads. They are not forked from this one, where
-    Numba and others may have threads; a script that calls this guards its main part with
+    The processes share the cores among their threads. They are not forked from this process, where
+    Numba and others may have threads; a script that calls this must guard its main part with
     ``if __name__ == "__main__"``.
 
     Parameters
     ----------
     function
-        A function of a module, so that workers can import it.
+        A module-level function, so that workers can import it.
     items
-        One argument for each piece.
+        One argument for each task.
     workers
-        Processes; with one, or for one piece, the work is done in this process.
+        Number of processes; with one, or for one task, the work is done in this process.
 
     Raises
     ------
     InputError
-        For less than one worker, or if one was killed.
+        For fewer than one worker, or if one was killed.
     AetError
-        Whatever a piece cannot use.
+        If a task fails with one.
     """
     if workers < 1:
         raise InputError("workers", str(workers), "1 or more")
@@ -149,7 +149,7 @@ def _alone(function: Callable[[Item], Result], item: Item) -> Result:
 
 @contextmanager
 def kernel_threads(threads: int | None) -> Iterator[None]:
-    """Context in which parallel Numba kernels use ``threads`` threads, as far as there are any."""
+    """Context in which parallel Numba kernels use ``threads`` threads, if available."""
     before = numba.get_num_threads()
     most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made at run time
     numba.set_num_threads(min(check_threads(threads), most))

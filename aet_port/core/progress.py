@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain log line now and then elsewhere."""
+"""Progress reports of long tasks: a bar on a terminal, occasional log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG_EVERY = 10.0  # seconds between plain log lines
 
 
 class Reporter:
-    """Counts steps of one task; made by :func:`progress_bar`."""
+    """Counter of the steps of one task; made by :func:`progress_bar`."""
 
     def __init__(self, title: str, total: int, bar: Progress | None) -> None:
         self.title, self.total, self.done = title, total, 0
@@ -23,7 +23,7 @@ class Reporter:
         self._last = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Record ``steps`` more; ``note`` (an R factor, a count) stands beside the bar."""
+        """Record ``steps`` more; ``note`` (an R factor, a count) is shown beside the bar."""
         self.done += steps
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=steps, note=note)

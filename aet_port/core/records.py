@@ -1,4 +1,4 @@
-"""Records on disk: JSON and arrays, written whole, read with an error that names the file."""
+"""Records on disk, JSON and arrays: written atomically, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plain(value: float) -> float | None:
 
 
 def without_nan(content: Any) -> Any:
-    """``content`` as JSON can hold it: NaN and infinities, for which it has no word, are None."""
+    """``content`` with NaN and infinities, which JSON lacks, replaced by None."""
     if isinstance(content, dict):
         return {str(key): without_nan(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -32,7 +32,7 @@ def without_nan(content: Any) -> Any:
 
 
 def read_json(path: str | Path, expected: str = OWN) -> Any:
-    """The content of a JSON file.
+    """Read a JSON file.
 
     Raises
     ------
@@ -46,13 +46,13 @@ def read_json(path: str | Path, expected: str = OWN) -> Any:
 
 
 def write_json(path: str | Path, content: object, *, sort_keys: bool = True) -> None:
-    """Write a record as JSON, whole or not at all; NaN becomes null."""
+    """Write a record as JSON, never a partial file; NaN becomes null."""
     text = json.dumps(without_nan(content), indent=1, sort_keys=sort_keys, allow_nan=False) + "\n"
     write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def read_npz(path: str | Path, *names: str, expected: str = OWN) -> dict[str, NDArray[Any]]:
-    """The arrays of an ``.npz`` file: those named, which must be there, or all of them.
+    """Read arrays of an ``.npz`` file: those named, which must exist, or all of them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Shear and scale of the scan coils: found in a tilt series or given, and taken out of images."""
+"""Scan-coil shear and scale: estimation from a tilt series, and correction of images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scipy import ndimage
 from aet_port.core.errors import InputError
 
 SPLINE = 5
-BLUR = 2.0  # pixels, along the tilt axis: what is left above the noise
+BLUR = 2.0  # pixels, smoothing along the tilt axis against noise
 DERIVATIVE = np.array([1, -8, 0, 8, -1]) / 12  # exact for polynomials of degree 4
 CONVERGED = 1e-5  # step of the shear
-SURE = 0.01  # of its standard error: a smaller step means nothing either
+SURE = 0.01  # fraction of its standard error: a smaller step is insignificant too
 LARGEST = 0.2
 MAX_ITERATIONS = 20
 
@@ -24,21 +24,21 @@ Shears = Literal["both", "x", "y"]
 
 
 class UnsettledShear(InputError):
-    """A shear that an iteration did not find: the noise, or something else, hides it."""
+    """A shear estimate that did not converge, because of noise or other errors."""
 
 
 @dataclass(frozen=True)
 class ScanDistortion:
-    """A linear map of the scan coils: what lies at ``x`` from the centre is seen at ``A x``.
+    """Linear scan distortion: a point at ``x`` from the centre appears at ``A x``.
 
-    ``A = [[1, shear_x], [shear_y, scale]]``, centre on pixel ``n // 2``.
+    ``A = [[1, shear_x], [shear_y, scale]]``, with the centre at pixel ``n // 2``.
 
     Parameters
     ----------
     shear_x
-        Pixels moved along x per pixel of y.
+        Displacement along x in pixels per pixel of y.
     shear_y
-        Pixels moved along y (the tilt axis) per pixel of x.
+        Displacement along y (the tilt axis) in pixels per pixel of x.
     scale
         Magnification along y relative to that along x.
     """
@@ -61,9 +61,9 @@ class ScanDistortion:
         return np.array([[1.0, self.shear_x], [self.shear_y, self.scale]])
 
     def then(self, left: ScanDistortion) -> ScanDistortion:
-        """The whole distortion, if ``left`` is still in images that were corrected for this one.
+        """Total distortion if ``left`` remains in images corrected for this one.
 
-        ``A A_left``, over its first element: the pixel size is that along x.
+        ``A A_left`` divided by its first element, because the pixel size is that along x.
         """
         whole = self.matrix @ left.matrix
         whole /= whole[0, 0]
@@ -72,22 +72,22 @@ class ScanDistortion:
 
 @dataclass(frozen=True)
 class DistortionEstimate:
-    """The shear of a tilt series, and how well it is known.
+    """Estimated shear of a tilt series with its standard error.
 
     Parameters
     ----------
     distortion
-        With a scale of one: a common line does not hold it.
+        The shears, with a scale of one, which common lines don't determine.
     error_x, error_y
-        Standard errors of the shears, from what of the moments is left unexplained; zero for a
-        shear that was not searched.
+        Standard errors of the shears, from the residuals of the moments; zero for a shear that was
+        not estimated.
     shifts
-        Shape (n, 2), pixels: displacements of the images against a common object.
+        Shape (n, 2), pixels: displacements of the images relative to a common object.
     residual_before, residual
-        Root mean square deviation of the common lines from their mean over the root mean square of
-        that, as given and corrected.
+        Root mean square deviation of the common lines from their mean, relative to the rms of that
+        mean, before and after correction.
     iterations
-        Rounds.
+        Number of iterations.
     """
 
     distortion: ScanDistortion
@@ -100,23 +100,23 @@ class DistortionEstimate:
 
 
 def correct_scan_distortion(images: ArrayLike, distortion: ScanDistortion) -> NDArray[np.float64]:
-    """Images as an undistorted scan would have shown them: ``out(x) = image(c + A (x - c))``.
+    """Correct images for scan distortion: ``out(x) = image(c + A (x - c))``.
 
-    By B-splines of degree 5 with mirrored edges; identity changes nothing. For a projection of
-    atoms of ``B' = 6`` square angstrom in pixels of 0.32 angstrom the error is below 2e-4 of the
-    peak.
+    Uses B-splines of degree 5 with mirrored edges; without distortion images are unchanged. For a
+    projection of atoms with ``B' = 6`` square angstrom and pixels of 0.32 angstrom the error is
+    below 2e-4 of the peak.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny).
     distortion
-        Of all images.
+        Distortion of all images.
 
     Raises
     ------
     InputError
-        For another shape or NaN, naming the image.
+        For another shape or NaN; the error names the image.
 
     MATLAB: none
     """
@@ -130,7 +130,7 @@ def correct_scan_distortion(images: ArrayLike, distortion: ScanDistortion) -> ND
 def _warped(
     coefficients: NDArray[np.float64], distortion: ScanDistortion, shifts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Images of these B-spline coefficients at ``c + A (x - c)`` + shift."""
+    """Evaluate images from B-spline coefficients at ``c + A (x - c)`` + shift."""
     centre = np.array(coefficients.shape[1:]) // 2
     offset = centre - distortion.matrix @ centre
     warped = np.empty_like(coefficients)
@@ -153,48 +153,48 @@ def estimate_scan_distortion(
     shears: Shears = "both",
     orders: int = 5,
 ) -> DistortionEstimate:
-    """Shear of the scan coils from what all projections of a tilt series must share.
+    """Estimate the scan-coil shear from the consistency of the projections of a tilt series.
 
-    The tilt axis is y. Summed over x, a projection leaves the density of the object along the axis,
-    ``c(y)``, whatever the tilt: the common line. It is the first of a row of conditions (Helgason
+    The tilt axis is y. Summed over x, a projection gives the density of the object along the axis,
+    ``c(y)``, at every tilt: the common line. This is the first of a series of conditions (Helgason
     and Ludwig): with Legendre polynomials ``P_k`` the moments
 
         ``m_k(y, theta) = sum_x P_k(x / R) I(x, y)``
 
     of a row are, over the tilts, sums of ``cos(j theta), sin(j theta)`` with ``j = k, k - 2, ...``.
     A shear of y along x adds ``-x dI/dy`` to the images, one of x along y adds ``-y dI/dx``, which
-    break these conditions. What is left of the moments without those sums is fitted by the two
-    shears and a shift along x and y for each image, weighted by the noise; images are scaled to
-    the same sum before, and corrected and measured again until the shears stay (Gauss-Newton).
-    With one order only ``shear_y`` is seen, by the common line alone; further ones make it
-    several times as certain: for 1000 Ta atoms at the dose of the Ta film (8.2e5 electrons per
-    square angstrom over 46 tilts) the standard error of ``shear_y`` alone is 0.06 %, for
-    4000 atoms 0.03 %. Behind drift, background and alignment of real images it was off by 0.15 %
-    (rms of six simulated series of 1000 atoms); refined with the atoms 0.03 % is left.
+    violate these conditions. The residual of the moments after subtracting those sums is fitted by
+    the two shears and a shift along x and y for each image, weighted by the noise; images are first
+    scaled to the same sum, and corrected and measured again until the shears converge
+    (Gauss-Newton). With one order only ``shear_y`` is determined, from the common line alone;
+    further orders make it several times as precise: for 1000 Ta atoms at the dose of the Ta film
+    (8.2e5 electrons per square angstrom over 46 tilts) the standard error of ``shear_y`` alone is
+    0.06 %, for 4000 atoms 0.03 %. With drift, background and alignment of realistic images the
+    error was 0.15 % (rms of six simulated series of 1000 atoms); after refinement with the atoms
 
-    A turn of the camera by ``a`` looks like ``shear_y = a``, ``shear_x = -a``. A scale along y
-    common to all images leaves no trace; it comes from a calibration.
+    0.03 %. A camera rotation by ``a`` looks like ``shear_y = a``, ``shear_x = -a``. A scale along y
+    common to all images can't be detected; it must come from a calibration.
 
     Parameters
     ----------
     images
-        Shape (n, nx, ny), without background and best zero outside the sample, the whole object in
-        each, centred to within some pixels; n >= 5.
+        Shape (n, nx, ny), n >= 5, without background and preferably zero outside the sample, with
+        the whole object in each image, centred to within a few pixels.
     angles
-        Shape (n,), degrees: tilts about y; or (n, 3), whose second column is taken.
+        Shape (n,), tilts about y in degrees; or (n, 3), of which the second column is used.
     shears
-        Which are searched; the other stays zero. Where the lines of the scan run along the tilt
-        axis, the skew of the coils is ``shear_y`` alone, with the slow scan along it ``shear_x``;
-        one alone is better known than both.
+        Shears to estimate, ``"x"``, ``"y"`` or ``"both"``; the other is fixed at zero. If the scan
+        lines are along the tilt axis, the scan-coil shear is ``shear_y`` only, if the slow scan is,
+        ``shear_x``; one alone is determined more precisely than both.
     orders
-        Number of moments, above 0 and below half the number of tilts; 1 sees ``shear_y`` only.
+        Number of moments, above 0 and below half the number of tilts; 1 gives only ``shear_y``.
 
     Raises
     ------
     InputError
         For wrong shapes or orders, too few tilts or too small a range, or an image without signal.
     UnsettledShear
-        If the shear does not settle.
+        If the shear does not converge.
 
     MATLAB: none
     """
@@ -207,7 +207,7 @@ def estimate_scan_distortion(
         raise InputError("angles", f"shape {tilts.shape}", f"{n} finite tilts in degrees")
     if n < 5 or np.ptp(tilts) < 20:
         raise InputError(
-            "angles", f"{n} tilts over {np.ptp(tilts):.1f} degrees", "5 over 20 degrees at least"
+            "angles", f"{n} tilts over {np.ptp(tilts):.1f} degrees", "at least 5 over 20 degrees"
         )
     if shears not in get_args(Shears):
         raise InputError("shears", f"{shears!r}", "both, x or y")
@@ -218,13 +218,13 @@ def estimate_scan_distortion(
     for i, image in enumerate(stack):
         if not image.sum() > 0:
             raise InputError(f"image {i}", "a sum that is not above zero", "a sample")
-    # The sum of an image is known far better than a factor fitted to noisy lines.
+    # The sum of an image is much more precise than a factor fitted to noisy lines.
     sums = stack.sum(axis=(1, 2), keepdims=True)
     stack = stack * (sums.mean() / sums)
     coefficients = np.stack([ndimage.spline_filter(i, SPLINE, mode="mirror") for i in stack])
     shear = np.zeros(2)
-    # The centres of mass of the common lines agree; a start for the shifts along y. Along x they
-    # follow p cos(theta) + q sin(theta).
+    # The centres of mass of the common lines agree, which gives initial shifts along y. Along x
+    # they follow p cos(theta) + q sin(theta).
     shifts = np.stack([ndimage.center_of_mass(image) for image in stack])
     shifts -= np.array(stack.shape[1:]) // 2
     radians = np.radians(tilts)
@@ -248,13 +248,13 @@ def estimate_scan_distortion(
             )
     raise UnsettledShear(
         "images",
-        f"a shear that does not settle (shear_x {shear[0]:.3g}, shear_y {shear[1]:.3g})",
+        f"a shear that does not converge (shear_x {shear[0]:.3g}, shear_y {shear[1]:.3g})",
         "the whole object in each image, no background, the tilt axis along y",
     )
 
 
 def _reach(images: NDArray[np.float64]) -> int:
-    """Half the width of the region around the tilt axis in which there is anything."""
+    """Half the width of the non-empty region around the tilt axis."""
     profile = np.abs(images.sum(axis=(0, 2)))
     some = np.flatnonzero(profile > 1e-7 * profile.max())
     centre = images.shape[1] // 2
@@ -286,12 +286,12 @@ def _moments(
     along_x, along_y = (ndimage.correlate1d(smooth, DERIVATIVE, axis=a) for a in (1, 2))
     polynomials = legendre.legvander(x / reach, orders - 1)
     changes = [-y * along_x, -x[:, None] * along_y, -along_x, -along_y]
-    # Shears are one each for all images; shifts belong to one image.
+    # Shears are common to all images; shifts belong to one image.
     normal = np.zeros((2 * n + 2, 2 * n + 2))
     right = np.zeros(2 * n + 2)
     power, count = 0.0, 0.0
     density = np.maximum(smooth.mean(axis=(0, 2)), 0)
-    density = density + 0.2 * density.mean()  # noise of the read-out besides that of counts
+    density = density + 0.2 * density.mean()  # readout noise in addition to counting noise
     for order in range(orders):
         weight = 1 / np.sqrt(np.sum(density * polynomials[:, order] ** 2))
         target, *parts = (
@@ -318,13 +318,13 @@ def _moments(
         fixed = "yx".index(shears)
         normal[fixed] = normal[:, fixed] = right[fixed] = 0
     searched = np.array([shears != "y", shears != "x"], dtype=float)
-    if orders == 1:  # the sum over x does not see shifts along x, only their rounding
+    if orders == 1:  # the sum over x does not depend on shifts along x except by rounding
         unseen = slice(2, 2 + n)
         normal[unseen] = normal[:, unseen] = right[unseen] = 0
     inverse, rank = _pseudo_inverse(normal)
     fit = inverse @ right
     rest = max(power - float(fit @ right), 0.0)
-    # The blur makes one independent number of 2 sqrt(pi) sigma pixels.
+    # After the blur, 2 sqrt(pi) sigma pixels make one independent value.
     correlated = 2 * np.sqrt(np.pi) * BLUR
     errors = np.sqrt(np.diag(inverse)[:2] * rest / max(count - rank * correlated, 1) * correlated)
     return (
@@ -335,7 +335,7 @@ def _moments(
 
 
 def _pseudo_inverse(normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Without what moves the object as a whole, which no condition can see."""
+    """Pseudo-inverse without displacements of the whole object, which are undetermined."""
     # A column of rounding errors must not count as one.
     power = np.diag(normal)
     scale = np.sqrt(np.maximum(power, 1e-10 * power.max()))

@@ -1,4 +1,4 @@
-"""Electron scattering factors of free atoms and the ADF cross sections that follow from them."""
+"""Electron scattering factors of free atoms and the resulting ADF cross sections."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def scattering_factor(q: ArrayLike, element: str | int) -> NDArray[np.float64]:
     InputError
         For an element outside the table.
 
-    MATLAB: 5_Position_refinement/src/fatom_vector.m::fatom_vector (both papers); theirs returns a
-    row whatever the shape of ``q``
+    MATLAB: 5_Position_refinement/src/fatom_vector.m::fatom_vector (both papers), which always
+    returns a row
     """
     a1, b1, a2, b2, a3, b3, c1, d1, c2, d2, c3, d3 = scattering_parameters(element)
     square = np.asarray(q, dtype=np.float64) ** 2
@@ -99,9 +99,9 @@ def adf_cross_section(
 
     The kinematic cross section ``sigma = (gamma lambda)^2 int 2 pi q f(q)^2 dq`` over the spatial
     frequencies ``q = angle / lambda`` of the detector, ``gamma`` the relativistic mass ratio. A
-    thin film of ``n`` atoms per square angstrom sends the fraction ``n sigma`` of the incident
-    electrons there. Multiple scattering and channelling are left out: this is meant as the scale
-    of the noise of a film some nanometres thick.
+    thin film of ``n`` atoms per square angstrom scatters the fraction ``n sigma`` of the incident
+    electrons onto it. Multiple scattering and channelling are neglected: this gives the noise level
+    for a film some nanometres thick.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Settings of a stage: type, default, bounds, unit and help of each value, stated once.
+"""Settings of a stage: type, default, bounds, unit and help of each value, defined once.
 
 The defaults of the stage's function, the section of a run's TOML file, the options of its command,
 the annotated examples and the JSON schema are all read from these classes.
@@ -38,19 +38,19 @@ def setting(
     Parameters
     ----------
     default
-        The value unless given; :data:`REQUIRED` for none.
+        The default value; :data:`REQUIRED` for none.
     help
         One sentence or phrase for help texts, examples and docs.
     unit
-        Of a number, such as ``"angstrom"``.
+        Unit of a number, such as ``"angstrom"``.
     example
-        Shown in the annotated example files where there is no default.
+        Value shown in the annotated example files if there is no default.
     ge, gt, le
-        Bounds: at least, above, at most. They hold for each element of a list.
+        Bounds: at least, above, at most. They apply to each element of a list.
     """
     extra: Any = {"unit": unit} if unit else {}
     given = {"ge": ge, "gt": gt, "le": le}
-    # The names that JSON schema has for bounds and examples.
+    # The names of bounds and examples in JSON schema.
     extra |= {_BOUNDS[name]: value for name, value in given.items() if value is not None}
     if example is not None:
         extra["examples"] = [example]
@@ -58,13 +58,13 @@ def setting(
 
 
 class Settings(BaseModel):
-    """Base of the settings of a stage; immutable, every value checked when it is made.
+    """Base class of the settings of a stage; immutable, with all values checked.
 
     Raises
     ------
     InputError
-        For an unknown name (the nearest known one is named), a value of another type, or one out of
-        bounds.
+        For an unknown name (the error gives the nearest known one), a value of another type, or one
+        out of bounds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -109,16 +109,16 @@ class Settings(BaseModel):
         return InputError(name, repr(found), expectation(cls.model_fields[name]))
 
     def changed(self, **values: Any) -> Self:
-        """The same with other values, checked again."""
+        """Copy with other values, checked again."""
         return type(self)(**(dict(self) | values))
 
     def plain(self) -> dict[str, Any]:
-        """The values as JSON and TOML hold them."""
+        """The values in types of JSON and TOML."""
         return self.model_dump(mode="json")
 
 
 def facts_of(field: FieldInfo) -> dict[str, Any]:
-    """Unit, bounds and example of a field, as :func:`setting` was given them."""
+    """Unit, bounds and example of a field, as given to :func:`setting`."""
     extra = field.json_schema_extra
     stored: dict[str, Any] = dict(extra) if isinstance(extra, dict) else {}
     return {
@@ -129,14 +129,14 @@ def facts_of(field: FieldInfo) -> dict[str, Any]:
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """What was probably meant by an unknown name, and the known ones."""
+    """Text with the nearest known name for an unknown one, and all known names."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     every = ", ".join(known)
     return f"{close[0]!r}; all: {every}" if close else f"one of {every}"
 
 
 def expectation(field: FieldInfo) -> str:
-    """What a field takes, in words: type, bounds, unit."""
+    """What a field accepts, in words: type, bounds, unit."""
     facts = facts_of(field)
     bounds, unit = facts["bounds"], facts["unit"]
     limits = ""
@@ -160,14 +160,14 @@ def _inside(value: float, bounds: Mapping[str, float]) -> bool:
 
 
 def _native(value: Any) -> Any:
-    """Lists as tuples, scalars of NumPy as Python's."""
+    """Convert lists to tuples and NumPy scalars to Python's."""
     if isinstance(value, np.generic):
         return value.item()
     return tuple(_native(one) for one in value) if isinstance(value, list) else value
 
 
 def _words(hint: Any, limits: str) -> str:
-    """A type in words; ``limits`` are those of its numbers."""
+    """A type in words; ``limits`` apply to its numbers."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         *others, last = map(repr, inner)

@@ -1,4 +1,4 @@
-"""Sub-areas of scanning tomography: where each one lies in the full volume, and patching them."""
+"""Sub-areas of scanning tomography: their positions in the full volume, and patching them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Window(NamedTuple):
 
     @property
     def shift(self) -> NDArray[np.int64]:
-        """What to add to a voxel coordinate of the area to get the one of the full volume."""
+        """Offset from a voxel coordinate of the area to that of the full volume."""
         return np.array([f.start - a.start for f, a in zip(self.full, self.area, strict=True)])
 
 
 def _round(value: float) -> int:
-    """Nearest whole number, halves away from zero, as MATLAB's ``round``."""
+    """Round to the nearest integer, halves away from zero, as MATLAB's ``round``."""
     return int(np.copysign(np.floor(abs(value) + 0.5), value))
 
 
@@ -89,7 +89,7 @@ class SubAreas:
 
     @classmethod
     def from_published(cls, crop_centre: ArrayLike, crop_half: ArrayLike) -> SubAreas:
-        """Areas from ``CropCen`` (1-based voxels) and ``CropHalf`` of the film paper."""
+        """Make areas from ``CropCen`` (1-based voxels) and ``CropHalf`` of the film paper."""
         return cls(
             np.asarray(crop_centre, dtype=np.float64) - 1, np.asarray(crop_half, dtype=np.float64)
         )
@@ -98,12 +98,12 @@ class SubAreas:
         return len(self.centres)
 
     def shape_of(self, index: int) -> tuple[int, int, int]:
-        """Voxels of one area along x, y, z."""
+        """Number of voxels of one area along x, y, z."""
         nx, ny, nz = (2 * self.half_sizes[index] + 1).tolist()
         return nx, ny, nz
 
     def rows(self) -> list[list[int]]:
-        """Indices of the areas row by row, rows by rising y, areas of a row by rising x."""
+        """Indices of the areas row by row, rows by increasing y, areas in a row by increasing x."""
         return [
             sorted(
                 np.flatnonzero(self.centres[:, 1] == y).tolist(), key=lambda k: self.centres[k, 0]
@@ -113,31 +113,32 @@ class SubAreas:
 
     @property
     def order(self) -> list[int]:
-        """Order in which areas are patched; where windows overlap, the later one stays."""
+        """Order in which areas are patched; where windows overlap, the later one is kept."""
         return [index for row in self.rows() for index in row]
 
     def windows(self, trim_y: int = TRIM_Y) -> list[Window]:
-        """What is kept of each area, in the order of ``centres``.
+        """Part of each area that is kept, in the order of ``centres``.
 
-        Along z an area is kept whole. Along y it loses ``trim_y`` voxels at each side that faces
-        another row. Along x it loses ``round(half - spacing / 2) - 2`` voxels at each side that
-        faces a neighbour, where ``spacing`` is the distance of the first two areas of its row, so
-        two neighbours share about five voxels.
+        Along z the whole area is kept. Along y ``trim_y`` voxels are cut at each side that faces
+        another row. Along x ``round(half - spacing / 2) - 2`` voxels are cut at each side that
+        faces a neighbour, where ``spacing`` is the distance between the first two areas of its row,
+        so that two neighbours share about five voxels.
 
         Parameters
         ----------
         trim_y
-            Voxels.
+            Number of voxels to cut at borders between rows.
 
         Raises
         ------
         InputError
-            If neighbours of a row do not overlap by enough, or nothing is left of an area.
+            If neighbours in a row do not overlap enough, or nothing is left of an area.
 
         MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m and
         4_Atom_tracing/Main_atom_tracing_Ta_film.m (film paper). As there, the spacing of a whole
-        row is that of its first two areas. There the areas of a row must come by rising x, at least
-        two to a row and two rows; here any order and number will do, and outer sides stay whole.
+        row is that of its first two areas. There the areas of a row must be in order of increasing
+        x, with at least two rows of two; here any order and number is allowed, and outer sides are
+        not cut.
         """
         kept: dict[int, Window] = {}
         rows = self.rows()
@@ -149,8 +150,8 @@ class SubAreas:
                 if trim_x < 0:
                     raise InputError(
                         f"sub-areas: area {index}",
-                        f"half a width of {half[0]} voxels where neighbours are {spacing} apart",
-                        f"areas that reach {SHARED_X} voxels beyond the middle to their neighbour",
+                        f"a half width of {half[0]} voxels with neighbours {spacing} apart",
+                        f"areas that extend {SHARED_X} voxels beyond the middle to a neighbour",
                     )
                 trims = [
                     (trim_x * (place > 0), trim_x * (place < len(row) - 1)),
@@ -177,18 +178,18 @@ class SubAreas:
 def patch_volumes(
     areas: SubAreas, volumes: AreaVolumes, shape: tuple[int, int, int], trim_y: int = TRIM_Y
 ) -> NDArray[np.float32]:
-    """Full volume from the reconstructions of its sub-areas.
+    """Patch the full volume together from the reconstructions of its sub-areas.
 
     Parameters
     ----------
     areas
-        All areas, also those without a volume: the windows follow from their neighbours.
+        All areas, including those without a volume, because neighbours determine the windows.
     volumes
-        A mapping, or a function (for areas too large to hold at once, it may return None), from
-        the 0-based index of an area to its volume. Areas that are missing stay zero. A volume
-        larger than its area (an extended reconstruction) is cropped about its centre.
+        A mapping, or a function (for areas too large to hold at once; it may return None), from
+        the 0-based index of an area to its volume. Missing areas are zero. A volume larger than its
+        area (an extended reconstruction) is cropped about its centre.
     shape
-        Voxels of the full volume.
+        Number of voxels of the full volume.
     trim_y
         See :meth:`SubAreas.windows`.
 
@@ -199,8 +200,8 @@ def patch_volumes(
     Raises
     ------
     InputError
-        If a window reaches out of ``shape``, a volume is smaller than its area, or an index is
-        none of the areas.
+        If a window extends beyond ``shape``, a volume is smaller than its area, or an index belongs
+        to no area.
 
     MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m, second part (film paper)
     """

@@ -29,23 +29,23 @@ def peak_memory() -> float:
 
 
 def reset_peak() -> None:
-    """Start counting the peak anew where the system can; elsewhere it stays that of the process."""
+    """Reset the peak memory if the system allows it; otherwise it remains that of the process."""
     try:
         _RESET.write_text("5")
     except OSError:
-        return  # not Linux, or not allowed: the peak is then of the whole process
+        return  # not Linux, or not allowed: the peak is then that of the whole process
 
 
 @dataclass
 class Timings:
-    """What each stage of a run cost, kept beside its results and never part of them.
+    """Time and memory of each stage of a run, stored beside its results.
 
     Parameters
     ----------
     path
-        JSON file to keep the figures in; None keeps them here alone.
+        JSON file in which the values are stored; None keeps them in memory only.
     stages
-        ``stage``, ``seconds``, ``peak_gb`` and what the stage added, in the order of the work.
+        ``stage``, ``seconds``, ``peak_gb`` and values added by the stage, in the order of the work.
     """
 
     path: Path | None = None
@@ -53,20 +53,20 @@ class Timings:
 
     @classmethod
     def resumed(cls, path: Path) -> Timings:
-        """Figures that go on from those at ``path``, if there are any.
+        """Continue the timings stored at ``path``, if there are any.
 
         Raises
         ------
         DataFileError
-            If the file is there and holds something else.
+            If the file exists but holds something else.
         """
         if not path.exists():
             return cls(path)
-        expected = "figures this program wrote; delete it to go on without them"
+        expected = "timings written by this program; delete it to continue without them"
         try:
             stages = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataFileError(path, f"no readable figures ({error})", expected) from error
+            raise DataFileError(path, f"no readable timings ({error})", expected) from error
         if not isinstance(stages, list) or any(
             not isinstance(entry, dict) or not {"stage", "seconds", "peak_gb"} <= set(entry)
             for entry in stages
@@ -76,7 +76,7 @@ class Timings:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """Measure a block; what the block puts into the dictionary is kept with the figures."""
+        """Measure a block; values that it puts into the dictionary are stored with the timings."""
         reset_peak()
         start = time.perf_counter()
         entry: dict[str, Any] = {"stage": name}

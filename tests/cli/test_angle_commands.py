@@ -101,7 +101,7 @@ def test_an_image_that_turns_too_far_is_named(
 def test_an_output_folder_that_is_a_file(sample: Sample, refused: Refused, tmp_path: Path) -> None:
     files = (sample.folder / "projections.mat", sample.folder / "angles.mat")
     (tmp_path / "out").write_text("a file")
-    refused("refine-angles", *files, "-o", tmp_path / "out", parts=("out", "no folder"))
+    refused("refine-angles", *files, "-o", tmp_path / "out", parts=("out", "not a folder"))
 
 
 def test_compare_models_by_species(

@@ -40,7 +40,7 @@ def with_value(array: NDArray, index: object, value: float) -> NDArray:
             lambda sample: truncated(sample.folder / "projections.mat"),
             "projections.mat",
             "angles.mat",
-            ("projections.mat", "save it anew"),
+            ("projections.mat", "save it again"),
         ),
         (
             lambda sample: truncated(sample.folder / "projections.npy"),
@@ -166,11 +166,11 @@ def test_unusable_tilt_series(
         (["--support", "{folder}/small.npy"], ("support", "(3, 3, 3)", "(41, 40, 41)")),
         (["--mask", "{folder}/small.npy"], ("mask", "(3, 3, 3)", "(20, 41, 40)")),
         (["--initial", "{folder}/small.npy"], ("initial", "at least (41, 40, 41)")),
-        (["--checkpoint", "{folder}/angles.txt"], ("angles.txt", "delete it to start anew")),
+        (["--checkpoint", "{folder}/angles.txt"], ("angles.txt", "delete it to start again")),
         (["-o", "{folder}/volume.tex"], ("volume.tex", "a name ending in .npy, .mat")),
         (["-o", "{folder}"], ("{folder}", "a name ending in")),
-        (["-o", "{folder}/angles.txt/volume.npy"], ("angles.txt is no folder", "another place")),
-        (["-o", "{folder}/angles.txt/a/b.npy"], ("angles.txt is no folder", "another place")),
+        (["-o", "{folder}/angles.txt/volume.npy"], ("angles.txt is not a folder", "another place")),
+        (["-o", "{folder}/angles.txt/a/b.npy"], ("angles.txt is not a folder", "another place")),
     ],
 )
 def test_unusable_settings(
@@ -240,7 +240,7 @@ def not_a_number(path: Path) -> None:
             lambda path: np.save(path.with_suffix(".npy"), np.ones((9, 0, 9))),
             "volume.npy",
             ["--pixel-size", "1"],
-            ("volume.npy", "(9, 0, 9)", "nothing empty"),
+            ("volume.npy", "(9, 0, 9)", "no axis empty"),
         ),
         (
             lambda path: np.save(path.with_suffix(".npy"), np.ones((9, 9, 9))),
@@ -274,13 +274,13 @@ def not_a_number(path: Path) -> None:
             lambda path: None,
             "volume.mrc",
             ["-o", "{folder}/volume.mrc/peaks.npz"],
-            ("volume.mrc is no folder", "another place"),
+            ("volume.mrc is not a folder", "another place"),
         ),
         (
             lambda path: None,
             "volume.mrc",
             ["--checkpoint", "{folder}/volume.mrc"],
-            ("volume.mrc", "unreadable checkpoint", "delete it to start anew"),
+            ("volume.mrc", "unreadable checkpoint", "delete it to start again"),
         ),
         (lambda path: None, "volume.mrc", ["--threshold", "5"], ("no atoms", "at least one")),
     ],

@@ -143,7 +143,7 @@ def test_bad_input_leaves_nothing(
 
 def test_an_output_that_is_a_file(emd: Path, tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "out").write_text("a file")
-    refused("preprocess", emd, "-o", tmp_path / "out", parts=("out", "no folder"))
+    refused("preprocess", emd, "-o", tmp_path / "out", parts=("out", "not a folder"))
     assert (tmp_path / "out").read_text() == "a file"
 
 

@@ -58,7 +58,7 @@ def test_signature_and_text_are_those_of_the_function(name: str) -> None:
 
 
 def test_name_that_is_no_function_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"aet_port.core.data.__name__ is no function"):
+    with pytest.raises(TypeError, match=r"aet_port.core.data.__name__ is not a function"):
         _ = LateMethod("aet_port.core.data", "__name__").function
 
 

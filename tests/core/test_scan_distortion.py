@@ -168,5 +168,5 @@ def test_bad_input(clean: NDArray) -> None:
     with pytest.raises(InputError, match="images"):
         correct_scan_distortion(clean[0], ScanDistortion())
     noise = np.random.default_rng(0).normal(0.01, 1, clean.shape) + 0.1
-    with pytest.raises(InputError, match="does not settle"):
+    with pytest.raises(InputError, match="does not converge"):
         estimate_scan_distortion(noise, TILTS)

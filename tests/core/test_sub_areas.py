@@ -92,7 +92,7 @@ def test_bad_areas(centres, halves, words):
 
 def test_areas_too_far_apart():
     areas = SubAreas([[5, 5, 5], [25, 5, 5]], [[5, 5, 5]] * 2)
-    with pytest.raises(InputError, match="half a width of 5 voxels where neighbours are 20 apart"):
+    with pytest.raises(InputError, match="a half width of 5 voxels with neighbours 20 apart"):
         areas.windows()
 
 

@@ -47,7 +47,7 @@ def test_figures_go_on_after_a_stop(tmp_path: Path) -> None:
 def test_other_contents(tmp_path: Path, text: str) -> None:
     path = tmp_path / "timings.json"
     path.write_text(text)
-    with pytest.raises(DataFileError, match=rf"{re.escape(str(path))}.*delete it to go on"):
+    with pytest.raises(DataFileError, match=rf"{re.escape(str(path))}.*delete it to continue"):
         Timings.resumed(path)
 
 

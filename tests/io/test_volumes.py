@@ -202,7 +202,7 @@ def test_nan_and_empty_volumes_name_the_file(tmp_path):
         read_volume(path, voxel_size=1)
     assert str(path) in str(caught.value)
     np.save(path, np.empty((2, 0, 2)))
-    with pytest.raises(InputError, match="nothing empty") as caught:
+    with pytest.raises(InputError, match="no axis empty") as caught:
         read_volume(path, voxel_size=1)
     assert str(path) in str(caught.value)
 
