@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mdb import Bank
-from tests.mdb.samples import deposit_everything
+from mdb import Bank, deposit
+from tests.mdb.samples import deposit_everything, particle
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,16 @@ def bank(empty: Path, tmp_path: Path) -> Iterator[Bank]:
     """A new bank of the test's own, open for writing."""
     with Bank(shutil.copy(empty, tmp_path / "some.bank")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def small(empty: Path) -> Path:
+    """A bank with a model and its analysis; to be read or copied."""
+    path = Path(shutil.copy(empty, empty.with_name("small.bank")))
+    model, analysis = particle()
+    with Bank(path) as opened:
+        deposit(opened, model, analysis=analysis)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -19,21 +19,12 @@ from mdb import Bank, BankError, deposit
 from mdb.database import create, opened
 from mdb.hashing import model_hash
 from mdb.schema import Migration, migrations
-from tests.mdb.samples import alloy, particle
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "some.bank"
-    with Bank(path) as bank:
-        model, analysis = particle()
-        deposit(bank, model, analysis=analysis)
-    return path
+from tests.mdb.samples import alloy
 
 
 @pytest.fixture
-def bank_path(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(template, tmp_path / "some.bank"))
+def bank_path(small: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(small, tmp_path / "some.bank"))
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -92,7 +83,15 @@ def test_a_query_is_an_arrow_table(bank_path: Path) -> None:
         bank.sql("EXPLAIN SELECT 1")
 
 
-@pytest.mark.parametrize("read_only", [True, False])
+@pytest.fixture(scope="module", params=[True, False], ids=["for reading", "for writing"])
+def opened_bank(
+    request: pytest.FixtureRequest, small: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bank]:
+    path = Path(shutil.copy(small, tmp_path_factory.mktemp("opened") / "some.bank"))
+    with Bank(path, read_only=request.param) as bank:
+        yield bank
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -135,21 +134,20 @@ def test_a_query_is_an_arrow_table(bank_path: Path) -> None:
     ],
 )
 def test_a_query_can_neither_write_nor_reach_files(
-    bank_path: Path, tmp_path: Path, sql: str, read_only: bool
+    opened_bank: Bank, tmp_path: Path, sql: str
 ) -> None:
     import pyarrow as pa
 
     secret_table = pa.table({"a": [1]})  # a Python variable, which DuckDB may not see
     secret, out = tmp_path / "secret.csv", tmp_path / "out"
     secret.write_text("a,b\n1,2\n")
-    with Bank(bank_path, read_only=read_only) as bank:
-        before = bank.sql("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
-        with pytest.raises(BankError) as caught:
-            bank.sql(sql.format(secret=secret, out=out, folder=tmp_path))
-        assert str(bank_path) in str(caught.value)
-        assert "\n" not in str(caught.value)
-        after = bank.sql("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
-        assert after.equals(before)
+    before = opened_bank.sql("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
+    with pytest.raises(BankError) as caught:
+        opened_bank.sql(sql.format(secret=secret, out=out, folder=tmp_path))
+    assert str(opened_bank.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    after = opened_bank.sql("SELECT (SELECT count(*) FROM atom), (SELECT count(*) FROM sample)")
+    assert after.equals(before)
     assert secret_table.num_rows == 1
     assert not out.exists()
 

@@ -92,8 +92,8 @@ TEXTS = [SQL, "'; ATTACH 'other.duckdb'; --", '"; CHECKPOINT; --', "\\'", "{}${i
 
 
 @pytest.fixture
-def bank(everything: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(everything, tmp_path / "some.bank"))
+def bank(small: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(small, tmp_path / "some.bank"))
 
 
 def rows(path: Path) -> list[dict[str, object]]:

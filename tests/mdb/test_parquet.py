@@ -176,6 +176,15 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+@pytest.fixture(scope="module")
+def mine(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank to import into."""
+    path = tmp_path_factory.mktemp("mine") / "mine.bank"
+    with Bank(shutil.copy(empty, path)) as bank:
+        deposit(bank, alloy("Pt5"))
+    return path
+
+
 ATOMS = "atom/model_id=FeXX00001/part-0.parquet"
 
 
@@ -233,15 +242,14 @@ ATOMS = "atom/model_id=FeXX00001/part-0.parquet"
     ],
 )
 def test_damaged_exports_change_nothing(
+    mine: Path,
     export: Path,
     tmp_path: Path,
     damage: Callable[[Path], object],
     error: type[Exception],
     match: str,
 ) -> None:
-    path = tmp_path / "mine.bank"
-    with Bank(path) as bank:
-        deposit(bank, alloy("Pt5"))
+    path = Path(shutil.copy(mine, tmp_path / "mine.bank"))
     damage(export)
     with pytest.raises(error, match=match):
         import_bank(path, export)
