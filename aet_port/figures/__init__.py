@@ -1,1 +1,1 @@
-"""Every picture, one module a topic."""
+"""All figures, one module per topic."""

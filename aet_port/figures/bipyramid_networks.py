@@ -1,4 +1,4 @@
-"""A picture of a model's largest networks of bipyramids, drawn without a screen."""
+"""A picture of a model's largest networks of bipyramids, rendered without a display."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aet_port.structure.analysis import StructureResult
 from aet_port.structure.neighbours import periodic_images
 from aet_port.structure.voronoi.tetrahedra import EDGES
 
-# Orange, sky, green, vermilion, purple, ...: told apart by those who don't see red and green.
+# Orange, sky blue, green, vermilion, purple, ...: distinguishable with colour blindness.
 COLOURS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167), (240, 228, 66)]
 ) / 255  # fmt: skip
@@ -37,8 +37,8 @@ def draw_networks(
 ) -> Path:
     """Draw the ``number`` largest networks in colours among the other atoms.
 
-    Atoms of a network are balls, the edges of its bipyramids sticks. A network that crosses the
-    face of a periodic cell is drawn from both sides.
+    Atoms of a network are drawn as balls, the edges of its bipyramids as sticks. A network that
+    crosses the face of a periodic cell is drawn on both sides.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def draw_networks(
     fold
         Fold of the bipyramids: 4, 5 or 6.
     pixels
-        Along each side.
+        Number of pixels along each side.
 
     Raises
     ------

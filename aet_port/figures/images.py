@@ -1,6 +1,6 @@
-"""Single pictures of nouns on Matplotlib axes: a projection, a slice, the atoms of a model.
+"""Single plots on Matplotlib axes: a projection, a slice, the atoms of a model.
 
-The ``plot`` methods of the nouns are these functions.
+These functions are the ``plot`` methods of the data types.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def new_axes(ax: Axes | None) -> Axes:
 def plot_tilt_series(
     series: TiltSeries, ax: Axes | None = None, *, index: int | None = None
 ) -> Axes:
-    """One projection of a tilt series, x to the right and y upwards, angstrom.
+    """Plot one projection of a tilt series, x to the right and y upwards, in angstrom.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def plot_tilt_series(
     Raises
     ------
     InputError
-        For a projection that is not there.
+        For a projection that does not exist.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def plot_tilt_series(
     """
     nearest = int(np.argmin(np.abs(series.angles[:, 1])))
     chosen = nearest if index is None else check_index("projection", index, len(series))
-    theta = float(series.angles[chosen, 1]) + 0.0  # no minus zero
+    theta = float(series.angles[chosen, 1]) + 0.0  # avoid negative zero
     axes = _image(ax, series.images[chosen], _extent(series.detector, series.pixel_size))
     axes.set_title(f"projection {chosen} of {len(series)} at {theta:.1f} degrees")
     return axes
@@ -71,7 +71,7 @@ def plot_tilt_series(
 def plot_frames(
     frames: FrameSeries, ax: Axes | None = None, *, tilt: int | None = None, frame: int = 0
 ) -> Axes:
-    """One raw frame, x to the right and y upwards, angstrom.
+    """Plot one raw frame, x to the right and y upwards, in angstrom.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def plot_frames(
     Raises
     ------
     InputError
-        For a tilt or frame that is not there.
+        For a tilt or frame that does not exist.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def plot_frames(
 def plot_volume(
     volume: Volume, ax: Axes | None = None, *, axis: Axis = "z", index: int | None = None
 ) -> Axes:
-    """One slice of a volume at right angles to an axis, angstrom.
+    """Plot one slice of a volume perpendicular to an axis, in angstrom.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def plot_volume(
     Raises
     ------
     InputError
-        For another axis, or a slice that is not there.
+        For another axis, or a slice that does not exist.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def plot_volume(
 def plot_density_map(
     density: DensityMap, ax: Axes | None = None, *, index: int | None = None
 ) -> Axes:
-    """One slice of a density map along its third dimension, voxels.
+    """Plot one slice of a density map along its third dimension, in voxels.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def plot_density_map(
     Raises
     ------
     InputError
-        For a slice that is not there.
+        For a slice that does not exist.
     """
     number = density.values.shape[2]
     chosen = number // 2 if index is None else check_index("slice", index, number)
@@ -196,7 +196,7 @@ def plot_model(
     *,
     view: tuple[float, float, float] = VIEW,
 ) -> Axes:
-    """The atoms of a model as shaded balls in the colours of their elements, angstrom.
+    """Plot the atoms of a model as shaded balls in the colours of their elements, in angstrom.
 
     Parameters
     ----------
@@ -232,12 +232,12 @@ def plot_model(
 
 
 def check_index(name: str, index: int, number: int) -> int:
-    """A place in a row of so many, counted from the end if negative.
+    """Check an index into ``number`` items, counted from the end if negative.
 
     Raises
     ------
     InputError
-        If it is not there.
+        If it is out of range.
     """
     if not isinstance(index, int | np.integer) or not -number <= index < number:
         raise InputError(name, repr(index), f"0 to {number - 1}")
@@ -245,7 +245,7 @@ def check_index(name: str, index: int, number: int) -> int:
 
 
 def _extent(pixels: tuple[int, int], size: float) -> tuple[float, float, float, float]:
-    """Edges of an image in angstrom, its centre pixel at zero."""
+    """Edges of an image in angstrom, with its centre pixel at zero."""
     (left, right), (bottom, top) = (
         ((-centre(n) - 0.5) * size, (n - centre(n) - 0.5) * size) for n in pixels
     )

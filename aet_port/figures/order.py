@@ -17,14 +17,14 @@ from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.short_range import ShortRangeOrder
 
 SQUARE, WIDE = (4.6, 4.2), (6.4, 4.0)  # inches
-BIN = 0.5  # angstrom, of the mean order beside the nuclei
-TOP = 10  # Voronoi indices shown
+BIN = 0.5  # angstrom, bin width of the mean order around the nuclei
+TOP = 10  # number of Voronoi indices shown
 
 
 def write_order_figures(
     order: ShortRangeOrder, folder: str | Path, form: str = "png"
 ) -> list[Path]:
-    """Write every figure that the model has something to show in.
+    """Write all figures for which the model has data.
 
     ``boo_map``, ``pdf``, ``partial_pdf`` (more than one group), ``voronoi_indices``, ``faces``,
     ``coordination`` (closed cells of disordered atoms), ``bond_angles``, ``interface`` (nuclei).
@@ -32,7 +32,7 @@ def write_order_figures(
     Parameters
     ----------
     folder
-        Made if it is not there.
+        Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
 
@@ -106,7 +106,7 @@ def _figures(order: ShortRangeOrder) -> dict[str, draw.Drawing]:
 
 
 def _interface(order: ShortRangeOrder) -> Callable[[Axes], None]:
-    """Mean order in steps of the distance to the nuclei, with the fit to all atoms."""
+    """Mean order against distance to the nuclei, with the fit to all atoms."""
     fit, distance, value = order.interface, order.distance, order.bonds.normalised
     used = np.isfinite(distance) & np.isfinite(value) & (distance < REACH)
     step: NDArray[np.int64] = np.round(distance[used] / BIN).astype(np.int64)

@@ -27,7 +27,7 @@ GHOST_COLOUR = (0.42, 0.50, 0.64)
 VIEW = (18.0, 24.0, -62.0)  # Euler angles of the camera, degrees
 RENDER_PIXELS = 1200
 LIGHT = np.array([-0.42, 0.55, 0.72]) / np.linalg.norm([-0.42, 0.55, 0.72])
-BOND_REACH = 1.3  # times the usual nearest distance: the first shell without its far edge
+BOND_REACH = 1.3  # times the typical nearest distance: the first shell without its outer edge
 
 
 def write_overview(
@@ -44,20 +44,20 @@ def write_overview(
     Parameters
     ----------
     path
-        File to write; its suffix (.png unless there is a reason) chooses the format.
+        File to write; its suffix (usually .png) determines the format.
     series
-        Its projection nearest to zero tilt is shown.
+        Tilt series, of which the projection nearest to zero tilt is shown.
     volume
-        Its central slice across z is shown.
+        Volume, of which the central slice perpendicular to z is shown.
     model
         Atoms, drawn as shaded balls in the colours of their elements.
     network_atoms
-        Shape (k,): rows of ``model`` in the largest network of pentagonal bipyramids; may be empty.
+        Shape (k,): atom indices of the largest network of pentagonal bipyramids; may be empty.
     title
-        Line above the panels.
+        Title above the panels.
     network_edges
-        Shape (m, 2): pairs of rows of ``model`` to join by sticks; unless given, the pairs of
-        network atoms within 1.3 times the usual nearest distance.
+        Shape (m, 2): pairs of atom indices to join by sticks; unless given, the pairs of network
+        atoms within 1.3 times the typical nearest distance.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def write_overview(
     Raises
     ------
     InputError
-        If a row of the network is not in the model.
+        If an index of the network is not in the model.
     OutputError
-        If the file can't be written; nothing is left half-written.
+        If the file can't be written; no partial file is left.
 
     MATLAB: none
     """
@@ -124,7 +124,7 @@ def write_overview(
     _show_render(panels[3], layers, half)
     _caption(panels[3], words)
 
-    # No software version in the file: the same run gives the same bytes.
+    # No software version in the file, so that the same run gives an identical file.
     facts: dict[str, None] | None = {"Software": None} if Path(path).suffix == ".png" else None
     return write_whole(
         path, lambda part: figure.savefig(part, dpi=150, facecolor=BACKGROUND, metadata=facts)
@@ -138,24 +138,24 @@ def render_balls(
     half: float,
     pixels: int,
 ) -> NDArray[np.float64]:
-    """Lit, depth-faded balls seen along -z, by a depth buffer.
+    """Render lit balls with depth fading, seen along -z, by a depth buffer.
 
     Parameters
     ----------
     points
-        Shape (n, 3), angstrom; x runs to the right, y up, z to the viewer.
+        Shape (n, 3), angstrom; x points right, y up, z towards the viewer.
     radii
         Shape (n,), angstrom.
     colours
         Shape (n, 3), red, green, blue in 0..1.
     half
-        Angstrom from the centre of the picture to its edge.
+        Distance from the centre of the picture to its edge, angstrom.
     pixels
-        Pixels along each side.
+        Number of pixels along each side.
 
     Returns
     -------
-    Shape (pixels, pixels, 4), the first row on top; alpha 0 where nothing is.
+    Shape (pixels, pixels, 4), the first row on top; alpha 0 where empty.
 
     MATLAB: none
     """
@@ -183,7 +183,7 @@ def render_balls(
         lit = np.maximum(0.0, LIGHT[0] * x[None, :] + LIGHT[1] * y[:, None] + LIGHT[2] * z)
         shine = halfway[0] * x[None, :] + halfway[1] * y[:, None] + halfway[2] * z
         bright = 0.22 + 0.78 * lit
-        # The rim is darkened so that touching balls of one colour stay apart.
+        # The rim is darkened to separate touching balls of the same colour.
         bright *= 0.35 + 0.65 * np.minimum(1.0, 2.2 * z)
         fade = 0.30 + 0.70 * (point[2] + radius - farthest) / (nearest - farthest)
         shade = bright[..., None] * colour + 0.45 * np.maximum(0.0, shine)[..., None] ** 40
@@ -219,7 +219,7 @@ def _balls_and_sticks(
     network: NDArray[np.int64],
     edges: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Balls of the network and, for each edge, a row of small balls that reads as a stick."""
+    """Balls of the network and, for each edge, a row of small balls that looks like a stick."""
     along = np.linspace(0.0, 1.0, 28)[:, None]
     points, sizes, colours = (
         [turned[network]],

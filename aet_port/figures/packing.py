@@ -30,7 +30,7 @@ BOND_BIN, THETA_BIN, DIHEDRAL_BIN = 0.05, 1.0, 2.0  # angstrom, degrees
 def write_packing_figures(
     found: StructureResult, folder: str | Path, form: str = "png"
 ) -> list[Path]:
-    """Write every figure that the model has something to show in.
+    """Write all figures for which the model has data.
 
     ``packing`` (motifs against distortion), ``bipyramid_bonds`` and ``theta`` (pentagonal
     bipyramids), ``dihedral`` (pairs of them), ``partial_icosahedra``, ``network_sizes``; with
@@ -39,7 +39,7 @@ def write_packing_figures(
     Parameters
     ----------
     folder
-        Made if it is not there.
+        Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
 

@@ -14,18 +14,18 @@ from aet_port.validation.matching import BIN, Matching
 from aet_port.validation.precision import Precision
 
 SIZE = (6.4, 4.0)  # inches
-SHOWN = 99.8  # percent of the pairs that lie inside the axes
+SHOWN = 99.8  # percentage of the pairs inside the axes
 
 
 def deviations(axes: Axes, found: Matching, width: float = BIN) -> None:
-    """Histogram of the distances in the pairs. Supp. Fig. of the multislice test, both papers.
+    """Histogram of the pair distances (Supp. Fig. of the multislice test, both papers).
 
     Parameters
     ----------
     found
         The pairs.
     width
-        Of a bin, angstrom.
+        Width of a bin, angstrom.
 
     MATLAB: 10_Multislice_AET_simulations/4_results/Compare_MG_multislice_posres.m (the plot)
     """
@@ -42,7 +42,7 @@ def deviations(axes: Axes, found: Matching, width: float = BIN) -> None:
 
 
 def shell_correlation(axes: Axes, shells: FourierShells) -> None:
-    """Fourier shell correlation against spatial frequency, read at 0.5 and 0.143.
+    """Fourier shell correlation against spatial frequency, with resolutions at 0.5 and 0.143.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ def write_precision_figures(
     shells: FourierShells | None = None,
     form: str = "png",
 ) -> list[Path]:
-    """Write ``deviations`` and ``fourier_shells``, as far as there is something to draw.
+    """Write ``deviations`` and ``fourier_shells``, if there are data.
 
     Parameters
     ----------
     folder
-        Made if it is not there.
+        Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
 

@@ -16,14 +16,14 @@ from aet_port.preprocessing.noise import NoiseModel
 from aet_port.preprocessing.outcome import Preprocessed
 
 SQUARE, WIDE = (4.8, 4.2), (6.4, 4.0)  # inches
-STEPS = 24  # levels of intensity in the noise figure
-FEWEST = 50  # pixels of a level shown there
+STEPS = 24  # number of intensity levels in the noise figure
+FEWEST = 50  # smallest number of pixels of a level shown there
 
 
 def write_preprocess_figures(
     frames: FrameSeries, done: Preprocessed, folder: str | Path, form: str = "png"
 ) -> list[Path]:
-    """Write a figure of every step that was taken.
+    """Write a figure of every step that was done.
 
     ``frame`` (a raw frame with its bad pixels), ``noise`` (if estimated), ``drift`` (if a tilt has
     several frames), ``denoising``, ``background`` (if subtracted), ``shifts``, ``common_lines``,
@@ -32,11 +32,11 @@ def write_preprocess_figures(
     Parameters
     ----------
     frames
-        What was preprocessed.
+        The raw frames.
     done
-        The outcome.
+        Result of the preprocessing.
     folder
-        Made if it is not there.
+        Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
 
@@ -135,7 +135,7 @@ def by_tilt(
 
 
 def background(axes: Axes, image: NDArray, removal: BackgroundRemoval, index: int) -> None:
-    """The row through the middle of an image, its background, and where the sample is."""
+    """The row through the middle of an image, with its background and the sample region."""
     row = image.shape[1] // 2
     x = np.arange(image.shape[0])
     axes.plot(x, image[:, row], color=BLUE, label="image")
@@ -148,7 +148,7 @@ def background(axes: Axes, image: NDArray, removal: BackgroundRemoval, index: in
 
 
 def common_lines(axes: Axes, images: NDArray[np.float64], pixel_size: float) -> None:
-    """Sums over x of all aligned images on one another; of a particle they should be one line."""
+    """Sums over x of all aligned images in one plot; for a particle they should coincide."""
     lines = images.sum(axis=1) * pixel_size
     y = (np.arange(lines.shape[1]) - lines.shape[1] // 2) * pixel_size
     for line in lines:

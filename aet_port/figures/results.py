@@ -1,6 +1,6 @@
-"""Single pictures of results on Matplotlib axes.
+"""Single plots of results on Matplotlib axes.
 
-The ``plot`` methods of the results are these functions.
+These functions are the ``plot`` methods of the results.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from aet_port.tracing.species import Classification
 from aet_port.validation.matching import BIN, Matching
 from aet_port.validation.precision import Precision
 
-TOP = 10  # Voronoi indices shown
-BINS = 60  # of peak heights
+TOP = 10  # number of Voronoi indices shown
+BINS = 60  # bins of peak heights
 
 
 def plot_structure(found: StructureResult, ax: Axes | None = None) -> Axes:
@@ -180,7 +180,7 @@ def plot_bond_angles(found: BondAngles, ax: Axes | None = None) -> Axes:
 
 
 def plot_voronoi(found: Voronoi, ax: Axes | None = None) -> Axes:
-    """Shares of the ten most frequent Voronoi indices.
+    """Fractions of the ten most frequent Voronoi indices.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def plot_motifs(found: Motifs, ax: Axes | None = None) -> Axes:
 
 
 def plot_networks(found: Networks, ax: Axes | None = None) -> Axes:
-    """How many networks there are of each size, on logarithmic axes.
+    """Number of networks of each size, on logarithmic axes.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def plot_bipyramids(found: BipyramidGeometry, ax: Axes | None = None) -> Axes:
 
 
 def plot_packing_curve(found: PackingCurve, ax: Axes | None = None) -> Axes:
-    """Share of the tetrahedra that take part in each motif, against the distortion allowed.
+    """Fraction of the tetrahedra in each kind of motif, against the allowed distortion.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def plot_peaks(found: Peaks, ax: Axes | None = None) -> Axes:
 
 
 def plot_matching(found: Matching, ax: Axes | None = None, *, width: float = BIN) -> Axes:
-    """Histogram of the distances in the pairs, picometres.
+    """Histogram of the pair distances in picometres.
 
     Parameters
     ----------
@@ -341,7 +341,7 @@ def plot_matching(found: Matching, ax: Axes | None = None, *, width: float = BIN
     ax
         Axes to draw on; those of a new figure unless given.
     width
-        Of a bin, angstrom.
+        Width of a bin, angstrom.
 
     Returns
     -------
@@ -358,7 +358,7 @@ def plot_matching(found: Matching, ax: Axes | None = None, *, width: float = BIN
 
 
 def plot_precision(found: Precision, ax: Axes | None = None, *, width: float = BIN) -> Axes:
-    """Histogram of the distances in the pairs, picometres.
+    """Histogram of the pair distances in picometres.
 
     Parameters
     ----------
@@ -367,7 +367,7 @@ def plot_precision(found: Precision, ax: Axes | None = None, *, width: float = B
     ax
         Axes to draw on; those of a new figure unless given.
     width
-        Of a bin, angstrom.
+        Width of a bin, angstrom.
 
     Returns
     -------
@@ -382,7 +382,7 @@ def plot_precision(found: Precision, ax: Axes | None = None, *, width: float = B
 
 
 def plot_reconstruction(found: Reconstruction, ax: Axes | None = None) -> Axes:
-    """R1 against the iteration: the mean over the projections, and the range they span.
+    """R1 against iteration: mean and range over the projections.
 
     Parameters
     ----------
@@ -407,7 +407,7 @@ def plot_reconstruction(found: Reconstruction, ax: Axes | None = None) -> Axes:
 
 
 def plot_refinement(found: Refinement, ax: Axes | None = None) -> Axes:
-    """Mean R1 against the evaluations of the gradient.
+    """Mean R1 against the number of gradient evaluations.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The papers' figure of a classification: how bright the atoms of each species are."""
+"""The papers' figure of a classification: intensity histograms of the species."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_class_figure(path: str | Path, found: Classification, bins: int = BINS
     path
         File to write, ``.png`` or ``.svg``.
     bins
-        Over the whole range of intensities.
+        Number of bins over the whole range of intensities.
 
     Raises
     ------

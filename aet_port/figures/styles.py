@@ -22,14 +22,14 @@ Drawing = tuple[Callable[[Axes], None], tuple[float, float]]  # and its size in 
 
 
 def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[float, float]) -> Path:
-    """Draw one set of axes and write it whole; the suffix chooses the format.
+    """Draw one set of axes and write it to a file; the suffix determines the format.
 
     Parameters
     ----------
     path
         File to write, ``.png`` or ``.svg``.
     draw
-        Called with the axes.
+        Function called with the axes.
     size
         Width and height, inches.
 
@@ -49,7 +49,7 @@ def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[floa
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure.add_subplot())
-    # Without a date and random names, equal figures are equal files.
+    # Without a date and random names, equal figures give identical files.
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with rc_context({"svg.hashsalt": target.stem}):
         return write_whole(
@@ -62,14 +62,14 @@ def save_figures(
     folder: str | Path,
     form: str,
 ) -> list[Path]:
-    """Write several figures into a folder, each named by its key; the files in that order.
+    """Write several figures into a folder, each named by its key; returns the files in order.
 
     Parameters
     ----------
     figures
-        By name: what to draw, and its size in inches.
+        Drawing function and size in inches, by name.
     folder
-        Made if it is not there.
+        Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
 
@@ -133,7 +133,7 @@ def pair_distributions(
     marks: Mapping[str, float] | None = None,
     spacing: float = 0.0,
 ) -> None:
-    """Pair distribution functions over one another.
+    """Pair distribution functions in one plot.
 
     Fig. 1g of the glass paper and its partial ones; Fig. 2 of the film paper.
 
@@ -146,7 +146,7 @@ def pair_distributions(
     marks
         Distances to mark with a dashed line, by name, angstrom.
     spacing
-        How far each curve is lifted above the one before.
+        Vertical offset between successive curves.
     """
     for number, (name, curve) in enumerate(curves.items()):
         lifted = np.asarray(curve, dtype=np.float64) + number * spacing
@@ -229,7 +229,7 @@ def interface(
 def curves(
     axes: Axes, x: ArrayLike, values: Mapping[str, ArrayLike], xlabel: str, ylabel: str
 ) -> None:
-    """Several curves over one another, with their points. Fig. 2b, 2c of the film paper.
+    """Several curves in one plot, with their points. Fig. 2b, 2c of the film paper.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def histograms(
     values
         By name, each of shape (n,), n above zero.
     width
-        Of a bin, in the unit of the values.
+        Width of a bin, in the unit of the values.
     """
     for name, given in values.items():
         numbers = np.asarray(given, dtype=np.float64)
@@ -267,7 +267,7 @@ def histograms(
 
 
 def sizes(axes: Axes, values: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
-    """How many there are of each size, on logarithmic axes. Fig. 5g of the film paper.
+    """Number of networks of each size, on logarithmic axes. Fig. 5g of the film paper.
 
     Parameters
     ----------
