@@ -31,7 +31,7 @@ def demo_command(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Synthetic sample, tilt series, reconstruction, tracing, structure, bank and picture."""
+    """Run the whole chain on a synthetic particle: tilt series, atoms, bank and picture."""
     from aet_port.workflow.demo_run import make_demo
 
     try:

@@ -25,7 +25,9 @@ def run_command(
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("run"),
     bank: Annotated[
         Path | None,
-        typer.Option(help="Bank to deposit the model in; bank.duckdb in the run folder if none."),
+        typer.Option(
+            help="Bank to deposit the model in; bank.duckdb in the run folder unless given."
+        ),
     ] = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write report.html in the run folder.")
@@ -33,12 +35,12 @@ def run_command(
     resume: Resume = False,
     scheduler: Scheduler = None,
     checkpoint_interval: Annotated[
-        float, typer.Option(help="Least time between two saves of a reconstruction (seconds).")
+        float, typer.Option(help="Shortest time between two checkpoints (seconds).")
     ] = INTERVAL,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Tilt series or raw frames in; atoms, their structure, a bank and a report out.
+    """Run the whole chain: from a tilt series or raw frames to atoms, structure, bank and report.
 
     With --resume, an interrupted run continues, and stages whose settings have changed are done
     again. A stage that fails does not hide the results of the others: the exit code is then 1.

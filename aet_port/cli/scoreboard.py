@@ -13,7 +13,7 @@ from aet_port.core.console import print_json, print_rows
 from aet_port.core.files import check_target
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.resire.settings import ReconstructSettings
-from aet_port.workflow.dose_series import DoseSeriesSettings
+from aet_port.workflow.dose_settings import DOSES, DoseSeriesSettings
 
 _OWN = {"atoms", "species", "seed", "doses", "calibrated"}
 
@@ -34,14 +34,15 @@ def scoreboard_command(
         list[float] | None,
         typer.Option(
             help="Electron dose of the whole series (electrons per square angstrom); may be "
-            "repeated."
+            "repeated.",
+            show_default=", ".join(f"{one:g}" for one in DOSES),
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder in which each dose has a run folder.")] = Path(
         "scoreboard"
     ),
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File for the figures: .json.")
+        Path | None, typer.Option("-o", "--output", help="File for the results: .json.")
     ] = None,
     resume: Resume = False,
     threads: Threads = None,

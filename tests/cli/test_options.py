@@ -25,7 +25,7 @@ from aet_port.simulation.settings import Acquisition, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings
-from aet_port.workflow.dose_series import DoseSeriesSettings
+from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.sections import SyntheticSettings
 from tests.cli.samples import Aet, Refused
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aet_port.workflow import dose_series
-from aet_port.workflow.dose_series import DoseSeriesSettings
+from aet_port.workflow.dose_settings import DoseSeriesSettings
 from tests.cli.samples import Aet, Refused
 
 

@@ -25,6 +25,7 @@ from aet_port.workflow.dose_series import (
     run_dose_series,
     score_rows,
 )
+from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.synthetic_stages import raw_frames
 from tests.cli.samples import contents
 
