@@ -20,7 +20,6 @@ from aet_port.simulation.samples import amorphous_particle
 from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.validation.preprocess_errors import step_errors
 from aet_port.workflow.dose_series import (
-    DoseSeriesSettings,
     dose_config,
     run_dose_series,
     score_rows,
