@@ -40,8 +40,8 @@ class StructureResult(Shown):
     Attributes
     ----------
     parameters
-        What was asked for and used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"),
-        ``delta``, ``alpha``, and ``solute`` if one was named; lengths in angstrom.
+        Parameters used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"), ``delta``,
+        ``alpha``, and ``solute`` if one was named; lengths in angstrom.
     pdf
         Pair distribution of all atoms.
     tetrahedra
@@ -53,7 +53,7 @@ class StructureResult(Shown):
     networks
         Networks by the fold of their motifs (4, 5, 6).
     order
-        Short-range order; None if it was not asked for.
+        Short-range order; None if it was not requested.
     packing
         Shape, joints and density of the bipyramids; None without the order.
     solutes
@@ -79,7 +79,7 @@ class StructureResult(Shown):
     solutes: SoluteOrder | None = None
 
     plot = methods.plot_structure
-    """g(r) with the cut-off: :func:`aet_port.figures.results.plot_structure`."""
+    """Plot g(r) with the cut-off: :func:`aet_port.figures.results.plot_structure`."""
 
     def _facts(self) -> dict[str, object]:
         largest = {fold: int(found.size.max(initial=0)) for fold, found in self.networks.items()}
@@ -103,7 +103,7 @@ class StructureResult(Shown):
 
     @property
     def counts(self) -> dict[int, int]:
-        """Motifs of each fold from 3 to 8."""
+        """Number of motifs of each fold from 3 to 8."""
         return self.motifs.counts()
 
     def summary(self) -> dict[str, Any]:
@@ -136,16 +136,16 @@ def analyze(
     solute: str | None = None,
     earlier: StructureResult | None = None,
 ) -> StructureResult:
-    """Pair distribution, short-range order, tetrahedra, motifs of 3 to 8 tetrahedra, networks.
+    """Analyse pair distribution, short-range order, tetrahedra, their motifs and networks.
 
-    Tetrahedra of nearest neighbours are accepted whose distortion ``e_max / e_avg - 1`` is at most
-    ``delta``; motifs are groups of them that share faces around one bond, networks are motifs of
-    one kind that share edges of their skeletons (film paper, Methods).
+    Tetrahedra of nearest neighbours are accepted if their distortion ``e_max / e_avg - 1`` is at
+    most ``delta``; motifs are groups of 3 to 8 tetrahedra that share faces around one bond,
+    networks are motifs of one kind that share edges of their skeletons (film paper, Methods).
 
     Parameters
     ----------
     atoms
-        A particle or film, or a simulation box, positions in angstrom: the cell counts along its
+        A particle or film, or a simulation box, positions in angstrom; the cell is used along its
         periodic directions.
     cutoff
         Longest bond and edge of a tetrahedron, angstrom; the first valley of the pair
@@ -156,22 +156,22 @@ def analyze(
         Largest empty circumsphere, angstrom (see
         :func:`aet_port.structure.voronoi.tetrahedra.find_tetrahedra`).
     order
-        Whether to compute the short-range order and the shape and joints of the bipyramids as well.
+        Whether to compute also the short-range order and the shape and joints of the bipyramids.
     solute
-        Group (symbol, or type where the atoms have types) whose medium-range order is searched as
-        well, which can take minutes.
+        Group (symbol, or type if the atoms have types) whose medium-range order is searched too,
+        which can take minutes.
     earlier
-        Result for the same atoms and cut-off with another delta: what delta does not change is
-        taken from there.
+        Result for the same atoms and cut-off with another delta, from which everything independent
+        of delta is taken.
 
     Returns
     -------
-    Everything that was found, with the parameters that were used.
+    All results, with the parameters used.
 
     Raises
     ------
     InputError
-        For atoms that cannot be analysed, each case with what to change.
+        For atoms that cannot be analysed; the error says what to change.
 
     Notes
     -----
@@ -205,7 +205,7 @@ def analyze(
     )
     alpha = ALPHA * used if alpha is None else float(alpha)
     curve = None if earlier is None or earlier.packing is None else earlier.packing.curve
-    # One triangulation serves the packing curve too.
+    # The triangulation is also used for the packing curve.
     widest = max(*DELTAS, delta) if order and curve is None else delta
     candidates = find_tetrahedra(atoms, used, widest, alpha)
     found = keep_regular(candidates, delta)

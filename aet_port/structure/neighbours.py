@@ -85,14 +85,14 @@ def heights(atoms: ase.Atoms) -> NDArray[np.float64]:
 
 
 def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bool = False) -> None:
-    """Refuse atoms on which no structure analysis makes sense.
+    """Check that a structure analysis of the atoms is possible.
 
     Parameters
     ----------
     least
-        Fewest atoms accepted.
+        Smallest number of atoms accepted.
     solid
-        Also refuse coplanar atoms (only asked of atoms without periodic directions).
+        Whether to reject coplanar atoms too (only if there are no periodic directions).
 
     Raises
     ------
@@ -119,7 +119,7 @@ def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bo
                 f"{cell.tolist()}",
                 "an independent cell vector along every periodic direction",
             )
-    # Images a hair beyond the cell are enough to see an atom repeated across a face.
+    # Images slightly beyond the cell are enough to find an atom repeated across a face.
     images = periodic_images(atoms, 2 * DUPLICATE)
     _, later = neighbour_rows(images, cell_list(images.positions, DUPLICATE), DUPLICATE, len(atoms))
     if later.any():
@@ -138,12 +138,12 @@ def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bo
 
 
 def check_cutoff(atoms: ase.Atoms, cutoff: float, name: str = "cutoff") -> float:
-    """Refuse a cut-off that is no length, or is half of a periodic cell or more.
+    """Check that a cut-off is a length below half of a periodic cell.
 
     Raises
     ------
     InputError
-        Naming the cut-off and the smallest distance between opposite faces of the cell.
+        If not; the error gives the cut-off and the smallest distance between faces of the cell.
     """
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise InputError(name, f"{cutoff!r}", "a length above zero, in angstrom")
@@ -250,7 +250,7 @@ def neighbour_rows(
     Returns
     -------
     Array (n, m) whose row i begins with the rows found for atom i, in the order of their cells, and
-    array (n,) of how many there are. What follows in a row means nothing.
+    array (n,) of how many there are. The rest of a row is undefined.
     """
     count = np.zeros(n, dtype=np.int64)
     room = USUAL

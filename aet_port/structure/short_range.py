@@ -1,4 +1,4 @@
-"""Everything about the surroundings of single atoms in one call."""
+"""The short-range order of a model in one call."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from aet_port.structure.pairs.peaks import PdfPeaks, bond_length, pdf_peaks
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
 
-SURFACE_ALPHA = 5.0  # angstrom: what keeps surface atoms out of the glass paper's averages
-FEWEST = 100  # disordered atoms for a pair distribution of their own
+SURFACE_ALPHA = 5.0  # angstrom: excludes surface atoms as in the glass paper's averages
+FEWEST = 100  # smallest number of disordered atoms for a separate pair distribution
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,7 +193,7 @@ def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRan
     pdf_of = "disordered" if disordered.sum() >= FEWEST else "all"
     chosen = disordered if pdf_of == "disordered" else np.ones(len(atoms), dtype=bool)
     part, alpha = atoms[chosen], max(PDF_ALPHA, cutoff)
-    # A box without its nuclei is not filled: there too the shells are measured.
+    # A box without its nuclei is not filled, so the shells are measured there too.
     holed = bool(atoms.pbc.any()) and len(part) < len(atoms)
     reach = min(R_MAX, float(heights(atoms).min()) / 2)
     outline = alpha_shape(part, alpha, margin=reach) if holed else None
@@ -222,7 +222,7 @@ def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRan
 
 
 def atom_groups(atoms: AtomicModel | ase.Atoms) -> NDArray[np.str_]:
-    """What each atom counts as, shape (n,): its ``type`` if there are types, else its symbol."""
+    """Group of each atom, shape (n,): its ``type`` if there are types, otherwise its symbol."""
     atoms = as_atoms(atoms)
     given = atoms.arrays.get("type")
     return np.array(atoms.get_chemical_symbols() if given is None else [str(k) for k in given])
@@ -231,8 +231,8 @@ def atom_groups(atoms: AtomicModel | ase.Atoms) -> NDArray[np.str_]:
 def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:
     """Atoms on the surface of a sample, shape (n,); none in a box periodic in all directions.
 
-    The surface is that of the alpha shape of radius 5 angstrom, or 5/4 of the cut-off where that
-    is more. With it the coordination numbers of the glass paper come out.
+    The surface is that of the alpha shape of radius 5 angstrom, or 5/4 of the cut-off if that is
+    more. This reproduces the coordination numbers of the glass paper.
 
     Raises
     ------

@@ -101,7 +101,7 @@ def crystalline_atoms(
     order
         Shape (n,): normalised bond-orientational order; NaN (no neighbours) is amorphous.
     scattered
-        Apply that rule; the glass paper does not.
+        Whether to apply that rule; the glass paper does not.
 
     Returns
     -------
@@ -110,8 +110,8 @@ def crystalline_atoms(
     Raises
     ------
     InputError
-        For unusable atoms, an ``order`` of another length, a threshold that is no number, or a
-        periodic cell not more than 16 angstrom high if the rule is asked for.
+        For unusable atoms, an ``order`` of another length, a threshold that is not a number, or a
+        periodic cell not more than 16 angstrom high if the rule is applied.
 
     MATLAB: 7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m (the same block in
     Main_3; and Main_2 of the glass without the rule). Deviates: an order of exactly the threshold
@@ -172,7 +172,7 @@ def find_nuclei(
     )
     _, component = connected_components(graph, directed=False)
     size = np.bincount(component)
-    # Components are not promised in the order of their first atoms.
+    # Components are not guaranteed to be in the order of their first atoms.
     _, first = np.unique(component, return_index=True)
     ranks = np.lexsort((first, -size))
     label[members] = np.argsort(ranks)[component]
@@ -243,7 +243,7 @@ def interface_width(order: ArrayLike, distance: ArrayLike, *, reach: float = REA
     are chosen. The layer at ``x = 0`` belongs to the nuclei; it is included because the atoms
     beyond it are picked by an order below 0.5, which alone would flatten the start of the decay.
 
-    The papers say that d_c comes from an exponential fit, not of what. On their models this
+    The papers say that d_c comes from an exponential fit, but not to what. On their models this
     definition gives 3.1 (Ta, printed 3.0), 4.1 (Pd1, printed 4.2) and, without the rule on
     scattered atoms, 3.3 angstrom (glass, printed 3.69; 2.7 with the rule). A reach of 10 to 20
     angstrom moves these by 0.1 to 0.5.
@@ -265,7 +265,7 @@ def interface_width(order: ArrayLike, distance: ArrayLike, *, reach: float = REA
     Raises
     ------
     InputError
-        For arrays of different shapes, or a reach that is no length above 1 angstrom.
+        For arrays of different shapes, or a reach that is not a length above 1 angstrom.
 
     MATLAB: none; the papers' code for the interface is not public
     """
@@ -284,10 +284,10 @@ def interface_width(order: ArrayLike, distance: ArrayLike, *, reach: float = REA
     nothing = Interface(np.nan, np.nan, np.nan, len(x))
     if len(x) < 10 or np.ptp(x) < 1:
         return nothing
-    nearest = float(x.min())  # zero but for a selection of atoms without the surface
+    nearest = float(x.min())  # zero, except for a selection of atoms without the surface
 
     def line(width: float) -> tuple[float, float, NDArray[np.float64]]:
-        """Best straight line in ``exp((nearest - x) / width)``, and what it leaves."""
+        """Best straight line in ``exp((nearest - x) / width)``, and its residual."""
         decay = np.exp((nearest - x) / width)
         centred = decay - decay.mean()
         slope = float(centred @ y / (centred @ centred))

@@ -105,7 +105,7 @@ def bond_order(
     cutoff = check_cutoff(atoms, cutoff)
     images = periodic_images(atoms, cutoff)
     cells = cell_list(images.positions, cutoff * (1 + 1e-12))
-    # A hair beyond the cut-off, for the rounding of its square; the kernels look again.
+    # Slightly beyond the cut-off, for the rounding of its square; the kernels check again.
     hits, count = neighbour_rows(images, cells, cutoff * (1 + 1e-12), len(atoms), once=False)
     where = (images.positions, images.atom, hits, count, cutoff)
     sums = np.zeros((len(atoms), 22))

@@ -1,4 +1,4 @@
-"""Chemical short-range order: which kinds of atoms are neighbours of which."""
+"""Chemical short-range order: partial coordination and Warren-Cowley parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ChemicalOrder(Shown):
     names
         The groups, sorted.
     fraction
-        Shape (g,): share of each group among the counted atoms.
+        Shape (g,): fraction of each group among the counted atoms.
     coordination
         Shape (g,): mean number of neighbours of an atom of each group; NaN of an empty group.
     partial_coordination
@@ -56,7 +56,7 @@ def chemical_order(
     Parameters
     ----------
     groups
-        Shape (n,): what each atom counts as, a species or a type.
+        Shape (n,): group of each atom, a species or a type.
     neighbours
         Voronoi cells, pairs within a cut-off, or two arrays (m,) of atoms: centre and neighbour,
         both directions listed.

@@ -107,9 +107,9 @@ def assign_networks(
 ) -> list[Network]:
     """Networks that share no atom, chosen among clusters that overlap.
 
-    Again and again the largest cluster is taken (of equals the one closest to its lattice), its
-    atoms are struck from all others, and each of these keeps its largest connected part. Clusters
-    keep their fit meanwhile.
+    Repeatedly, the largest cluster is taken (of equals the one closest to its lattice), its atoms
+    are removed from all others, and each of these keeps its largest connected part. The fits of the
+    clusters are not changed.
 
     Parameters
     ----------
@@ -119,18 +119,18 @@ def assign_networks(
         From ``search_clusters``; of the clusters around one root
         only the closest to its lattice takes part.
     reference_quirks
-        Trim as the reference does, which cuts the bonds of the first members instead of those
-        struck, and keeps the part that holds the member with the number of the largest part; take
-        the first of clusters whose fits differ by less than ``TIE``.
+        If True, trim as the reference does, which cuts the bonds of the first members instead of
+        those removed, and keeps the part with the member that has the number of the largest part;
+        and take the first of clusters whose fits differ by less than ``TIE``.
 
     Raises
     ------
     InputError
-        For clusters with atoms that are not there.
+        For clusters with atoms that do not exist.
 
     MATLAB: 8_Data_analysis_mro/Main_2_final_mro.m, src/reduce_ind.m, reduce_ind_group.m,
-    Cluster_graph.m, create_graph.m. Deviates: see ``reference_quirks``; fits each network anew at
-    the end, for its lattice constant and orientation only.
+    Cluster_graph.m, create_graph.m. Deviates: see ``reference_quirks``; each network is fitted
+    again at the end, only for its lattice constant and orientation.
     """
     atoms = as_atoms(atoms)
     ordered = [name for name in LATTICES if name in clusters]
@@ -170,7 +170,7 @@ def _network(atoms: ase.Atoms, cluster: Cluster, rows: NDArray[np.int64]) -> Net
     offsets, sites = cluster.offsets[rows], cluster.sites[rows]
     orientation = rotation_matrix(cluster.quaternion)
     if cluster.lattice_constant < 0:
-        # The inverse of a lattice is the lattice itself, of hcp when turned about c by 180 degrees.
+        # The inverse of a lattice is the lattice itself, for hcp rotated by 180 degrees about c.
         hcp = cluster.lattice == "hcp"
         orientation = orientation @ np.diag([-1.0, -1.0, 1.0]) if hcp else orientation
         sites = sites * np.array([1.0, 1.0, -1.0]) if hcp else -sites

@@ -51,7 +51,7 @@ class SharedAtoms(Shown):
 
 @dataclass(frozen=True, repr=False)
 class CentreDistribution(Shown):
-    """How other centres lie around a centre.
+    """Distribution of other centres around a centre.
 
     Attributes
     ----------

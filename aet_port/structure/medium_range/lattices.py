@@ -1,4 +1,4 @@
-"""Ideal lattices that clusters of solute centres are held against.
+"""Ideal lattices with which clusters of solute centres are compared.
 
 The lattice constant is the distance of nearest sites, and every lattice has sites one such distance
 from the origin.

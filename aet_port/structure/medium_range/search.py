@@ -41,7 +41,7 @@ class Cluster:
         Shape (n, 3): site of each atom, the root's at the origin, in units of the lattice constant
         and in the orientation of ``neighbour_vectors``.
     lattice_constant
-        Distance of nearest sites, angstrom; negative if the fit turned the lattice inside out.
+        Distance of nearest sites, angstrom; negative if the fit inverted the lattice.
     quaternion
         Shape (4,): orientation, scalar first.
     shift
@@ -79,14 +79,14 @@ def search_clusters(
 ) -> dict[str, list[list[Cluster]]]:
     """The largest clusters around every atom that fit each lattice (glass paper, Methods).
 
-    Breadth first: every cluster of n atoms offers a place to each atom next to one of its members.
-    The atom goes to the site nearest to it, which must be free and next to a filled one; then the
-    lattice is fitted anew (up to 7 atoms, larger clusters keep the fit), and the cluster survives
+    Breadth first: each atom next to a member of a cluster of n atoms is a candidate to join it. The
+    atom is assigned to the nearest site, which must be free and next to a filled one; then the
+    lattice is fitted again (up to 7 atoms, larger clusters keep the fit), and the cluster is kept
     if all its atoms lie within ``cutoff`` of their sites. A set of atoms is tried once, from the
     first cluster that leads to it, and the fit starts along the axes and stops at a small gradient.
     So moving the sample changes nothing, but another order of the atoms or another orientation
-    changes some clusters: the glass particle turned at random twice has 75/96/22/22 and 69/99/33/23
-    fcc/hcp/bcc/sc-like networks of five and more centres, where it has 75/93/28/18 as published.
+    changes some clusters: the glass particle in two random orientations has 75/96/22/22 and
+    69/99/33/23 fcc/hcp/bcc/sc-like networks of five or more centres; 75/93/28/18 are published.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ def search_clusters(
         of them missed. By default the second atom must be within ``cutoff`` of its site, a lattice
         turned inside out may grow, and the site is the nearest.
     max_states
-        Most clusters of one size from one root; a crystal has more, in numbers that explode.
+        Largest number of clusters of one size from one root; in a crystal it would explode.
     threads
-        All cores unless given; the result is the same for any number.
+        Number of threads; all cores unless given. The result does not depend on it.
 
     Returns
     -------

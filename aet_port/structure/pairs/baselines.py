@@ -1,4 +1,4 @@
-"""Baseline under the peaks of a curve, by stripping the peaks off."""
+"""Baseline under the peaks of a curve, by peak stripping."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.signal import savgol_filter
 
 from aet_port.core.errors import InputError
 
-PADDING = 0.05  # of the length, added to both ends with the value there
+PADDING = 0.05  # fraction of the length, added at both ends with the value there
 
 
 def strip_peaks(curve: NDArray[np.float64], window: int) -> NDArray[np.float64]:

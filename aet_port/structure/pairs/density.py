@@ -48,7 +48,7 @@ class DensityMap(Shown):
     sigma: float
 
     plot = methods.plot_density_map
-    """One slice: :func:`aet_port.figures.images.plot_density_map`."""
+    """Plot one slice: :func:`aet_port.figures.images.plot_density_map`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -136,10 +136,10 @@ def density_map(
     """Mass density smoothed by a Gaussian, on a grid.
 
     With G a Gaussian of standard deviation ``sigma``, m the masses and V the Voronoi volumes, the
-    value at x is ``sum_i m_i G(x - r_i) / sum_i V_i G(x - r_i)``. The denominator, the share of the
-    surroundings that belongs to atoms, is one inside of the sample, and keeps the surface from
-    looking dilute; where it is below one half the value is NaN. Atoms whose density is NaN (open
-    cells) are left out. The papers state neither kernel nor width.
+    value at x is ``sum_i m_i G(x - r_i) / sum_i V_i G(x - r_i)``. The denominator, the fraction of
+    the surroundings that belongs to atoms, is one inside the sample, and prevents a dilute surface;
+    where it is below one half the value is NaN. Atoms whose density is NaN (open cells) are left
+    out. The papers state neither kernel nor width.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def density_map(
             f"at least {NARROWEST:g} voxels; make the voxels smaller",
         )
     axes, origin, shape, fast, places = _grid(atoms, used, voxel_size, sigma)
-    # What the transport to the grid has not smoothed yet, wave by wave.
+    # The smoothing not yet done by the distribution to the grid, by frequency.
     reciprocal = 2 * np.pi * np.linalg.inv(axes).T
     x, y, z = np.fft.fftfreq(fast[0]), np.fft.fftfreq(fast[1]), np.fft.rfftfreq(fast[2])
     gauss = _remaining(x, y, z, reciprocal, sigma)
@@ -255,7 +255,7 @@ def _remaining(x, y, z, reciprocal, sigma):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _deposit(places, weight, field):  # type: ignore[no-untyped-def]
-    """Add a Gaussian of one voxel for each atom; the grid goes round at its ends."""
+    """Add a Gaussian of one voxel for each atom; the grid is periodic."""
     factor = np.empty((3, 2 * _REACH + 1))
     row = np.empty((3, 2 * _REACH + 1), dtype=np.int64)
     for a in range(len(places)):

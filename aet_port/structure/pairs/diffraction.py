@@ -23,7 +23,7 @@ FEWEST = 50  # values of q
 
 @dataclass(frozen=True, repr=False)
 class DiffractionPdf(Shown):
-    """Pair distribution function from a diffraction intensity, and what led to it.
+    """Pair distribution function from a diffraction intensity, with intermediate results.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class DiffractionPdf(Shown):
     g: NDArray[np.float64]
 
     plot = methods.plot_diffraction
-    """g(r): :func:`aet_port.figures.results.plot_diffraction`."""
+    """Plot g(r): :func:`aet_port.figures.results.plot_diffraction`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -21,7 +21,7 @@ from aet_port.structure.neighbours import (
 
 STEP = 0.1  # angstrom
 MOST_GROUPS = 100
-BLOCKS = 64  # pieces of work, whatever the number of threads
+BLOCKS = 64  # number of tasks, independent of the number of threads
 HISTOGRAMS = 8_000_000  # counters in all blocks together, 64 MB
 QUIRK_SHIFT = 0.01  # steps, by which the reference's bins are shifted
 
@@ -175,12 +175,12 @@ def pair_counts(
 
 
 def check_step(step: float, r_max: float) -> None:
-    """Refuse a range that is no length, or a step that is none below it.
+    """Check that the range is a length and the step a length below it.
 
     Raises
     ------
     InputError
-        Naming the one that is wrong.
+        If not; the error names the wrong one.
     """
     if not (np.isfinite(r_max) and r_max > 0):
         raise InputError("r_max", f"{r_max!r}", "a length above zero, in angstrom")

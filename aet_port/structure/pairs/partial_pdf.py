@@ -54,7 +54,7 @@ class PartialPdf(Shown):
     volume
         Cubic angstrom.
     shell_fraction
-        Shape (n,): share of the shells around the atoms that lies in the sample; 1 in a box.
+        Shape (n,): fraction of the shells around the atoms inside the sample; 1 in a box.
     """
 
     r: NDArray[np.float64]
@@ -67,7 +67,7 @@ class PartialPdf(Shown):
     shell_fraction: NDArray[np.float64]
 
     plot = methods.plot_partial_pdf
-    """g(r): :func:`aet_port.figures.results.plot_partial_pdf`."""
+    """Plot g(r): :func:`aet_port.figures.results.plot_partial_pdf`."""
 
     def _facts(self) -> dict[str, object]:
         return {

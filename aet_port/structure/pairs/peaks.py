@@ -66,7 +66,7 @@ def smooth(
     width
         Standard deviation, in points.
     reference_quirks
-        Cut the Gaussian off after two standard deviations (rounded up to whole points).
+        If True, cut off the Gaussian after two standard deviations (rounded up to whole points).
 
     Raises
     ------
@@ -144,8 +144,8 @@ def pdf_peaks(r: NDArray[np.float64], g: NDArray[np.float64]) -> PdfPeaks:
     Parameters
     ----------
     r, g
-        Shape (n,): evenly spaced distances, angstrom, and a pair distribution; what follows a NaN
-        after the first peak is not looked at.
+        Shape (n,): evenly spaced distances, angstrom, and a pair distribution; values following a
+        NaN after the first peak are ignored.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def _two_parts(r: NDArray[np.float64], curve: NDArray[np.float64]) -> tuple[floa
                 start,
                 bounds=([*least, 0.05], [*most, 1.0]),
                 jac="3-point",
-                # To the last digits, so that rounding errors of the curve don't grow.
+                # To the last digits, so that rounding errors of the curve are not amplified.
                 xtol=1e-15,
                 ftol=1e-15,
                 gtol=1e-15,

@@ -1,4 +1,4 @@
-"""How much of each spherical shell around each atom lies inside the sample."""
+"""Fraction of each spherical shell around each atom that lies inside the sample."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from aet_port.core.errors import InputError
 from aet_port.structure.voronoi.alpha_shapes import CLOSED, AlphaShape
 
-DIRECTIONS = 642  # of the fast mode; relative error of the glass particle's volumes 1e-4
-BLOCKS = 256  # pieces of work, whatever the number of threads
+DIRECTIONS = 642  # fast mode; relative error of the glass particle's volumes 1e-4
+BLOCKS = 256  # number of tasks, independent of the number of threads
 STRIDE = 97  # has no factor in common with BLOCKS
 TINY = 1e-300
 
 
 class Body(Protocol):
-    """Anything that knows its volume and which points (m, 3) lie inside it."""
+    """A body with a volume and a test of which points (m, 3) lie inside it."""
 
     @property
     def volume(self) -> float:
@@ -185,8 +185,8 @@ def shell_counts(
 ) -> NDArray[np.int64]:
     """Sample points inside the body, at ``(k + 1/2) step`` from each centre in each direction.
 
-    The share of shell k that lies inside is the count over the number of centres times directions.
-    In an alpha shape each ray is followed in leaps as long as the surface is far.
+    The fraction of shell k inside is the count over the number of centres times directions. In an
+    alpha shape each ray is followed in large steps while the surface is far.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def shell_counts(
 
 
 def _along_a_path(points: NDArray[np.float64], size: float) -> NDArray[np.int64]:
-    """Order of points (n, 3) by cubic cells, each beside the one before."""
+    """Order of points (n, 3) by cubic cells, each adjacent to the previous one."""
     x, y, z = ((points - points.min(axis=0)) // size).astype(np.int64).T
     y = np.where(x % 2, -y, y)
     z = np.where((x + y) % 2, -z, z)
@@ -281,7 +281,7 @@ def _sampled(
 
 @njit(cache=True, inline="always")
 def _along(planes, t, x, y, z, ux, uy, uz):  # type: ignore[no-untyped-def]
-    """Whether a point is in a tetrahedron, and how far along the ray it surely stays so."""
+    """Whether a point is in a tetrahedron, and how far along the ray it certainly stays inside."""
     ahead = np.inf
     for f in range(4):
         a, b, c = planes[t, f, 0], planes[t, f, 1], planes[t, f, 2]
@@ -367,7 +367,7 @@ def _count_inside(  # type: ignore[no-untyped-def]
                                 within, leap = True, ahead / step
                                 break
                             leap = min(leap, ahead / step)
-                    # Leaps end a hair early, so that rounding can't carry one across the surface.
+                    # Steps end slightly early, so that rounding can't cross the surface.
                     after = k + 1 + int(min(leap * (1 - 1e-9), float(bins)))
                     if within:
                         change[group[i], k] += 1

@@ -1,1 +1,1 @@
-"""Bipyramids, the networks they form, and how they are joined."""
+"""Bipyramids, their networks and joints."""

@@ -46,7 +46,7 @@ class BipyramidGeometry(Shown):
     theta: NDArray[np.float64]
 
     plot = methods.plot_bipyramids
-    """The tilts of the capping bonds: :func:`aet_port.figures.results.plot_bipyramids`."""
+    """Plot the tilts of the capping bonds: :func:`aet_port.figures.results.plot_bipyramids`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -87,7 +87,7 @@ class AverageBipyramid(Shown):
         Root mean square distance of the caps and of the ring's atoms from these positions,
         angstrom.
     number
-        How many bipyramids were averaged.
+        Number of bipyramids averaged.
     """
 
     positions: NDArray[np.float64]
@@ -156,7 +156,7 @@ def choose_motifs(
 def joined_shifts(
     motifs: Motifs, tetrahedra: Tetrahedra, motif: NDArray[np.int64], fold: int
 ) -> NDArray[np.float64]:
-    """What brings the tetrahedra of a motif next to its first one across periodic faces.
+    """Shifts that bring the tetrahedra of a motif next to its first one across periodic faces.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def ideal_bipyramid(fold: int = 5, edge: float = 1.0) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        For another fold or an edge that is no length.
+        For another fold or an edge that is not a length.
 
     Paper: Fig. 4a of Yuan et al., Nature Materials 21, 95 (2022)
     """
@@ -292,10 +292,10 @@ def average_bipyramid(
 ) -> AverageBipyramid:
     """Mean of all bipyramids of one fold after superposition.
 
-    Each one is centred and turned so that its atoms lie as close as possible (least squares) to an
-    ideal bipyramid, for folds above 5 to the regular one with the mean capping and ring bonds.
-    Which cap and which ring atom comes first means nothing, so the mean is also one over all equal
-    labellings: it has the full symmetry of the ideal bipyramid.
+    Each one is centred and rotated so that its atoms lie as close as possible (least squares) to an
+    ideal bipyramid, for folds above 5 to the regular one with the mean capping and ring bonds. The
+    choice of the first cap and ring atom is arbitrary, so the mean is also taken over all
+    equivalent labellings: it has the full symmetry of the ideal bipyramid.
 
     Parameters
     ----------
@@ -322,7 +322,7 @@ def average_bipyramid(
         ring = positions[:, 2:]
         side = np.linalg.norm(np.roll(ring, -1, axis=1) - ring, axis=2).mean()
         reference = _regular(fold, bond / 2, side / (2 * np.sin(np.pi / fold)))
-    # The ring may run either way round; only one of them is a turn of the reference.
+    # The ring may run in either sense; only one of them is a rotation of the reference.
     axis = centred[:, 1] - centred[:, 0]
     ring = centred[:, 2:]
     sense = (np.cross(ring, np.roll(ring, -1, axis=1)).sum(axis=1) * axis).sum(axis=1)

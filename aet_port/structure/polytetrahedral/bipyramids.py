@@ -40,7 +40,7 @@ class Motifs(Shown):
     ring: NDArray[np.int64]
 
     plot = methods.plot_motifs
-    """How many there are: :func:`aet_port.figures.results.plot_motifs`."""
+    """Plot their numbers: :func:`aet_port.figures.results.plot_motifs`."""
 
     def _facts(self) -> dict[str, object]:
         numbers = " ".join(f"{fold}:{number}" for fold, number in self.counts().items())
@@ -140,7 +140,7 @@ def _walk(starts, size, rest, owner):  # type: ignore[no-untyped-def]
             members[m, step], ring[m, step] = owner[start + following], current
             pair = rest[start + following]
             current = pair[1] if pair[0] == current else pair[0]
-            # Back at the start before the last tetrahedron: two rings, which is none.
+            # Back at the start before the last tetrahedron: two rings, not a bipyramid.
             if current == first and step < count - 1:
                 break
             step += 1

@@ -50,7 +50,7 @@ class Networks(Shown):
     length: NDArray[np.float64]
 
     plot = methods.plot_networks
-    """Their sizes: :func:`aet_port.figures.results.plot_networks`."""
+    """Plot their sizes: :func:`aet_port.figures.results.plot_networks`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -253,7 +253,7 @@ def _unfold(edges, vectors, n):  # type: ignore[no-untyped-def]
                     queue[tail] = other
                     tail += 1
                 else:
-                    # Another way round ends elsewhere only by a whole cell, never by a little.
+                    # Another path ends elsewhere only by whole cell vectors, never by less.
                     gap = positions[other] - positions[node] - sign * vectors[k]
                     if gap[0] ** 2 + gap[1] ** 2 + gap[2] ** 2 > 0.01:
                         torn[node] = True

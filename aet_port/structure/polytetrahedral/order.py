@@ -128,14 +128,14 @@ def polytetrahedral_order(
     Parameters
     ----------
     tetrahedra, motifs
-        Of these atoms.
+        Tetrahedra and motifs of these atoms.
     order
         Short-range order of these atoms, which says what is amorphous. If fewer than 100 atoms are,
         all count.
     alpha, delta
-        With which the tetrahedra were found.
+        Parameters with which the tetrahedra were found.
     widest
-        The tetrahedra with the largest delta of the packing curve, if they are known already.
+        The tetrahedra for the largest delta of the packing curve, if already known.
     curve
         Packing curve from an earlier call for the same atoms and order, which ``delta`` does not
         change.

@@ -1,4 +1,4 @@
-"""Polytetrahedral packing against the distortion allowed, its icosahedra, and how dense it is."""
+"""Polytetrahedral packing against the allowed distortion, its icosahedra, and its density."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from aet_port.structure.voronoi.tetrahedra import (
     regular,
 )
 
-# The film paper's, Fig. 2.
+# Values of the film paper, Fig. 2.
 DELTAS = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.255, 0.275, 0.3, 0.325, 0.35)
 
 
@@ -57,7 +57,7 @@ class PackingCurve(Shown):
     atoms: NDArray[np.float64]
 
     plot = methods.plot_packing_curve
-    """The curve: :func:`aet_port.figures.results.plot_packing_curve`."""
+    """Plot the curve: :func:`aet_port.figures.results.plot_packing_curve`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -72,12 +72,12 @@ class PackingCurve(Shown):
 
 @dataclass(frozen=True, repr=False)
 class PackedDensity(Shown):
-    """Mass density of atoms in polytetrahedral packing beside that of the others.
+    """Mass density of atoms in polytetrahedral packing compared with the others.
 
     Attributes
     ----------
     inside, outside
-        Number of atoms of either kind that have a volume.
+        Number of atoms with a volume inside and outside the packing.
     gain
         Density inside over that of all atoms counted, minus 1; NaN if none is inside.
     contrast
@@ -101,7 +101,7 @@ def packing_by_distortion(
 ) -> PackingCurve:
     """Tetrahedra, motifs and atoms in them for each of several distortion parameters.
 
-    One triangulation serves all of them.
+    One triangulation is used for all of them.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def icosahedron_distortions(
     Parameters
     ----------
     mask
-        Shape (number of atoms,): centres to look at, all unless given.
+        Shape (number of atoms,): centres to consider, all unless given.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def packed_atoms(
     Raises
     ------
     InputError
-        For a fold other than 3 to 8, or fewer atoms than the tetrahedra name.
+        For a fold other than 3 to 8, or fewer atoms than the tetrahedra refer to.
 
     MATLAB: none
     """

@@ -1,4 +1,4 @@
-"""How bipyramids are joined: shared vertices and edges of their skeletons, partial icosahedra."""
+"""Joints of bipyramids: shared vertices and edges of their skeletons, partial icosahedra."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aet_port.structure.polytetrahedral.networks import common_pairs
 from aet_port.structure.voronoi.tetrahedra import Tetrahedra, incentres
 
 SITES = 12  # pentagonal bipyramids of a whole icosahedron
-_MOST = 2  # amorphous corners that don't make a tetrahedron amorphous yet
+_MOST = 2  # largest number of amorphous corners of a tetrahedron that is not amorphous
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +89,7 @@ class Filling(Shown):
     atom
         Shape (k,): atoms that cap at least one pentagonal bipyramid, ascending.
     sites
-        Shape (k,): how many each caps: 12 in an icosahedron.
+        Shape (k,): number of bipyramids that each caps; 12 in an icosahedron.
     counts
         Shape (12,) or longer: icosahedral sites by n = 1, 2, .. filled. A bipyramid whose two caps
         both cap nothing else is one site of n = 1, not two, as in the reference.
@@ -184,7 +184,7 @@ def find_sharing(
 
 
 def icosahedral_filling(motifs: Motifs, mask: NDArray[np.bool_] | None = None) -> Filling:
-    """How much of an icosahedron the pentagonal bipyramids around each of their caps fill.
+    """Fraction of an icosahedron filled by the pentagonal bipyramids around each of their caps.
 
     The twelve bonds of an icosahedron's centre cap one pentagonal bipyramid each. An atom that caps
     n of them is the centre of an icosahedron with n of 12 sites filled.
@@ -252,10 +252,9 @@ def amorphous_motifs(
     amorphous
         Shape (number of atoms,): which atoms are amorphous.
     reference_quirks
-        Apply the reference's rule as it is written: it compares not how many amorphous tetrahedra a
-        motif of n has with n/2, but the numbers of these tetrahedra. It holds if the motif has at
-        least one, and none of them is numbered (from 1) below n/2: nearly any amorphous
-        tetrahedron.
+        If True, apply the reference's rule as coded: it compares with n/2 not the count of
+        amorphous tetrahedra in a motif of n, but their numbers. It holds if the motif has at least
+        one, and none of them is numbered (from 1) below n/2: nearly any amorphous tetrahedron.
     numbers
         Shape (number of tetrahedra,): the reference's numbers of the tetrahedra, from 1, for that
         rule; 1, 2, .. unless given.
@@ -272,7 +271,7 @@ def amorphous_motifs(
         rule that needs them.
 
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m. Deviates: at least half
-    of the tetrahedra, which the code means to ask for, unless ``reference_quirks``.
+    of the tetrahedra, which the code intends to test, unless ``reference_quirks``.
     """
     inside = amorphous_tetrahedra(tetrahedra, amorphous)
     if motifs.tetrahedra.max(initial=-1) >= len(tetrahedra):

@@ -63,7 +63,7 @@ class AlphaShape(Shown):
     points
         Shape (n, 3): the atoms, followed by periodic images if the atoms have any, angstrom.
     n_atoms
-        How many of the points are atoms.
+        Number of points that are atoms.
     radius
         Alpha, the largest circumradius, angstrom.
     tetrahedra
@@ -143,8 +143,8 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
     radius
         Alpha, angstrom.
     margin
-        How far beyond a periodic cell the shape is needed, angstrom; without periodic directions
-        it means nothing.
+        How far beyond a periodic cell the shape is needed, angstrom; ignored without periodic
+        directions.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
             "a radius of about the distance of second neighbours",
         )
     rows = rows[inside]
-    # A periodic tetrahedron is counted where its lowest-numbered atom is no image.
+    # A periodic tetrahedron is counted where its lowest-numbered atom is not an image.
     lowest = np.argmin(images.atom[rows], axis=1)
     home = rows[np.arange(len(rows)), lowest] < len(atoms)
     return AlphaShape(
@@ -230,7 +230,7 @@ def _voxelise(
     corners = points[rows]
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     size = max(VOXEL, float(np.cbrt((high - low + 2 * VOXEL).prod() / MOST_VOXELS)))
-    origin = low - size  # a voxel of room, so that rounding leads nowhere
+    origin = low - size  # a margin of one voxel, so that rounding can't leave the grid
     shape = np.ceil((high - origin) / size).astype(np.int64) + 1
     legs = np.sqrt(((corners[:, 1:] - corners[:, :1]) ** 2).sum(axis=2)).max(axis=1)
     corners = np.ascontiguousarray(corners[volumes(corners) > FLAT * legs**3])

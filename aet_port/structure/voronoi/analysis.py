@@ -16,7 +16,7 @@ from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.voronoi.cells import Faces, Regulation, cut_cells
 
-AREA_FRACTION = 0.01  # of a cell's surface: the papers leave out smaller faces
+AREA_FRACTION = 0.01  # fraction of a cell's surface: the papers leave out smaller faces
 # The indices that both papers count as distorted icosahedra.
 DISTORTED_ICOSAHEDRA = ((0, 0, 12, 0), (0, 1, 10, 2), (0, 2, 8, 2), (0, 2, 8, 1))
 MARKER = -1  # in indices and coordination of open cells
@@ -33,17 +33,17 @@ class Voronoi(Shown):
     indices
         Shape (n, 4): faces with 3, 4, 5 and 6 edges; -1 where the cell is open.
     coordination
-        Shape (n,): all faces, whatever their number of edges; -1 where the cell is open.
+        Shape (n,): number of faces with any number of edges; -1 where the cell is open.
     volume
         Shape (n,), cubic angstrom: of the unregulated cell; NaN where it is unbounded.
     bounded
-        Shape (n,): whether the unregulated cell has an end.
+        Shape (n,): whether the unregulated cell is bounded.
     closed
-        Shape (n,): whether the regulated cell has one.
+        Shape (n,): whether the regulated cell is bounded.
     faces
         Every face of the closed cells: neighbour, vector, area, edges.
     area_fraction, bond_length
-        What was left out: smaller faces, longer bonds (angstrom, None if any length counts).
+        Limits below which faces and above which bonds (angstrom; None for no limit) are left out.
     reference_quirks
         Whether five-edged faces were given the reference's areas.
     """
@@ -59,7 +59,7 @@ class Voronoi(Shown):
     reference_quirks: bool
 
     plot = methods.plot_voronoi
-    """The most frequent indices: :func:`aet_port.figures.results.plot_voronoi`."""
+    """Plot the most frequent indices: :func:`aet_port.figures.results.plot_voronoi`."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -82,9 +82,9 @@ class Voronoi(Shown):
     def ranking(
         self, mask: NDArray[np.bool_] | None = None
     ) -> list[tuple[tuple[int, ...], int, float]]:
-        """Indices from the most frequent to the rarest: each with its count and its fraction.
+        """Indices of closed cells, most frequent first, each with its count and its fraction.
 
-        Of closed cells. Equal counts are in the order of the indices.
+        Equal counts are in the order of the indices.
         """
         rows = self.indices[self.chosen(mask)]
         if len(rows) == 0:
@@ -98,8 +98,8 @@ class Voronoi(Shown):
     def distorted_icosahedra(self, mask: NDArray[np.bool_] | None = None) -> float:
         """Fraction of the atoms with index <0,0,12,0>, <0,1,10,2>, <0,2,8,2> or <0,2,8,1>.
 
-        An atom with an open cell has none of them, and counts as an atom: so the glass paper's
-        7.03 % is of all disordered atoms. NaN of nothing.
+        An atom with an open cell has none of these but is counted: the glass paper's 7.03 % refers
+        to all disordered atoms. NaN without atoms.
         """
         asked = len(self) if mask is None else int(np.count_nonzero(mask))
         rows = self.indices[self.chosen(mask)]
@@ -150,7 +150,7 @@ def voronoi_analysis(
     area_fraction
         From 0 (no face is left out) to below 1.
     bond_length
-        Angstrom; None lets bonds have any length.
+        Largest bond length, angstrom; None for no limit.
     reference_quirks
         Give faces with five vertices the areas of the reference, which multiplies arrays along
         the wrong dimension (`cross` of two 3 x 3 arrays): about 1.6 times too large, dependent on

@@ -29,9 +29,9 @@ from aet_port.structure.voronoi.convex_cell import (
 from aet_port.structure.voronoi.quirks import quirk_areas, rank_table
 
 _ROOM = 64  # planes of one cell; cells that need more are cut again with more
-_FEW = 64  # numbers that are sorted fastest by insertion
-_CHUNK = 64  # atoms of one piece of work
-_BLOCK = 12.0  # angstrom: size of the groups in which far neighbours of surface atoms are sought
+_FEW = 64  # number of values up to which insertion sort is fastest
+_CHUNK = 64  # atoms of one task
+_BLOCK = 12.0  # angstrom: size of the groups used to find far neighbours of surface atoms
 _CLOSED, _OPEN, _TOO_NEAR = range(3)  # how the work on one cell ended; also FULL and BROKEN
 
 
@@ -68,7 +68,7 @@ class Faces(NamedTuple):
 
 
 class Regulation(NamedTuple):
-    """What a second tessellation leaves out.
+    """Rules for neighbours that a second tessellation leaves out.
 
     Neighbours behind faces below ``area_fraction`` of the cell's surface and those at
     ``bond_length`` angstrom or beyond. If ``order`` (n, 4) holds the Delaunay tetrahedra in the

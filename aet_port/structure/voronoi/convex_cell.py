@@ -14,10 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 MERGE = 1e-6  # angstrom: vertices closer than this are one; faces left with two edges go
-FAR = 1e8  # angstrom: a cell that reaches this far has no end
+FAR = 1e8  # angstrom: a cell that extends this far is unbounded
 TIE = 1e-10  # a vertex this close to a plane, relative to its distances, lies on it
 FULL, BROKEN = 3, 4  # no room for another plane; rounding decides about the shape
-# Outward normals of a tetrahedron around everything, turned so that no lattice is parallel to it.
+# Outward normals of a tetrahedron around everything, rotated so that no lattice is parallel to it.
 _TURN = np.linalg.qr(np.array([[0.31, 0.77, 0.23], [0.59, -0.41, 0.83], [-0.67, 0.19, 0.47]]))[0]
 _AROUND = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3) @ _TURN
 _AROUND *= np.sign(np.linalg.det(_AROUND[1:]))
@@ -25,7 +25,7 @@ _CORNERS = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
 
 
 class Cell(NamedTuple):
-    """Working arrays of one cell, with room for so many planes; planes 0 to 3 are at infinity.
+    """Working arrays of one cell for ``room`` planes; planes 0 to 3 are at infinity.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Delaunay tetrahedra of a particle or a periodic box, their distortion, and which share faces."""
+"""Delaunay tetrahedra of a particle or a periodic box, their distortion and shared faces."""
 
 from __future__ import annotations
 
@@ -223,12 +223,12 @@ def find_tetrahedra(
 
 def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
     """Which tetrahedra with ``edges`` (n, 6) have a distortion of at most ``delta``, shape (n,)."""
-    # Written as the reference does, so that no tetrahedron on the limit flips.
+    # Written as in the reference, so that tetrahedra on the limit are decided equally.
     return np.asarray(edges.max(axis=1) <= edges.mean(axis=1) * (delta + 1))
 
 
 def keep_regular(tetrahedra: Tetrahedra, delta: float) -> Tetrahedra:
-    """What :func:`find_tetrahedra` finds with ``delta``, from what it found with a larger one.
+    """Result of :func:`find_tetrahedra` for ``delta``, from that for a larger one.
 
     Raises
     ------
