@@ -26,10 +26,10 @@ EVERY = {
 @pytest.fixture(scope="module")
 def order() -> ShortRangeOrder:
     """Two species, disorder around a nucleus: everything there is to draw."""
-    atoms = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(10)
+    atoms = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(7)
     rng = np.random.default_rng(3)
     away = np.linalg.norm(atoms.positions - atoms.positions.mean(axis=0), axis=1)
-    atoms.positions[away > 9] += rng.normal(0, 0.6, ((away > 9).sum(), 3))
+    atoms.positions[away > 7] += rng.normal(0, 0.6, ((away > 7).sum(), 3))
     atoms.numbers[rng.random(len(atoms)) < 0.3] = 29
     return short_range_order(atoms, 4.1)
 

@@ -15,6 +15,7 @@ from aet_port.core.image_shift import measure_shift
 from aet_port.core.scan_distortion import ScanDistortion, UnsettledShear
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.chain import preprocess
+from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation.linear import project_atoms
 from aet_port.simulation.raw_frames import RawFrames, take_frames
@@ -51,8 +52,20 @@ def frames_of(raw: RawFrames, order: NDArray | None = None) -> FrameSeries:
     return FrameSeries(tuple(raw.frames[which]), raw.angles[which, 1], PIXEL, metadata, "raw")
 
 
-def test_each_step_comes_close_to_the_truth(raw: RawFrames) -> None:
-    done = preprocess(frames_of(raw), PLAIN.changed(denoise="nlm"), threads=1)
+@pytest.fixture(scope="module")
+def plain(raw: RawFrames) -> Preprocessed:
+    """The series without denoising."""
+    return preprocess(frames_of(raw), PLAIN, threads=1)
+
+
+@pytest.fixture(scope="module")
+def denoised(raw: RawFrames) -> Preprocessed:
+    """The series denoised by non-local means."""
+    return preprocess(frames_of(raw), PLAIN.changed(denoise="nlm"), threads=1)
+
+
+def test_each_step_comes_close_to_the_truth(raw: RawFrames, denoised: Preprocessed) -> None:
+    done = denoised
     errors = step_errors(raw, done)
     # The bar of the full-size particle; this one has a tenth of its signal.
     assert errors.drift < 0.1
@@ -74,8 +87,7 @@ def test_each_step_comes_close_to_the_truth(raw: RawFrames) -> None:
 
 # Atoms this bright look like hot pixels.
 @pytest.mark.filterwarnings("ignore::aet_port.preprocessing.bad_pixels.BadPixelWarning")
-def test_the_spectrum_of_all_frames_denoises(raw: RawFrames) -> None:
-    plain = preprocess(frames_of(raw), PLAIN, threads=1)
+def test_the_spectrum_of_all_frames_denoises(raw: RawFrames, plain: Preprocessed) -> None:
     done = preprocess(frames_of(raw), PLAIN.changed(denoise="wiener"), threads=2)
     assert (done.method, done.strength) == ("wiener", 1.0)
     assert step_errors(raw, done).background < 0.01
@@ -106,9 +118,8 @@ def test_what_noise_hides_is_left_and_told() -> None:
     assert done.window == ((0, SHAPE[0]), (0, SHAPE[1]))
 
 
-def test_record_holds_every_step(raw: RawFrames) -> None:
-    done = preprocess(frames_of(raw), PLAIN, threads=1)
-    record = json.loads(json.dumps(done.record()))
+def test_record_holds_every_step(raw: RawFrames, plain: Preprocessed) -> None:
+    record = json.loads(json.dumps(plain.record()))
     assert record["tilts"] == TILTS
     assert record["frames"] == 3 * TILTS
     assert record["gain"] is None  # nothing needed it
@@ -123,16 +134,15 @@ def test_record_holds_every_step(raw: RawFrames) -> None:
     assert 0 < record["common_line_residual"] < 0.1
 
 
-def test_neither_threads_nor_the_order_of_tilts_matter(raw: RawFrames) -> None:
-    one = preprocess(frames_of(raw), PLAIN, threads=1)
+def test_neither_threads_nor_the_order_of_tilts_matter(raw: RawFrames, plain: Preprocessed) -> None:
     two = preprocess(frames_of(raw), PLAIN, threads=2)
-    np.testing.assert_array_equal(one.series.images, two.series.images)
+    np.testing.assert_array_equal(plain.series.images, two.series.images)
     order = np.random.default_rng(0).permutation(TILTS)
     mixed = preprocess(frames_of(raw, order), PLAIN, threads=1)
     np.testing.assert_array_equal(mixed.series.angles, raw.angles[order])
     # Sums over the other tilts are rounded in another order.
-    peak = one.series.images.max()
-    np.testing.assert_allclose(mixed.series.images, one.series.images[order], atol=1e-6 * peak)
+    peak = plain.series.images.max()
+    np.testing.assert_allclose(mixed.series.images, plain.series.images[order], atol=1e-6 * peak)
 
 
 def test_shear_is_estimated() -> None:
@@ -185,19 +195,18 @@ def test_bad_pixels_are_named_and_repaired(raw: RawFrames) -> None:
     assert kept.averaged.max() > 2 * bright
 
 
-def test_axis_is_turned_and_background_taken_again(raw: RawFrames) -> None:
-    usual = preprocess(frames_of(raw), PLAIN, threads=1)
-    assert usual.axis == 0
+def test_axis_is_turned_and_background_taken_again(raw: RawFrames, plain: Preprocessed) -> None:
+    assert plain.axis == 0
     turned = preprocess(frames_of(raw), PLAIN.changed(tilt_axis=1.5), threads=1)
     assert turned.axis == 1.5
-    assert turned.alignment.changes != usual.alignment.changes
+    assert turned.alignment.changes != plain.alignment.changes
     found = preprocess(frames_of(raw), PLAIN.changed(tilt_axis="find"), threads=1)
     assert abs(found.axis) < 1.0
     again = preprocess(
         frames_of(raw), PLAIN.changed(second_background=True, clear_outside=False), threads=1
     )
     np.testing.assert_allclose(
-        again.series.images, usual.series.images, atol=0.2 * usual.series.images.max()
+        again.series.images, plain.series.images, atol=0.2 * plain.series.images.max()
     )
     assert not np.array_equal(again.series.images, again.alignment.images)
     # Noise stays outside unless it is cleared.
@@ -273,8 +282,10 @@ def test_a_shear_that_noise_hides_is_said(raw: RawFrames, monkeypatch: pytest.Mo
     assert done.estimate is None
 
 
-def test_the_series_without_denoising_lies_where_the_other_does(raw: RawFrames) -> None:
-    done = preprocess(frames_of(raw), PLAIN.changed(denoise="nlm"), threads=1)
+def test_the_series_without_denoising_lies_where_the_other_does(
+    plain: Preprocessed, denoised: Preprocessed
+) -> None:
+    done = denoised
     measured = done.measured()
     np.testing.assert_array_equal(measured.angles, done.series.angles)
     # What denoising took away is noise: the rest is not displaced, to a twentieth of a pixel, which
@@ -282,5 +293,4 @@ def test_the_series_without_denoising_lies_where_the_other_does(raw: RawFrames) 
     moved = [measure_shift(a, b) for a, b in zip(measured.images, done.series.images, strict=True)]
     assert np.abs(moved).max() <= 0.05
     assert not np.array_equal(measured.images, done.series.images)
-    plain = preprocess(frames_of(raw), PLAIN, threads=1)
     np.testing.assert_allclose(plain.measured().images, plain.series.images, atol=1e-9)

@@ -139,8 +139,14 @@ def test_the_truth_is_written_in_plain_numbers(particle: AtomicModel) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"angle_error": -1.0}, "angle_error: found -1.0; expected a number of at least 0 .degrees"),
-        ({"shift_error": np.nan}, "shift_error: found nan; expected a number of at least 0 .pixels"),
+        (
+            {"angle_error": -1.0},
+            "angle_error: found -1.0; expected a number of at least 0 .degrees",
+        ),
+        (
+            {"shift_error": np.nan},
+            "shift_error: found nan; expected a number of at least 0 .pixels",
+        ),
         ({"source_size": np.inf}, "source_size: found inf"),
         ({"read_noise": -0.1}, "read_noise: found -0.1"),
         ({"distribution": "cauchy"}, "'uniform' or 'normal'"),

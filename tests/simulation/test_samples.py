@@ -96,9 +96,6 @@ def test_is_no_crystal(particle: AtomicModel) -> None:
 def test_seed_fixes_the_particle() -> None:
     first, again, other = (amorphous_particle(60, "Pd", seed=s).positions for s in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
-    pinned = amorphous_particle(30, "Ta", seed=0).positions[0]
-    # All or nothing: the melt is chaotic, a single last bit that differed would grow to angstroms.
-    np.testing.assert_allclose(pinned, [1.253034293, -3.039836198, -1.313339524], atol=1e-8)
     assert np.abs(first - other).max() > 0.1
 
 

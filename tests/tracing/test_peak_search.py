@@ -193,7 +193,6 @@ from aet_port.core.data import Volume
 import aet_port.tracing.peak_search as module
 from pathlib import Path
 
-PADDING = 10  # zeros that the reference puts on each side of its fine volume
 module._CHUNK = 25
 store = module._store
 def slow_store(*arguments):
