@@ -127,7 +127,9 @@ def claim(
             raise InputError(
                 f"run folder {folder}", "a run", "--resume to continue it, or another --out"
             )
-        _check_same(folder, read_json(manifest), {role: hashes[role] for role in data})
+        before = read_json(manifest)
+        _check_same(folder, before, {role: hashes[role] for role in data})
+        _check_recorded(folder, before, config)
     else:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"run folder {folder}", "a file", "a new folder (--out)")
@@ -154,4 +156,20 @@ def _check_same(folder: Path, before: Any, data: dict[str, list[str]]) -> None:
             f"run folder {folder}",
             f"a run of other data ({changed[0]})",
             "the same input files, or another --out",
+        )
+
+
+def _check_recorded(folder: Path, before: Any, config: RunConfig) -> None:
+    """Refuse results that no record assigns to settings, if the settings are others now.
+
+    Runs of earlier versions have no record of their stages.
+    """
+    if (folder / "stages.json").exists() or before.get("config") == config.text:
+        return
+    made = {path.name for path in folder.iterdir()} - {"run.json", "config.toml"}
+    if any(not name.startswith(".") for name in made):
+        raise InputError(
+            f"run folder {folder}",
+            "a run with other settings and no record of its stages",
+            "the settings it was started with, or another --out",
         )

@@ -241,3 +241,17 @@ def test_a_failed_analysis_leaves_model_bank_and_report(
     assert mended["new"] is False
     (stored,) = asked("mdb", "query", f"{query} GROUP BY ALL", "--bank", out / "bank.duckdb")
     assert stored["n"] == 1
+
+
+def test_a_run_of_an_earlier_version(sample: Sample, finished: Path, refused: Refused) -> None:
+    """Without a record of its stages a run is continued with its own settings only."""
+    before = contents(finished)
+    (finished / "stages.json").unlink()
+    sample.config.write_text(CONFIG.replace("iterations = 20", "iterations = 21"))
+    again = ("run", sample.config, "--out", finished, "--resume")
+    refused(*again, parts=(finished, "no record of its stages", "another --out"))
+    sample.config.write_text(CONFIG)
+    run(load_config(sample.config), finished, resume=True)
+    after = contents(finished)
+    before.pop("timings.json"), after.pop("timings.json")
+    assert after == before
