@@ -25,6 +25,8 @@ from aet_port.structure import (
 )
 from aet_port.structure.polytetrahedral.bipyramid_shapes import AverageBipyramid
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
+from aet_port.tracing import Edit, difference_map
+from aet_port.validation import half_set_correlation
 from md_sim.comparison import Comparison
 from md_sim.potentials import POTENTIALS
 
@@ -89,6 +91,9 @@ def _chain() -> list[object]:
         aet.refine(series(), moved, max_evaluations=5),
         aet.match_models(moved, alloy()),
         aet.score(moved, alloy()),
+        difference_map(made.volume, alloy()),
+        half_set_correlation(series(), iterations=2),
+        Edit("remove", atom=0),
     ]
 
 

@@ -102,7 +102,7 @@ def test_table_escapes_what_a_file_may_be_called() -> None:
     volume = aet.Volume(np.zeros((2, 2, 2)), 1.0, name="<script>alert('x')</script>")
     page = volume._repr_html_()
     assert "<script>" not in page
-    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in page
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in page
     assert "<caption>Volume</caption>" in page
     assert ">2 x 2 x 2</td>" in page
 

@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 
 from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import refuse_outside
 
@@ -22,8 +23,8 @@ MINIMUM_DISTANCE = 2.0  # angstrom between two atoms, both papers
 THRESHOLD = 0.5
 
 
-@dataclass(frozen=True)
-class DifferenceMap:
+@dataclass(frozen=True, repr=False)
+class DifferenceMap(Shown):
     """Result of :func:`difference_map`.
 
     Parameters

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
 from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.resire.reconstruction import reconstruct
+from aet_port.resire.settings import DEFAULTS
 
 HALF, GOLD_STANDARD = 0.5, 0.143  # the two customary thresholds
 
 
-@dataclass(frozen=True)
-class FourierShells:
+@dataclass(frozen=True, repr=False)
+class FourierShells(Shown):
     """Agreement of two volumes shell by shell of spatial frequency.
 
     Attributes
@@ -144,7 +146,17 @@ def half_sets(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
 
 
 def half_set_correlation(
-    series: TiltSeries, mask: ArrayLike | None = None, **options: Any
+    series: TiltSeries,
+    mask: ArrayLike | None = None,
+    *,
+    iterations: int = DEFAULTS.iterations,
+    oversampling: float | Sequence[float] = DEFAULTS.oversampling,
+    step: float = DEFAULTS.step,
+    extended: bool = DEFAULTS.extended,
+    n_z: int | None = DEFAULTS.n_z,
+    positivity: bool = DEFAULTS.positivity,
+    threads: int | None = None,
+    progress: bool = False,
 ) -> FourierShells:
     """FSC between reconstructions of the even and of the odd projections.
 
@@ -154,11 +166,28 @@ def half_set_correlation(
         The whole series.
     mask
         Mask of the reconstructed shape, as in :func:`fourier_shell_correlation`.
-    options
-        Options of :func:`aet_port.resire.reconstruct`, the same for both; for a film
-        (``extended``) the part seen by the untilted detector is compared.
+    iterations, oversampling, step, extended, n_z, positivity, threads, progress
+        As of :func:`aet_port.resire.reconstruct`, the same for both; for a film (``extended``) the
+        part seen by the untilted detector is compared.
+
+    Returns
+    -------
+    The correlation of the two volumes.
 
     MATLAB: none
     """
-    first, second = (reconstruct(half, **options).cropped() for half in half_sets(series))
+    first, second = (
+        reconstruct(
+            half,
+            iterations=iterations,
+            oversampling=oversampling,
+            step=step,
+            extended=extended,
+            n_z=n_z,
+            positivity=positivity,
+            threads=threads,
+            progress=progress,
+        ).cropped()
+        for half in half_sets(series)
+    )
     return fourier_shell_correlation(first, second, mask)

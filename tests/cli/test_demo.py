@@ -86,6 +86,7 @@ def test_the_bank(made: Made, aet: Aet) -> None:
     assert 0.05 < stored["r_mean"] < 0.15  # the noise of that dose makes about 0.1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(made: Made, tmp_path: Path) -> None:
     again = make_demo(tmp_path / "again", atoms=200, seed=3, threads=1)
     assert results(tmp_path / "again") == results(made.folder)

@@ -88,6 +88,7 @@ def test_round_trip_finds_the_atoms_and_goes_on_after_a_stop(
     assert contents(whole) == before
 
 
+@pytest.mark.slow
 def test_refined_angles_and_shifts_bring_the_traced_atoms_nearer(
     tilts: Path, asked: Callable[..., Any], tmp_path: Path
 ) -> None:

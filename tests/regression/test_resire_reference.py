@@ -105,6 +105,7 @@ def test_ta_film_sub_area(reference: Find, number: int, bar: float) -> None:
         assert abs(result.r_factor - 0.11612) <= 1e-5
 
 
+@pytest.mark.slow
 def test_first_iterations_of_a_ta_film_sub_area(reference: Find) -> None:
     series, published = _sub_area(reference, 1)
     assert series.angles.dtype == np.float32

@@ -90,6 +90,7 @@ def test_no_row_is_missing(rows: dict[str, Row]) -> None:
     assert all(row.why for row in rows.values())
 
 
+@pytest.mark.slow
 def test_one_sample_alone(reference: Find) -> None:
     reference()
     published = read_published()
