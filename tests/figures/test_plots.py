@@ -17,7 +17,10 @@ from aet_port.core.late_methods import LateMethod
 from aet_port.figures.images import plot_model
 from tests.gallery import alloy, frames, gallery, series
 
-PLOTTED = sorted(name for name, one in gallery().items() if hasattr(type(one), "plot"))
+
+def plotted() -> dict[str, Any]:
+    """Results with a plot method."""
+    return {name: one for name, one in gallery().items() if hasattr(type(one), "plot")}
 
 
 @pytest.fixture(autouse=True)
@@ -33,22 +36,22 @@ def content(axes: Axes) -> int:
 def test_every_plot_function_is_a_method_in_the_gallery() -> None:
     plots = {name for name, one in vars(methods).items() if isinstance(one, LateMethod)}
     plots -= {"reconstruct", "trace", "analyze"}
-    used = {vars(type(gallery()[name]))["plot"].name for name in PLOTTED}
+    used = {vars(type(one))["plot"].name for one in plotted().values()}
     assert used == plots
 
 
-@pytest.mark.parametrize("name", PLOTTED)
-def test_result_plots_itself(name: str) -> None:
-    value: Any = gallery()[name]
-    new = value.plot()
-    assert isinstance(new, Axes)
-    assert content(new) > 0
-    assert new.get_xlabel()
-    assert new.get_ylabel()
-    given = plt.figure().add_subplot()
-    assert value.plot(given) is given
-    assert content(given) == content(new)
-    given.figure.canvas.draw()
+def test_results_plot_themselves() -> None:
+    for name, value in plotted().items():
+        new = value.plot()
+        assert isinstance(new, Axes), name
+        assert content(new) > 0, name
+        assert new.get_xlabel(), name
+        assert new.get_ylabel(), name
+        given = plt.figure().add_subplot()
+        assert value.plot(given) is given, name
+        assert content(given) == content(new), name
+        given.figure.canvas.draw()
+        plt.close("all")
 
 
 def test_projection_nearest_to_zero_is_shown_with_x_to_the_right() -> None:
