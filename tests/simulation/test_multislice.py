@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from aet_port.simulation.acquisition import blur_source
 from aet_port.simulation.multislice import multislice_images
 from aet_port.simulation.settings import Microscope, Numerics
 
-pytest.importorskip("abtem")
+pytestmark = pytest.mark.skipif(find_spec("abtem") is None, reason="abTEM is not installed")
 
 multislice = import_module("aet_port.simulation.multislice")
 # Small angles and window: coarse grids and few plane waves, a fraction of a second per image.
