@@ -44,6 +44,7 @@ def test_the_order_can_be_asked_for_in_sql(sample: Sample, aet: Aet) -> None:
     assert row["value"] == pytest.approx(order["coordination_number"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_types_of_a_mat_file_become_species(sample: Sample, aet: Aet, refused: Refused) -> None:
     model, types = sample.folder / "model.mat", sample.folder / "types.mat"
     matlab.write_positions(model, sample.model.positions)

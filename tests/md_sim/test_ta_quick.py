@@ -20,7 +20,9 @@ PRESET = pytest.param({}, id="preset", marks=pytest.mark.slow)
 QUICKER = {"cells": 6, "melt_time": 4.0, "cooling_rate": 1e15, "snapshots": 3}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(QUICKER, id="quicker"), PRESET])
+@pytest.fixture(
+    scope="module", params=[pytest.param(QUICKER, id="quicker", marks=pytest.mark.slow), PRESET]
+)
 def quench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Quench:
     protocol = preset("ta-quick", **request.param)
     return run_quench(protocol, tmp_path_factory.mktemp("ta") / "quench")

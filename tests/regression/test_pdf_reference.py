@@ -160,6 +160,7 @@ def test_bond_lengths_of_the_glass(disordered: tuple[ase.Atoms, PartialPdf]) -> 
     assert pdf_peaks(pdf.r, third).second_peak == pytest.approx(4.77, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_turned_glass_has_the_same_peaks(disordered: tuple[ase.Atoms, PartialPdf]) -> None:
     atoms, pdf = disordered
     rng = np.random.default_rng(0)

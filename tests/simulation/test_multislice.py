@@ -132,6 +132,7 @@ def test_defocus_is_counted_along_the_beam() -> None:
     assert peaks[1][1] > 1.2 * peaks[1][0]
 
 
+@pytest.mark.slow
 def test_two_processes_and_a_stop_change_nothing(
     particle: AtomicModel, images: NDArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
