@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.core.errors import DataFileError
-from aet_port.core.files import write_whole
+from aet_port.core.records import read_json, write_json
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -63,10 +62,7 @@ class Timings:
         if not path.exists():
             return cls(path)
         expected = "timings written by this program; delete it to continue without them"
-        try:
-            stages = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataFileError(path, f"no readable timings ({error})", expected) from error
+        stages = read_json(path, expected)
         if not isinstance(stages, list) or any(
             not isinstance(entry, dict) or not {"stage", "seconds", "peak_gb"} <= set(entry)
             for entry in stages
@@ -85,5 +81,4 @@ class Timings:
         entry["peak_gb"] = round(peak_memory(), 3)
         self.stages.append(entry)
         if self.path is not None:
-            text = json.dumps(self.stages, indent=1) + "\n"
-            write_whole(self.path, lambda partial: partial.write_text(text))
+            write_json(self.path, self.stages, sort_keys=False)
