@@ -10,6 +10,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.records import read_npz
 from aet_port.io.matlab import read_variables
 from aet_port.structure.bonds.nuclei import crystalline_atoms
 from aet_port.structure.medium_range.assignment import Network
@@ -25,7 +26,7 @@ from aet_port.validation.published_models import (
     published_bond_order,
     published_model,
 )
-from aet_port.validation.published_order import SOLUTE
+from aet_port.validation.published_order import SOLUTE, VERTEX_ORDER
 from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
@@ -53,8 +54,8 @@ def deposited_mro(find: Find, golden: Callable[[str], Path]) -> Named:
     peaks = tuple(centre_distribution(part, found, name).peak for name in TYPES)
     why = "smoothed by 0.2 angstrom; by bin and smoothing the broad sc peak is at 3.6 to 3.9"
     yield "mg.mro_pdf_peak", Computed(peaks, 0.15, why, True)
-    with np.load(golden("mg_voronoi_vertex_order_qhull2015.npz")) as file:
-        cells = voronoi_analysis(atoms, reference_quirks=True, vertex_order=file["tets"])
+    vertices = read_npz(golden(VERTEX_ORDER), "tets")["tets"]
+    cells = voronoi_analysis(atoms, reference_quirks=True, vertex_order=vertices)
     length, volume = network_cells(atoms, chosen, found, cells)
     why = "with the Voronoi neighbours of the centres, our inference from these very figures"
     lengths = _means(found, length / 10)

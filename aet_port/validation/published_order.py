@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.records import read_npz
 from aet_port.io.matlab import read_array, read_per_atom
 from aet_port.structure.bonds.nuclei import crystalline_atoms, interface_width, surface_distance
 from aet_port.structure.bonds.orientational import BondOrder, bond_order
@@ -38,6 +39,8 @@ ROUNDING = "rounding of the arithmetic"
 PRINTED = "printed digits"
 SOLUTE = 3  # type of the solutes
 FAST, EXACT = 162, 10_242  # directions
+# Tetrahedra in the vertex order of Qhull 2015.2, on which the published rows depend.
+VERTEX_ORDER = "mg_voronoi_vertex_order_qhull2015.npz"
 LAYER, REACH = 1.0, 20.0  # angstrom: thickness of a layer around the nuclei, and the last one
 SHELL_STEPS = {"rdf_all_atoms.mat": 0.1, "rdf_amorphous_region.mat": 0.05}
 
@@ -136,8 +139,7 @@ def _glass_voronoi(
     deposited = read_array(
         find(*SRO, "output", "voronoi_index_amorphous_region.mat"), "voro_ind_atoms"
     )[:, 2:]
-    with np.load(golden("mg_voronoi_vertex_order_qhull2015.npz")) as file:
-        vertices = file["tets"]
+    vertices = read_npz(golden(VERTEX_ORDER), "tets")["tets"]
     cells = voronoi_analysis(atoms, reference_quirks=True, vertex_order=vertices)
     yield "mg.voronoi_rows", Computed((_unlike(cells, deposited),), 0, "whole numbers", True)
     others = (voronoi_analysis(atoms, reference_quirks=True), voronoi_analysis(atoms))
