@@ -4,6 +4,8 @@ from .alignment.from_volume import refine_angles
 from .core.data import AtomicModel, TiltSeries, Volume
 from .core.errors import AetError
 from .core.frame_series import FrameSeries
+from .detection.loop import detect
+from .detection.outcome import Detection
 from .io.atoms import read_model, write_model
 from .io.frames import read_frames
 from .io.tilt_series import read_tilt_series
@@ -27,6 +29,7 @@ __all__ = [
     "AetError",
     "AtomicModel",
     "Classification",
+    "Detection",
     "FrameSeries",
     "Peaks",
     "Reconstruction",
@@ -36,6 +39,7 @@ __all__ = [
     "Volume",
     "analyze",
     "classify",
+    "detect",
     "load_config",
     "match_models",
     "preprocess",

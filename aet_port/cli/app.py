@@ -29,6 +29,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "refine-angles": "refine_angles:refine_angles_command",
     "trace": "trace:trace_command",
     "classify": "classify:classify_command",
+    "detect": "detect:detect_command",
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
     "view": "view:view_command",

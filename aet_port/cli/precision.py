@@ -22,19 +22,22 @@ from aet_port.cli.options import (
 from aet_port.cli.run import end_with
 from aet_port.cli.simulate import AnglesOption
 from aet_port.core.console import print_json, print_rows, print_stages
+from aet_port.detection.settings import DetectSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SimulateSettings
 from aet_port.validation.settings import CompareSettings
+from aet_port.workflow.sections import COUNTS, Preset
 
 # Of the chain's many settings, those that most change how precise it is; a configuration with a
 # section [simulate] for `aet run` has them all.
 _RESIRE = set(ReconstructSettings.model_fields) - {"iterations", "oversampling"}
 _REFINE = set(RefineSettings.model_fields) - {"method", "max_evaluations"}
+_COUNTS = set(DetectSettings.model_fields) - {"fdr", "angles", "max_rounds"}
 
 
 @settings_options(
-    leave_out={"resire": _RESIRE, "refinement": _REFINE},
+    leave_out={"resire": _RESIRE, "refinement": _REFINE, "counts": _COUNTS},
     defaults={"resire": ReconstructSettings(iterations=150)},
 )
 def precision_command(
@@ -43,6 +46,10 @@ def precision_command(
     resire: ReconstructSettings,
     refinement: RefineSettings,
     comparison: CompareSettings,
+    counts: DetectSettings,
+    preset: Annotated[
+        Preset, typer.Option(help="Chain: atoms from counts, or that of the papers.")
+    ] = COUNTS,
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("precision"),
     angles: AnglesOption = None,
     species: Species = None,
@@ -72,6 +79,8 @@ def precision_command(
         refine=refinement.changed(refine_shifts=shifted),
         refine_angles=RefineAnglesSettings() if refine_angles else None,
         compare=comparison,
+        detect=counts.changed(shifts=shifted and not refine_angles),
+        preset=preset,
     )
     try:
         trip = run_round_trip(
@@ -107,6 +116,7 @@ def precision_command(
     ]
     title = f"aet precision: {len(trip.truth)} atoms, {simulation.engine} engine"
     print_rows(("", *trip.precision), rows, title)
-    print(f"R1 of the reconstruction: {100 * trip.run.r_mean:.2f} %")
+    what = "reconstruction" if preset == "papers" else "model"
+    print(f"R1 of the {what}: {100 * trip.run.r_mean:.2f} %")
     print_stages(trip.run.timings)
     end_with(failures)

@@ -87,9 +87,13 @@ def _facts(done: Run) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if done.projection_r:
         facts["r_factor"] = round(done.r_mean, 6)
-        facts["peaks"] = done.n_peaks
+        if not done.config.from_counts:
+            facts["peaks"] = done.n_peaks
     if done.has_model:
         facts["atoms"] = len(done.model)
+    if done.detection is not None:
+        kept = set(done.detection) - {"projections", "rounds"}
+        facts["detection"] = {key: done.detection[key] for key in done.detection if key in kept}
     if done.refinement is not None:
         facts["refinement"] = done.refinement
     facts |= done.structure_summary or {}

@@ -15,7 +15,7 @@ from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.workflow.dose_settings import DOSES, DoseSeriesSettings
 
-_OWN = {"atoms", "species", "seed", "doses", "calibrated"}
+_OWN = {"atoms", "species", "seed", "doses", "calibrated", "preset"}
 
 
 @settings_options(

@@ -30,6 +30,8 @@ from aet_port.workflow.config import RunConfig, load_config
 from aet_port.workflow.model_stages import final_model, structure_of_run
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
+    DETECTED,
+    DETECTION,
     MODEL,
     REFINED,
     REFINEMENT,
@@ -122,7 +124,7 @@ def read_run(
             missing["projections"] = str(error)
     convergence = _convergence(kept, place, series, measured)
     if convergence is None:
-        missing.setdefault("convergence", _not_there(place, "reconstruct"))
+        missing.setdefault("convergence", _no_history(kept, place))
     elif series is None:
         missing["convergence"] = why
     return ReportContent(
@@ -168,7 +170,12 @@ def _is_record(record: Any) -> bool:
     )
 
 
-_PART_OF = {"reconstruct": "volume", "select": "atoms", "refine": "refinement"}
+_PART_OF = {
+    "reconstruct": "volume",
+    "select": "atoms",
+    "detect": "atoms",
+    "refine": "refinement",
+}
 
 
 def _failures(place: RunFolder) -> dict[str, str]:
@@ -194,6 +201,17 @@ def _not_there(place: RunFolder, stage: str) -> str:
         first, reason = next(iter(failed.items()))
         return f"the run ended before, in the stage '{first}': {reason}"
     return "not reached yet; `aet run CONFIG --out FOLDER --resume` continues the run"
+
+
+def _first(config: RunConfig) -> str:
+    """The stage that makes the volume."""
+    return "detect" if config.from_counts else "reconstruct"
+
+
+def _no_history(config: RunConfig, place: RunFolder) -> str:
+    if config.from_counts and place.path(DETECTION).exists():
+        return "the atoms were found in the counts of the images; nothing was reconstructed"
+    return _not_there(place, _first(config))
 
 
 def _series(
@@ -229,14 +247,15 @@ def _check_same(path: Path, role: str, record: Mapping[str, Any]) -> None:
 
 def _model(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> AtomicModel | None:
     if not place.path(MODEL).exists():
-        missing.setdefault("atoms", _not_there(place, "select"))
+        stage = "detect" if config.from_counts else "select"
+        missing.setdefault("atoms", _not_there(place, stage))
         return None
     return final_model(config, place)
 
 
 def _volume(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> Volume | None:
     if not place.path(VOLUME).exists():
-        missing.setdefault("volume", _not_there(place, "reconstruct"))
+        missing.setdefault("volume", _not_there(place, _first(config)))
         return None
     try:
         size = read_pixel_size(config, place)
@@ -337,6 +356,8 @@ def _metadata(
 def _agreement(
     config: RunConfig, place: RunFolder, refined: Mapping[str, Any] | None
 ) -> list[Fact]:
+    if config.from_counts:
+        return _found_in_counts(place)
     found = _history(config, place)
     if found is None:
         return []
@@ -368,10 +389,34 @@ def _agreement(
     return rows + [("warning", text) for text in refined["warnings"]]
 
 
+def _found_in_counts(place: RunFolder) -> list[Fact]:
+    """What was fitted with the atoms."""
+    path = place.path(DETECTION)
+    if not path.exists():
+        return []
+    found = read_json(path)
+    try:
+        noise, probe = found["noise"], found["probe"]
+        rows: list[Fact] = [
+            ("R1 of the model, mean over projections", f"{100 * found['r1']:.2f} %"),
+            ("deviance per pixel", f"{found['deviance_per_pixel']:.4f}"),
+            ("rounds", len(found["rounds"])),
+            ("expected error of a position (pm)", found["expected_position_error_pm"]),
+            ("expected atoms of wrong species", found["expected_wrong_species"]),
+            ("heights (electrons)", found["heights_electrons"]),
+            ("electrons per unit of the images", noise["counts_per_unit"] or "constant noise"),
+            ("background (electrons per pixel)", noise["background_electrons"]),
+            ("probe: B of the narrow Gaussian (Å²)", probe["narrow"]),
+        ]
+        return rows + [("warning", text) for text in found["warnings"]]
+    except (KeyError, TypeError) as error:
+        raise DataFileError(path, f"no {error}", "the record that the run wrote") from error
+
+
 def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     inputs = [(role, name, digest) for role, (name, digest) in sorted(record["inputs"].items())]
     tables = [Table("Input files", ("role", "file", "SHA-256"), inputs)]
-    names = (VOLUME, MODEL, CLASSIFIED, REFINED, STRUCTURE)
+    names = (VOLUME, MODEL, CLASSIFIED, REFINED, DETECTED, DETECTION, STRUCTURE)
     made = [(name, sha256(place.path(name))) for name in names if place.path(name).is_file()]
     tables.append(Table("Output files", ("file", "SHA-256"), made))
     costs = place.path("timings.json")

@@ -13,6 +13,7 @@ from typing import Any
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.settings import Settings, nearest
+from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -34,6 +35,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "simulate_frames": RawFrameSettings,
     "preprocess": PreprocessSettings,
     "refine_angles": RefineAnglesSettings,
+    "detect": DetectSettings,
     "reconstruct": ReconstructSettings,
     "trace": TraceSettings,
     "select": SelectSettings,
@@ -50,6 +52,7 @@ ON_REQUEST = (
     "refine_angles",
     "refine",
 )  # stages that are skipped if their section is missing
+OF_PAPERS = ("reconstruct", "trace", "select", "classify", "refine")  # sections of that chain
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class RunConfig:
     text: str
     sample: SampleSettings
     input: InputSettings = field(default_factory=InputSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
     reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     select: SelectSettings = field(default_factory=SelectSettings)
@@ -72,7 +76,15 @@ class RunConfig:
     preprocess: PreprocessSettings | None = None
     refine_angles: RefineAnglesSettings | None = None
     refine: RefineSettings | None = None
+    given: frozenset[str] = frozenset()
     resolve: Resolve = Path
+
+    @property
+    def from_counts(self) -> bool:
+        """Whether atoms are found in the counts of the images, not in a reconstructed volume."""
+        if self.sample.preset is not None:
+            return self.sample.preset == "counts"
+        return not self.input.areas and not self.given & set(OF_PAPERS)
 
     def file(self, name: str, **parts: object) -> Path:
         """Path of a file named in the configuration: relative to it, or ``reference:...``."""
@@ -216,6 +228,8 @@ def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(path, error) from error
+    if "preset" in table and isinstance(table.get("sample"), dict):
+        table["sample"].setdefault("preset", table.pop("preset"))
     unknown = sorted(set(table) - set(SECTIONS))
     if unknown:
         meant = nearest(unknown[0], SECTIONS)
@@ -225,7 +239,7 @@ def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
         for name, kind in SECTIONS.items()
         if name in table or name not in ON_REQUEST
     }
-    config = RunConfig(path.resolve(), text, resolve=resolve, **sections)  # type: ignore[arg-type]
+    config = RunConfig(path.resolve(), text, resolve=resolve, given=frozenset(table), **sections)  # type: ignore[arg-type]
     for found, expected in _contradictions(config):
         raise DataFileError(path, found, expected)
     return config
@@ -329,6 +343,14 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             "{area} in projections, placement or volume_shape, but no areas",
             "areas = [numbers], or none of these",
         )
+    if config.from_counts:
+        for name in sorted(config.given & set(OF_PAPERS)):
+            yield f"[{name}] with preset = 'counts'", "preset = 'papers', or no such section"
+        if given.areas:
+            yield "areas with preset = 'counts'", "preset = 'papers', or the whole sample"
+        return
+    if "detect" in config.given:
+        yield "[detect] with the chain of the papers", "preset = 'counts', or no such section"
     refine = config.refine
     for name in ON_REQUEST:
         if given.areas and getattr(config, name) is not None:

@@ -14,19 +14,15 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.figures.overview import write_overview
 from aet_port.io import read_volume, write_tilt_series
-from aet_port.refinement.settings import RefineSettings
-from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.linear import simulate_tilt_series
 from aet_port.simulation.settings import Acquisition, SimulateSettings
 from aet_port.structure import StructureResult, analyze
-from aet_port.tracing.settings import SelectSettings, TraceSettings
 from aet_port.validation import Matching, match_models
 from aet_port.workflow.config import config_text, parse_config
 from aet_port.workflow.deposit import deposit_run
-from aet_port.workflow.model_stages import read_named
 from aet_port.workflow.pipeline import Run, run, stages_of
 from aet_port.workflow.run_folder import MODEL, SIMULATED, STRUCTURE, TRUTH, VOLUME
-from aet_port.workflow.sections import SampleSettings, SyntheticSettings
+from aet_port.workflow.sections import DEMO_SPECIES, SampleSettings, SyntheticSettings
 from aet_port.workflow.series import measured_series, series_files
 from aet_port.workflow.stages import Stage, Work
 from aet_port.workflow.synthetic_stages import SIMULATE, nominal_angles, simulation_of, truth_of
@@ -38,16 +34,12 @@ PICTURE, BANK = "overview.png", "bank.duckdb"
 
 @dataclass(frozen=True)
 class Demo:
-    """Result of the demonstration, compared with the truth.
-
-    ``traced`` matches the model before refinement with the truth, ``matching`` the refined one.
-    """
+    """Result of the demonstration, compared with the truth."""
 
     run: Run
     truth: AtomicModel
     truth_structure: StructureResult
     structure: StructureResult
-    traced: Matching
     matching: Matching
     picture: Path
     bank: Path
@@ -62,7 +54,6 @@ class Demo:
             "matched": self.matching.matched,
             "missed": len(self.matching.missed),
             "spurious": len(self.matching.spurious),
-            "rmsd_traced_pm": round(self.traced.rmsd_pm, 2),
             "rmsd_pm": round(self.matching.rmsd_pm, 2),
             "motifs_true": true.summary()["motifs"],
             "motifs_found": found.summary()["motifs"],
@@ -80,18 +71,19 @@ def network_atoms(structure: StructureResult, number: int = 0, fold: int = 5) ->
     return np.unique(structure.tetrahedra.vertices[members.ravel()])
 
 
-def demo_sections(atoms: int, dose: float, seed: int) -> dict[str, Any]:
+def demo_sections(
+    atoms: int, dose: float, seed: int, species: str = DEMO_SPECIES
+) -> dict[str, Any]:
     """Settings of the demonstration by section; see examples/particle.toml for those of a run."""
+    symbols = tuple(symbol.strip() for symbol in species.split(","))
     return {
         "sample": SampleSettings(
-            name="synthetic amorphous Ta particle", species="Ta", kind="synthetic"
+            name=f"synthetic amorphous {''.join(symbols)} particle",
+            species=symbols[0] if len(symbols) == 1 else symbols,
+            kind="synthetic",
         ),
         "synthetic": SyntheticSettings(atoms=atoms, seed=seed),
         "simulate": SimulateSettings(pixel_size=0.4, acquisition=Acquisition(dose=dose, seed=seed)),
-        "reconstruct": ReconstructSettings(iterations=150),
-        "trace": TraceSettings(upsampling="spline"),
-        "select": SelectSettings(support="tight"),
-        "refine": RefineSettings(),
     }
 
 
@@ -100,6 +92,7 @@ def make_demo(
     *,
     atoms: int = SyntheticSettings().atoms,
     dose: float = Acquisition().dose,
+    species: str = DEMO_SPECIES,
     seed: int = SyntheticSettings().seed,
     threads: int | None = None,
     resume: bool = False,
@@ -119,6 +112,8 @@ def make_demo(
         Number of atoms of the particle.
     dose
         Electrons per square angstrom over the whole series.
+    species
+        Chemical symbol, or several, lightest first and separated by commas, in equal parts.
     seed
         Seed of the sample and the noise; the same seed gives identical files.
     threads
@@ -139,7 +134,7 @@ def make_demo(
     """
     if not LEAST_ATOMS <= atoms <= MOST_ATOMS:
         raise InputError("atoms", str(atoms), f"{LEAST_ATOMS} to {MOST_ATOMS}")
-    sections = demo_sections(atoms, dose, seed)
+    sections = demo_sections(atoms, dose, seed, species)
     text = config_text(sections, "The run of `aet demo`; see examples/particle.toml for your own.")
     config = parse_config(text, Path(out) / "config.toml")
     stages = [DEMO_SIMULATE if stage is SIMULATE else stage for stage in stages_of(config)]
@@ -157,16 +152,12 @@ def make_demo(
     truth, structure = truth_of(work), done.structure
     if structure is None:
         raise AssertionError("a run without failures has a structure")
-    traced, matching = (
-        match_models(model.positions, truth.positions)
-        for model in (read_named(config, done.folder, MODEL), done.model)
-    )
+    matching = match_models(done.model.positions, truth.positions)
     return Demo(
         done,
         truth,
         _true_structure(work),
         structure,
-        traced,
         matching,
         done.folder.path(PICTURE),
         done.folder.path(BANK),

@@ -38,8 +38,8 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
         kind=config.sample.kind,
         sample=config.sample.name,
         reconstruction=mdb.Reconstruction(
-            "RESIRE",
-            config.reconstruct.plain(),
+            "counts" if config.from_counts else "RESIRE",
+            (config.detect if config.from_counts else config.reconstruct).plain(),
             run.r_mean,
             measured_series(config, run.folder, first),
             r_factors=run.projection_r[first],
@@ -59,6 +59,14 @@ def _logged(edit: Edit) -> mdb.Edit:
 
 def _details(run: Run) -> mdb.Details | None:
     """Results of a run's refinement, as the bank stores them."""
+    if run.detection is not None:
+        heights = run.detection["heights_electrons"]
+        fitted = ("deviance_per_pixel", "expected_position_error_pm", "probe", "noise", "warnings")
+        return mdb.Details(
+            r1_mean=run.detection["r1"],
+            species=[mdb.SpeciesFit(symbol, height=height) for symbol, height in heights.items()],
+            info={"detection": {key: run.detection[key] for key in fitted}},
+        )
     found = run.refinement
     if found is None:
         return None

@@ -19,6 +19,7 @@ import numpy as np
 from aet_port.core.data import AtomicModel
 from aet_port.core.records import read_json
 from aet_port.core.settings import Settings
+from aet_port.refinement.settings import ScanShear
 from aet_port.simulation.linear import tilt_angles
 from aet_port.simulation.samples import amorphous_particle
 from aet_port.simulation.tilt_series import fitting_shape, odd_size
@@ -52,7 +53,8 @@ class Score:
         """Results as plain numbers; None for stages that were not reached."""
         figures: dict[str, Any] = {"dose": self.dose, "failure": self.failure}
         found = self._compared()
-        figures |= {name: _short(found.get(name)) for name in ("traced", "refined")}
+        names = ("detected",) if self.run.config.from_counts else ("traced", "refined")
+        figures |= {name: _short(found.get(name)) for name in names}
         figures["steps"] = found.get("steps")
         figures["r_factor"] = self.run.r_mean if self.run.projection_r else None
         return figures
@@ -61,7 +63,7 @@ class Score:
         path, steps = self.run.folder.path(COMPARISON), self.run.folder.path(STEP_ERRORS)
         if path.exists():
             found = dict(read_json(path))
-            if not self.run.folder.path(REFINED).exists():
+            if not self.run.folder.path(REFINED).exists() and not self.run.config.from_counts:
                 found.pop("refined", None)
             return found
         return {"steps": read_json(steps)} if steps.exists() else {}
@@ -137,7 +139,7 @@ def dose_config(
     )
     frames = settings.simulate_frames.changed(dose=dose, seed=settings.seed)
     steps = settings.preprocess.changed(slow_axis=frames.slow_axis, crop=shape)
-    refine = settings.refine
+    refine, detect = settings.refine, settings.detect
     if settings.calibrated:
         known = frames.matrix
         steps = steps.changed(
@@ -146,7 +148,8 @@ def dose_config(
     else:
         steps = steps.changed(estimate_shear=True)
         # Lines along the tilt axis are skewed along it.
-        refine = refine.changed(scan_shear="y" if frames.slow_axis == "x" else "x")
+        shear: ScanShear = "y" if frames.slow_axis == "x" else "x"
+        refine, detect = refine.changed(scan_shear=shear), detect.changed(scan_shear=shear)
     reconstruct = settings.reconstruct
     if reconstruct.n_z is None:
         deep = float(np.abs(truth.positions[:, 2]).max())
@@ -156,17 +159,23 @@ def dose_config(
             name=f"{settings.atoms} {settings.species} atoms at {dose:g} electrons per A^2",
             species=settings.species,
             kind="synthetic",
+            preset=settings.preset,
         ),
         "synthetic": SyntheticSettings(atoms=settings.atoms, seed=settings.seed),
         "simulate": settings.simulate,
         "simulate_frames": frames,
         "preprocess": steps,
-        "reconstruct": reconstruct,
-        "trace": settings.trace,
-        "select": settings.select,
-        "refine": refine,
         "compare": settings.compare,
     }
+    if settings.preset == "papers":
+        sections |= {
+            "reconstruct": reconstruct,
+            "trace": settings.trace,
+            "select": settings.select,
+            "refine": refine,
+        }
+    else:
+        sections["detect"] = detect
     return parse_config(config_text(sections, "One dose of a series."), folder / "config.toml")
 
 
@@ -189,7 +198,7 @@ def score_rows(scores: Sequence[Score]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for item in scores:
         figures = item.summary()
-        found, steps = figures["refined"], figures["steps"]
+        found, steps = figures.get("detected") or figures.get("refined"), figures["steps"]
         atoms = (
             ("", "", item.failure or "")
             if found is None

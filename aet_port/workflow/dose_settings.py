@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from aet_port.core.settings import Settings, setting
+from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.tracing.settings import SelectSettings, TraceSettings
 from aet_port.validation.settings import CompareSettings
+from aet_port.workflow.sections import COUNTS, Preset
 
 DOSES = (1e4, 5e4, 2e5, 8e5)
 
@@ -43,4 +45,8 @@ class DoseSeriesSettings(Settings):
         SelectSettings(support="tight", merge_distance=2.0), "Selection of atoms."
     )
     refine: RefineSettings = setting(RefineSettings(refine_shifts=True), "Refinement.")
+    detect: DetectSettings = setting(DetectSettings(shifts=True), "Atoms from counts.")
+    preset: Preset = setting(
+        COUNTS, "Chain: atoms from counts, or the papers' tracing and refinement."
+    )
     compare: CompareSettings = setting(CompareSettings(), "Comparison with the truth.")

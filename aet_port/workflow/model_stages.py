@@ -17,6 +17,7 @@ from aet_port.workflow.run_folder import (
     ALIGNED,
     CLASSIFIED,
     CLEANED,
+    DETECTED,
     MODEL,
     PEAKS,
     PREPROCESSED,
@@ -117,7 +118,8 @@ def final_model(config: RunConfig, folder: RunFolder) -> AtomicModel:
     InputError
         If there is none.
     """
-    for name in (REFINED, CLASSIFIED, MODEL):
+    made = (DETECTED,) if config.from_counts else (REFINED, CLASSIFIED, MODEL)
+    for name in made:
         if folder.path(name).exists():
             return read_named(config, folder, name)
     raise InputError(f"run folder {folder.root}", "no model", "a run that found atoms")
@@ -147,7 +149,7 @@ REFINE = Stage(
 ANALYZE = Stage(
     "analyze",
     ("analyze", "sample.name"),
-    (MODEL, CLASSIFIED, REFINED),
+    (MODEL, CLASSIFIED, REFINED, DETECTED),
     (STRUCTURE,),
     analyze_structure,
     optional=(REFINED,),

@@ -19,6 +19,7 @@ from aet_port.structure import StructureResult
 from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.detect_stage import DETECT
 from aet_port.workflow.model_stages import (
     ANALYZE,
     CLASSIFY,
@@ -29,6 +30,7 @@ from aet_port.workflow.model_stages import (
     structure_of_run,
 )
 from aet_port.workflow.run_folder import (
+    DETECTION,
     MODEL,
     PEAKS,
     REFINEMENT,
@@ -81,7 +83,13 @@ class Run:
 
     @cached_property
     def projection_r(self) -> dict[int, NDArray[np.float64]]:
-        """R1 of the last iteration for each projection, by sub-area (0 if there are none)."""
+        """R1 for each projection, by sub-area (0 if there are none).
+
+        That of the last iteration of the reconstruction, or of the atoms found in the counts.
+        """
+        if self.detection is not None:
+            r1 = [float(one["r1"]) for one in self.detection["projections"]]
+            return {areas_of(self.config)[0]: np.array(r1)}
         return {
             area: read_r_factors(self.folder, area)[-1]
             for area in areas_of(self.config)
@@ -125,9 +133,19 @@ class Run:
         path = self.folder.path(REFINEMENT)
         return dict(read_json(path)) if path.exists() else None
 
+    @cached_property
+    def detection(self) -> dict[str, Any] | None:
+        """Results of :func:`aet_port.detection.loop.detect`; None for the chain of the papers."""
+        path = self.folder.path(DETECTION)
+        if not self.config.from_counts or not path.exists():
+            return None
+        return dict(read_json(path))
+
     @property
     def model_r(self) -> float:
-        """R1 of the refined model, averaged over projections; NaN if it was not refined."""
+        """R1 of the fitted model, averaged over projections; NaN if it was not fitted."""
+        if self.detection is not None:
+            return float(self.detection["r1"])
         return float("nan") if self.refinement is None else float(self.refinement["r1"])
 
     @property
@@ -171,11 +189,14 @@ def stages_of(config: RunConfig) -> list[Stage]:
         stages.append(ALIGN)
         if config.preprocess is not None and config.preprocess.background_after_angles:
             stages.append(CLEAN_AGAIN)
-    stages += [RECONSTRUCT, TRACE, ASSEMBLE, SELECT]
-    if len(config.species) > 1:
-        stages.append(CLASSIFY)
-    if config.refine is not None:
-        stages.append(REFINE)
+    if config.from_counts:
+        stages.append(DETECT)
+    else:
+        stages += [RECONSTRUCT, TRACE, ASSEMBLE, SELECT]
+        if len(config.species) > 1:
+            stages.append(CLASSIFY)
+        if config.refine is not None:
+            stages.append(REFINE)
     stages.append(ANALYZE)
     if config.simulated:
         stages.append(COMPARE)

@@ -19,6 +19,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.records import read_json
 from aet_port.core.settings import Settings
+from aet_port.detection.settings import DetectSettings
 from aet_port.io import read_model
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -30,10 +31,10 @@ from aet_port.validation.settings import CompareSettings
 from aet_port.workflow.config import RunConfig, config_text, parse_config
 from aet_port.workflow.pipeline import Run, run
 from aet_port.workflow.run_folder import COMPARISON
-from aet_port.workflow.sections import InputSettings, SampleSettings
+from aet_port.workflow.sections import COUNTS, InputSettings, Preset, SampleSettings
 from aet_port.workflow.synthetic_stages import precision_by_stage, true_model
 
-# Settings that differ from those for measured images.
+# Settings of the papers' chain that differ from those for measured images.
 RECONSTRUCT = ReconstructSettings(iterations=150)
 TRACE = TraceSettings(upsampling="spline")
 # Closer than any metallic bond: such pairs are one atom traced twice.
@@ -76,6 +77,8 @@ def round_trip_config(
     refine: RefineSettings | None = None,
     refine_angles: RefineAnglesSettings | None = None,
     compare: CompareSettings | None = None,
+    detect: DetectSettings | None = None,
+    preset: Preset = COUNTS,
 ) -> RunConfig:
     """Make the configuration of a round trip.
 
@@ -95,6 +98,11 @@ def round_trip_config(
         support are classified, as in the glass paper.
     refine_angles
         Settings of the angle refinement; None uses the nominal angles and unshifted images.
+    detect
+        Settings of the detection from counts.
+    preset
+        ``"counts"``, which uses ``detect``, or ``"papers"``, which uses the settings of the stages
+        from ``reconstruct`` to ``refine``.
 
     Returns
     -------
@@ -109,29 +117,38 @@ def round_trip_config(
     truth = read_model(path, species)
     symbols = tuple(sorted(set(truth.species), key=atomic_numbers.__getitem__))
     simulate = simulate or SimulateSettings()
+    shifted = simulate.acquisition.shift_error > 0
+    if detect is None:
+        detect = DetectSettings(shifts=shifted and refine_angles is None)
     if reconstruct.n_z is None:
         deep = float(np.abs(truth.positions[:, 2]).max())
         reconstruct = reconstruct.changed(n_z=odd_size(deep, simulate.pixel_size))
     if refine is None:
-        refine = RefineSettings(refine_shifts=simulate.acquisition.shift_error > 0)
+        refine = RefineSettings(refine_shifts=shifted)
     sections: dict[str, Settings | None] = {
         "sample": SampleSettings(
             name=path.stem,
             species=symbols[0] if len(symbols) == 1 else symbols,
             kind="synthetic",
+            preset=preset,
         ),
         "input": InputSettings(
             model=str(path), angles=None if angles is None else str(Path(angles).absolute())
         ),
         "simulate": simulate,
         "refine_angles": refine_angles,
-        "reconstruct": reconstruct,
-        "trace": trace,
-        "select": select,
-        "classify": classify if len(symbols) > 1 else None,
-        "refine": refine,
         "compare": compare,
     }
+    if preset == "papers":
+        sections |= {
+            "reconstruct": reconstruct,
+            "trace": trace,
+            "select": select,
+            "classify": classify if len(symbols) > 1 else None,
+            "refine": refine,
+        }
+    else:
+        sections["detect"] = detect
     given = {name: one for name, one in sections.items() if one is not None}
     return parse_config(config_text(given, "A round trip."), Path(out) / "config.toml")
 

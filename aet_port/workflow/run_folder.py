@@ -22,6 +22,7 @@ VOLUMES, R_FACTORS = "volumes/{area}.npy", "volumes/{area}_r.npz"
 PEAKS, VOLUME = "peaks/{area}.npz", "volume.npy"
 MODEL, UNEDITED = "model.xyz", "unedited.xyz"
 CLASSIFIED, REFINED, REFINEMENT = "classified.extxyz", "refined.extxyz", "refinement.json"
+DETECTED, DETECTION = "detected.extxyz", "detection.json"
 STRUCTURE, COMPARISON = "structure.json", "comparison.json"
 _CHECKPOINTS = "checkpoints"
 

@@ -11,6 +11,10 @@ from aet_port.core.errors import InputError
 from aet_port.core.settings import REQUIRED, Settings, setting
 
 Kind = Literal["experiment", "md_snapshot", "synthetic"]
+Preset = Literal["counts", "papers"]
+
+COUNTS: Preset = "counts"  # the chain of runs that name no other
+DEMO_SPECIES = "Ta"
 
 
 class SampleSettings(Settings):
@@ -28,6 +32,12 @@ class SampleSettings(Settings):
         gt=0,
     )
     kind: Kind = setting("experiment", "Where the data come from.")
+    preset: Preset | None = setting(
+        None,
+        "Chain: atoms from counts, or the papers' reconstruction, tracing and refinement; the"
+        " latter unless given if the file has sub-areas or a section of that chain.",
+        example="papers",
+    )
 
     @model_validator(mode="after")
     def _words(self) -> Self:

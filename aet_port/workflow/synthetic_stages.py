@@ -14,6 +14,7 @@ from aet_port.core.records import read_json, write_json
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.io import read_angles, read_model, write_angles, write_model, write_tilt_series
 from aet_port.io.frames import write_frames
+from aet_port.simulation.alloys import amorphous_alloy
 from aet_port.simulation.linear import project_atoms, tilt_angles
 from aet_port.simulation.raw_frames import RawFrames, take_frames
 from aet_port.simulation.samples import amorphous_particle
@@ -25,6 +26,8 @@ from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     COMPARISON,
+    DETECTED,
+    DETECTION,
     FRAMES,
     MODEL,
     PREPROCESSED,
@@ -40,6 +43,7 @@ from aet_port.workflow.stages import Stage, Work
 
 STEP_ERRORS = f"{PREPROCESSED}/step_errors.json"
 FOUND = {"traced": MODEL, "classified": CLASSIFIED, "refined": REFINED}
+FOUND_IN_COUNTS = {"detected": DETECTED}
 OF_SPECIES = ("right_species", "species_fraction", "identified", "species", "confusion")
 
 
@@ -66,7 +70,10 @@ def true_model(config: RunConfig) -> AtomicModel:
             return read_model(path, config.species[0] if len(config.species) == 1 else None)
     if config.synthetic is None:
         raise AssertionError("a stage of runs with [synthetic] or a model")
-    return amorphous_particle(config.synthetic.atoms, config.species[0], config.synthetic.seed)
+    symbols, asked = config.species, config.synthetic
+    if len(symbols) == 1:
+        return amorphous_particle(asked.atoms, symbols[0], asked.seed)
+    return amorphous_alloy(asked.atoms, dict.fromkeys(symbols, 1 / len(symbols)), asked.seed)
 
 
 def truth_of(work: Work) -> AtomicModel:
@@ -165,7 +172,7 @@ def precision_by_stage(
     """Precision of each existing model of a run, compared with the true one."""
     return {
         name: score(read_model(folder.path(file)), truth, config.compare.radius)
-        for name, file in FOUND.items()
+        for name, file in (FOUND_IN_COUNTS if config.from_counts else FOUND).items()
         if folder.path(file).exists()
     }
 
@@ -173,9 +180,10 @@ def precision_by_stage(
 def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
     """Errors of the preprocessing, including the scan shear refined with the atoms."""
     errors = dict(read_json(folder.path(STEP_ERRORS)))
-    if config.simulate_frames is not None and folder.path(REFINEMENT).exists():
+    fitted = folder.path(DETECTION if config.from_counts else REFINEMENT)
+    if config.simulate_frames is not None and fitted.exists():
         steps = read_json(folder.path(PREPROCESS_RECORD))
-        refined = read_json(folder.path(REFINEMENT))
+        refined = read_json(fitted)
         taken = ScanDistortion(steps["shear_x"], steps["shear_y"], steps["scale"])
         whole = taken.then(ScanDistortion(refined["shear_x"], refined["shear_y"]))
         matrix = config.simulate_frames.matrix
@@ -214,8 +222,8 @@ PREPROCESS_SIMULATED = Stage(
 COMPARE = Stage(
     "compare",
     ("compare",),
-    (TRUTH, MODEL, CLASSIFIED, REFINED, REFINEMENT),
+    (TRUTH, MODEL, CLASSIFIED, REFINED, REFINEMENT, DETECTED),
     (COMPARISON,),
     compare_models,
-    optional=(CLASSIFIED, REFINED, REFINEMENT),
+    optional=(CLASSIFIED, REFINED, REFINEMENT, DETECTED),
 )

@@ -1,0 +1,75 @@
+"""``aet detect``: projections in, atoms out, without a reconstruction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.cli.options import (
+    Angles,
+    Checkpoint,
+    Json,
+    PixelSize,
+    Projections,
+    Threads,
+    settings_options,
+)
+from aet_port.core.console import print_facts
+from aet_port.core.errors import InputError
+from aet_port.core.files import check_target
+from aet_port.detection.settings import DetectSettings
+
+VOLUME_SUFFIXES = (".npy", ".mrc")
+
+
+@settings_options()
+def detect_command(
+    projections: Projections,
+    angles: Angles,
+    species: Annotated[
+        str, typer.Option(help="Chemical symbol, or several, lightest first: Co,Pd,Pt.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
+    settings: DetectSettings,
+    pixel_size: PixelSize = None,
+    score_map: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the score of what the atoms found leave unexplained, in standard "
+            "deviations: .npy or .mrc."
+        ),
+    ] = None,
+    checkpoint: Checkpoint = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Find the atoms in the counts of a tilt series, each with its errors.
+
+    The noise, the shape of an atom and the rounds of the search are written beside the model
+    (.detection.json).
+    """
+    from aet_port.core.records import write_json
+    from aet_port.detection.loop import detect, residual_scores
+    from aet_port.io import read_tilt_series, write_model, write_volume
+
+    check_target(output, (".extxyz",))
+    if score_map is not None:
+        check_target(score_map, VOLUME_SUFFIXES)
+    symbols = [symbol.strip() for symbol in species.split(",")]
+    if not all(symbols):
+        raise InputError("--species", repr(species), "symbols separated by commas, as Co,Pd,Pt")
+    series = read_tilt_series(projections, angles, pixel_size)
+    found = detect(
+        series, symbols, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
+    )
+    write_model(output, found.model)
+    record = found.summary()
+    write_json(output.with_suffix(".detection.json"), record)
+    if score_map is not None:
+        write_volume(score_map, residual_scores(series, found, settings, threads))
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    shown = {key: record[key] for key in record if key not in ("projections", "rounds")}
+    print_facts(as_json, "aet detect", {"model": str(output)} | (record if as_json else shown))

@@ -1,0 +1,22 @@
+from .evidence import local_covariances
+from .mixture import Species, mixture_of_heights
+from .noise import ImageNoise, image_noise
+from .outcome import Detection, Round
+from .probe import Probe, fit_probe
+from .score_map import ScoreFilter, ScoreMap
+from .settings import DetectSettings
+
+__all__ = [
+    "DetectSettings",
+    "Detection",
+    "ImageNoise",
+    "Probe",
+    "Round",
+    "ScoreFilter",
+    "ScoreMap",
+    "Species",
+    "fit_probe",
+    "image_noise",
+    "local_covariances",
+    "mixture_of_heights",
+]

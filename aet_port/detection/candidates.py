@@ -1,0 +1,100 @@
+"""Candidates for new atoms: maxima of the score map, thresholds, minimum distances."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.spatial import cKDTree
+
+# Smallest scores by round: the first maps are crowded, the last ones nearly empty.
+LEAST_SCORES = (4.5, 4.0, 4.0, 3.5, 3.0)
+MOST_FALSE = 0.5  # minima of the map per maximum above the threshold
+LOW_FREQUENCY = 0.2  # 1/angstrom; below, images hold the outline of the sample
+SPARSE = 0.3  # largest ratio of noise to missing power, see missing_power
+
+
+def missing_power(
+    residual: NDArray, variance: NDArray, profile: NDArray, q: NDArray, canvas: tuple[int, ...]
+) -> float:
+    """Mean square height of the atoms missing in the model, per pixel of an image.
+
+    From the power of the residual images above their noise, ``sum P^2 (|R|^2 - v) / sum P^4`` above
+    0.2/angstrom, where ``P`` is the transfer function of an atom. At least 1/0.3 of the noise
+    variance: near its end, atoms are missing among fitted neighbours, which have taken over part
+    of their intensity, so that only high frequencies tell them apart.
+
+    Parameters
+    ----------
+    residual, variance
+        Shape (n_images, nx, ny): residual and its noise variance, electrons.
+    profile, q
+        Transfer function of an atom, and frequencies, on the half spectrum of ``canvas``.
+    canvas
+        Size of the Fourier transforms.
+    """
+    power = profile**2
+    band = np.where(q > LOW_FREQUENCY, power, 0)
+    pixels = residual[0].size
+    total = 0.0
+    for image, noise in zip(residual, variance, strict=True):
+        spectrum = np.abs(fft.rfft2(image, canvas)) ** 2 / pixels
+        total += float(np.sum((spectrum - noise.mean()) * band))
+    found = total / float(len(residual) * np.sum(band * power))
+    return max(found, float(variance.mean()) / SPARSE)
+
+
+def apart(candidates: NDArray, taken: NDArray, from_atoms: float, from_others: float) -> NDArray:
+    """Candidates far enough from atoms and from better candidates.
+
+    Parameters
+    ----------
+    candidates
+        Shape (n, 5), best first; the first three columns are positions.
+    taken
+        Shape (m, 3): positions of atoms.
+    from_atoms, from_others
+        Smallest distances, angstrom.
+    """
+    if len(taken) and len(candidates):
+        distance, _ = cKDTree(taken).query(candidates[:, :3])
+        candidates = candidates[distance > from_atoms]
+    if not len(candidates):
+        return candidates
+    free = np.ones(len(candidates), bool)
+    kept = []
+    near = cKDTree(candidates[:, :3]).query_ball_point(candidates[:, :3], from_others)
+    for number, others in enumerate(near):
+        if free[number]:
+            kept.append(number)
+            free[others] = False
+    return candidates[kept]
+
+
+def threshold(maxima: NDArray, minima: NDArray, least: float) -> float:
+    """Smallest score at which at most half as many minima as maxima exceed it.
+
+    Noise has as many minima as maxima, so that their number tells how many maxima are false,
+    whatever the noise. What is false by then is dropped after the fit.
+
+    Parameters
+    ----------
+    maxima, minima
+        Scores of the maxima, and of the minima with their sign changed.
+    least
+        Smallest threshold.
+    """
+    for score in np.arange(least, 12, 0.1):
+        if np.sum(minima > score) <= MOST_FALSE * np.sum(maxima > score):
+            return float(score)
+    return 12.0
+
+
+def closest_pairs_lose(positions: NDArray, heights: NDArray, distance: float) -> NDArray[np.bool_]:
+    """The lower atom of each pair closer than a distance, which the images can't tell apart."""
+    lost = np.zeros(len(heights), bool)
+    pairs = cKDTree(positions).query_pairs(distance, output_type="ndarray")
+    if len(pairs):
+        first, second = pairs.T
+        lost[np.where(heights[first] < heights[second], first, second)] = True
+    return lost

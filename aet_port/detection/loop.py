@@ -1,0 +1,495 @@
+"""Atoms from counts: rounds of adding, fitting and dropping atoms until nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.stats import norm
+
+from aet_port.core.checkpoint import Checkpoint, fingerprint
+from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import extended_object_shape
+from aet_port.core.parallel import check_threads
+from aet_port.core.progress import progress_bar
+from aet_port.detection.candidates import (
+    LEAST_SCORES,
+    apart,
+    closest_pairs_lose,
+    missing_power,
+    threshold,
+)
+from aet_port.detection.evidence import local_covariances, radial_frequencies
+from aet_port.detection.fit import Freed, fit_atoms
+from aet_port.detection.mixture import Species, mixture_of_heights
+from aet_port.detection.noise import ImageNoise, image_noise
+from aet_port.detection.outcome import Detection, Round, finished
+from aet_port.detection.probe import Probe, choose_probe, fit_probe
+from aet_port.detection.score_map import ScoreFilter, ScoreMap
+from aet_port.detection.settings import DETECT, DetectSettings
+from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+
+# Distances in covalent radii of the smallest species: two atoms repel each other below the first,
+# are one atom below the second, and no candidate is nearer to an atom than the third.
+REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
+FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
+LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
+SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
+SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
+KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
+STEADY = 0.001  # and below which the search ends
+FINAL_STEPS = 25
+CHOICES = {1: 5e-3, 2: 5e-4, 3: 5e-4, 4: 5e-4}  # gain that another form of the probe needs
+WAVES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2))
+
+
+@dataclass
+class _State:
+    """Everything that a round changes."""
+
+    atoms: Atoms
+    views: Views
+    probe: Probe
+    covariances: NDArray[np.float64]
+    species: Species | None = None
+    known: bool = False
+    rounds: list[Round] = field(default_factory=list)
+
+    @property
+    def lightest(self) -> float:
+        """Mean height of the lightest species; 0 before the first round."""
+        return 0.0 if self.species is None else float(self.species.means[0])
+
+    @property
+    def prior(self) -> Species | None:
+        """Mixture that the heights follow, once the species are known."""
+        return self.species if self.known else None
+
+
+class Search:
+    """The search for atoms in one tilt series; see :func:`detect`."""
+
+    def __init__(
+        self,
+        series: TiltSeries,
+        symbols: Sequence[str],
+        settings: DetectSettings = DETECT,
+        threads: int | None = None,
+    ) -> None:
+        self.series, self.symbols, self.settings = series, tuple(symbols), settings
+        self.threads = check_threads(threads)
+        self.noise: ImageNoise = image_noise(series.images, settings, series.name)
+        self.images = self.noise.electrons(series.images)
+        shape, size = series.detector, series.pixel_size
+        terms = _terms(shape, self.noise.extended)
+        self.likelihood = Likelihood(
+            self.images, size, self.noise.read_noise**2, self.noise.counting, terms, self.threads
+        )
+        radius = min(covalent_radii[atomic_numbers[symbol]] for symbol in self.symbols)
+        self.repel = settings.least_distance or REPEL * radius
+        self.merge, self.exclude = self.repel * MERGE / REPEL, self.repel * EXCLUDE / REPEL
+        n_z = shape[0] if settings.depth is None else max(3, round(settings.depth / size))
+        self.volume = (
+            extended_object_shape(shape, n_z, series.angles)
+            if self.noise.extended
+            else (*shape, n_z)
+        )
+        self._filter: ScoreFilter | None = None
+
+    def start(self) -> _State:
+        """Nothing found yet, the background as at the border of the images."""
+        n = len(self.images)
+        background = np.zeros((n, len(self.likelihood.terms)))
+        background[:, 0] = self.noise.levels
+        return _State(
+            Atoms(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64)),
+            Views(
+                np.array(self.series.angles, dtype=np.float64),
+                np.zeros((n, 2)),
+                background,
+                np.zeros(2),
+            ),
+            Probe(max(FIRST_B, 1.5 * self.series.pixel_size**2 * np.pi**2), 25.0),
+            np.empty((0, 4, 4)),
+        )
+
+    def use(self, state: _State) -> NDArray[np.float32]:
+        """Set the profiles of the present probe; return the expected images."""
+        profiles = [state.probe.profile(self.likelihood.q, symbol) for symbol in self.symbols]
+        self.likelihood.use_profiles(profiles)
+        return self.likelihood.expected(state.atoms, state.views)
+
+    def variance(self, state: _State, expected: NDArray) -> NDArray[np.float32]:
+        """Noise variance of the pixels, from the images themselves while there are no atoms."""
+        if not len(state.atoms):
+            expected = np.maximum(ndimage.gaussian_filter(self.images, (0, 3, 3)), 0)
+        return np.float32(1) / self.likelihood.weights(expected)
+
+    def score_map(self, state: _State, expected: NDArray) -> ScoreMap:
+        """Score map of what the expected images lack."""
+        size = self.series.pixel_size
+        if self._filter is None or (self.settings.angles and len(state.rounds) <= SETTLING + 1):
+            extent = min(self.series.detector) * size
+            self._filter = ScoreFilter(
+                state.views.angles, self.series.detector, size, extent, self.threads
+            )
+        maker = self._filter
+        residual, variance = self.images - expected, self.variance(state, expected)
+        profile = state.probe.mean(maker.q, self.symbols)
+        missing = missing_power(residual, variance, profile, maker.q, maker.canvas)
+        return maker.score(residual, variance, state.views.shifts, profile, missing, self.volume)
+
+    def volume_map(self) -> NDArray[np.float32]:
+        """Deconvolved back-projection of the images: at an atom about its height, electrons.
+
+        Shape (nx, ny, nz). It is what the first round searches.
+        """
+        state = self.start()
+        found = self.score_map(state, self.use(state))
+        return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
+
+    def find(self, state: _State, expected: NDArray) -> tuple[NDArray[np.float64], float]:
+        """Candidates (n, 5) for new atoms, and the threshold of their scores."""
+        found = self.score_map(state, expected)
+        least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
+        maxima = found.maxima(least, 1.0, self.threads)
+        minima = found.maxima(least, -1.0, self.threads)
+        maxima = apart(maxima, state.atoms.positions, self.exclude, self.merge)
+        score = threshold(maxima[:, 3] / maxima[:, 4], minima[:, 3] / minima[:, 4], least)
+        good = maxima[:, 3] / maxima[:, 4] > score
+        good &= maxima[:, 3] > LEAST_HEIGHT * state.lightest
+        return maxima[good], score
+
+    def round(self, state: _State) -> _State:
+        """Add what the residual asks for, fit everything, and drop what is not significant."""
+        number = len(state.rounds)
+        expected = self.use(state)
+        candidates, score = self.find(state, expected)
+        before = len(state.atoms)
+        state = self._with(state, candidates, expected)
+        if not len(state.atoms):
+            raise InputError(
+                self.series.name,
+                f"no atom above {score:.1f} standard deviations of the noise",
+                "images with more signal, or the right pixel size and angles",
+            )
+        dropped = 0
+        for turn in range(2 if number == 0 else 1):
+            state, deviance = self._fitted(state, number + turn, self.settings.max_steps)
+            expected = self.use(state)
+            covariances = self.covariances(state, expected)
+            free, errors = self.free_heights(state, covariances)
+            kept = free > SIGNIFICANT * errors
+            dropped += int(np.sum(~kept))
+            state = replace(state, atoms=state.atoms[kept], covariances=covariances[kept])
+            free, errors = free[kept], errors[kept]
+        self._some_left(state)
+        means = None if state.species is None else state.species.means
+        species = mixture_of_heights(free, errors, self.symbols, means)
+        lost = self.lost(state.atoms.positions, free, errors, species)
+        kinds = species.posterior(free, errors).argmax(axis=1)
+        if number == 0 and len(self.symbols) > 1:
+            kinds = state.atoms.kinds  # classes are not reliable yet
+        atoms = state.atoms.with_kinds(kinds)[~lost]
+        dropped += int(np.sum(lost))
+        row = Round(len(atoms), len(candidates), dropped, score, deviance)
+        known = state.known or (number >= SETTLING - 1 and len(atoms) - before < KNOWN * len(atoms))
+        return replace(
+            state,
+            atoms=atoms,
+            covariances=state.covariances[~lost],
+            species=species,
+            known=known,
+            rounds=[*state.rounds, row],
+        )
+
+    def _some_left(self, state: _State) -> None:
+        if len(state.atoms) < 2 * len(self.symbols):
+            raise InputError(
+                self.series.name,
+                f"{len(state.atoms)} significant atoms",
+                f"enough for {len(self.symbols)} species: more dose, or the right pixel size",
+            )
+
+    def lost(
+        self, positions: NDArray, free: NDArray, errors: NDArray, species: Species
+    ) -> NDArray[np.bool_]:
+        """Atoms lower than the lightest species can be, or one of two in the same place."""
+        lightest, spread = species.means[0], species.spreads[0]
+        improbable = norm.isf(self.settings.fdr / 10)
+        lost = free < LEAST_HEIGHT * lightest
+        lost |= (free - lightest) < -improbable * np.sqrt(spread**2 + errors**2)
+        return lost | closest_pairs_lose(positions, free, self.merge)
+
+    def _with(self, state: _State, candidates: NDArray, expected: NDArray) -> _State:
+        """Add candidates as atoms."""
+        first = len(state.atoms)
+        new = candidates[:, 3]
+        kind = 0 if state.rounds else len(self.symbols) // 2
+        atoms = Atoms(
+            np.concatenate([state.atoms.positions, candidates[:, :3]]),
+            np.concatenate([state.atoms.heights, new]),
+            np.concatenate([state.atoms.kinds, np.full(len(new), kind, np.int64)]),
+        )
+        added = replace(state, atoms=atoms)
+        if not len(new):
+            return added
+        if not first:
+            expected = np.maximum(ndimage.gaussian_filter(self.images, (0, 1, 1)), 0)
+        which = np.arange(first, len(atoms))
+        own = self.covariances(added, expected, which)
+        return replace(added, covariances=np.concatenate([state.covariances, own]))
+
+    def covariances(
+        self, state: _State, expected: NDArray, which: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Covariance of height and position of atoms, neighbours free."""
+        profile = state.probe.mean(radial_frequencies(self.series.pixel_size), self.symbols)
+        typical = state.lightest or float(np.median(state.atoms.heights))
+        return local_covariances(
+            self.likelihood, state.atoms, state.views, profile, expected, 0.3 * typical, which
+        )
+
+    def free_heights(
+        self, state: _State, covariances: NDArray
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Heights as the images alone ask for, and their standard errors."""
+        variance = covariances[:, 0, 0]
+        heights = state.atoms.heights
+        if state.prior is not None:
+            heights = heights + variance * state.prior.improbability(heights)[1]
+        return heights, np.sqrt(variance)
+
+    def _fitted(self, state: _State, number: int, steps: int) -> tuple[_State, float]:
+        """Fit atoms, views and probe; return the deviance per pixel too."""
+        prior, metric = state.prior, state.covariances
+        if prior is not None:
+            # The prior stiffens the heights.
+            stiffness = np.linalg.inv(metric)
+            heights, errors = state.atoms.heights, np.sqrt(metric[:, 0, 0])
+            weights = prior.posterior(heights, errors) / prior.spreads**2
+            stiffness[:, 0, 0] += weights.sum(axis=1)
+            metric = np.linalg.inv(stiffness)
+        self.use(state)
+        turned = self.settings.angles and number > 0
+        freed = Freed(
+            turned,
+            (self.settings.shifts or self.settings.angles) and number > 0,
+            self.settings.background and (number >= SETTLING or self.noise.extended),
+            (
+                number > 0 and self.settings.scan_shear in ("x", "both"),
+                number > 0 and self.settings.scan_shear in ("y", "both"),
+            ),
+        )
+        fit = fit_atoms(
+            self.likelihood,
+            state.atoms,
+            state.views,
+            metric,
+            freed=freed,
+            least_distance=self.repel,
+            species=prior,
+            max_steps=steps,
+        )
+        state = replace(state, atoms=fit.atoms, views=fit.views)
+        if number in CHOICES:
+            probe = choose_probe(
+                self.likelihood, fit.atoms, fit.views, state.probe, self.symbols, CHOICES[number]
+            )
+            state = replace(state, probe=probe)
+        probe, scale, cost = fit_probe(
+            self.likelihood, fit.atoms, fit.views, state.probe, self.symbols
+        )
+        atoms = replace(fit.atoms, heights=fit.atoms.heights * scale)
+        species = None if state.species is None else state.species.scaled(scale)
+        state = replace(state, atoms=atoms, probe=probe, species=species)
+        return state, 2 * cost / self.images.size
+
+    def steady(self, state: _State) -> bool:
+        """Whether the last round changed next to nothing."""
+        if not state.known or len(state.rounds) < 2:
+            return False
+        last, before = state.rounds[-1], state.rounds[-2]
+        return abs(last.atoms - before.atoms) <= STEADY * last.atoms
+
+    def finish(self, state: _State) -> _State:
+        """Fit to convergence, drop what is not significant, and fit again."""
+        for steps in (FINAL_STEPS, self.settings.max_steps):
+            state, _ = self._fitted(state, len(LEAST_SCORES) + len(CHOICES), steps)
+            covariances = self.covariances(state, self.use(state))
+            free, errors = self.free_heights(state, covariances)
+            means = None if state.species is None else state.species.means
+            species = mixture_of_heights(free, errors, self.symbols, means)
+            lost = (free < SIGNIFICANT * errors) | self.lost(
+                state.atoms.positions, free, errors, species
+            )
+            kinds = species.posterior(free, errors).argmax(axis=1)
+            state = replace(
+                state,
+                atoms=state.atoms.with_kinds(kinds)[~lost],
+                covariances=covariances[~lost],
+                species=species,
+            )
+            self._some_left(state)
+            if not lost.any():
+                break
+        return state
+
+
+def detect(
+    series: TiltSeries,
+    species: str | Sequence[str],
+    settings: DetectSettings = DETECT,
+    *,
+    threads: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
+) -> Detection:
+    """Find the atoms of a sample in the noisy images of a tilt series.
+
+    Rounds of four steps: the images less what the atoms found so far explain are back-projected to
+    a score map; its maxima above the noise become atoms; positions, a height for each atom, the
+    probe and the background are fitted to all images together by maximum likelihood; atoms whose
+    height is not above its error, or too low for the lightest species, are dropped. The species
+    follow from the heights. No volume is reconstructed and no image is denoised.
+
+    Parameters
+    ----------
+    series
+        Images as measured (counts in any unit; phase images), angles and pixel size.
+    species
+        Chemical symbols, by increasing image intensity.
+    settings
+        Settings.
+    threads
+        Number of threads; all cores unless given. Results do not depend on it.
+    checkpoint
+        Checkpoint file (.npz), saved after each round, from which an interrupted search resumes.
+    progress
+        Whether to report progress on standard error.
+
+    Returns
+    -------
+    Atoms with heights, errors and probability of each species; noise, probe and rounds.
+
+    Raises
+    ------
+    InputError
+        For denoised images, images in which no atom is significant, or too few atoms.
+    CheckpointError
+        If the checkpoint belongs to other data or settings.
+
+    Notes
+    -----
+    MATLAB: none; the papers trace a reconstructed volume (4_Tracing_and_classification) and add and
+    remove atoms by hand
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> truth = amorphous_particle(30, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(48, 48))
+    >>> found = aet.detect(series, "Ta", threads=1)
+    >>> len(found.model)
+    30
+    """
+    symbols = (species,) if isinstance(species, str) else tuple(species)
+    search = Search(series, symbols, settings, threads)
+    key = fingerprint(
+        series.images, series.angles, series.pixel_size, symbols, settings.model_dump_json()
+    )
+    saved = Checkpoint(checkpoint, key)
+    stored = saved.load()
+    state = search.start() if stored is None else _restored(stored)
+    with progress_bar("finding atoms", settings.max_rounds, progress) as reporter:
+        if state.rounds:
+            reporter.advance(len(state.rounds))
+        while len(state.rounds) < settings.max_rounds and not search.steady(state):
+            state = search.round(state)
+            saved.save(**_stored(state))
+            reporter.advance(note=str(state.rounds[-1]))
+    state = search.finish(state)
+    return finished(
+        search.series, search.symbols, settings, search.noise, search.likelihood, state.atoms,
+        state.views, state.probe, state.species, state.covariances,
+        search.free_heights(state, state.covariances)[0], state.rounds, search.use(state),
+    )  # fmt: skip
+
+
+def residual_scores(
+    series: TiltSeries,
+    found: Detection,
+    settings: DetectSettings = DETECT,
+    threads: int | None = None,
+) -> Volume:
+    """Score map of what the atoms found leave unexplained.
+
+    Parameters
+    ----------
+    series, settings, threads
+        As given to :func:`detect`.
+    found
+        Its result.
+
+    Returns
+    -------
+    Volume in units of its own standard deviation.
+    """
+    search = Search(series, found.symbols, settings, threads)
+    state = search.start()
+    views = replace(state.views, angles=found.angles, shifts=found.shifts)
+    atoms = Atoms(found.model.positions, np.ones(len(found.model)), np.zeros(len(found.model), int))
+    state = replace(state, probe=found.probe, views=views, atoms=atoms)
+    scores = search.score_map(state, found.expected).scores()
+    return Volume(scores, series.pixel_size, name=f"score map of {series.name}")
+
+
+def _terms(shape: tuple[int, int], extended: bool) -> NDArray[np.float32]:
+    """Background terms: one constant, or low cosine waves for what lies outside the images."""
+    x, y = ((np.arange(n) + 0.5) / n for n in shape)
+    waves = WAVES if extended else WAVES[:1]
+    return np.stack(
+        [np.outer(np.cos(np.pi * i * x), np.cos(np.pi * j * y)) for i, j in waves]
+    ).astype(np.float32)
+
+
+def _stored(state: _State) -> dict[str, NDArray]:
+    species = state.species
+    if species is None:
+        raise AssertionError("saved after a round")
+    probe = state.probe
+    return {
+        "positions": state.atoms.positions,
+        "heights": state.atoms.heights,
+        "kinds": state.atoms.kinds,
+        "angles": state.views.angles,
+        "shifts": state.views.shifts,
+        "background": state.views.background,
+        "shears": state.views.shears,
+        "probe": np.array([probe.narrow, probe.wide, probe.weight, float(probe.form_factor)]),
+        "covariances": state.covariances,
+        "species": np.stack([species.means, species.spreads, species.fractions]),
+        "known": np.array(state.known),
+        "rounds": np.array([row.values() for row in state.rounds]),
+    }
+
+
+def _restored(stored: dict[str, NDArray]) -> _State:
+    narrow, wide, weight, form_factor = stored["probe"].tolist()
+    return _State(
+        Atoms(stored["positions"], stored["heights"], stored["kinds"]),
+        Views(stored["angles"], stored["shifts"], stored["background"], stored["shears"]),
+        Probe(narrow, wide, weight, bool(form_factor)),
+        stored["covariances"],
+        Species(*stored["species"]),
+        bool(stored["known"]),
+        [Round.of(row) for row in stored["rounds"]],
+    )

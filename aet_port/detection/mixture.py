@@ -1,0 +1,119 @@
+"""Species from fitted heights: a Gaussian mixture with each height's own error."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from aet_port.core.scattering import adf_cross_section
+
+NARROWEST = 0.02  # spread of a species' heights relative to their mean, at least
+RATIO_WEIGHT = 0.3  # of the ratios of heights, against the mean logarithm of the density
+
+
+@dataclass(frozen=True)
+class Species:
+    """A mixture of heights.
+
+    Attributes
+    ----------
+    means, spreads, fractions
+        Shape (n_species,), by increasing height: mean, standard deviation without the errors of
+        the heights, and fraction of the atoms.
+    """
+
+    means: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+    fractions: NDArray[np.float64]
+
+    def posterior(self, heights: NDArray, errors: NDArray) -> NDArray[np.float64]:
+        """Probability of each species for each atom, shape (n_atoms, n_species)."""
+        variance = self.spreads**2 + errors[:, None] ** 2
+        log = np.log(self.fractions) - 0.5 * np.log(variance)
+        log = log - 0.5 * (heights[:, None] - self.means) ** 2 / variance
+        weights = np.exp(log - log.max(axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def scaled(self, factor: float) -> Species:
+        """The mixture of heights multiplied by a factor."""
+        return replace(self, means=self.means * factor, spreads=self.spreads * factor)
+
+    def improbability(self, heights: NDArray) -> tuple[float, NDArray[np.float64]]:
+        """Minus the logarithm of the density of the heights, and its derivative by each."""
+        away = (heights[:, None] - self.means) / self.spreads
+        log = np.log(self.fractions / self.spreads) - 0.5 * away**2
+        top = log.max(axis=1, keepdims=True)
+        weights = np.exp(log - top)
+        total = weights.sum(axis=1, keepdims=True)
+        value = -float(np.sum(top + np.log(total)))
+        return value, np.sum(weights / total * away / self.spreads, axis=1)
+
+
+def mixture_of_heights(
+    heights: NDArray, errors: NDArray, symbols: Sequence[str], means: NDArray | None = None
+) -> Species:
+    """Fit a Gaussian mixture with one component for each species.
+
+    Parameters
+    ----------
+    heights, errors
+        Shape (n_atoms,): fitted heights and their standard errors.
+    symbols
+        Species, by increasing height.
+    means
+        First guess of the mean heights. Unless given, means in the ratio of the scattering cross
+        sections are tried at several scales; of fits that describe the heights alike, the one that
+        ends with ratios nearest to these is taken.
+
+    Returns
+    -------
+    The mixture, by increasing mean.
+    """
+    if len(symbols) == 1:
+        centre = float(np.median(heights))
+        spread = 1.4826 * float(np.median(np.abs(heights - centre)))
+        total, found, fractions = np.array([spread]), np.array([centre]), np.ones(1)
+    else:
+        ratios = np.array([adf_cross_section(symbol) for symbol in symbols])
+        middle = float(np.median(heights)) / ratios.mean()
+        starts = [middle * scale * ratios for scale in np.geomspace(0.4, 2.5, 9)]
+        fits = [_mixture(heights, start) for start in (starts if means is None else [means])]
+        expected = np.log(ratios / ratios.mean())
+        merits = [
+            fit.lower_bound_ - RATIO_WEIGHT * float(np.std(_logs(fit) - expected)) for fit in fits
+        ]
+        best = fits[int(np.argmax(merits))]
+        order = np.argsort(best.means_[:, 0])
+        found, fractions = best.means_[order, 0], best.weights_[order]
+        total = np.sqrt(best.covariances_[order, 0, 0])
+    error = float(np.median(errors))
+    spreads = np.sqrt(np.maximum(total**2 - error**2, (NARROWEST * found) ** 2))
+    return Species(found, spreads, fractions)
+
+
+def _mixture(heights: NDArray, means: NDArray) -> GaussianMixture:
+    start = np.maximum(means, 1e-9)
+    spreads = np.maximum(0.15 * start, 1e-9)
+    mixture = GaussianMixture(
+        len(means),
+        means_init=start[:, None],
+        weights_init=np.full(len(means), 1 / len(means)),
+        precisions_init=(1 / spreads**2)[:, None, None],
+        max_iter=300,
+        tol=1e-5,
+        reg_covar=(NARROWEST * start[0]) ** 2,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the best so far will do
+        return mixture.fit(heights[:, None])
+
+
+def _logs(fit: GaussianMixture) -> NDArray[np.float64]:
+    found = np.log(np.maximum(np.sort(fit.means_[:, 0]), 1e-9))
+    return np.asarray(found - found.mean())

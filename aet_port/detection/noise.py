@@ -1,0 +1,162 @@
+"""Noise of the images as the fit needs it: electrons per unit, read noise, background level."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from aet_port.core.errors import InputError
+from aet_port.detection.settings import DetectSettings
+from aet_port.preprocessing.noise import DIFFERENCES, estimate_noise
+
+BORDER = 0.04  # width of the border relative to the image
+EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
+SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle ones, if denoised
+
+
+@dataclass(frozen=True)
+class ImageNoise:
+    """How the values of the images become electrons, and their noise.
+
+    Attributes
+    ----------
+    unit
+        Value of one electron, or, without counting noise, of one standard deviation.
+    read_noise
+        Standard deviation of the noise in an empty pixel, in these units.
+    counting
+        Whether the variance increases with the signal.
+    levels
+        Shape (n_images,): background at the border of each image, electrons per pixel.
+    extended
+        Whether the sample reaches beyond the images.
+    source
+        Where unit and read noise come from.
+    """
+
+    unit: float
+    read_noise: float
+    counting: bool
+    levels: NDArray[np.float64]
+    extended: bool
+    source: str
+
+    def electrons(self, images: NDArray) -> NDArray[np.float32]:
+        """The images in electrons."""
+        return (images / self.unit).astype(np.float32)
+
+    def summary(self) -> dict[str, object]:
+        """The noise as plain numbers."""
+        return {
+            "counts_per_unit": 1 / self.unit if self.counting else None,
+            "noise_in_units": self.read_noise * self.unit,
+            "read_noise_electrons": self.read_noise if self.counting else None,
+            "background_electrons": float(self.levels.mean()),
+            "extended": self.extended,
+            "source": self.source,
+        }
+
+
+def image_noise(images: NDArray, settings: DetectSettings, name: str = "images") -> ImageNoise:
+    """Noise of a tilt series, as given or estimated from its images.
+
+    Without given counts, the variance of sixth differences is compared with the mean around them
+    (:func:`aet_port.preprocessing.noise.estimate_noise`); if it does not increase with the signal,
+    the noise is taken as the same everywhere, as in phase images.
+
+    Parameters
+    ----------
+    images
+        Shape (n_images, nx, ny).
+    settings
+        ``counts_per_unit``, ``read_noise`` and ``extended``.
+    name
+        Name of the series, for errors.
+
+    Returns
+    -------
+    The noise.
+
+    Raises
+    ------
+    InputError
+        For denoised images, images without noise, or a read noise without counts per unit.
+    """
+    stack = np.asarray(images, dtype=np.float64)
+    if settings.counts_per_unit is not None:
+        unit, counting, source = 1 / settings.counts_per_unit, True, "given"
+        read = 1.0 if settings.read_noise is None else settings.read_noise
+    else:
+        if settings.read_noise is not None:
+            found = f"{settings.read_noise:g} electrons without counts_per_unit"
+            raise InputError("read_noise", found, "both, or neither")
+        _refuse_denoised(stack, name)
+        unit, read, counting = _estimated(stack, name)
+        source = "variance against mean of the images" if counting else "noise of the images"
+    levels, extended = _surroundings(stack, settings.extended)
+    return ImageNoise(unit, read, counting, levels / unit, extended, source)
+
+
+def _estimated(stack: NDArray, name: str) -> tuple[float, float, bool]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # saturated pixels are named by the readers
+            found = estimate_noise(stack)
+    except InputError:
+        spread = _white_noise(stack)
+        if not spread > 0:
+            raise InputError(
+                name, "no noise at all", "images as measured, or counts_per_unit"
+            ) from None
+        return spread, 1.0, False
+    return found.gain, found.read_noise / found.gain, True
+
+
+def _white_noise(stack: NDArray) -> float:
+    """Standard deviation of the noise, from sixth differences along both axes."""
+    detail = stack
+    for axis in (1, 2):
+        detail = ndimage.correlate1d(detail, DIFFERENCES, axis, mode="mirror")
+    inner = detail[:, 7:-7, 7:-7]
+    return float(1.4826 * np.median(np.abs(inner))) if inner.size else 0.0
+
+
+def _refuse_denoised(stack: NDArray, name: str) -> None:
+    """White noise has as much power at the highest frequencies as at those below."""
+    nx, ny = stack.shape[1:]
+    q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
+    window = np.outer(np.hanning(nx), np.hanning(ny))
+    power = np.mean([np.abs(fft.rfft2(one * window)) ** 2 for one in stack], axis=0)
+    highest = float(np.median(power[q > 0.6]))
+    middle = float(np.median(power[(q > 0.42) & (q < 0.5)]))
+    if highest < SMOOTHED * middle and middle > 0:
+        raise InputError(
+            name,
+            f"denoised or smoothed images: noise at the highest frequencies {highest / middle:.2g} "
+            "of that at middle ones",
+            "images as measured; for denoised ones use preset = 'papers'",
+        )
+
+
+def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool]:
+    """Level at the border of each image, and whether the sample reaches beyond it."""
+    nx, ny = stack.shape[1:]
+    wx, wy = max(2, round(BORDER * nx)), max(2, round(BORDER * ny))
+    frame = np.ones((nx, ny), bool)
+    frame[wx:-wx, wy:-wy] = False
+    border = np.median(stack[:, frame], axis=1)
+    mean = stack[:, frame].mean(axis=1)
+    centre = stack[:, nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean(axis=(1, 2))
+    lowest = float(np.percentile(ndimage.uniform_filter(stack, (0, 5, 5)), 1))
+    if extended is None:
+        rise = float(np.median(centre)) - lowest
+        extended = bool(np.median(border) - lowest > EMPTY * rise)
+    if extended:
+        return np.full(len(stack), max(lowest, 0.0)), True
+    # The mean is exact for few electrons, the median safe from what lies on the border.
+    sane = np.abs(mean - border) < 3 * stack[:, frame].std(axis=1) / np.sqrt(frame.sum() / 4)
+    return np.where(sane, mean, border), False

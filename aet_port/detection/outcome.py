@@ -1,0 +1,278 @@
+"""Result of the detection of atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.display import Shown
+from aet_port.core.geometry import euler_rotations
+from aet_port.detection.mixture import Species
+from aet_port.detection.noise import ImageNoise
+from aet_port.detection.probe import Probe
+from aet_port.detection.settings import DetectSettings
+from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+
+INSIDE = 0.5  # fraction of the images that must show an atom of the model
+GOOD = (0.8, 1.25)  # chi-square per pixel of a fit whose noise is as assumed
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of the search.
+
+    Attributes
+    ----------
+    atoms
+        Number of atoms at its end.
+    added, dropped
+        Number of atoms added before and dropped after the fit.
+    threshold
+        Score above which atoms were added.
+    deviance
+        Deviance per pixel after the fit.
+    """
+
+    atoms: int
+    added: int
+    dropped: int
+    threshold: float
+    deviance: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.atoms} atoms, {self.added} added, {self.dropped} dropped, "
+            f"deviance per pixel {self.deviance:.4f}"
+        )
+
+    def values(self) -> list[float]:
+        """The attributes in order."""
+        return [self.atoms, self.added, self.dropped, self.threshold, self.deviance]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Round:
+        """The round with these attributes."""
+        atoms, added, dropped, least, deviance = (float(value) for value in values)
+        return cls(int(atoms), int(added), int(dropped), least, deviance)
+
+
+@dataclass(frozen=True, repr=False)
+class Detection(Shown):
+    """Atoms found in a tilt series.
+
+    Attributes
+    ----------
+    model
+        The atoms, with arrays ``height`` and ``height_error`` (units of the images times square
+        angstrom), ``position_error`` (n, 3) in angstrom, ``probability`` of the species, and
+        ``posterior`` (n, n_species). Species less probable than the confidence are ``X``.
+    symbols
+        The species, in the order of ``posterior``.
+    species
+        Mean height of each species, spread and fraction, electrons.
+    probe
+        Fitted shape of an atom in the images.
+    noise
+        Noise of the images.
+    angles, shifts
+        Shapes (n_images, 3) in degrees and (n_images, 2) in angstrom: as given, or as fitted.
+    shears
+        Shape (2,): ``shear_x``, ``shear_y`` of the scan, as fitted.
+    rounds
+        The rounds of the search.
+    expected
+        Shape (n_images, nx, ny): calculated images, electrons.
+    deviance
+        Deviance per pixel of the final fit.
+    chi_square
+        Squared residual relative to the noise, mean over all pixels: one for noise as assumed and
+        a perfect model.
+    r1
+        Shape (n_images,): ``sum |calculated - measured| / sum |measured|``.
+    warnings
+        Warnings for the user.
+    """
+
+    model: AtomicModel
+    symbols: tuple[str, ...]
+    species: Species
+    probe: Probe
+    noise: ImageNoise
+    angles: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    shears: NDArray[np.float64]
+    rounds: tuple[Round, ...]
+    expected: NDArray[np.float32]
+    deviance: float
+    chi_square: float
+    r1: NDArray[np.float64]
+    warnings: tuple[str, ...] = ()
+
+    def _facts(self) -> dict[str, object]:
+        kinds = self.model.species
+        found = [*self.symbols, "X"] if "X" in kinds else self.symbols
+        return {
+            "atoms": len(self.model),
+            "species": " ".join(f"{symbol} {kinds.count(symbol)}" for symbol in found),
+            "rounds": len(self.rounds),
+            "deviance per pixel": f"{self.deviance:.4f}",
+            "R1": f"{100 * self.r1.mean():.2f} %",
+            "warnings": len(self.warnings),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Results as plain numbers."""
+        kinds = self.model.species
+        errors = self.model.atoms.arrays["position_error"]
+        return {
+            "atoms": len(self.model),
+            "species": {symbol: kinds.count(symbol) for symbol in dict.fromkeys(sorted(kinds))},
+            "heights_electrons": dict(
+                zip(self.symbols, self.species.means.round(4).tolist(), strict=True)
+            ),
+            "height_spreads_electrons": dict(
+                zip(self.symbols, self.species.spreads.round(4).tolist(), strict=True)
+            ),
+            "expected_position_error_pm": 100 * float(np.sqrt((errors**2).sum(axis=1).mean())),
+            "expected_wrong_species": float(np.sum(1 - self.model.atoms.arrays["probability"])),
+            "probe": vars(self.probe),
+            "noise": self.noise.summary(),
+            "deviance_per_pixel": self.deviance,
+            "chi_square_per_pixel": self.chi_square,
+            "shear_x": float(self.shears[0]),
+            "shear_y": float(self.shears[1]),
+            "r1": float(self.r1.mean()),
+            "projections": [
+                {
+                    "r1": float(r1),
+                    "phi": float(angles[0]),
+                    "theta": float(angles[1]),
+                    "psi": float(angles[2]),
+                    "shift": shift.tolist(),
+                }
+                for r1, angles, shift in zip(self.r1, self.angles, self.shifts, strict=True)
+            ],
+            "rounds": [vars(row) for row in self.rounds],
+            "warnings": list(self.warnings),
+        }
+
+
+def finished(
+    series: TiltSeries,
+    symbols: tuple[str, ...],
+    settings: DetectSettings,
+    noise: ImageNoise,
+    likelihood: Likelihood,
+    atoms: Atoms,
+    views: Views,
+    probe: Probe,
+    species: Species | None,
+    covariances: NDArray,
+    free: NDArray,
+    rounds: Sequence[Round],
+    expected: NDArray,
+) -> Detection:
+    """Put the result of a search together."""
+    if species is None:
+        raise AssertionError("at least one round")
+    cost = sum(likelihood.cost(expected[number], number) for number in range(len(likelihood)))
+    deviance = 2 * cost / likelihood.images.size
+    measured = likelihood.images
+    weights = likelihood.weights(expected)
+    chi_square = float(np.mean((expected - likelihood.images) ** 2 * weights, dtype=np.float64))
+    difference = np.abs(expected - measured).sum(axis=(1, 2), dtype=np.float64)
+    r1 = difference / np.abs(measured).sum(axis=(1, 2), dtype=np.float64)
+    views, atoms, turn = _nearest_to_nominal(atoms, views, series.angles)
+    inside = _seen(likelihood, atoms, views) >= INSIDE * len(likelihood)
+    atoms, covariances, free = atoms[inside], covariances[inside], free[inside]
+    posterior = species.posterior(free, np.sqrt(covariances[:, 0, 0]))
+    probability = posterior.max(axis=1)
+    kinds = np.array(symbols)[posterior.argmax(axis=1)]
+    kinds[probability < settings.confidence] = "X"
+    unit = noise.unit * series.pixel_size**2
+    places = np.einsum("ij,njk,lk->nil", turn, covariances[:, 1:, 1:], turn)
+    model = AtomicModel.from_positions(
+        atoms.positions,
+        kinds.tolist(),
+        name=series.name,
+        height=atoms.heights * unit,
+        height_error=np.sqrt(covariances[:, 0, 0]) * unit,
+        position_error=np.sqrt(np.diagonal(places, axis1=1, axis2=2)),
+        probability=probability,
+        posterior=posterior,
+    )
+    return Detection(
+        model, symbols, species, probe, noise, views.angles, views.shifts, views.shears,
+        tuple(rounds), expected, deviance, chi_square, r1,
+        tuple(_warnings(model, chi_square, rounds, settings)),
+    )  # fmt: skip
+
+
+def _seen(likelihood: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.int64]:
+    """Number of images on which each atom lies."""
+    count = np.zeros(len(atoms), np.int64)
+    for number in range(len(likelihood)):
+        places = likelihood.places(atoms, views, number)
+        count += np.all((places > -0.5) & (places < np.array(likelihood.shape) - 0.5), axis=1)
+    return count
+
+
+def _nearest_to_nominal(
+    atoms: Atoms, views: Views, nominal: NDArray
+) -> tuple[Views, Atoms, NDArray[np.float64]]:
+    """Equivalent fit with the least turn and shift from the nominal views.
+
+    A rotation of all atoms together with all angles, and a displacement of all atoms together with
+    all shifts, leave the images as they are.
+    """
+    turn = np.eye(3)
+    if not np.array_equal(views.angles, nominal):
+        sum_of_turns = np.einsum(
+            "kji,kjl->il", euler_rotations(nominal), euler_rotations(views.angles)
+        )
+        u, _, v = np.linalg.svd(sum_of_turns)
+        turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+        rotations = euler_rotations(views.angles) @ turn.T
+        views = replace(views, angles=_euler_angles(rotations))
+        atoms = replace(atoms, positions=np.ascontiguousarray(atoms.positions @ turn.T))
+    if np.any(views.shifts):
+        rows = euler_rotations(views.angles)[:, :2].reshape(-1, 3)
+        step = np.linalg.lstsq(rows, views.shifts.reshape(-1), rcond=None)[0]
+        shifts = views.shifts - (rows @ step).reshape(-1, 2)
+        views = replace(views, shifts=shifts)
+        atoms = replace(atoms, positions=atoms.positions + step)
+    return views, atoms, turn
+
+
+def _euler_angles(rotations: NDArray) -> NDArray[np.float64]:
+    """Phi, theta, psi in degrees of rotations ``(R_z(phi) R_y(theta) R_x(psi))^T``."""
+    matrix = np.swapaxes(rotations, 1, 2)
+    theta = np.arcsin(np.clip(-matrix[:, 2, 0], -1, 1))
+    phi = np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
+    psi = np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2])
+    return np.degrees(np.stack([phi, theta, psi], axis=1))
+
+
+def _warnings(
+    model: AtomicModel,
+    chi_square: float,
+    rounds: Sequence[Round],
+    settings: DetectSettings,
+) -> list[str]:
+    found = []
+    if not GOOD[0] <= chi_square <= GOOD[1]:
+        found.append(
+            f"chi-square per pixel {chi_square:.3g}: the noise or the shape of the atoms differs "
+            "from that assumed; error bars are unreliable"
+        )
+    if len(rounds) == settings.max_rounds:
+        found.append(f"the search did not settle in {len(rounds)} rounds")
+    undecided = model.species.count("X")
+    if undecided:
+        found.append(f"{undecided} atoms whose species these images can't decide (X)")
+    return found

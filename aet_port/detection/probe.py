@@ -1,0 +1,212 @@
+"""Shape of an atom in the images: the probe, with or without the scattering factor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from aet_port.core.parallel import map_threads
+from aet_port.core.scattering import scattering_factor
+from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+
+STEPS = 8  # Gauss-Newton steps at most
+SETTLED = 1.0  # fall of the cost at which they end
+WIDEST = 60.0  # square angstrom, its largest value; wider is background
+SAMPLE = 10  # images from which the form of the probe is chosen
+WIDE = 25.0  # square angstrom, first guess of the wide Gaussian's B
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Transfer function of an atom, ``F(q) [w exp(-B_1 q^2) + (1 - w) exp(-B_2 q^2)]``.
+
+    Attributes
+    ----------
+    narrow, wide
+        ``B_1 <= B_2`` in square angstrom; ``B = 2 pi^2 sigma^2`` for a Gaussian of standard
+        deviation sigma.
+    weight
+        ``w``, fraction of the narrow Gaussian.
+    form_factor
+        Whether ``F(q)`` is the electron scattering factor of the species relative to that at zero,
+        otherwise one: an incoherent image of point-like atoms.
+    """
+
+    narrow: float
+    wide: float
+    weight: float = 1.0
+    form_factor: bool = True
+
+    def profile(self, q: NDArray, symbol: str) -> NDArray[np.float64]:
+        """Transfer function of one species at frequencies ``q`` in 1/angstrom."""
+        return self.envelope(q) * self._factor(q, symbol)
+
+    def envelope(self, q: NDArray) -> NDArray[np.float64]:
+        """The part without the scattering factor."""
+        square = q * q
+        narrow = np.exp(-self.narrow * square)
+        if self.weight == 1:
+            return np.asarray(narrow)
+        return np.asarray(self.weight * narrow + (1 - self.weight) * np.exp(-self.wide * square))
+
+    def _factor(self, q: NDArray, symbol: str) -> NDArray | float:
+        if not self.form_factor:
+            return 1.0
+        return scattering_factor(q, symbol) / scattering_factor(0.0, symbol)
+
+    def profiles(self, q: NDArray, symbols: Sequence[str]) -> list[NDArray[np.float64]]:
+        """Transfer functions of several species; one for all if they don't differ."""
+        kinds = symbols if self.form_factor else symbols[:1]
+        return [self.profile(q, symbol) for symbol in kinds]
+
+    def mean(self, q: NDArray, symbols: Sequence[str]) -> NDArray[np.float64]:
+        """Mean transfer function of the species."""
+        return np.asarray(np.mean(self.profiles(q, symbols), axis=0))
+
+
+def fit_probe(
+    likelihood: Likelihood,
+    atoms: Atoms,
+    views: Views,
+    probe: Probe,
+    symbols: Sequence[str],
+    images: Sequence[int] | None = None,
+) -> tuple[Probe, float, float]:
+    """Fit the probe to the images, atoms fixed, except for a common factor of their heights.
+
+    Levenberg-Marquardt steps of the weighted squared residual.
+
+    Parameters
+    ----------
+    likelihood
+        Images and noise.
+    atoms, views
+        The present fit; the kinds of the atoms are indices of ``symbols``.
+    probe
+        Start. With ``weight`` one, only the width is fitted.
+    symbols
+        Species.
+    images
+        Numbers of the images to use, all unless given.
+
+    Returns
+    -------
+    The probe, the factor of all heights, and the cost.
+    """
+    names = ["scale", "narrow", "wide", "weight"] if probe.weight < 1 else ["scale", "narrow"]
+    chosen = range(len(likelihood)) if images is None else images
+    scale, damping = 1.0, 1e-3
+    normal, slope, cost = _normal(likelihood, atoms, views, probe, symbols, scale, names, chosen)
+    for _ in range(STEPS):
+        step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal)), slope)
+        moved = dict(zip(names, step, strict=True))
+        trial = _moved(probe, moved)
+        new = _normal(
+            likelihood, atoms, views, trial, symbols, scale + moved["scale"], names, chosen
+        )
+        if new[2] >= cost:
+            damping *= 10
+            if damping > 1e3:
+                break
+            continue
+        fallen = cost - new[2]
+        probe, scale = trial, scale + moved["scale"]
+        normal, slope, cost = new
+        damping = max(damping / 10, 1e-6)
+        if fallen < SETTLED:
+            break
+    return probe, scale, cost
+
+
+def _moved(probe: Probe, step: dict[str, float]) -> Probe:
+    narrow = probe.narrow + float(np.clip(step["narrow"], -1.5, 1.5))
+    if "weight" not in step:
+        return replace(probe, narrow=narrow)
+    wide = min(max(probe.wide + float(np.clip(step["wide"], -6, 6)), narrow + 1), WIDEST)
+    weight = float(np.clip(probe.weight + step["weight"], 0.3, 0.98))
+    return replace(probe, narrow=narrow, wide=wide, weight=weight)
+
+
+def choose_probe(
+    likelihood: Likelihood,
+    atoms: Atoms,
+    views: Views,
+    probe: Probe,
+    symbols: Sequence[str],
+    gain: float,
+) -> Probe:
+    """The form of the probe that describes the images best.
+
+    One or two Gaussians, with or without scattering factor, are fitted to some of the images.
+
+    Parameters
+    ----------
+    likelihood, atoms, views, probe, symbols
+        As in :func:`fit_probe`.
+    gain
+        Fraction of the cost by which another form must be better.
+    """
+    images = range(0, len(likelihood), max(1, len(likelihood) // SAMPLE))
+    best, _, least = fit_probe(likelihood, atoms, views, probe, symbols, images)
+    least *= 1 - gain
+    for form_factor in (True, False):
+        for weight in (1.0, 0.8):
+            if (form_factor, weight < 1) == (probe.form_factor, probe.weight < 1):
+                continue
+            start = replace(probe, form_factor=form_factor, weight=weight)
+            if weight < 1 and probe.weight == 1:
+                start = replace(start, wide=max(WIDE, probe.narrow + 10))
+            found, _, cost = fit_probe(likelihood, atoms, views, start, symbols, images)
+            if cost < least:
+                best, least = found, cost
+    return best
+
+
+def _normal(
+    likelihood: Likelihood,
+    atoms: Atoms,
+    views: Views,
+    probe: Probe,
+    symbols: Sequence[str],
+    scale: float,
+    names: Sequence[str],
+    images: Sequence[int],
+) -> tuple[NDArray, NDArray, float]:
+    """Gauss-Newton matrix, gradient and cost of the parameters named."""
+    square = likelihood.q**2
+    narrow, wide = np.exp(-probe.narrow * square), np.exp(-probe.wide * square)
+    w = probe.weight
+    parts = {
+        "scale": probe.envelope(likelihood.q),
+        "narrow": -w * square * narrow,
+        "wide": -(1 - w) * square * wide,
+        "weight": narrow - wide,
+    }
+    columns = np.stack([parts[name] for name in names]).astype(np.float32)
+    drawn = np.exp(2 * np.pi**2 * (likelihood.q * likelihood.pixel_size) ** 2)
+    factors = np.stack([drawn * probe._factor(likelihood.q, s) for s in symbols]).astype(np.float32)
+
+    def one(number: int) -> tuple[NDArray, NDArray, float]:
+        layers = np.sum(likelihood.layers(atoms, views, number) * factors, axis=0)
+        images = fft.irfft2(columns * layers, s=likelihood.canvas)[:, *likelihood.window]
+        expected = np.float32(scale) * images[0] + likelihood.ground(views, number)
+        images[1:] *= scale
+        weights = likelihood.weights(expected)
+        rows = images.reshape(len(names), -1).astype(np.float64)
+        flat = weights.reshape(-1).astype(np.float64)
+        residual = flat * (expected - likelihood.images[number]).reshape(-1)
+        # No BLAS, whose threads would compete with ours.
+        normal = np.array([[np.sum(a * flat * b) for a in rows] for b in rows])
+        slope = np.array([np.sum(row * residual) for row in rows])
+        return normal, slope, likelihood.cost(expected, number)
+
+    results = map_threads(one, images, likelihood.threads)
+    return (
+        np.sum([r[0] for r in results], axis=0),
+        np.sum([r[1] for r in results], axis=0),
+        float(np.sum([r[2] for r in results])),
+    )

@@ -1,0 +1,66 @@
+"""Settings of the detection of atoms from counts."""
+
+from __future__ import annotations
+
+from aet_port.core.settings import Settings, setting
+from aet_port.refinement.settings import ScanShear
+
+
+class DetectSettings(Settings):
+    """``[detect]``: see :func:`aet_port.detection.loop.detect`.
+
+    Distances are in units of the smallest distance expected between atoms, twice the covalent
+    radius of the smallest species, unless given.
+    """
+
+    fdr: float = setting(0.01, "Fraction of wrong atoms accepted among those found.", gt=0, le=0.2)
+    angles: bool = setting(False, "Fit the three angles of each image with the atoms.")
+    shifts: bool = setting(False, "Fit a shift along x and y of each image with the atoms.")
+    scan_shear: ScanShear = setting(
+        "none", "Fit the scan-coil shear, common to all images, with the atoms."
+    )
+    background: bool = setting(True, "Fit a background for each image.")
+    extended: bool | None = setting(
+        None,
+        "Whether the sample is wider than its images, as a film is; decided by the border of the"
+        " images unless given.",
+        example=True,
+    )
+    depth: float | None = setting(
+        None,
+        "Thickness along the beam searched for atoms; the width of the images unless given.",
+        unit="angstrom",
+        example=60.0,
+        gt=0,
+    )
+    counts_per_unit: float | None = setting(
+        None,
+        "Electrons in a pixel of value one; estimated from the noise of the images unless given.",
+        unit="electrons",
+        example=1.0,
+        gt=0,
+    )
+    read_noise: float | None = setting(
+        None,
+        "Read noise of the detector; estimated, or 1 with counts_per_unit, unless given.",
+        unit="electrons per pixel",
+        example=1.0,
+        ge=0,
+    )
+    least_distance: float | None = setting(
+        None,
+        "Distance below which atoms repel each other; 1.65 covalent radii unless given.",
+        unit="angstrom",
+        example=2.0,
+        gt=0,
+    )
+    max_rounds: int = setting(
+        14, "Largest number of rounds of adding, fitting and dropping atoms.", ge=1
+    )
+    max_steps: int = setting(10, "Largest number of steps of the fit in a round.", ge=1)
+    confidence: float = setting(
+        0.5, "Probability below which a species is left undecided (X).", ge=0, le=1
+    )
+
+
+DETECT = DetectSettings()

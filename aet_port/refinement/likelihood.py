@@ -1,0 +1,341 @@
+"""Likelihood of noisy images given atoms that each have their own height, with its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import fft
+
+from aet_port.core.geometry import euler_rotations
+from aet_port.core.parallel import check_threads, map_threads
+
+MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
+HALF = 4  # pixels on either side of an atom's nearest one: its Gaussian is cut at 4e-5 of its peak
+SIZE = 2 * HALF + 1
+# exp(-j^2 / 2) relative to that of j - 1.
+_RATIOS = np.exp(0.5 - np.arange(HALF + 1)).astype(np.float32)
+_PEAK = np.float32(1 / np.sqrt(2 * np.pi))
+LEAST = 0.05  # electrons below which the expectation of a pixel is not taken
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Atoms with their own heights, as the images show them.
+
+    Attributes
+    ----------
+    positions
+        Shape (n, 3), angstrom, origin on the rotation centre.
+    heights
+        Shape (n,): electrons that one image receives from the atom.
+    kinds
+        Shape (n,): index of the profile of each atom.
+    """
+
+    positions: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    kinds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.heights)
+
+    def __getitem__(self, chosen: NDArray) -> Atoms:
+        return Atoms(self.positions[chosen], self.heights[chosen], self.kinds[chosen])
+
+    def with_kinds(self, kinds: NDArray[np.int64]) -> Atoms:
+        """The same atoms with other profiles."""
+        return replace(self, kinds=np.ascontiguousarray(kinds, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Views:
+    """How each image sees the atoms.
+
+    Attributes
+    ----------
+    angles
+        Shape (n_images, 3): phi, theta, psi in degrees.
+    shifts
+        Shape (n_images, 2): displacement of the atoms on the image, angstrom.
+    background
+        Shape (n_images, n_terms): coefficients of the background terms, electrons per pixel.
+    shears
+        Shape (2,): scan-coil shears of all images; a point at ``(x, y)`` from the centre appears at
+        ``(x + shear_x y, y + shear_y x)``.
+    """
+
+    angles: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    background: NDArray[np.float64]
+    shears: NDArray[np.float64]
+
+    def rows(self) -> NDArray[np.float64]:
+        """Matrices from positions to the detector, shape (n_images, 2, 3)."""
+        matrix = np.eye(2)
+        matrix[0, 1], matrix[1, 0] = self.shears
+        return np.einsum("ij,njk->nik", matrix, euler_rotations(self.angles)[:, :2])
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Cost and its derivatives.
+
+    Attributes
+    ----------
+    cost
+        Shape (n_images,): minus the logarithm of the likelihood, zero for a perfect fit.
+    positions, heights
+        Derivatives by the positions (n, 3) and heights (n,) of the atoms.
+    rotations
+        Shape (n_images, 2, 3): derivative by the first two rows of each rotation, before the shear.
+    shifts, background
+        Derivatives by shifts (n_images, 2) and background (n_images, n_terms).
+    shears
+        Derivatives by the two shears.
+    """
+
+    cost: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    rotations: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    background: NDArray[np.float64]
+    shears: NDArray[np.float64]
+
+
+class Likelihood:
+    """Minus the log-likelihood of images under Poisson and read noise, or constant noise.
+
+    With ``M`` the expected and ``I`` the measured electrons of a pixel and ``r`` the variance of
+    the read noise, ``sum (M + r) - (I + r) - (I + r) ln[(M + r) / (I + r)]``: a Poisson law shifted
+    by the read variance, which has the right mean and variance and allows negative pixels
+    (D. L. Snyder et al., J. Opt. Soc. Am. A 12, 272 (1995)). For constant noise,
+    ``1/2 sum (M - I)^2 / r``.
+
+    Parameters
+    ----------
+    images
+        Shape (n_images, nx, ny), electrons per pixel.
+    pixel_size
+        Angstrom.
+    read_variance
+        Variance of the read noise, square electrons.
+    counting
+        Whether the noise includes that of counting electrons.
+    terms
+        Shape (n_terms, nx, ny): background terms.
+    threads
+        Number of threads; results do not depend on it.
+
+    MATLAB: none; the reference refines by least squares
+    """
+
+    def __init__(
+        self,
+        images: NDArray,
+        pixel_size: float,
+        read_variance: float,
+        counting: bool,
+        terms: NDArray,
+        threads: int | None = None,
+    ) -> None:
+        self.images = np.ascontiguousarray(images, dtype=np.float32)
+        self.pixel_size, self.read_variance, self.counting = pixel_size, read_variance, counting
+        self.terms = np.ascontiguousarray(terms, dtype=np.float32)
+        self.shape: tuple[int, int] = images.shape[1:]
+        self.threads = check_threads(threads)
+        self._margin = int(np.ceil(MARGIN / pixel_size))
+        self.canvas = tuple(fft.next_fast_len(n + 2 * self._margin, real=True) for n in self.shape)
+        self.window = tuple(slice(self._margin, self._margin + n) for n in self.shape)
+        qx = fft.fftfreq(self.canvas[0], pixel_size)[:, None]
+        qy = fft.rfftfreq(self.canvas[1], pixel_size)[None, :]
+        self.q = np.hypot(qx, qy)
+        self._drawn = np.exp(2 * np.pi**2 * (self.q * pixel_size) ** 2)
+        self.filters = np.ones((1, *self.q.shape), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def use_profiles(self, profiles: Sequence[NDArray]) -> None:
+        """Set the transfer function of each kind of atom, sampled at ``q``, one at zero."""
+        self.filters = np.stack([(p * self._drawn).astype(np.float32) for p in profiles])
+
+    def places(self, atoms: Atoms, views: Views, number: int) -> NDArray[np.float64]:
+        """Positions of the atoms on one image, pixels from its first one."""
+        rotation = replace(views, angles=views.angles[number : number + 1]).rows()[0]
+        seen = np.empty((len(atoms), 2))
+        for row in range(2):  # no BLAS, whose threads would compete with ours
+            seen[:, row] = sum(rotation[row, axis] * atoms.positions[:, axis] for axis in range(3))
+        seen += views.shifts[number]
+        return seen / self.pixel_size + [n // 2 for n in self.shape]
+
+    def layers(self, atoms: Atoms, views: Views, number: int) -> NDArray:
+        """Spectra of the drawn atoms of one image, by kind."""
+        places = self.places(atoms, views, number) + self._margin
+        drawn = np.zeros((len(self.filters), *self.canvas), np.float32)
+        _draw(drawn, places, atoms.heights, atoms.kinds)
+        return fft.rfft2(drawn)
+
+    def expected(self, atoms: Atoms, views: Views) -> NDArray[np.float32]:
+        """Expected images, electrons per pixel."""
+        images = np.empty((len(self), *self.shape), np.float32)
+
+        def one(number: int) -> None:
+            images[number] = self._expected(self.layers(atoms, views, number), views, number)
+
+        map_threads(one, range(len(self)), self.threads)
+        return images
+
+    def _expected(self, layers: NDArray, views: Views, number: int) -> NDArray:
+        spectrum = np.sum(layers * self.filters, axis=0)
+        image = fft.irfft2(spectrum, s=self.canvas)[self.window]
+        image = np.ascontiguousarray(image)
+        for weight, term in zip(views.background[number], self.terms, strict=True):
+            image += np.float32(weight) * term
+        return image
+
+    def ground(self, views: Views, number: int) -> NDArray[np.float32]:
+        """Background of one image."""
+        image = np.zeros(self.shape, np.float32)
+        for weight, term in zip(views.background[number], self.terms, strict=True):
+            image += np.float32(weight) * term
+        return image
+
+    def slopes(self, atoms: Atoms, views: Views) -> Slopes:
+        """Cost and its derivatives by every parameter."""
+        rotations = views.rows()
+
+        def one(number: int) -> tuple[float, NDArray, NDArray]:
+            image = self._expected(self.layers(atoms, views, number), views, number)
+            cost = _residual(image, self.images[number], self.read_variance, self.counting)
+            ground = np.array([np.sum(term * image, dtype=np.float64) for term in self.terms])
+            canvas = np.zeros(self.canvas, np.float32)
+            canvas[self.window] = image
+            pull = fft.irfft2(self.filters * fft.rfft2(canvas), s=self.canvas)
+            found = np.zeros((len(atoms), 3))
+            places = self.places(atoms, views, number) + self._margin
+            _read(pull, places, atoms.kinds, found)
+            return cost, ground, found
+
+        results = map_threads(one, range(len(self)), self.threads)
+        n = len(self)
+        cost, background = np.empty(n), np.empty((n, len(self.terms)))
+        heights, positions = np.zeros(len(atoms)), np.zeros((len(atoms), 3))
+        by_rotation, shifts = np.empty((n, 2, 3)), np.empty((n, 2))
+        for number, (value, ground, found) in enumerate(results):
+            cost[number], background[number] = value, ground
+            heights += found[:, 0]
+            pulls = found[:, 1:] * (atoms.heights / self.pixel_size)[:, None]
+            # No BLAS, whose threads would compete with ours.
+            for row in range(2):
+                pull = pulls[:, row]
+                for axis in range(3):
+                    positions[:, axis] += pull * rotations[number, row, axis]
+                    by_rotation[number, row, axis] = np.sum(pull * atoms.positions[:, axis])
+            shifts[number] = pulls.sum(axis=0)
+        plain = euler_rotations(views.angles)[:, :2]
+        shears = np.array([np.sum(by_rotation[:, i] * plain[:, 1 - i]) for i in range(2)])
+        matrix = np.eye(2)
+        matrix[0, 1], matrix[1, 0] = views.shears
+        by_rotation = np.einsum("ji,njk->nik", matrix, by_rotation)
+        return Slopes(cost, positions, heights, by_rotation, shifts, background, shears)
+
+    def cost(self, expected: NDArray, number: int) -> float:
+        """Cost of one expected image."""
+        image = np.array(expected, dtype=np.float32)
+        return float(_residual(image, self.images[number], self.read_variance, self.counting))
+
+    def weights(self, expected: NDArray) -> NDArray[np.float32]:
+        """Inverse variance of each pixel."""
+        if not self.counting:
+            return np.full_like(expected, 1 / self.read_variance)
+        return 1 / np.maximum(np.maximum(expected, 0) + np.float32(self.read_variance), LEAST)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _residual(expected, measured, variance, counting):  # type: ignore[no-untyped-def]
+    """Cost of one image; its derivative by the expected pixels replaces them."""
+    total = 0.0
+    for i in range(expected.shape[0]):
+        for j in range(expected.shape[1]):
+            if counting:
+                m = max(max(expected[i, j], 0.0) + variance, LEAST)
+                d = measured[i, j] + variance
+                # Read noise makes some of them negative; without them the fit would be biased.
+                total += m - d * np.log(m)
+                if d > 0:
+                    total += d * np.log(d) - d
+                expected[i, j] = 1 - d / m
+            else:
+                e = expected[i, j] - measured[i, j]
+                total += 0.5 * e * e / variance
+                expected[i, j] = e / variance
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _line(line, offset):  # type: ignore[no-untyped-def]
+    """``exp(-(j - offset)^2 / 2) / sqrt(2 pi)`` for j from -HALF to HALF."""
+    middle, up = _PEAK * np.exp(np.float32(-0.5) * offset * offset), np.exp(offset)
+    down = np.float32(1) / up
+    right = left = middle
+    line[HALF] = middle
+    for j in range(1, HALF + 1):
+        right *= up * _RATIOS[j]
+        left *= down * _RATIOS[j]
+        line[HALF + j], line[HALF - j] = right, left
+
+
+@njit(cache=True, nogil=True)
+def _draw(layers, places, heights, kinds):  # type: ignore[no-untyped-def]
+    """Add a Gaussian one pixel wide of every atom, of sum ``height``, to the layer of its kind."""
+    nx, ny = layers.shape[1], layers.shape[2]
+    along, across = np.empty(SIZE, np.float32), np.empty(SIZE, np.float32)
+    for k in range(places.shape[0]):
+        x, y = places[k, 0], places[k, 1]
+        if not (HALF + 1 < x < nx - HALF - 2 and HALF + 1 < y < ny - HALF - 2):
+            continue
+        column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
+        _line(along, np.float32(x - column))
+        _line(across, np.float32(y - row))
+        height = np.float32(heights[k])
+        for a in range(SIZE):
+            factor = height * along[a]
+            line = layers[kinds[k], column - HALF + a, row - HALF : row + HALF + 1]
+            for b in range(SIZE):
+                line[b] += factor * across[b]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _read(layers, places, kinds, found):  # type: ignore[no-untyped-def]
+    """Product of an image with each atom's Gaussian, and its derivatives by the place, pixels."""
+    nx, ny = layers.shape[1], layers.shape[2]
+    along, across = np.empty(SIZE, np.float32), np.empty(SIZE, np.float32)
+    steep = np.empty(SIZE, np.float32)
+    for k in range(places.shape[0]):
+        x, y = places[k, 0], places[k, 1]
+        if not (HALF + 1 < x < nx - HALF - 2 and HALF + 1 < y < ny - HALF - 2):
+            continue
+        column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
+        _line(along, np.float32(x - column))
+        _line(across, np.float32(y - row))
+        first = np.float32(row - HALF - y)
+        for b in range(SIZE):
+            steep[b] = across[b] * (first + np.float32(b))
+        first = np.float32(column - HALF - x)
+        total = sum_x = sum_y = np.float32(0)
+        for a in range(SIZE):
+            straight = bowed = np.float32(0)
+            line = layers[kinds[k], column - HALF + a, row - HALF : row + HALF + 1]
+            for b in range(SIZE):
+                straight += line[b] * across[b]
+                bowed += line[b] * steep[b]
+            straight *= along[a]
+            total += straight
+            sum_x += (first + np.float32(a)) * straight
+            sum_y += along[a] * bowed
+        found[k, 0], found[k, 1], found[k, 2] = total, sum_x, sum_y
