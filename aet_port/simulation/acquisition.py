@@ -72,7 +72,8 @@ def acquire(
 ) -> Acquired:
     """Simulate the acquisition of a tilt series: angle errors, blur, shifts and counting noise.
 
-    ``image_k = noise(shift_k(blur(P(angles_k + error_k))))``.
+    ``image_k = noise(shift_k(blur(P(angles_k + error_k))))``. A flat background is counted with the
+    signal and stays in the images.
 
     Parameters
     ----------
@@ -110,7 +111,12 @@ def acquire(
     if settings.dose:
         # A shift by a fraction of a pixel causes ringing; electron counts can't be negative.
         images = add_noise(
-            np.maximum(images, 0), pixel_size, settings.dose, settings.read_noise, of_noise
+            np.maximum(images, 0),
+            pixel_size,
+            settings.dose,
+            settings.read_noise,
+            of_noise,
+            background=settings.background,
         )
     series = TiltSeries(images.astype(np.float32), nominal, pixel_size, name=name)
     return Acquired(series, true, shifts, settings)

@@ -14,7 +14,7 @@ from aet_port.core.data import AtomicModel, TiltSeries, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scattering import adf_cross_section, scattering_factor
-from aet_port.simulation.settings import B_FACTOR, TA_FILM_DOSE
+from aet_port.simulation.settings import B_FACTOR, SIMULATE, TA_FILM_DOSE, TwoGaussians
 
 # Number of tilts, first and last angle in degrees of the measured series. Film paper,
 # Supplementary Table 1; glass paper, main text.
@@ -25,6 +25,7 @@ TILT_SERIES = {
     "glass": (55, -69.4, 72.6),
 }
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
+WIDE = 6.0  # standard deviations of a Gaussian within that margin, if they are more
 GAUSSIAN_FLOOR = 1e-9  # a Gaussian is cut off where it falls below this fraction of its peak
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
@@ -70,6 +71,7 @@ def project_atoms(
     shape: tuple[int, int],
     b_factor: float | Mapping[str, float] = B_FACTOR,
     intensities: Mapping[str, float] | None = None,
+    probe: TwoGaussians | None = None,
 ) -> NDArray[np.float64]:
     """Linear (kinematic, incoherent) projections of a model, the forward model of the papers.
 
@@ -79,6 +81,10 @@ def project_atoms(
     Fourier space. An atom at ``r`` is projected to detector pixel
     ``(R @ r)[:2] / pixel_size + n // 2`` (0-based), ``R`` from
     :func:`aet_port.core.geometry.euler_rotation`. Atoms off the detector are ignored.
+
+    With a probe of two Gaussians, ``I(r) = I_0 (w G_narrow(r) + (1 - w) G_wide(r))`` with
+    normalised Gaussians ``G`` instead: the narrow one is drawn and its spectrum multiplied by
+    ``w + (1 - w) exp(-2 pi^2 (sigma_wide^2 - sigma_narrow^2) q^2)``.
 
     Parameters
     ----------
@@ -97,6 +103,8 @@ def project_atoms(
         ``I_0`` by symbol: contribution of one atom to the sum of an image times the pixel area.
         Unless given, its ADF cross section in square angstrom (``adf_cross_section``), so that a
         pixel holds the fraction of incident electrons that reach the detector.
+    probe
+        Two Gaussians instead of scattering factor and ``B'``, which is not used then.
 
     Returns
     -------
@@ -106,8 +114,9 @@ def project_atoms(
     Raises
     ------
     InputError
-        For a pixel size not above zero, an empty shape, a symbol without value, or a ``B'`` too
-        small for the pixel size, for which the sampled Gaussian would not keep its intensity.
+        For a pixel size not above zero, an empty shape, a symbol without value, or a ``B'`` (or
+        narrow Gaussian) too small for the pixel size, for which the sampled Gaussian would not keep
+        its intensity.
 
     MATLAB: 5_Position_refinement/src/My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m
     (same Gaussian and filter, there one filter for all types, peak heights instead of ``I_0``,
@@ -119,18 +128,30 @@ def project_atoms(
     if len(shape) != 2 or min(shape) < 1:
         raise InputError("shape", f"{shape!r}", "two numbers of pixels above zero")
     rotations = euler_rotations(angles)
-    margin = int(np.ceil(MARGIN / pixel_size))
+    reach = MARGIN if probe is None else max(MARGIN, WIDE * probe.probe_widths[1])
+    margin = int(np.ceil(reach / pixel_size))
     canvas = tuple(fft.next_fast_len(int(n) + 2 * margin, real=True) for n in shape)
     origin = np.array([n // 2 + margin for n in shape], dtype=np.float64)
     species = np.array(model.species)
     kinds = sorted(set(model.species))
     widths, filters = [], []
+    both = None if probe is None else _two_gaussians(canvas, pixel_size, probe)
     for symbol in kinds:
-        b = _value(b_factor, symbol, "b_factor")
+        if probe is None:
+            b = _value(b_factor, symbol, "b_factor")
+        else:
+            b = 2 * np.pi**2 * probe.probe_widths[0] ** 2
         width = b / (np.pi * pixel_size) ** 2
         # The sum over samples of a Gaussian varies with its position by 2 exp(-pi^2 width).
         if not width > 0.7:
             least = 0.7 * (np.pi * pixel_size) ** 2
+            if probe is not None:
+                raise InputError(
+                    "probe_widths",
+                    f"{probe.probe_widths[0]:g} angstrom",
+                    f"more than {np.sqrt(least / 2) / np.pi:.2f} angstrom at a pixel size of"
+                    f" {pixel_size:g} angstrom",
+                )
             raise InputError(
                 "b_factor",
                 f"{b:g} for {symbol}",
@@ -141,9 +162,8 @@ def project_atoms(
         else:
             intensity = _value(intensities, symbol, "intensities")
         widths.append(width)
-        filters.append(
-            intensity / (np.pi * b / np.pi**2) * _form_factor(canvas, pixel_size, symbol)
-        )
+        shape_factor = _form_factor(canvas, pixel_size, symbol) if both is None else both
+        filters.append(intensity / (np.pi * b / np.pi**2) * shape_factor)
     images = np.empty((len(rotations), *shape))
     layers = np.empty((len(kinds), *canvas))
     for number, rotation in enumerate(rotations):
@@ -165,13 +185,15 @@ def add_noise(
     gaussian_sigma: float = 1.0,
     seed: int | np.random.Generator = 0,
     fraction_per_unit: float = 1.0,
+    background: float = SIMULATE.acquisition.background,
 ) -> NDArray[np.float64]:
     """Add the Poisson-Gaussian noise of an ADF series recorded with a total electron dose.
 
     Of the ``N = dose / n_images * pixel_size^2`` electrons per pixel, the fraction ``p`` reaches
     the detector, where ``p`` is the noise-free image times ``fraction_per_unit``; the count is
-    ``Poisson(N p) + Normal(0, gaussian_sigma)`` electrons. The result is that count divided by
-    ``N fraction_per_unit``, in the units of the noise-free images and equal to them on average.
+    ``Poisson(N p + background) + Normal(0, gaussian_sigma)`` electrons. The result is that count
+    divided by ``N fraction_per_unit``, in the units of the noise-free images and, without a
+    background, equal to them on average.
 
     Parameters
     ----------
@@ -189,6 +211,8 @@ def add_noise(
     fraction_per_unit
         Scattered fraction of the incident electrons at an image value of one; 1 for
         :func:`project_atoms` with its default intensities.
+    background
+        Flat background in electrons per pixel and image; not subtracted from the result.
 
     Returns
     -------
@@ -215,6 +239,8 @@ def add_noise(
             raise InputError(name, f"{value!r}", "a number above zero")
     if not (np.isfinite(gaussian_sigma) and gaussian_sigma >= 0):
         raise InputError("gaussian_sigma", f"{gaussian_sigma!r}", "electrons, zero or more")
+    if not (np.isfinite(background) and background >= 0):
+        raise InputError("background", f"{background!r}", "electrons, zero or more")
     if not np.isfinite(clean).all():
         raise InputError("images", "NaN or infinite values", "finite numbers only")
     if clean.min() < -0.01 * abs(clean.max()):
@@ -230,7 +256,7 @@ def add_noise(
         )
     electrons = dose / len(clean) * pixel_size**2
     rng = np.random.default_rng(seed)
-    counts = rng.poisson(electrons * fraction).astype(np.float64)
+    counts = rng.poisson(electrons * fraction + background).astype(np.float64)
     if gaussian_sigma > 0:
         counts += rng.normal(0.0, gaussian_sigma, size=counts.shape)
     return counts / (electrons * fraction_per_unit)
@@ -278,10 +304,25 @@ def _value(values: float | Mapping[str, float], symbol: str, name: str) -> float
 
 def _form_factor(canvas: tuple[int, ...], pixel_size: float, symbol: str) -> NDArray[np.float64]:
     """``f(q)/f(0)`` on the half spectrum of a padded image."""
+    q = np.sqrt(_square_frequencies(canvas, pixel_size))
+    return scattering_factor(q, symbol) / scattering_factor(0.0, symbol)
+
+
+def _two_gaussians(
+    canvas: tuple[int, ...], pixel_size: float, probe: TwoGaussians
+) -> NDArray[np.float64]:
+    """Spectrum of both Gaussians over that of the narrow one, on the half spectrum."""
+    narrow, wide = probe.probe_widths
+    drop = 2 * np.pi**2 * (wide**2 - narrow**2)
+    part = probe.probe_fraction
+    return part + (1 - part) * np.exp(-drop * _square_frequencies(canvas, pixel_size))
+
+
+def _square_frequencies(canvas: tuple[int, ...], pixel_size: float) -> NDArray[np.float64]:
+    """``q^2`` in 1/angstrom^2 on the half spectrum of a padded image."""
     qx = fft.fftfreq(canvas[0], pixel_size)
     qy = fft.rfftfreq(canvas[1], pixel_size)
-    q = np.sqrt(qx[:, None] ** 2 + qy**2)
-    return scattering_factor(q, symbol) / scattering_factor(0.0, symbol)
+    return np.asarray(qx[:, None] ** 2 + qy**2)
 
 
 def _half_width(width: float) -> int:

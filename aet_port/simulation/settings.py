@@ -17,6 +17,7 @@ TiltScheme = Literal["ta-film", "pd1", "pd2", "glass"]
 Distribution = Literal["uniform", "normal"]
 Parametrization = Literal["lobato", "kirkland"]
 Axis = Literal["x", "y"]
+Probe = Literal["form-factor", "two-gaussians"]
 
 TA_FILM_DOSE = 8.2e5  # electrons per square angstrom, film paper, Supplementary Table 1
 B_FACTOR = 6.0  # square angstrom; initial value of the refinement of the Ta film
@@ -138,7 +139,44 @@ class Acquisition(Settings):
     read_noise: float = setting(
         1.0, "Read noise of the detector.", unit="electrons per pixel", ge=0
     )
+    background: float = setting(
+        0.0,
+        "Flat background, counted with the signal and not subtracted.",
+        unit="electrons per pixel and image",
+        ge=0,
+    )
     seed: int = setting(0, "Seed of errors, noise and thermal motion.", ge=0)
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.background and not self.dose:
+            raise InputError("background", f"{self.background:g}", "0 without noise (dose = 0)")
+        return self
+
+
+class TwoGaussians(Settings):
+    """Image of an atom as the sum of two normalised Gaussians, the same for all species.
+
+    The defaults are as sharp as measured images, with a tail that form factor and ``B'``, which a
+    refinement fits, do not describe.
+    """
+
+    probe_widths: tuple[float, float] = setting(
+        (0.46, 1.12),
+        "Standard deviations of the narrow and the wide Gaussian of a probe of two.",
+        unit="angstrom",
+        gt=0,
+    )
+    probe_fraction: float = setting(
+        0.77, "Fraction of the intensity in the narrow Gaussian.", ge=0, le=1
+    )
+
+    @model_validator(mode="after")
+    def _narrow_first(self) -> Self:
+        narrow, wide = self.probe_widths
+        if not narrow <= wide:
+            raise InputError("probe_widths", repr(self.probe_widths), "the narrow one first")
+        return self
 
 
 class SimulateSettings(Settings):
@@ -168,13 +206,31 @@ class SimulateSettings(Settings):
         unit="square angstrom",
         gt=0,
     )
+    probe: Probe = setting(
+        "form-factor",
+        "Image of an atom in linear images: its form factor and B', or two Gaussians.",
+    )
+    two_gaussians: TwoGaussians = setting(TwoGaussians(), "Widths of a probe of two Gaussians.")
     microscope: Microscope = setting(Microscope(), "Probe and detector.")
     numerics: Numerics = setting(Numerics(), "Multislice grid and thermal motion.")
     acquisition: Acquisition = setting(Acquisition(), "Errors and noise.")
 
+    @model_validator(mode="after")
+    def _linear_probe(self) -> Self:
+        if self.probe != "form-factor" and self.engine != "linear":
+            raise InputError("probe", f"{self.probe!r}", "the linear engine, or 'form-factor'")
+        return self
+
+    @property
+    def linear_probe(self) -> TwoGaussians | None:
+        """The two Gaussians, if linear images are made of them."""
+        return self.two_gaussians if self.probe == "two-gaussians" else None
+
     def record(self) -> dict[str, Any]:
         """Everything the images depend on except the acquisition, as plain values."""
         facts: dict[str, Any] = {"engine": self.engine, "microscope": self.microscope.plain()}
+        if self.linear_probe is not None:
+            return facts | {"probe": self.probe} | self.linear_probe.plain()
         if self.engine == "linear":
             return facts | {"b_factor": self.b_factor}
         return facts | {"numerics": self.numerics.plain()}

@@ -128,6 +128,7 @@ def simulate(
             shape=shape,
             b_factor=settings.b_factor,
             intensities=intensities,
+            probe=settings.linear_probe,
         )
     else:
         project = partial(

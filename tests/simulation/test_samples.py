@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull, Delaunay, Voronoi, cKDTree
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.simulation import samples
+from aet_port.simulation import glass_quench
 from aet_port.simulation.samples import amorphous_particle, glass_density
 
 
@@ -104,16 +104,16 @@ def test_python_and_compiled_kernels_agree() -> None:
     brute = {
         (i, j) for i, j in combinations(range(40), 2) if np.linalg.norm(points[i] - points[j]) < 1.9
     }
-    for build in (samples._list_pairs, samples._list_pairs.py_func):
+    for build in (glass_quench._list_pairs, glass_quench._list_pairs.py_func):
         starts, partners = build(points, 1.9)
         found = [(i, int(j)) for i in range(40) for j in partners[starts[i] : starts[i + 1]]]
         assert len(found) == len(set(found))
         assert set(found) == brute
 
-    starts, partners = samples._list_pairs(points, samples.CUTOFF)
+    starts, partners = glass_quench._list_pairs(points, glass_quench.CUTOFF)
     compiled, plain = np.empty((40, 3)), np.empty((40, 3))
-    samples._forces(points, starts, partners, 2.0, 0.8, compiled)
-    samples._forces.py_func(points, starts, partners, 2.0, 0.8, plain)
+    glass_quench._forces(points, starts, partners, 2.0, 0.8, compiled)
+    glass_quench._forces.py_func(points, starts, partners, 2.0, 0.8, plain)
     np.testing.assert_allclose(compiled, plain, rtol=1e-12, atol=1e-9)
 
 
@@ -122,8 +122,8 @@ def test_python_and_compiled_quenches_agree() -> None:
     start, speed = rng.uniform(-1.8, 1.8, (25, 3)), rng.standard_normal((25, 3))
     results = []
     for push, quench in (
-        (samples._push_apart, samples._quench),
-        (samples._push_apart.py_func, samples._quench.py_func),
+        (glass_quench._push_apart, glass_quench._quench),
+        (glass_quench._push_apart.py_func, glass_quench._quench.py_func),
     ):
         positions, velocities = start.copy(), speed.copy()
         push(positions, 2.0, 20)
@@ -137,9 +137,9 @@ def test_python_and_compiled_quenches_agree() -> None:
 def test_forces_are_lennard_jones() -> None:
     for distance, fade in ((1.0, 1.0), (1.5, 1.0), (1.95, None), (2.2, 0.0)):
         points = np.array([[0.0, 0, 0], [distance, 0, 0]])
-        starts, partners = samples._list_pairs(points, 3.0)
+        starts, partners = glass_quench._list_pairs(points, 3.0)
         forces = np.empty((2, 3))
-        samples._forces(points, starts, partners, 10.0, 0.5, forces)
+        glass_quench._forces(points, starts, partners, 10.0, 0.5, forces)
         bare = 24 * (2 * distance**-13 - distance**-7)
         if fade is None:
             assert 0 > forces[1, 0] > bare
