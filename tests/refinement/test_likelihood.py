@@ -109,7 +109,7 @@ def test_expected_images_equal_the_projections_of_the_simulation(shift: NDArray)
     views = Views(ANGLES, np.tile(shift, (3, 1)), np.full((3, 2), [3.0, 0.0]), np.zeros(2))
     if np.any(shift):  # only in the plane of an image can a shift be one of all atoms
         views = replace(views, angles=np.zeros((3, 3)))
-        moved = AtomicModel.from_positions(places + [*shift, 0], ["Ta"] * n)
+        moved = AtomicModel.from_positions(places + np.append(shift, 0), ["Ta"] * n)
         images = project_atoms(moved, views.angles, PIXEL, SHAPE, 6.0, {"Ta": intensity})
     difference = made.expected(atoms, views) - (images + 3)
     # Atoms are drawn as Gaussians one pixel wide, cut at 4e-5 of the peak, and sharpened.

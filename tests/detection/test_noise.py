@@ -1,0 +1,111 @@
+"""Noise of simulated images, and images in which it can't be known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.detection.noise import image_noise
+from aet_port.detection.settings import DetectSettings
+from aet_port.simulation.linear import project_atoms
+from tests.detection.samples import ANGLES, PIXEL, particle
+
+SHAPE = (64, 60)
+AUTO = DetectSettings()
+
+
+def electrons(level: float = 10.0, height: float = 400.0) -> NDArray[np.float64]:
+    """Expected electrons: a particle in vacuum on a flat background."""
+    clean = project_atoms(particle(), ANGLES, PIXEL, SHAPE, 6.0, {"Ta": height * PIXEL**2})
+    return np.maximum(clean, 0) + level
+
+
+def film() -> NDArray[np.float64]:
+    """Atoms far beyond the images on all sides."""
+    places = np.random.default_rng(1).uniform([-40, -40, -8], [40, 40, 8], (1500, 3))
+    model = AtomicModel.from_positions(places, ["Ta"] * len(places))
+    tilts = ANGLES[(np.abs(ANGLES[:, 1]) < 50)]
+    return np.maximum(project_atoms(model, tilts, PIXEL, SHAPE, 6.0, {"Ta": 20.0}), 0) + 4
+
+
+def counted(expected: NDArray, read_noise: float = 2.0, seed: int = 0) -> NDArray[np.float64]:
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(expected).astype(np.float64)
+    return counts + rng.normal(0, read_noise, expected.shape) if read_noise else counts
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.003, 40.0])
+def test_counts_and_read_noise_of_counted_images(unit: float) -> None:
+    found = image_noise(unit * counted(electrons()), AUTO)
+    assert found.counting
+    # Variance against mean of 88000 pixels, most of them background; atoms leak a little.
+    assert found.unit == pytest.approx(unit, rel=0.08)
+    # The intercept of that line: background and read noise add to 14 square electrons.
+    assert found.read_noise == pytest.approx(2.0, abs=0.6)
+    # Mean of 600 pixels of the border of each image, 4 electrons of noise each.
+    assert found.levels.mean() == pytest.approx(10, rel=0.08)
+    assert not found.extended
+    assert found.source == "variance against mean of the images"
+    assert found.electrons(np.array([unit * 3])).dtype == np.float32
+
+
+def test_given_counts_are_taken() -> None:
+    images = counted(electrons(), 1.0) / 7
+    found = image_noise(images, DetectSettings(counts_per_unit=7.0, read_noise=0.5))
+    assert (found.unit, found.read_noise, found.counting) == (1 / 7, 0.5, True)
+    assert found.source == "given"
+    # Four standard errors of 600 pixels, 23 images.
+    error = np.sqrt(11 / (600 * len(images)))
+    assert found.levels.mean() == pytest.approx(10, abs=4 * error + 0.02)
+    assert image_noise(images, DetectSettings(counts_per_unit=7.0)).read_noise == 1
+    np.testing.assert_allclose(found.electrons(images), 7 * images, rtol=1e-6)
+
+
+def test_constant_noise_is_recognised() -> None:
+    rng = np.random.default_rng(2)
+    clean = electrons()
+    found = image_noise(clean + rng.normal(0, 8, clean.shape), AUTO)
+    assert not found.counting
+    # Median of 70000 differences; fine detail of the atoms adds to them.
+    assert found.unit == pytest.approx(8, rel=0.03)
+    assert found.read_noise == 1
+    assert found.source == "noise of the images"
+    assert found.summary()["counts_per_unit"] is None
+    assert found.summary()["noise_in_units"] == pytest.approx(found.unit)
+
+
+def test_denoised_images_are_refused() -> None:
+    smooth = ndimage.gaussian_filter(counted(electrons()), (0, 1.0, 1.0))
+    with pytest.raises(InputError, match="denoised or smoothed images") as caught:
+        image_noise(smooth, AUTO, "a series")
+    assert caught.value.subject == "a series"
+    assert "preset = 'papers'" in caught.value.expected
+    # Whoever knows the counts may use them.
+    assert image_noise(smooth, DetectSettings(counts_per_unit=1.0)).counting
+
+
+def test_read_noise_needs_counts() -> None:
+    with pytest.raises(InputError, match="without counts_per_unit"):
+        image_noise(counted(electrons()), DetectSettings(read_noise=1.0))
+
+
+def test_images_without_noise_are_refused() -> None:
+    with pytest.raises(InputError):
+        image_noise(np.ones((3, 40, 40)), AUTO)
+
+
+def test_film_and_particle() -> None:
+    particles, films = counted(electrons()), counted(film())
+    assert not image_noise(particles, AUTO).extended
+    wide = image_noise(films, AUTO)
+    assert wide.extended
+    assert not wide.levels.any()
+    # As the user says.
+    assert image_noise(particles, DetectSettings(extended=True)).extended
+    narrow = image_noise(films, DetectSettings(extended=False))
+    assert not narrow.extended
+    assert (narrow.levels > 0).all()
