@@ -50,7 +50,7 @@ def apart(candidates: NDArray, taken: NDArray, from_atoms: float, from_others: f
     Parameters
     ----------
     candidates
-        Shape (n, 5), best first; the first three columns are positions.
+        Shape (n, 6), best first; the first three columns are positions.
     taken
         Shape (m, 3): positions of atoms.
     from_atoms, from_others

@@ -17,6 +17,7 @@ TABLE_STEP = 0.02  # angstrom
 TABLE_END = 9.0  # angstrom
 BLUR = 1.5  # pixels over which the weights of an atom are averaged
 BLOCK = 256
+FARTHEST = 2.0  # angstrom, standard deviation of a position known from no image
 SINGULAR = 1e-12  # of a diagonal element, the least that elimination may leave
 
 
@@ -66,6 +67,8 @@ def local_covariances(
 
     map_threads(look, range(len(likelihood)), likelihood.threads)
     tables = overlap_tables(profile, likelihood.pixel_size)
+    # As well known as if it were some times the height of an atom, even if no image shows it.
+    weakest = 1 / (30 * max(least_height, 1e-9)) ** 2
     tree = cKDTree(atoms.positions)
     which = np.arange(len(atoms)) if which is None else which
     result = np.empty((len(which), 4, 4))
@@ -77,7 +80,7 @@ def local_covariances(
         starts = np.cumsum([0] + [len(one) for one in near])
         flat = np.concatenate([np.asarray(one, dtype=np.int64) for one in near])
         _covariances(
-            atoms.positions, heights, weights, rotations, *tables, flat, starts, own,
+            atoms.positions, heights, weights, rotations, *tables, flat, starts, own, weakest,
             result[first:last],
         )  # fmt: skip
 
@@ -137,7 +140,7 @@ def _inverse_corner(f, size, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, out):  # type: ignore[no-untyped-def]
+def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, weakest, out):  # type: ignore[no-untyped-def]
     for index in range(out.shape[0]):
         own = which[index]
         near = flat[starts[index] : starts[index + 1]]
@@ -155,7 +158,7 @@ def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, out):  # type: igno
                 part = f[4 * s : 4 * s + 4, 4 * t : 4 * t + 4]
                 _overlap(p, h, w, R, A, d1, d2, order[s], order[t], part)
         for i in range(4 * m):
-            f[i, i] *= 1 + 1e-6
+            f[i, i] = f[i, i] * (1 + 1e-6) + (weakest if i % 4 == 0 else 1 / FARTHEST**2)
         _inverse_corner(f, 4 * m, out[index])
 
 

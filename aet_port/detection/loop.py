@@ -29,7 +29,7 @@ from aet_port.detection.evidence import local_covariances, radial_frequencies
 from aet_port.detection.fit import Freed, fit_atoms
 from aet_port.detection.mixture import Species, mixture_of_heights
 from aet_port.detection.noise import ImageNoise, image_noise
-from aet_port.detection.outcome import Detection, Round, finished
+from aet_port.detection.outcome import INSIDE, Detection, Round, finished, seen
 from aet_port.detection.probe import Probe, choose_probe, fit_probe
 from aet_port.detection.score_map import ScoreFilter, ScoreMap
 from aet_port.detection.settings import DETECT, DetectSettings
@@ -45,6 +45,10 @@ SETTLING = 3  # round from which background and form of the probe may follow the
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
 STEADY = 0.001  # and below which the search ends
 FINAL_STEPS = 25
+DOUBTLESS, DOUBTLESS_FROM = 5.0, 2  # score that is always tried, from this round on
+WELL = 0.9  # response relative to the largest, of places that nearly all images show
+AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
+ENOUGH = 5  # atoms of each species for a mixture of heights
 CHOICES = {1: 5e-3, 2: 5e-4, 3: 5e-4, 4: 5e-4}  # gain that another form of the probe needs
 WAVES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2))
 
@@ -95,10 +99,10 @@ class Search:
         self.repel = settings.least_distance or REPEL * radius
         self.merge, self.exclude = self.repel * MERGE / REPEL, self.repel * EXCLUDE / REPEL
         n_z = shape[0] if settings.depth is None else max(3, round(settings.depth / size))
+        self.margin = round(AROUND / size) if self.noise.extended else 0
+        wide = (shape[0] + 2 * self.margin, shape[1] + 2 * self.margin)
         self.volume = (
-            extended_object_shape(shape, n_z, series.angles)
-            if self.noise.extended
-            else (*shape, n_z)
+            extended_object_shape(wide, n_z, series.angles) if self.margin else (*shape, n_z)
         )
         self._filter: ScoreFilter | None = None
 
@@ -107,6 +111,11 @@ class Search:
         n = len(self.images)
         background = np.zeros((n, len(self.likelihood.terms)))
         background[:, 0] = self.noise.levels
+        if self.noise.extended:
+            # What the images have in common with the waves: atoms found later take it over.
+            terms = self.likelihood.terms.reshape(len(background[0]), -1).astype(np.float64)
+            products = self.images.reshape(n, -1).astype(np.float64) @ terms.T
+            background = np.linalg.solve(terms @ terms.T, products.T).T
         return _State(
             Atoms(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64)),
             Views(
@@ -137,7 +146,12 @@ class Search:
         if self._filter is None or (self.settings.angles and len(state.rounds) <= SETTLING + 1):
             extent = min(self.series.detector) * size
             self._filter = ScoreFilter(
-                state.views.angles, self.series.detector, size, extent, self.threads
+                state.views.angles,
+                self.series.detector,
+                size,
+                extent,
+                self.threads,
+                self.margin,
             )
         maker = self._filter
         residual, variance = self.images - expected, self.variance(state, expected)
@@ -155,13 +169,17 @@ class Search:
         return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
 
     def find(self, state: _State, expected: NDArray) -> tuple[NDArray[np.float64], float]:
-        """Candidates (n, 5) for new atoms, and the threshold of their scores."""
+        """Candidates (n, 6) for new atoms, and the threshold of their scores."""
         found = self.score_map(state, expected)
         least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
         maxima = found.maxima(least, 1.0, self.threads)
         minima = found.maxima(least, -1.0, self.threads)
         maxima = apart(maxima, state.atoms.positions, self.exclude, self.merge)
-        score = threshold(maxima[:, 3] / maxima[:, 4], minima[:, 3] / minima[:, 4], least)
+        # Beyond the images, what is missing makes false maxima and minima.
+        well, ill = maxima[maxima[:, 5] > WELL], minima[minima[:, 5] > WELL]
+        score = threshold(well[:, 3] / well[:, 4], ill[:, 3] / ill[:, 4], least)
+        if len(state.rounds) >= DOUBTLESS_FROM:
+            score = min(score, DOUBTLESS)
         good = maxima[:, 3] / maxima[:, 4] > score
         good &= maxima[:, 3] > LEAST_HEIGHT * state.lightest
         return maxima[good], score
@@ -180,8 +198,9 @@ class Search:
                 "images with more signal, or the right pixel size and angles",
             )
         dropped = 0
-        for turn in range(2 if number == 0 else 1):
-            state, deviance = self._fitted(state, number + turn, self.settings.max_steps)
+        # Background and probe settle only together where matter lies outside the images.
+        for turn in range(2 if number == 0 or self.noise.extended else 1):
+            state, deviance = self._fitted(state, max(number, turn), self.settings.max_steps)
             expected = self.use(state)
             covariances = self.covariances(state, expected)
             free, errors = self.free_heights(state, covariances)
@@ -190,8 +209,7 @@ class Search:
             state = replace(state, atoms=state.atoms[kept], covariances=covariances[kept])
             free, errors = free[kept], errors[kept]
         self._some_left(state)
-        means = None if state.species is None else state.species.means
-        species = mixture_of_heights(free, errors, self.symbols, means)
+        species = self.species(state, free, errors)
         lost = self.lost(state.atoms.positions, free, errors, species)
         kinds = species.posterior(free, errors).argmax(axis=1)
         if number == 0 and len(self.symbols) > 1:
@@ -208,6 +226,14 @@ class Search:
             known=known,
             rounds=[*state.rounds, row],
         )
+
+    def species(self, state: _State, free: NDArray, errors: NDArray) -> Species:
+        """Mixture of the heights, from the atoms that most images show."""
+        inside = seen(self.likelihood, state.atoms, state.views) >= INSIDE * len(self.images)
+        if np.sum(inside) < ENOUGH * len(self.symbols):
+            inside[:] = True
+        means = None if state.species is None else state.species.means
+        return mixture_of_heights(free[inside], errors[inside], self.symbols, means)
 
     def _some_left(self, state: _State) -> None:
         if len(state.atoms) < 2 * len(self.symbols):
@@ -270,18 +296,18 @@ class Search:
         """Fit atoms, views and probe; return the deviance per pixel too."""
         prior, metric = state.prior, state.covariances
         if prior is not None:
-            # The prior stiffens the heights.
-            stiffness = np.linalg.inv(metric)
+            # The prior stiffens the heights: a change of rank one of the inverse.
             heights, errors = state.atoms.heights, np.sqrt(metric[:, 0, 0])
-            weights = prior.posterior(heights, errors) / prior.spreads**2
-            stiffness[:, 0, 0] += weights.sum(axis=1)
-            metric = np.linalg.inv(stiffness)
+            added = np.sum(prior.posterior(heights, errors) / prior.spreads**2, axis=1)
+            share = added / (1 + added * metric[:, 0, 0])
+            metric = metric - share[:, None, None] * metric[:, :, :1] * metric[:, :1, :]
         self.use(state)
         turned = self.settings.angles and number > 0
+        background = self.settings.background and (number >= SETTLING or self.noise.extended)
         freed = Freed(
             turned,
             (self.settings.shifts or self.settings.angles) and number > 0,
-            self.settings.background and (number >= SETTLING or self.noise.extended),
+            background,
             (
                 number > 0 and self.settings.scan_shear in ("x", "both"),
                 number > 0 and self.settings.scan_shear in ("y", "both"),
@@ -297,23 +323,24 @@ class Search:
             species=prior,
             max_steps=steps,
         )
-        state = replace(state, atoms=fit.atoms, views=fit.views)
-        if number in CHOICES:
+        probe = state.probe
+        # Matter outside the images would be taken for the tail of the probe.
+        if number in CHOICES and not self.noise.extended:
             probe = choose_probe(
-                self.likelihood, fit.atoms, fit.views, state.probe, self.symbols, CHOICES[number]
-            )
-            state = replace(state, probe=probe)
-        probe, scale, cost = fit_probe(
-            self.likelihood, fit.atoms, fit.views, state.probe, self.symbols
+                self.likelihood, fit.atoms, fit.views, probe, self.symbols, background,
+                CHOICES[number],
+            )  # fmt: skip
+        probe, scale, views, cost = fit_probe(
+            self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
         )
         atoms = replace(fit.atoms, heights=fit.atoms.heights * scale)
         species = None if state.species is None else state.species.scaled(scale)
-        state = replace(state, atoms=atoms, probe=probe, species=species)
+        state = replace(state, atoms=atoms, views=views, probe=probe, species=species)
         return state, 2 * cost / self.images.size
 
     def steady(self, state: _State) -> bool:
         """Whether the last round changed next to nothing."""
-        if not state.known or len(state.rounds) < 2:
+        if not state.known or len(state.rounds) < len(LEAST_SCORES):
             return False
         last, before = state.rounds[-1], state.rounds[-2]
         return abs(last.atoms - before.atoms) <= STEADY * last.atoms
@@ -324,8 +351,7 @@ class Search:
             state, _ = self._fitted(state, len(LEAST_SCORES) + len(CHOICES), steps)
             covariances = self.covariances(state, self.use(state))
             free, errors = self.free_heights(state, covariances)
-            means = None if state.species is None else state.species.means
-            species = mixture_of_heights(free, errors, self.symbols, means)
+            species = self.species(state, free, errors)
             lost = (free < SIGNIFICANT * errors) | self.lost(
                 state.atoms.positions, free, errors, species
             )

@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 from aet_port.core.scattering import adf_cross_section
 
 NARROWEST = 0.02  # spread of a species' heights relative to their mean, at least
+FEWEST = 3  # atoms of a species, at least
 RATIO_WEIGHT = 0.3  # of the ratios of heights, against the mean logarithm of the density
 
 
@@ -83,7 +84,12 @@ def mixture_of_heights(
         ratios = np.array([adf_cross_section(symbol) for symbol in symbols])
         middle = float(np.median(heights)) / ratios.mean()
         starts = [middle * scale * ratios for scale in np.geomspace(0.4, 2.5, 9)]
-        fits = [_mixture(heights, start) for start in (starts if means is None else [means])]
+        if means is not None:
+            # Means from before go on, unless a species has lost its atoms.
+            before = _mixture(heights, means)
+            kept = before.weights_.min() * len(heights) >= FEWEST
+            starts = [means] if kept else [means, *starts]
+        fits = [_mixture(heights, start) for start in starts]
         expected = np.log(ratios / ratios.mean())
         merits = [
             fit.lower_bound_ - RATIO_WEIGHT * float(np.std(_logs(fit) - expected)) for fit in fits
@@ -92,6 +98,7 @@ def mixture_of_heights(
         order = np.argsort(best.means_[:, 0])
         found, fractions = best.means_[order, 0], best.weights_[order]
         total = np.sqrt(best.covariances_[order, 0, 0])
+    fractions = np.maximum(fractions, FEWEST / max(len(heights), FEWEST))
     error = float(np.median(errors))
     spreads = np.sqrt(np.maximum(total**2 - error**2, (NARROWEST * found) ** 2))
     return Species(found, spreads, fractions)

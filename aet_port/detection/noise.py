@@ -15,6 +15,7 @@ from aet_port.preprocessing.noise import DIFFERENCES, estimate_noise
 
 BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
+BLOCKS = 12  # blocks along an axis whose mean is compared
 SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle ones, if denoised
 
 
@@ -150,13 +151,15 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool]
     frame[wx:-wx, wy:-wy] = False
     border = np.median(stack[:, frame], axis=1)
     mean = stack[:, frame].mean(axis=1)
-    centre = stack[:, nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean(axis=(1, 2))
-    lowest = float(np.percentile(ndimage.uniform_filter(stack, (0, 5, 5)), 1))
     if extended is None:
-        rise = float(np.median(centre)) - lowest
-        extended = bool(np.median(border) - lowest > EMPTY * rise)
+        # In the mean of all images, where even few electrons per pixel stand out from the noise.
+        common = stack.mean(axis=0)
+        block = (max(3, nx // BLOCKS), max(3, ny // BLOCKS))
+        lowest = float(np.percentile(ndimage.uniform_filter(common, block), 1))
+        rise = float(common[nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean()) - lowest
+        extended = bool(common[frame].mean() - lowest > EMPTY * rise)
     if extended:
-        return np.full(len(stack), max(lowest, 0.0)), True
+        return np.zeros(len(stack)), True
     # The mean is exact for few electrons, the median safe from what lies on the border.
     sane = np.abs(mean - border) < 3 * stack[:, frame].std(axis=1) / np.sqrt(frame.sum() / 4)
     return np.where(sane, mean, border), False

@@ -188,7 +188,7 @@ def finished(
     difference = np.abs(expected - measured).sum(axis=(1, 2), dtype=np.float64)
     r1 = difference / np.abs(measured).sum(axis=(1, 2), dtype=np.float64)
     views, atoms, turn = _nearest_to_nominal(atoms, views, series.angles)
-    inside = _seen(likelihood, atoms, views) >= INSIDE * len(likelihood)
+    inside = seen(likelihood, atoms, views) >= INSIDE * len(likelihood)
     atoms, covariances, free = atoms[inside], covariances[inside], free[inside]
     posterior = species.posterior(free, np.sqrt(covariances[:, 0, 0]))
     probability = posterior.max(axis=1)
@@ -213,7 +213,7 @@ def finished(
     )  # fmt: skip
 
 
-def _seen(likelihood: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.int64]:
+def seen(likelihood: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.int64]:
     """Number of images on which each atom lies."""
     count = np.zeros(len(atoms), np.int64)
     for number in range(len(likelihood)):

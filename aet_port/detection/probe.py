@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,17 +69,37 @@ class Probe:
         return np.asarray(np.mean(self.profiles(q, symbols), axis=0))
 
 
+class ProbeFit(NamedTuple):
+    """A fitted probe, the factor of all heights, the views, and the cost."""
+
+    probe: Probe
+    scale: float
+    views: Views
+    cost: float
+
+
+class _Normal(NamedTuple):
+    """Gauss-Newton matrix, gradient, cost, and the background of each image."""
+
+    normal: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    cost: float
+    background: NDArray[np.float64]
+
+
 def fit_probe(
     likelihood: Likelihood,
     atoms: Atoms,
     views: Views,
     probe: Probe,
     symbols: Sequence[str],
+    background: bool,
     images: Sequence[int] | None = None,
-) -> tuple[Probe, float, float]:
+) -> ProbeFit:
     """Fit the probe to the images, atoms fixed, except for a common factor of their heights.
 
-    Levenberg-Marquardt steps of the weighted squared residual.
+    Levenberg-Marquardt steps of the weighted squared residual. The background of each image, if it
+    is fitted, is eliminated: it has its least-squares value throughout.
 
     Parameters
     ----------
@@ -90,36 +111,42 @@ def fit_probe(
         Start. With ``weight`` one, only the width is fitted.
     symbols
         Species.
+    background
+        Whether the background is fitted too.
     images
         Numbers of the images to use, all unless given.
 
     Returns
     -------
-    The probe, the factor of all heights, and the cost.
+    The probe, the factor of all heights, the views with the fitted background, and the cost.
     """
     names = ["scale", "narrow", "wide", "weight"] if probe.weight < 1 else ["scale", "narrow"]
     chosen = range(len(likelihood)) if images is None else images
     scale, damping = 1.0, 1e-3
-    normal, slope, cost = _normal(likelihood, atoms, views, probe, symbols, scale, names, chosen)
+    found = _normal(likelihood, atoms, views, probe, symbols, scale, names, chosen, background)
     for _ in range(STEPS):
-        step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal)), slope)
+        stiff = found.normal + damping * np.diag(np.diag(found.normal))
+        step = -np.linalg.solve(stiff, found.slope)
         moved = dict(zip(names, step, strict=True))
         trial = _moved(probe, moved)
         new = _normal(
-            likelihood, atoms, views, trial, symbols, scale + moved["scale"], names, chosen
-        )
-        if new[2] >= cost:
+            likelihood, atoms, views, trial, symbols, scale + moved["scale"], names, chosen,
+            background,
+        )  # fmt: skip
+        if new.cost >= found.cost:
             damping *= 10
             if damping > 1e3:
                 break
             continue
-        fallen = cost - new[2]
+        fallen = found.cost - new.cost
         probe, scale = trial, scale + moved["scale"]
-        normal, slope, cost = new
+        found = new
         damping = max(damping / 10, 1e-6)
         if fallen < SETTLED:
             break
-    return probe, scale, cost
+    if background and images is None:
+        views = replace(views, background=found.background)
+    return ProbeFit(probe, scale, views, found.cost)
 
 
 def _moved(probe: Probe, step: dict[str, float]) -> Probe:
@@ -137,6 +164,7 @@ def choose_probe(
     views: Views,
     probe: Probe,
     symbols: Sequence[str],
+    background: bool,
     gain: float,
 ) -> Probe:
     """The form of the probe that describes the images best.
@@ -145,14 +173,14 @@ def choose_probe(
 
     Parameters
     ----------
-    likelihood, atoms, views, probe, symbols
+    likelihood, atoms, views, probe, symbols, background
         As in :func:`fit_probe`.
     gain
         Fraction of the cost by which another form must be better.
     """
     images = range(0, len(likelihood), max(1, len(likelihood) // SAMPLE))
-    best, _, least = fit_probe(likelihood, atoms, views, probe, symbols, images)
-    least *= 1 - gain
+    best = fit_probe(likelihood, atoms, views, probe, symbols, background, images)
+    least = best.cost * (1 - gain)
     for form_factor in (True, False):
         for weight in (1.0, 0.8):
             if (form_factor, weight < 1) == (probe.form_factor, probe.weight < 1):
@@ -160,10 +188,10 @@ def choose_probe(
             start = replace(probe, form_factor=form_factor, weight=weight)
             if weight < 1 and probe.weight == 1:
                 start = replace(start, wide=max(WIDE, probe.narrow + 10))
-            found, _, cost = fit_probe(likelihood, atoms, views, start, symbols, images)
-            if cost < least:
-                best, least = found, cost
-    return best
+            found = fit_probe(likelihood, atoms, views, start, symbols, background, images)
+            if found.cost < least:
+                best, least = found, found.cost
+    return best.probe
 
 
 def _normal(
@@ -175,7 +203,8 @@ def _normal(
     scale: float,
     names: Sequence[str],
     images: Sequence[int],
-) -> tuple[NDArray, NDArray, float]:
+    background: bool,
+) -> _Normal:
     """Gauss-Newton matrix, gradient and cost of the parameters named."""
     square = likelihood.q**2
     narrow, wide = np.exp(-probe.narrow * square), np.exp(-probe.wide * square)
@@ -190,7 +219,9 @@ def _normal(
     drawn = np.exp(2 * np.pi**2 * (likelihood.q * likelihood.pixel_size) ** 2)
     factors = np.stack([drawn * probe._factor(likelihood.q, s) for s in symbols]).astype(np.float32)
 
-    def one(number: int) -> tuple[NDArray, NDArray, float]:
+    terms = likelihood.terms.reshape(len(likelihood.terms), -1).astype(np.float64)
+
+    def one(number: int) -> tuple[NDArray, NDArray, float, NDArray]:
         layers = np.sum(likelihood.layers(atoms, views, number) * factors, axis=0)
         images = fft.irfft2(columns * layers, s=likelihood.canvas)[:, *likelihood.window]
         expected = np.float32(scale) * images[0] + likelihood.ground(views, number)
@@ -198,15 +229,28 @@ def _normal(
         weights = likelihood.weights(expected)
         rows = images.reshape(len(names), -1).astype(np.float64)
         flat = weights.reshape(-1).astype(np.float64)
-        residual = flat * (expected - likelihood.images[number]).reshape(-1)
+        residual = (expected - likelihood.images[number]).reshape(-1).astype(np.float64)
+        coefficients = views.background[number]
         # No BLAS, whose threads would compete with ours.
+        if background:
+            products = np.array([[np.sum(a * flat * b) for a in terms] for b in terms])
+            for line in (residual, *rows):
+                over = np.array([np.sum(a * flat * line) for a in terms])
+                share = np.linalg.solve(products, over)
+                if line is residual:
+                    coefficients = coefficients - share
+                for part, term in zip(share, terms, strict=True):
+                    line -= part * term
+            expected = (likelihood.images[number].reshape(-1) + residual).reshape(expected.shape)
+        residual *= flat
         normal = np.array([[np.sum(a * flat * b) for a in rows] for b in rows])
         slope = np.array([np.sum(row * residual) for row in rows])
-        return normal, slope, likelihood.cost(expected, number)
+        return normal, slope, likelihood.cost(expected, number), coefficients
 
     results = map_threads(one, images, likelihood.threads)
-    return (
+    return _Normal(
         np.sum([r[0] for r in results], axis=0),
         np.sum([r[1] for r in results], axis=0),
         float(np.sum([r[2] for r in results])),
+        np.array([r[3] for r in results]),
     )

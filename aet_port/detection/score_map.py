@@ -15,7 +15,7 @@ from aet_port.resire.back_projection import descend
 from aet_port.resire.grid import Grid
 
 COARSE = 4  # voxels between points at which noise and sensitivity are computed
-LEAST_SEEN = 0.15  # fraction of the largest sensitivity below which nothing is searched
+LEAST_SEEN = 0.08  # fraction of the largest sensitivity below which nothing is searched
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class ScoreMap:
 
         Returns
         -------
-        Shape (n, 5): x, y, z in angstrom, height, and its standard error.
+        Shape (n, 6): x, y, z in angstrom, height, its standard error, and the response relative to
+        the largest.
         """
         floor = LEAST_SEEN * float(self.response.max())
 
@@ -64,6 +65,7 @@ class ScoreMap:
         order = np.argsort(-found[:, 3] / found[:, 4], kind="stable")
         centre = np.array(self.volume.shape)[[0, 2, 1]] // 2
         found[:, :3] = (found[:, :3] - centre) * self.pixel_size
+        found[:, 5] /= float(self.response.max())
         return found[order]
 
 
@@ -89,6 +91,8 @@ class ScoreFilter:
         ``L``, angstrom.
     threads
         Number of threads.
+    margin
+        Pixels around the images in which atoms may lie whose tails the images show.
 
     MATLAB: none
     """
@@ -100,10 +104,12 @@ class ScoreFilter:
         pixel_size: float,
         extent: float,
         threads: int = 1,
+        margin: int = 0,
     ) -> None:
         self.rotations = euler_rotations(angles)
         self.shape, self.pixel_size, self.threads = shape, pixel_size, threads
-        self.canvas = tuple(fft.next_fast_len(int(1.5 * n), real=True) for n in shape)
+        self.margin = margin
+        self.canvas = tuple(fft.next_fast_len(int(1.5 * n) + 2 * margin, real=True) for n in shape)
         self.qx = fft.fftfreq(self.canvas[0], pixel_size)[:, None]
         self.qy = fft.rfftfreq(self.canvas[1], pixel_size)[None, :]
         self.q = np.hypot(self.qx, self.qy)
@@ -144,32 +150,32 @@ class ScoreFilter:
             Voxels along x, y, z.
         """
         n = len(residual)
-        nx, ny = self.shape
-        filtered = np.empty((n, nx, ny), np.float32)
-        spread = np.empty((n, nx, ny), np.float32)
-        response = np.empty(n)
-        weights = np.full(self.q.shape, 2.0)
-        weights[:, 0] = 1
-        if self.canvas[1] % 2 == 0:
-            weights[:, -1] = 1
-        weights /= np.prod(self.canvas)
+        wide = tuple(side + 2 * self.margin for side in self.shape)
+        window = (slice(0, wide[0]), slice(0, wide[1]))
+        inner = tuple(slice(self.margin, self.margin + side) for side in self.shape)
+        filtered, spread, response = (np.empty((n, *wide), np.float32) for _ in range(3))
+        mask = np.zeros(wide, np.float32)
+        mask[inner] = 1
+        seen = fft.rfft2(mask, self.canvas)
 
         def one(k: int) -> None:
             noise = float(variance[k].mean()) / missing
             kernel = (profile / (profile**2 * self.density[k] + noise)).astype(np.float32)
             turn = np.exp(2j * np.pi * (self.qx * shifts[k, 0] + self.qy * shifts[k, 1]))
             moved = (kernel * turn).astype(np.complex64)
-            spectrum = fft.rfft2(residual[k].astype(np.float32), self.canvas)
-            filtered[k] = fft.irfft2(spectrum * moved, self.canvas)[:nx, :ny]
-            response[k] = np.sum(kernel * profile * weights)
-            square = fft.irfft2(kernel, self.canvas) ** 2
-            spectrum = fft.rfft2(variance[k].astype(np.float32), self.canvas)
-            spectrum *= fft.rfft2(square)
-            spread[k] = np.maximum(fft.irfft2(spectrum, self.canvas)[:nx, :ny], 0)
+            padded = np.zeros(wide, np.float32)
+            padded[inner] = residual[k]
+            filtered[k] = fft.irfft2(fft.rfft2(padded, self.canvas) * moved, self.canvas)[window]
+            padded[inner] = variance[k]
+            drawn = fft.irfft2(kernel, self.canvas)
+            spectrum = fft.rfft2(padded, self.canvas) * fft.rfft2(drawn**2)
+            spread[k] = np.maximum(fft.irfft2(spectrum, self.canvas)[window], 0)
+            overlap = drawn * fft.irfft2(profile.astype(np.float32), self.canvas)
+            response[k] = fft.irfft2(seen * fft.rfft2(overlap), self.canvas)[window]
 
         map_threads(one, range(n), self.threads)
         x, y, z = volume_shape
-        grid = Grid((nx, ny), volume_shape, volume_shape, self.rotations)
+        grid = Grid(wide, volume_shape, volume_shape, self.rotations)
         volume = np.zeros((x, z, y), np.float32)
         descend(volume, filtered, grid, -1.0, False, self.threads)
         coarse = [np.arange(0, m + COARSE, COARSE, dtype=np.float64) - m // 2 for m in (x, z, y)]
@@ -210,7 +216,7 @@ def _sum_seen(spread, response, rotations, moves, xs, zs, ys, noise, sensed, fir
                     a, b = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
                     if 0 <= a < nx and 0 <= b < ny:
                         noise[i, j, m] += spread[k, a, b]
-                        sensed[i, j, m] += response[k]
+                        sensed[i, j, m] += response[k, a, b]
 
 
 @njit(cache=True, nogil=True)
@@ -272,9 +278,9 @@ def _maxima(volume, noise, response, floor, least, sign, step, first, last):  # 
                 dx = _vertex(volume[i - 1, j, k], volume[i, j, k], volume[i + 1, j, k])
                 dz = _vertex(volume[i, j - 1, k], volume[i, j, k], volume[i, j + 1, k])
                 dy = _vertex(volume[i, j, k - 1], volume[i, j, k], volume[i, j, k + 1])
-                found.append((i + dx, k + dy, j + dz, value / seen, sd / seen))
-    out = np.empty((len(found), 5))
+                found.append((i + dx, k + dy, j + dz, value / seen, sd / seen, seen))
+    out = np.empty((len(found), 6))
     for n in range(len(found)):
-        for m in range(5):
+        for m in range(6):
             out[n, m] = found[n][m]
     return out

@@ -22,8 +22,8 @@ class DetectSettings(Settings):
     background: bool = setting(True, "Fit a background for each image.")
     extended: bool | None = setting(
         None,
-        "Whether the sample is wider than its images, as a film is; decided by the border of the"
-        " images unless given.",
+        "The sample is wider than its images, as a film is; decided by the border of the images"
+        " unless given.",
         example=True,
     )
     depth: float | None = setting(

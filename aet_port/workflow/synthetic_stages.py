@@ -141,6 +141,7 @@ def raw_frames(config: RunConfig, truth: AtomicModel) -> RawFrames:
         pixel_size=simulation.pixel_size,
         shape=shape,
         b_factor=simulation.b_factor,
+        probe=simulation.linear_probe,
     )
     return take_frames(project, angles, simulation.pixel_size, errors)
 
