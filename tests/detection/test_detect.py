@@ -1,0 +1,211 @@
+"""Atoms found in simulated counts: all of them, species, angles; and interrupted searches."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import aet_port as aet
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import CheckpointError, InputError
+from aet_port.core.geometry import euler_rotations
+from aet_port.detection.loop import Search, detect, residual_scores
+from aet_port.detection.noise import image_noise
+from aet_port.detection.outcome import Detection
+from aet_port.detection.settings import DetectSettings
+from aet_port.simulation import amorphous_alloy, simulate_tilt_series
+from tests.detection.samples import ANGLES, PIXEL, particle, ta_series
+
+
+def same(first: Detection, second: Detection) -> bool:
+    """Whether two results have the same bytes."""
+    names = ("angles", "shifts", "expected", "r1")
+    arrays = [(getattr(first, name), getattr(second, name)) for name in names]
+    arrays += [
+        (values, second.model.atoms.arrays[name])
+        for name, values in first.model.atoms.arrays.items()
+    ]
+    equal = all(a.tobytes() == b.tobytes() for a, b in arrays)
+    return equal and json.dumps(first.summary()) == json.dumps(second.summary())
+
+
+@pytest.fixture(scope="module")
+def found() -> Detection:
+    return detect(ta_series(), "Ta", threads=1)
+
+
+def test_every_atom_of_a_small_particle_is_found(found: Detection) -> None:
+    truth = particle()
+    precision = aet.score(found.model, truth)
+    assert precision.matching.matched == len(truth) == len(found.model)
+    errors = found.model.atoms.arrays["position_error"]
+    first, second = precision.matching.found_index, precision.matching.truth_index
+    pulls = (found.model.positions[first] - truth.positions[second]) / errors[first]
+    # 120 normal numbers, if model and noise are right: 4 / sqrt(240).
+    assert np.sqrt(np.mean(pulls**2)) == pytest.approx(1, abs=0.26)
+    # 12600 pixels; the Poisson law of few electrons leaves a per cent.
+    assert found.chi_square == pytest.approx(1, abs=0.05)
+    assert found.warnings == ()
+    # The simulation's B' of 6 square angstrom; atoms hold a million electrons.
+    assert found.probe.form_factor
+    assert found.probe.narrow == pytest.approx(6, abs=0.2)
+    assert found.noise.counting
+    assert not found.noise.extended
+
+
+def test_images_of_the_atoms_found(found: Detection) -> None:
+    series = ta_series()
+    np.testing.assert_array_equal(found.angles, series.angles)
+    assert not found.shifts.any()
+    assert not found.shears.any()
+    measured = found.noise.electrons(series.images)
+    r1 = np.abs(found.expected - measured).sum(axis=(1, 2)) / np.abs(measured).sum(axis=(1, 2))
+    np.testing.assert_allclose(found.r1, r1, rtol=1e-5)  # single precision
+    # Heights in units of the images times area sum to the images without their background.
+    total = found.model.atoms.arrays["height"].sum()
+    level = found.noise.levels.mean() * found.noise.unit
+    inner = (series.images.mean(axis=0) - level).sum() * PIXEL**2
+    # The background is fitted, the noise of the whole image a fraction of a per cent.
+    assert total == pytest.approx(inner, rel=0.01)
+
+
+def test_summary_is_plain(found: Detection) -> None:
+    record = json.loads(json.dumps(found.summary()))
+    assert record["atoms"] == 40
+    assert record["species"] == {"Ta": 40}
+    assert record["rounds"][-1]["atoms"] == 40
+    assert len(record["projections"]) == len(ANGLES)
+    assert record["expected_wrong_species"] == 0
+    assert record["noise"]["source"] == "variance against mean of the images"
+    assert repr(found).startswith("<Detection: atoms 40, species Ta 40, rounds ")
+
+
+def test_residual_scores_hold_no_atom(found: Detection) -> None:
+    scores = residual_scores(ta_series(), found, threads=1)
+    assert scores.array.shape == (48, 48, 48)
+    assert scores.voxel_size == PIXEL
+    # Noise of 110592 correlated voxels: nothing beyond what ends the search, five deviations.
+    assert np.abs(scores.array[8:-8, 8:-8, 8:-8]).max() < 5
+    bare = replace(found, expected=np.zeros_like(found.expected))
+    assert residual_scores(ta_series(), bare, threads=1).array.max() > 10
+
+
+def test_threads_change_nothing(found: Detection) -> None:
+    assert same(detect(ta_series(), "Ta", threads=2), found)
+
+
+def test_two_species() -> None:
+    truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
+    series = simulate_tilt_series(truth, ANGLES, PIXEL, (48, 48), 8e5, seed=1)
+    made = detect(series, ["Cu", "Ta"], threads=1)
+    precision = aet.score(made.model, truth)
+    assert precision.matching.matched == 40 == len(made.model)
+    # A Ta atom is five times as bright as one of Cu.
+    assert precision.matching.n_found == 40
+    first, second = precision.matching.found_index, precision.matching.truth_index
+    kinds = [made.model.species[i] for i in first]
+    assert kinds == [truth.species[j] for j in second]
+    assert made.model.atoms.arrays["posterior"].shape == (40, 2)
+    assert made.species.means[0] < made.species.means[1]
+
+
+def test_an_interrupted_search_goes_on(
+    found: Detection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "search.npz"
+    rounds = Search.round
+
+    def stopped(search: Search, state):  # type: ignore[no-untyped-def]
+        if len(state.rounds) == 2:
+            raise KeyboardInterrupt
+        return rounds(search, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Search, "round", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            detect(ta_series(), "Ta", threads=1, checkpoint=path)
+    assert path.exists()
+    done: list[int] = []
+
+    def counted(search: Search, state):  # type: ignore[no-untyped-def]
+        done.append(len(state.rounds))
+        return rounds(search, state)
+
+    monkeypatch.setattr(Search, "round", counted)
+    assert same(detect(ta_series(), "Ta", threads=1, checkpoint=path), found)
+    assert done == list(range(2, len(found.rounds)))  # the first two are not repeated
+    # All rounds are done; what is left is the end.
+    done.clear()
+    assert same(detect(ta_series(), "Ta", threads=1, checkpoint=path), found)
+    assert done == []
+
+
+@pytest.mark.parametrize("change", ["settings", "images", "species"])
+def test_a_checkpoint_of_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path, series = tmp_path / "search.npz", ta_series()
+
+    def stopped(search: Search, state):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Search, "finish", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            detect(series, "Ta", DetectSettings(max_rounds=1), threads=1, checkpoint=path)
+    settings, species = DetectSettings(max_rounds=1), "Ta"
+    if change == "settings":
+        settings = DetectSettings(max_rounds=1, fdr=0.02)
+    elif change == "images":
+        series = replace(series, images=series.images + 1)
+    else:
+        species = "W"
+    with pytest.raises(CheckpointError, match="other data or parameters"):
+        detect(series, species, settings, threads=1, checkpoint=path)
+
+
+def test_what_can_be_wrong_is_said() -> None:
+    unit = image_noise(ta_series().images, DetectSettings()).unit
+    wrong = DetectSettings(max_rounds=1, counts_per_unit=2 / unit)
+    made = detect(ta_series(), "Ta", wrong, threads=1)
+    assert any(text.startswith("the search did not settle in 1 round") for text in made.warnings)
+    # Twice the electrons have half the relative variance that they should: chi-square two.
+    assert made.chi_square > 1.5
+    assert any(text.startswith("chi-square per pixel ") for text in made.warnings)
+
+
+@pytest.mark.parametrize("counts", [None, 1.0])
+def test_pure_noise_has_no_atoms(counts: float | None) -> None:
+    images = np.random.default_rng(5).poisson(20.0, (len(ANGLES), 48, 48)).astype(np.float32)
+    series = TiltSeries(images, ANGLES, PIXEL, name="nothing")
+    with pytest.raises(InputError) as caught:
+        detect(series, "Ta", DetectSettings(counts_per_unit=counts, extended=False), threads=1)
+    assert caught.value.subject == "nothing"
+    assert "signal" in caught.value.expected or "dose" in caught.value.expected
+
+
+def turned(angles: NDArray, truth: NDArray) -> NDArray[np.float64]:
+    """Angle in degrees between rotations after the best common turn of the atoms."""
+    first, second = euler_rotations(angles), euler_rotations(truth)
+    u, _, v = np.linalg.svd(np.einsum("kji,kjl->il", first, second))
+    common = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    left = np.einsum("kij,jl,kml->kim", first, common, second)
+    trace = np.trace(left, axis1=1, axis2=2)
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+
+
+def test_wrong_angles_come_back() -> None:
+    wrong = ANGLES + np.random.default_rng(0).normal(0, 0.5, ANGLES.shape)
+    series = replace(ta_series(dose=8e6), angles=wrong)
+    made = detect(series, "Ta", DetectSettings(angles=True), threads=1)
+    assert np.sqrt(np.mean(turned(wrong, ANGLES) ** 2)) > 0.6
+    # An atom is known to 3 pm on one image; forty of them 4 angstrom from the axis give 0.07 degrees.
+    assert np.sqrt(np.mean(turned(made.angles, ANGLES) ** 2)) < 0.1
+    assert aet.score(made.model, particle()).matching.matched == 40
+    # Nearest to the nominal ones: no common turn is left.
+    assert np.sqrt(np.mean(turned(made.angles, wrong) ** 2)) > 0.6
