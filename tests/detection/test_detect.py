@@ -204,7 +204,7 @@ def test_wrong_angles_come_back() -> None:
     series = replace(ta_series(dose=8e6), angles=wrong)
     made = detect(series, "Ta", DetectSettings(angles=True), threads=1)
     assert np.sqrt(np.mean(turned(wrong, ANGLES) ** 2)) > 0.6
-    # An atom is known to 3 pm on one image; forty of them 4 angstrom from the axis give 0.07 degrees.
+    # An atom is known to 3 pm on one image; forty, 4 angstrom from the axis, give 0.07 degrees.
     assert np.sqrt(np.mean(turned(made.angles, ANGLES) ** 2)) < 0.1
     assert aet.score(made.model, particle()).matching.matched == 40
     # Nearest to the nominal ones: no common turn is left.
