@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +40,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^Reconstructing: 150/150 R = 0\.\d+$", done.stderr, re.MULTILINE)
     return Made(folder, done.stdout)
 
 
@@ -51,7 +49,7 @@ def test_the_table(made: Made) -> None:
         "RMSD",
         "R1 of the model",
         "pentagonal bipyramids",
-        "reconstruct",
+        "detect",
     ):
         assert words in made.table
     assert f"picture: {made.folder / 'overview.png'}" in made.table
@@ -83,24 +81,33 @@ def test_the_bank(made: Made, aet: Aet) -> None:
     (stored,) = json.loads(
         aet("mdb", "query", "SELECT r_mean FROM reconstruction", "--bank", bank, "--json").out
     )
-    assert 0.05 < stored["r_mean"] < 0.15  # the noise of that dose makes about 0.1
+    assert 0.1 < stored["r_mean"] < 0.15  # the noise of that dose, 0.134
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(made: Made, tmp_path: Path) -> None:
     again = make_demo(tmp_path / "again", atoms=200, seed=3, threads=1)
     assert results(tmp_path / "again") == results(made.folder)
-    # Measured: seeds 0 to 4 find 198 to 200 atoms at 30 to 40 pm, with at most one spurious.
-    assert again.matching.matched >= 195
-    assert len(again.matching.spurious) <= 5
-    assert again.matching.rmsd_pm < 0.5 * again.traced.rmsd_pm < 25
+    # Measured: seeds 0 to 4 find 197 to 200 atoms at 3 to 8 pm, none of them spurious.
+    assert again.matching.matched >= 197
+    assert len(again.matching.spurious) <= 2
+    assert again.matching.rmsd_pm < 10
     summary = json.loads(json.dumps(again.summary()))
     assert summary["atoms_true"] == 200
     assert summary["missed"] + summary["matched"] == 200
     assert [stage["stage"] for stage in summary["stages"]] == [
-        *("make the sample", "simulate", "reconstruct", "trace", "assemble", "select", "refine"),
-        *("analyze", "compare", "deposit", "overview"),
+        *("make the sample", "simulate", "detect", "analyze", "compare", "deposit", "overview"),
     ]
+
+
+def test_the_atoms(made: Made) -> None:
+    found = json.loads((made.folder / "comparison.json").read_text())["detected"]
+    # As measured: see the slow test below.
+    assert found["recall"] > 0.98
+    assert found["rmsd_pm"] < 10
+    record = json.loads((made.folder / "detection.json").read_text())
+    assert record["atoms"] == len(read_model(made.folder / "detected.extxyz"))
+    assert record["warnings"] == []
 
 
 def test_refused(tmp_path: Path, made: Made, refused: Refused) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError
+from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, RawFrameSettings, SimulateSettings
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
-from aet_port.workflow.config import RunConfig, config_text, load_config, parse_config
+from aet_port.workflow.config import OF_PAPERS, RunConfig, config_text, load_config, parse_config
+from aet_port.workflow.pipeline import stages_of
 from aet_port.workflow.sections import Kind, SampleSettings, SyntheticSettings
 from mdb.deposits import KINDS
 
@@ -83,7 +85,12 @@ def test_stages_on_request(tmp_path: Path) -> None:
         (MINIMAL + "[refine]\nmethod = 'published'\nfolds = 5\n", "folds with method"),
         (MINIMAL + "[refine]\nfolds = 1\n", "at least 2"),
         (MINIMAL + "[refine]\nmethod = 'newton'\n", "'lbfgs' or 'published'"),
-        (MINIMAL.replace('"Ta"', '["Co", "Pd"]'), "several species without a support"),
+        (
+            MINIMAL.replace('"Ta"', '["Co", "Pd"]').replace(
+                "[input]", 'preset = "papers"\n[input]'
+            ),
+            "several species without a support",
+        ),
         (MINIMAL.replace('"Ta"', '["Co", "Co"]'), "each species only once"),
         (MINIMAL.replace('"Ta"', "[]"), "a list of them"),
         (MINIMAL.replace('"Ta"', '["Co", "Qq"]'), "a list of them"),
@@ -93,6 +100,57 @@ def test_stages_that_cannot_be(tmp_path: Path, text: str, part: str) -> None:
     with pytest.raises(DataFileError) as caught:
         load(tmp_path, text)
     assert part in str(caught.value)
+
+
+IN_SAMPLE = MINIMAL.replace("[input]", 'preset = "{}"\n\n[input]')
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        (MINIMAL, True),
+        (MINIMAL + "[analyze]\ncutoff = 4\n", True),
+        (MINIMAL + "[preprocess]\n[refine_angles]\n", True),
+        (MINIMAL + "[detect]\nangles = true\n", True),
+        ("preset = 'counts'\n" + MINIMAL, True),
+        (IN_SAMPLE.format("counts"), True),
+        ("preset = 'papers'\n" + MINIMAL, False),
+        (IN_SAMPLE.format("papers"), False),
+        *((MINIMAL + f"[{name}]\n", False) for name in OF_PAPERS if name != "classify"),
+        (AREAS, False),
+    ],
+)
+def test_the_chain_that_is_used(tmp_path: Path, text: str, counts: bool) -> None:
+    config = load(tmp_path, text)
+    assert config.from_counts == counts
+    names = [stage.name for stage in stages_of(config)]
+    assert ("detect" in names) == counts
+    assert ("reconstruct" in names) == ("trace" in names) == (not counts)
+    if "angles = true" in text:
+        assert config.detect == DetectSettings(angles=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        *(
+            (f"preset = 'counts'\n{MINIMAL}[{name}]\n", f"[{name}] with preset = 'counts'")
+            for name in OF_PAPERS
+        ),
+        (IN_SAMPLE.format("counts") + "[trace]\n", "[trace] with preset = 'counts'"),
+        ("preset = 'counts'\n" + AREAS, "areas with preset = 'counts'"),
+        (MINIMAL + "[detect]\n[trace]\n", "[detect] with the chain of the papers"),
+        ("preset = 'papers'\n" + MINIMAL + "[detect]\n", "[detect] with the chain of the papers"),
+        ("preset = 'paper'\n" + MINIMAL, "preset = 'paper'"),
+        (MINIMAL + "[detect]\nfdr = 0\n", "fdr = 0"),
+        (MINIMAL + "[detect]\nangle = true\n", "expected 'angles'"),
+    ],
+)
+def test_chains_do_not_mix(tmp_path: Path, text: str, part: str) -> None:
+    with pytest.raises(DataFileError) as caught:
+        load(tmp_path, text)
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_values_are_taken(tmp_path: Path) -> None:
