@@ -8,6 +8,7 @@ from scipy import fft
 from scipy.spatial import cKDTree
 
 # Smallest scores by round: the first maps are crowded, the last ones nearly empty.
+LOWEST = 3.0  # standard deviations
 LEAST_SCORES = (4.5, 4.0, 4.0, 3.5, 3.0)
 MOST_FALSE = 0.5  # minima of the map per maximum above the threshold
 LOW_FREQUENCY = 0.2  # 1/angstrom; below, images hold the outline of the sample
@@ -88,6 +89,24 @@ def threshold(maxima: NDArray, minima: NDArray, least: float) -> float:
         if np.sum(minima > score) <= MOST_FALSE * np.sum(maxima > score):
             return float(score)
     return 12.0
+
+
+def least_score(maxima: NDArray, minima: NDArray, least: float) -> float:
+    """Lowest score worth looking at: lower than ``least`` where most of the signal lies below it.
+
+    The number of maxima less that of minima above a score tells how many of them are real.
+
+    Parameters
+    ----------
+    maxima, minima
+        Scores of the maxima, and of the minima with their sign changed, above :data:`LOWEST`.
+    least
+        Score preferred.
+    """
+    scores = np.arange(least, LOWEST - 0.25, -0.5)
+    real = [np.sum(maxima > score) - np.sum(minima > score) for score in scores]
+    enough = MOST_FALSE * max(real)
+    return float(next((s for s, n in zip(scores, real, strict=True) if n >= enough), least))
 
 
 def closest_pairs_lose(positions: NDArray, heights: NDArray, distance: float) -> NDArray[np.bool_]:

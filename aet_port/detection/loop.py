@@ -20,8 +20,10 @@ from aet_port.core.parallel import check_threads
 from aet_port.core.progress import progress_bar
 from aet_port.detection.candidates import (
     LEAST_SCORES,
+    LOWEST,
     apart,
     closest_pairs_lose,
+    least_score,
     missing_power,
     threshold,
 )
@@ -115,7 +117,7 @@ class Search:
             # What the images have in common with the waves: atoms found later take it over.
             terms = self.likelihood.terms.reshape(len(background[0]), -1).astype(np.float64)
             products = self.images.reshape(n, -1).astype(np.float64) @ terms.T
-            background = np.linalg.solve(terms @ terms.T, products.T).T
+            background[:] = np.linalg.solve(terms @ terms.T, products.T).T
         return _State(
             Atoms(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64)),
             Views(
@@ -172,12 +174,13 @@ class Search:
         """Candidates (n, 6) for new atoms, and the threshold of their scores."""
         found = self.score_map(state, expected)
         least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
-        maxima = found.maxima(least, 1.0, self.threads)
-        minima = found.maxima(least, -1.0, self.threads)
+        maxima = found.maxima(LOWEST, 1.0, self.threads)
+        minima = found.maxima(LOWEST, -1.0, self.threads)
         maxima = apart(maxima, state.atoms.positions, self.exclude, self.merge)
         # Beyond the images, what is missing makes false maxima and minima.
         well, ill = maxima[maxima[:, 5] > WELL], minima[minima[:, 5] > WELL]
-        score = threshold(well[:, 3] / well[:, 4], ill[:, 3] / ill[:, 4], least)
+        up, down = well[:, 3] / well[:, 4], ill[:, 3] / ill[:, 4]
+        score = threshold(up, down, least_score(up, down, least))
         if len(state.rounds) >= DOUBTLESS_FROM:
             score = min(score, DOUBTLESS)
         good = maxima[:, 3] / maxima[:, 4] > score
@@ -309,8 +312,8 @@ class Search:
             (self.settings.shifts or self.settings.angles) and number > 0,
             background,
             (
-                number > 0 and self.settings.scan_shear in ("x", "both"),
-                number > 0 and self.settings.scan_shear in ("y", "both"),
+                number >= SETTLING and self.settings.scan_shear in ("x", "both"),
+                number >= SETTLING and self.settings.scan_shear in ("y", "both"),
             ),
         )
         fit = fit_atoms(

@@ -11,11 +11,14 @@ from scipy import fft, ndimage
 
 from aet_port.core.errors import InputError
 from aet_port.detection.settings import DetectSettings
-from aet_port.preprocessing.noise import DIFFERENCES, estimate_noise
+from aet_port.preprocessing.noise import DIFFERENCES, NoiseModel, estimate_noise, noise_of_line
 
 BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
 BLOCKS = 12  # blocks along an axis whose mean is compared
+BAND = (0.25, 0.35)  # cycles per pixel
+LEVEL = 3.0  # pixels over which the signal is averaged
+WHITE = 0.5  # power at the highest frequencies relative to that at middle ones, if as measured
 SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle ones, if denoised
 
 
@@ -106,7 +109,8 @@ def _estimated(stack: NDArray, name: str) -> tuple[float, float, bool]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # saturated pixels are named by the readers
-            found = estimate_noise(stack)
+            white = _whiteness(stack) > WHITE
+            found = estimate_noise(stack) if white else _noise_in_band(stack)
     except InputError:
         spread = _white_noise(stack)
         if not spread > 0:
@@ -115,6 +119,26 @@ def _estimated(stack: NDArray, name: str) -> tuple[float, float, bool]:
             ) from None
         return spread, 1.0, False
     return found.gain, found.read_noise / found.gain, True
+
+
+def _noise_in_band(stack: NDArray) -> NoiseModel:
+    """Noise of images that were interpolated, which takes away the highest frequencies.
+
+    The variance of a band in which interpolation leaves most of the noise and atoms have little,
+    relative to the width of the band, is compared with the smoothed image.
+    """
+    nx, ny = stack.shape[1:]
+    q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
+    band = (q > BAND[0]) & (q < BAND[1])
+    whole = np.hypot(fft.fftfreq(nx)[:, None], fft.fftfreq(ny)[None, :])
+    part = float(np.mean((whole > BAND[0]) & (whole < BAND[1])))
+    spreads, levels = [], []
+    for image in stack:
+        detail = fft.irfft2(np.where(band, fft.rfft2(image), 0), (nx, ny))
+        spreads.append((detail**2 / part).ravel())
+        levels.append(ndimage.gaussian_filter(image, LEVEL).ravel())
+    spread, level = np.concatenate(spreads), np.concatenate(levels)
+    return noise_of_line(np.stack([spread, level, level]), 0.0)
 
 
 def _white_noise(stack: NDArray) -> float:
@@ -128,19 +152,25 @@ def _white_noise(stack: NDArray) -> float:
 
 def _refuse_denoised(stack: NDArray, name: str) -> None:
     """White noise has as much power at the highest frequencies as at those below."""
+    ratio = _whiteness(stack)
+    if ratio < SMOOTHED:
+        raise InputError(
+            name,
+            f"denoised or smoothed images: noise at the highest frequencies {ratio:.2g} of that at "
+            "middle ones",
+            "images as measured; for denoised ones use preset = 'papers'",
+        )
+
+
+def _whiteness(stack: NDArray) -> float:
+    """Noise power at the highest frequencies relative to that at middle ones."""
     nx, ny = stack.shape[1:]
     q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
     window = np.outer(np.hanning(nx), np.hanning(ny))
     power = np.mean([np.abs(fft.rfft2(one * window)) ** 2 for one in stack], axis=0)
     highest = float(np.median(power[q > 0.6]))
-    middle = float(np.median(power[(q > 0.42) & (q < 0.5)]))
-    if highest < SMOOTHED * middle and middle > 0:
-        raise InputError(
-            name,
-            f"denoised or smoothed images: noise at the highest frequencies {highest / middle:.2g} "
-            "of that at middle ones",
-            "images as measured; for denoised ones use preset = 'papers'",
-        )
+    middle = float(np.median(power[(q > BAND[0]) & (q < BAND[1])]))
+    return highest / middle if middle > 0 else 1.0
 
 
 def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool]:

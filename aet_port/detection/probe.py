@@ -16,6 +16,7 @@ from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 
 STEPS = 8  # Gauss-Newton steps at most
 SETTLED = 1.0  # fall of the cost at which they end
+BROADEST = 20.0  # square angstrom, largest B of the narrow Gaussian
 WIDEST = 60.0  # square angstrom, its largest value; wider is background
 SAMPLE = 10  # images from which the form of the probe is chosen
 WIDE = 25.0  # square angstrom, first guess of the wide Gaussian's B
@@ -150,7 +151,7 @@ def fit_probe(
 
 
 def _moved(probe: Probe, step: dict[str, float]) -> Probe:
-    narrow = probe.narrow + float(np.clip(step["narrow"], -1.5, 1.5))
+    narrow = min(probe.narrow + float(np.clip(step["narrow"], -1.5, 1.5)), BROADEST)
     if "weight" not in step:
         return replace(probe, narrow=narrow)
     wide = min(max(probe.wide + float(np.clip(step["wide"], -6, 6)), narrow + 1), WIDEST)

@@ -150,7 +150,7 @@ class ScoreFilter:
             Voxels along x, y, z.
         """
         n = len(residual)
-        wide = tuple(side + 2 * self.margin for side in self.shape)
+        wide = (self.shape[0] + 2 * self.margin, self.shape[1] + 2 * self.margin)
         window = (slice(0, wide[0]), slice(0, wide[1]))
         inner = tuple(slice(self.margin, self.margin + side) for side in self.shape)
         filtered, spread, response = (np.empty((n, *wide), np.float32) for _ in range(3))

@@ -7,11 +7,7 @@ from aet_port.refinement.settings import ScanShear
 
 
 class DetectSettings(Settings):
-    """``[detect]``: see :func:`aet_port.detection.loop.detect`.
-
-    Distances are in units of the smallest distance expected between atoms, twice the covalent
-    radius of the smallest species, unless given.
-    """
+    """``[detect]``: atoms from counts; see :func:`aet_port.detection.loop.detect`."""
 
     fdr: float = setting(0.01, "Fraction of wrong atoms accepted among those found.", gt=0, le=0.2)
     angles: bool = setting(False, "Fit the three angles of each image with the atoms.")

@@ -132,7 +132,7 @@ def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
         ) / (13**2 - 7**2)
         good = ~ndimage.binary_dilation(bad, np.ones((13, 13)))[inner]
         columns.append(np.stack([a[inner][good] for a in (detail**2, level, around)]))
-    return _noise_of_line(np.concatenate(columns, axis=1), offset)
+    return noise_of_line(np.concatenate(columns, axis=1), offset)
 
 
 def estimate_noise_from_frames(
@@ -197,7 +197,7 @@ def estimate_noise_from_frames(
     if saturated:
         found = ", ".join(saturated)
         warnings.warn(f"frames: saturated pixels in tilt {found}", BadPixelWarning, stacklevel=2)
-    return _noise_of_line(np.concatenate(columns, axis=1), offset)
+    return noise_of_line(np.concatenate(columns, axis=1), offset)
 
 
 def _check_size(stack: NDArray) -> None:
@@ -205,7 +205,7 @@ def _check_size(stack: NDArray) -> None:
         raise InputError("images", f"shape {stack.shape}", "15 pixels or more along x and y")
 
 
-def _noise_of_line(table: NDArray[np.float64], offset: float) -> NoiseModel:
+def noise_of_line(table: NDArray[np.float64], offset: float) -> NoiseModel:
     """Line ``spread = gain level + intercept`` by instrumental variables, reweighted."""
     spread, level, around = table
     if spread.size < 100:

@@ -56,7 +56,7 @@ def write_preprocessed(work: Work, done: Preprocessed) -> dict[str, Any]:
     write_tilt_series(*series_files(folder, PREPROCESSED), done.series)
     if settings.background_after_angles:
         write_npy(folder.path(DENOISED), done.denoised.astype(np.float32))
-    if config.refine is not None and config.refine.images == "averaged" and done.method != "none":
+    if done.method != "none":
         write_npy(folder.path(NOISE), (done.averaged - done.denoised).astype(np.float32))
     facts = {"pixel_size": done.series.pixel_size, "frames_from": done.series.name}
     record = done.record() | facts
@@ -150,7 +150,7 @@ _RESIRE = tuple(
 )
 PREPROCESS = Stage(
     "preprocess",
-    ("preprocess", "refine.images", "sample.pixel_size"),
+    ("preprocess", "sample.pixel_size"),
     (FRAMES,),
     (*series_names(PREPROCESSED), PREPROCESS_RECORD),
     preprocess_frames,
