@@ -14,6 +14,7 @@ import md_sim
 import mdb
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.frame_series import FrameSeries
+from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.simulation.settings import SimulateSettings
@@ -48,6 +49,12 @@ def alloy() -> AtomicModel:
 @cache
 def series() -> TiltSeries:
     return simulate_tilt_series(alloy(), ANGLES, PIXEL, (32, 32), dose=None)
+
+
+@cache
+def counts() -> TiltSeries:
+    """Images with the noise of counted electrons, in which atoms are found."""
+    return simulate_tilt_series(alloy(), ANGLES, 0.4, (40, 40), dose=1e6)
 
 
 @cache
@@ -94,6 +101,7 @@ def _chain() -> list[object]:
         difference_map(made.volume, alloy()),
         half_set_correlation(series(), iterations=2),
         Edit("remove", atom=0),
+        aet.detect(counts(), ["Cu", "Ta"], DetectSettings(max_rounds=2), threads=1),
     ]
 
 
