@@ -1,0 +1,178 @@
+"""``aet detect``, and ``aet run`` of five lines: from counts to atoms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from aet_port.core.data import AtomicModel
+from aet_port.detection.loop import Search
+from aet_port.io import read_model, write_tilt_series
+from aet_port.simulation import amorphous_particle, simulate_tilt_series
+from aet_port.validation import match_models
+from tests.cli.samples import Aet, Refused, contents
+
+ATOMS = 60
+FIVE_LINES = """\
+sample.name = "small particle"
+sample.species = "Ta"
+sample.pixel_size = 0.4
+input.projections = "counts.mat"
+input.angles = "angles.mat"
+"""
+OF_PAPERS = ("peaks/whole.npz", "volumes/whole.npy", "refined.extxyz")
+OF_COUNTS = ("detected.extxyz", "detection.json")
+
+
+class Counts(NamedTuple):
+    """A small particle and its noisy images."""
+
+    truth: AtomicModel
+    folder: Path
+
+    @property
+    def files(self) -> tuple[object, ...]:
+        return (self.folder / "counts.mat", self.folder / "angles.mat", "--pixel-size", 0.4)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Counts:
+    folder = tmp_path_factory.mktemp("counts")
+    truth = amorphous_particle(ATOMS, "Ta", seed=1)
+    angles = np.zeros((23, 3))
+    angles[:, 1] = np.linspace(-66, 66, 23)
+    # Unequal sides: a swap of axes anywhere would show.
+    series = simulate_tilt_series(truth, angles, 0.4, (60, 57), 8e5, seed=1)
+    write_tilt_series(folder / "counts.mat", folder / "angles.mat", series)
+    (folder / "run.toml").write_text(FIVE_LINES)
+    return Counts(truth, folder)
+
+
+def assert_found(model: Path, truth: AtomicModel) -> None:
+    found = match_models(read_model(model).positions, truth.positions)
+    # A linear model with counting noise: all atoms, at the error the images allow (3 pm), twice.
+    assert (found.matched, found.n_found) == (ATOMS, ATOMS)
+    assert found.rmsd_pm < 6
+
+
+def test_model_record_and_score_map(
+    made: Counts, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    model, scores = tmp_path / "found.extxyz", tmp_path / "scores.npy"
+    facts = asked(
+        "detect", *made.files, "--species", "Ta", "-o", model, "--score-map", scores,
+        "--checkpoint", tmp_path / "search.npz", "--threads", 1,
+    )  # fmt: skip
+    assert_found(model, made.truth)
+    record = json.loads((tmp_path / "found.detection.json").read_text())
+    assert facts == {"model": str(model)} | record
+    assert record["species"] == {"Ta": ATOMS}
+    assert len(record["projections"]) == 23
+    stored = read_model(model).atoms.arrays
+    assert {"height", "height_error", "position_error", "probability"} <= set(stored)
+    volume = np.load(scores)
+    assert volume.shape == (60, 57, 60)
+    # Of the residual noise, in its own standard deviations.
+    assert np.abs(volume[8:-8, 8:-8, 8:-8]).max() < 6
+    assert set(contents(tmp_path)) == {"found.extxyz", "found.detection.json", "scores.npy"}
+
+
+def test_an_interrupted_search_leaves_its_checkpoint(
+    made: Counts, aet: Aet, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, saved = tmp_path / "found.extxyz", tmp_path / "search.npz"
+    command = ("detect", *made.files, "--species", "Ta", "-o", model, "--checkpoint", saved)
+    command = (*command, "--threads", 1, "--max-rounds", 1)
+
+    def interrupted(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "finish", interrupted)
+        assert aet(*command).code == 130
+    assert list(contents(tmp_path)) == ["search.npz"]
+    refused(*command, "--fdr", 0.02, parts=(saved, "other data or parameters"))
+    rounds = Search.round
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "round", interrupted)  # not needed any more
+        done = aet(*command)
+    assert Search.round is rounds
+    assert done.code == 0, done.err
+    assert str(ATOMS) in done.out
+    assert not saved.exists()
+    assert_found(model, made.truth)
+
+
+def test_bad_input(made: Counts, refused: Refused, tmp_path: Path) -> None:
+    model = tmp_path / "found.extxyz"
+    command = ("detect", *made.files, "-o", model)
+    refused(*command, "--species", "Ta,,Cu", parts=("--species", "'Ta,,Cu'", "Co,Pd,Pt"))
+    refused(*command, parts=("--species",))
+    refused(*command[:-1], tmp_path / "found.xyz", "--species", "Ta", parts=("found.xyz",))
+    options = ("--species", "Ta")
+    refused(*command, *options, "--fdr", 0, parts=("--fdr", "above zero"))
+    refused(*command, *options, "--scan-shear", "z", parts=("--scan-shear", "'none'"))
+    refused(*command, *options, "--read-noise", 1, parts=("read_noise", "without counts_per_unit"))
+    refused(
+        *command, *options, "--score-map", tmp_path / "scores.tif", parts=("scores.tif", ".npy")
+    )
+    assert contents(tmp_path) == {}
+
+
+def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_path: Path) -> None:
+    finished = tmp_path / "run"
+    facts = asked("run", made.folder / "run.toml", "--out", finished, "--threads", 1)
+    assert facts["atoms"] == ATOMS
+    assert facts["new"] is True
+    assert "peaks" not in facts
+    names = set(contents(finished))
+    assert names >= {*OF_COUNTS, "model.xyz", "volume.npy", "report.html", "bank.duckdb"}
+    assert names.isdisjoint(OF_PAPERS)
+    assert_found(finished / "detected.extxyz", made.truth)
+    record = json.loads((finished / "detection.json").read_text())
+    assert facts["r_factor"] == pytest.approx(record["r1"], abs=1e-6)
+    assert facts["detection"]["heights_electrons"] == record["heights_electrons"]
+    page = (finished / "report.html").read_text()
+    assert "deviance per pixel" in page
+    assert "nothing was reconstructed" in page
+    bank = finished / "bank.duckdb"
+    sql = "SELECT n_atoms, r_mean FROM model JOIN reconstruction USING (reconstruction_id)"
+    (stored,) = asked("mdb", "query", sql, "--bank", bank)
+    assert stored["n_atoms"] == ATOMS
+    assert stored["r_mean"] == pytest.approx(record["r1"], rel=1e-6)
+    assert np.load(finished / "volume.npy").shape == (60, 57, 60)
+    assert asked("report", finished)["report"] == str(finished / "report.html")
+    # Nothing is left to do.
+    before = contents(finished)
+    asked("run", made.folder / "run.toml", "--out", finished, "--resume", "--threads", 1)
+    after = contents(finished)
+    for name in ("report.html", "bank.duckdb"):
+        before.pop(name), after.pop(name)
+    assert after == before
+
+
+def test_the_preset_of_the_papers(made: Counts, asked: Callable[..., Any], tmp_path: Path) -> None:
+    config = made.folder / "papers.toml"
+    added = 'sample.preset = "papers"\nreconstruct.iterations = 5\nselect.support = "tight"\n'
+    config.write_text(FIVE_LINES + added + "refine.max_evaluations = 2\n")
+    facts = asked("run", config, "--out", tmp_path / "run", "--no-report", "--threads", 1)
+    assert facts["peaks"] > 0
+    assert "detection" not in facts
+    names = set(contents(tmp_path / "run"))
+    assert names >= set(OF_PAPERS)
+    assert names.isdisjoint(OF_COUNTS)
+
+
+def test_chains_do_not_mix(made: Counts, refused: Refused, tmp_path: Path) -> None:
+    config = made.folder / "mixed.toml"
+    config.write_text('preset = "counts"\n' + FIVE_LINES + "[trace]\n")
+    out = tmp_path / "run"
+    refused("run", config, "--out", out, parts=(config, "[trace] with preset = 'counts'"))
+    config.write_text(FIVE_LINES + "[detect]\n[trace]\n")
+    refused("run", config, "--out", out, parts=("[detect] with the chain of the papers",))
+    assert not out.exists()
