@@ -13,6 +13,7 @@ from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 
 PIXEL = 0.5  # angstrom
+FINE = 0.4  # that of whole series
 SHAPE = (44, 40)
 ANGLES = np.array([[0.0, theta, 0.0] for theta in range(-66, 67, 6)])
 
@@ -24,7 +25,12 @@ def particle(n: int = 40) -> AtomicModel:
 
 @cache
 def ta_series(n: int = 40, dose: float = 8e5) -> TiltSeries:
-    return simulate_tilt_series(particle(n), ANGLES, PIXEL, (48, 48), dose, seed=1)
+    return simulate_tilt_series(particle(n), ANGLES, FINE, (56, 56), dose, seed=1)
+
+
+def electrons_per_unit(dose: float) -> float:
+    """Incident electrons per pixel and image of :func:`ta_series`."""
+    return dose / len(ANGLES) * FINE**2
 
 
 def likelihood(

@@ -19,7 +19,7 @@ from aet_port.detection.noise import image_noise
 from aet_port.detection.outcome import Detection
 from aet_port.detection.settings import DetectSettings
 from aet_port.simulation import amorphous_alloy, simulate_tilt_series
-from tests.detection.samples import ANGLES, PIXEL, particle, ta_series
+from tests.detection.samples import ANGLES, FINE, electrons_per_unit, particle, ta_series
 
 
 def same(first: Detection, second: Detection) -> bool:
@@ -48,7 +48,7 @@ def test_every_atom_of_a_small_particle_is_found(found: Detection) -> None:
     pulls = (found.model.positions[first] - truth.positions[second]) / errors[first]
     # 120 normal numbers, if model and noise are right: 4 / sqrt(240).
     assert np.sqrt(np.mean(pulls**2)) == pytest.approx(1, abs=0.26)
-    # 12600 pixels; the Poisson law of few electrons leaves a per cent.
+    # 72128 pixels; the Poisson law of few electrons leaves a per cent.
     assert found.chi_square == pytest.approx(1, abs=0.05)
     assert found.warnings == ()
     # The simulation's B' of 6 square angstrom; atoms hold a million electrons.
@@ -69,7 +69,7 @@ def test_images_of_the_atoms_found(found: Detection) -> None:
     # Heights in units of the images times area sum to the images without their background.
     total = found.model.atoms.arrays["height"].sum()
     level = found.noise.levels.mean() * found.noise.unit
-    inner = (series.images.mean(axis=0) - level).sum() * PIXEL**2
+    inner = (series.images.mean(axis=0) - level).sum() * FINE**2
     # The background is fitted, the noise of the whole image a fraction of a per cent.
     assert total == pytest.approx(inner, rel=0.01)
 
@@ -87,9 +87,9 @@ def test_summary_is_plain(found: Detection) -> None:
 
 def test_residual_scores_hold_no_atom(found: Detection) -> None:
     scores = residual_scores(ta_series(), found, threads=1)
-    assert scores.array.shape == (48, 48, 48)
-    assert scores.voxel_size == PIXEL
-    # Noise of 110592 correlated voxels: nothing beyond what ends the search, five deviations.
+    assert scores.array.shape == (56, 56, 56)
+    assert scores.voxel_size == FINE
+    # Noise of 175616 correlated voxels: nothing beyond what ends the search, five deviations.
     assert np.abs(scores.array[8:-8, 8:-8, 8:-8]).max() < 5
     bare = replace(found, expected=np.zeros_like(found.expected))
     assert residual_scores(ta_series(), bare, threads=1).array.max() > 10
@@ -101,7 +101,7 @@ def test_threads_change_nothing(found: Detection) -> None:
 
 def test_two_species() -> None:
     truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
-    series = simulate_tilt_series(truth, ANGLES, PIXEL, (48, 48), 8e5, seed=1)
+    series = simulate_tilt_series(truth, ANGLES, FINE, (56, 56), 8e5, seed=1)
     made = detect(series, ["Cu", "Ta"], threads=1)
     precision = aet.score(made.model, truth)
     assert precision.matching.matched == 40 == len(made.model)
@@ -179,12 +179,11 @@ def test_what_can_be_wrong_is_said() -> None:
     assert any(text.startswith("chi-square per pixel ") for text in made.warnings)
 
 
-@pytest.mark.parametrize("counts", [None, 1.0])
-def test_pure_noise_has_no_atoms(counts: float | None) -> None:
-    images = np.random.default_rng(5).poisson(20.0, (len(ANGLES), 48, 48)).astype(np.float32)
-    series = TiltSeries(images, ANGLES, PIXEL, name="nothing")
+def test_pure_noise_has_no_atoms() -> None:
+    images = np.random.default_rng(5).poisson(20.0, (len(ANGLES), 56, 56)).astype(np.float32)
+    series = TiltSeries(images, ANGLES, FINE, name="nothing")
     with pytest.raises(InputError) as caught:
-        detect(series, "Ta", DetectSettings(counts_per_unit=counts, extended=False), threads=1)
+        detect(series, "Ta", DetectSettings(counts_per_unit=1.0, extended=False), threads=1)
     assert caught.value.subject == "nothing"
     assert "signal" in caught.value.expected or "dose" in caught.value.expected
 
@@ -202,7 +201,8 @@ def turned(angles: NDArray, truth: NDArray) -> NDArray[np.float64]:
 def test_wrong_angles_come_back() -> None:
     wrong = ANGLES + np.random.default_rng(0).normal(0, 0.5, ANGLES.shape)
     series = replace(ta_series(dose=8e6), angles=wrong)
-    made = detect(series, "Ta", DetectSettings(angles=True), threads=1)
+    known = {"counts_per_unit": electrons_per_unit(8e6), "read_noise": 1.0}
+    made = detect(series, "Ta", DetectSettings(angles=True, **known), threads=1)
     assert np.sqrt(np.mean(turned(wrong, ANGLES) ** 2)) > 0.6
     # An atom is known to 3 pm on one image; forty, 4 angstrom from the axis, give 0.07 degrees.
     assert np.sqrt(np.mean(turned(made.angles, ANGLES) ** 2)) < 0.1
