@@ -30,6 +30,12 @@ PARTICLE = """\
 #
 #   aet run particle.toml --out particle
 """
+PAPERS = """\
+# Every setting of a run by the chain of the papers: a volume is reconstructed, its maxima are traced,
+# and the atoms are refined against the images.
+#
+#   aet run papers.toml --out papers
+"""
 FRAMES = """\
 # Every setting of a run that starts from raw frames, in the section that is for them; the other
 # sections are those of particle.toml.
@@ -49,6 +55,16 @@ _SHOWN = {
             "sample",
             "input",
             "refine_angles",
+            "detect",
+            "analyze",
+        ),
+    ),
+    "papers.toml": (
+        PAPERS,
+        (
+            "sample",
+            "input",
+            "refine_angles",
             "reconstruct",
             "trace",
             "select",
@@ -63,21 +79,23 @@ _SHOWN = {
 EXAMPLES = tuple(_SHOWN)
 _GIVEN: dict[str, dict[str, Any]] = {
     "particle.toml": {"projections": "projections.mat", "angles": "angles.mat"},
+    "papers.toml": {"projections": "projections.mat", "angles": "angles.mat"},
     "frames.toml": {"projections": "frames.mrc"},
     "simulated.toml": {},
 }
 _KEYS = {
-    "particle.toml": lambda key: key != "model",
+    "particle.toml": lambda key: key not in ("model", "areas", "placement", "volume_shape"),
+    "papers.toml": lambda key: key != "model",
     "frames.toml": lambda key: key in ("projections", "angles"),
     "simulated.toml": lambda key: key in ("model", "angles"),
 }
 # Where a run needs a value though the class has a default.
 _INSTEAD = {
     ("simulated.toml", "sample", "kind"): "synthetic",
-    ("frames.toml", "select", "support"): "tight",
+    ("papers.toml", "sample", "preset"): "papers",
 }
 _NOTES = {
-    "refine_angles": "Only there if angles and shifts are to be refined before the reconstruction.",
+    "refine_angles": "Only there if angles and shifts are to be refined against a volume first.",
     "refine": "Only there if the model is to be refined against the projections.",
     "classify": "For several species.",
     "preprocess": "Its being there says that the input are raw frames.",
@@ -131,8 +149,6 @@ def example(name: str) -> str:
     lines = [head.rstrip()]
     for section in sections:
         lines += _example_section(name, section, SECTIONS[section])
-    if name == "frames.toml":
-        lines += ["", "[reconstruct]", "iterations = 200", "", "[select]", 'support = "tight"']
     return "\n".join(lines) + "\n"
 
 

@@ -104,7 +104,7 @@ def least_score(maxima: NDArray, minima: NDArray, least: float) -> float:
         Score preferred.
     """
     scores = np.arange(least, LOWEST - 0.25, -0.5)
-    real = [np.sum(maxima > score) - np.sum(minima > score) for score in scores]
+    real = [int(np.sum(maxima > score)) - int(np.sum(minima > score)) for score in scores]
     enough = MOST_FALSE * max(real)
     return float(next((s for s, n in zip(scores, real, strict=True) if n >= enough), least))
 

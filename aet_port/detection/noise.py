@@ -101,7 +101,11 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         _refuse_denoised(stack, name)
         unit, read, counting = _estimated(stack, name)
         source = "variance against mean of the images" if counting else "noise of the images"
-    levels, extended = _surroundings(stack, settings.extended)
+    levels, extended, variance = _surroundings(stack, settings.extended)
+    if settings.counts_per_unit is None and counting and not extended:
+        # Vacuum tells the read noise better than the line of variance against mean.
+        vacuum = variance / unit**2 - max(float(levels.mean()) / unit, 0.0)
+        read = float(np.sqrt(max(vacuum, 0.0)))
     return ImageNoise(unit, read, counting, levels / unit, extended, source)
 
 
@@ -173,8 +177,8 @@ def _whiteness(stack: NDArray) -> float:
     return highest / middle if middle > 0 else 1.0
 
 
-def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool]:
-    """Level at the border of each image, and whether the sample reaches beyond it."""
+def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool, float]:
+    """Level at the border of each image, whether the sample reaches beyond, and its variance."""
     nx, ny = stack.shape[1:]
     wx, wy = max(2, round(BORDER * nx)), max(2, round(BORDER * ny))
     frame = np.ones((nx, ny), bool)
@@ -189,7 +193,7 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool]
         rise = float(common[nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean()) - lowest
         extended = bool(common[frame].mean() - lowest > EMPTY * rise)
     if extended:
-        return np.zeros(len(stack)), True
+        return np.zeros(len(stack)), True, 0.0
     # The mean is exact for few electrons, the median safe from what lies on the border.
     sane = np.abs(mean - border) < 3 * stack[:, frame].std(axis=1) / np.sqrt(frame.sum() / 4)
-    return np.where(sane, mean, border), False
+    return np.where(sane, mean, border), False, float(np.median(stack[:, frame].var(axis=1)))

@@ -81,8 +81,8 @@ class ScoreFilter:
 
     Parameters
     ----------
-    rotations
-        Shape (n_images, 3, 3).
+    angles
+        Shape (n_images, 3): phi, theta, psi in degrees.
     shape
         Pixels of an image.
     pixel_size

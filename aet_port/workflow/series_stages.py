@@ -52,7 +52,7 @@ def preprocess_frames(work: Work) -> dict[str, Any]:
 
 def write_preprocessed(work: Work, done: Preprocessed) -> dict[str, Any]:
     """Write the preprocessed series and its record; return the number of tilts and frames."""
-    config, folder, settings = work.config, work.folder, _needed(work.config)
+    folder, settings = work.folder, _needed(work.config)
     write_tilt_series(*series_files(folder, PREPROCESSED), done.series)
     if settings.background_after_angles:
         write_npy(folder.path(DENOISED), done.denoised.astype(np.float32))
