@@ -31,8 +31,8 @@ PARTICLE = """\
 #   aet run particle.toml --out particle
 """
 PAPERS = """\
-# Every setting of a run by the chain of the papers: a volume is reconstructed, its maxima are traced,
-# and the atoms are refined against the images.
+# Every setting of a run by the chain of the papers: a volume is reconstructed, its maxima are
+# traced, and the atoms are refined against the images.
 #
 #   aet run papers.toml --out papers
 """

@@ -68,7 +68,8 @@ def test_run_file_of_the_readme(folder: Path) -> None:
     assert len(run_file().splitlines()) == 5
     (folder / "five_lines.toml").write_text(run_file())
     config = aet.load_config(folder / "five_lines.toml")
-    assert config.from_counts and config.detect.angles
+    assert config.from_counts
+    assert config.detect.angles
     assert config.sample.pixel_size == PIXEL
     assert set(config.inputs()) == {"projections", "angles"}
 
