@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.detection.loop import Search
 from aet_port.io import read_model, write_tilt_series
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation import match_models
+from aet_port.workflow.config import load_config
+from aet_port.workflow.pipeline import run
 from tests.cli.samples import Aet, Refused, contents
 
 ATOMS = 60
@@ -154,6 +157,70 @@ def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_
     for name in ("report.html", "bank.duckdb"):
         before.pop(name), after.pop(name)
     assert after == before
+
+
+@pytest.fixture(scope="module")
+def original(made: Counts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished run; to be read only."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    assert run(load_config(made.folder / "run.toml"), folder, threads=1).failures == ()
+    return folder
+
+
+@pytest.fixture
+def finished(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("missing", ["detection.json", "volume.npy", "structure.json"])
+def test_only_what_is_missing_is_made(
+    made: Counts, finished: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(finished)
+    (finished / missing).unlink()
+    if missing == "structure.json":
+        monkeypatch.setattr(Search, "round", None)  # no search
+    run(load_config(made.folder / "run.toml"), finished, resume=True, threads=1)
+    after = contents(finished)
+    before.pop("timings.json"), after.pop("timings.json")
+    assert after == before
+
+
+def test_an_interrupted_run_goes_on(
+    made: Counts, original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, out = load_config(made.folder / "run.toml"), tmp_path / "run"
+
+    def interrupted(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, out, threads=1)
+    assert [path.name for path in (out / "checkpoints").iterdir()] == ["detect.whole.npz"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "round", interrupted)  # all rounds are done
+        run(config, out, resume=True, threads=1)
+    before, after = contents(original), contents(out)
+    before.pop("timings.json"), after.pop("timings.json")
+    assert after == before
+
+
+def test_report_of_a_damaged_record(finished: Path, refused: Refused) -> None:
+    record = finished / "detection.json"
+    record.write_text("{}")
+    refused("report", finished, parts=(record, "the record that the run wrote"))
+
+
+def test_images_without_atoms(made: Counts, refused: Refused, tmp_path: Path) -> None:
+    images = np.random.default_rng(4).poisson(20, (23, 60, 57)).astype(np.float32)
+    angles = np.column_stack([np.zeros(23), np.linspace(-66, 66, 23), np.zeros(23)])
+    nothing = TiltSeries(images, angles, 0.4)
+    write_tilt_series(tmp_path / "counts.mat", tmp_path / "angles.mat", nothing)
+    config = tmp_path / "run.toml"
+    config.write_text(FIVE_LINES + "detect.counts_per_unit = 1.0\n")
+    refused("run", config, "--out", tmp_path / "run", parts=("counts.mat", "with more signal"))
 
 
 def test_the_preset_of_the_papers(made: Counts, asked: Callable[..., Any], tmp_path: Path) -> None:
