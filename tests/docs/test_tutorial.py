@@ -19,7 +19,7 @@ from tests.docs.markdown import ROOT, blocks, commands
 
 PAGE = "docs/tutorial.md"
 # Of the files in the table of the run folder, those that this run does not make.
-OTHER_RUNS = {"preprocessed", "aligned", "cleaned", "classified.extxyz"}
+OTHER_RUNS = {"preprocessed", "aligned", "cleaned"}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_every_step(
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert {f"particle/{name}" for name in named_files() - OTHER_RUNS} <= made
     truth = read_model("truth.xyz")
-    for name in ("particle/refined.extxyz", "refined.extxyz"):  # the run, and stage by stage
+    for name in ("particle/detected.extxyz", "refined.extxyz"):  # the run, and stage by stage
         found = match_models(read_model(name), truth)
         # Simulated without errors of angles or shifts; the dose leaves a few percent unseen.
         assert found.matched >= 0.95 * len(truth)
@@ -75,12 +75,14 @@ def test_every_step(
 
 
 def named_files() -> set[str]:
-    """Files and folders in the table of the run folder."""
+    """Files and folders in the tables of the run folder, but for those of the papers' chain."""
     text = (ROOT / PAGE).read_text(encoding="utf-8")
-    table = text.split("| file | contents |")[1].split("\n\n")[0]
+    counts, _, all_runs = (
+        part.split("\n\n")[0].splitlines() for part in text.split("| file | contents |")[1:]
+    )
     names = {
         name.strip("/")
-        for row in table.splitlines()
+        for row in counts + all_runs
         for name in re.findall(r"`([^`]+)`", row.split("|")[1] if "|" in row else "")
     }
     assert len(names) > 10
