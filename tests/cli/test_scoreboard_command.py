@@ -51,9 +51,12 @@ def test_a_line_per_dose(calls: list, tmp_path: Path, aet: Aet, asked: Callable[
     assert (settings.calibrated, settings.atoms, settings.doses) == (True, 50, (1e4, 2e5))
     assert settings.reconstruct == DoseSeriesSettings().reconstruct.changed(iterations=20)
     assert (out, resume) == (tmp_path / "runs", True)
+    assert settings.preset == "counts"
     table = aet("scoreboard").out
     assert table.count("too dark") == 4
     assert calls[1] == (DoseSeriesSettings(), Path("scoreboard"), False)
+    aet("scoreboard", "--preset", "papers")
+    assert calls[2][0] == DoseSeriesSettings(preset="papers")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,7 @@ def test_a_line_per_dose(calls: list, tmp_path: Path, aet: Aet, asked: Callable[
     [
         (("--dose", 0), ("doses: found (0.0,)", "above zero (electrons per square angstrom)")),
         (("--atoms", 0), ("--atoms: found 0", "at least 1")),
+        (("--preset", "paper"), ("--preset: found 'paper'", "'counts'", "'papers'")),
         (("--denoise", "median"), ("--denoise: found 'median'", "'wiener'")),
         (("-o", "scores.txt"), ("scores.txt", ".json")),
     ],
