@@ -63,6 +63,7 @@ class _State:
     views: Views
     probe: Probe
     covariances: NDArray[np.float64]
+    free: NDArray[np.float64]  # heights as the images alone ask for
     species: Species | None = None
     known: bool = False
     rounds: list[Round] = field(default_factory=list)
@@ -128,6 +129,7 @@ class Search:
             ),
             Probe(max(FIRST_B, 1.5 * self.series.pixel_size**2 * np.pi**2), 25.0),
             np.empty((0, 4, 4)),
+            np.empty(0),
         )
 
     def use(self, state: _State) -> NDArray[np.float32]:
@@ -225,6 +227,7 @@ class Search:
             state,
             atoms=atoms,
             covariances=state.covariances[~lost],
+            free=free[~lost],
             species=species,
             known=known,
             rounds=[*state.rounds, row],
@@ -363,6 +366,7 @@ class Search:
                 state,
                 atoms=state.atoms.with_kinds(kinds)[~lost],
                 covariances=covariances[~lost],
+                free=free[~lost],
                 species=species,
             )
             self._some_left(state)
@@ -449,7 +453,7 @@ def detect(
     return finished(
         search.series, search.symbols, settings, search.noise, search.likelihood, state.atoms,
         state.views, state.probe, state.species, state.covariances,
-        search.free_heights(state, state.covariances)[0], state.rounds, search.use(state),
+        state.free, state.rounds, search.use(state),
     )  # fmt: skip
 
 
@@ -505,6 +509,7 @@ def _stored(state: _State) -> dict[str, NDArray]:
         "shears": state.views.shears,
         "probe": np.array([probe.narrow, probe.wide, probe.weight, float(probe.form_factor)]),
         "covariances": state.covariances,
+        "free": state.free,
         "species": np.stack([species.means, species.spreads, species.fractions]),
         "known": np.array(state.known),
         "rounds": np.array([row.values() for row in state.rounds]),
@@ -518,6 +523,7 @@ def _restored(stored: dict[str, NDArray]) -> _State:
         Views(stored["angles"], stored["shifts"], stored["background"], stored["shears"]),
         Probe(narrow, wide, weight, bool(form_factor)),
         stored["covariances"],
+        stored["free"],
         Species(*stored["species"]),
         bool(stored["known"]),
         [Round.of(row) for row in stored["rounds"]],

@@ -15,6 +15,7 @@ from aet_port.preprocessing.noise import DIFFERENCES, NoiseModel, estimate_noise
 
 BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
+CORNER = 0.08  # side of a corner relative to the image
 BLOCKS = 12  # blocks along an axis whose mean is compared
 BAND = (0.25, 0.35)  # cycles per pixel
 LEVEL = 3.0  # pixels over which the signal is averaged
@@ -177,6 +178,18 @@ def _whiteness(stack: NDArray) -> float:
     return highest / middle if middle > 0 else 1.0
 
 
+def _corner_variance(stack: NDArray) -> float:
+    """Variance in the corners of the images, the least likely to hold part of a particle."""
+    x, y = (max(4, round(CORNER * side)) for side in stack.shape[1:])
+    corners = [stack[:, a, b] for a in (slice(0, x), slice(-x, None)) for b in _ends(y)]
+    variances = np.sort([corner.var(axis=(1, 2)) for corner in corners], axis=0)
+    return float(np.median(variances[1]))
+
+
+def _ends(width: int) -> tuple[slice, slice]:
+    return slice(0, width), slice(-width, None)
+
+
 def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool, float]:
     """Level at the border of each image, whether the sample reaches beyond, and its variance."""
     nx, ny = stack.shape[1:]
@@ -196,4 +209,4 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
         return np.zeros(len(stack)), True, 0.0
     # The mean is exact for few electrons, the median safe from what lies on the border.
     sane = np.abs(mean - border) < 3 * stack[:, frame].std(axis=1) / np.sqrt(frame.sum() / 4)
-    return np.where(sane, mean, border), False, float(np.median(stack[:, frame].var(axis=1)))
+    return np.where(sane, mean, border), False, _corner_variance(stack)

@@ -96,6 +96,17 @@ class Detection(Shown):
         Shape (n_images,): ``sum |calculated - measured| / sum |measured|``.
     warnings
         Warnings for the user.
+
+    Examples
+    --------
+    >>> import aet_port as aet
+    >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
+    >>> truth = amorphous_particle(30, "Ta")
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(48, 48))
+    >>> found = aet.detect(series, "Ta", threads=1)
+    >>> found.model.atoms.arrays["position_error"].shape, found.symbols
+    ((30, 3), ('Ta',))
     """
 
     model: AtomicModel

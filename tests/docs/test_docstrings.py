@@ -20,7 +20,7 @@ PACKAGES = ("aet_port", "mdb", "md_sim", "matlab_reference")
 SHOWN = [
     (name, one) for name in ("aet_port", "mdb", "md_sim") for one in import_module(name).__all__
 ]
-LAMMPS = re.compile(r"\b(run_quench|quench_alloy)\(")
+LAMMPS = re.compile(r"\b(run_quench|quench_alloy|amorphous_silicon)\(")
 
 
 def section(text: str, name: str) -> str | None:
