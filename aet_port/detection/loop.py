@@ -42,6 +42,7 @@ from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
 LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
+PER_TRY = 2.0  # cubic angstrom per independent maximum of a score map
 SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
@@ -205,6 +206,7 @@ class Search:
         dropped = 0
         # Background and probe settle only together where matter lies outside the images.
         for turn in range(2 if number == 0 or self.noise.extended else 1):
+            self._some_left(state)
             state, deviance = self._fitted(state, max(number, turn), self.settings.max_steps)
             expected = self.use(state)
             covariances = self.covariances(state, expected)
@@ -258,6 +260,15 @@ class Search:
         lost = free < LEAST_HEIGHT * lightest
         lost |= (free - lightest) < -improbable * np.sqrt(spread**2 + errors**2)
         return lost | closest_pairs_lose(positions, free, self.merge)
+
+    def significant(self, atoms: int) -> float:
+        """Standard errors that the height of one of so many atoms must have.
+
+        Of as many maxima of pure noise as the searched volume holds, no more than the accepted
+        fraction of the atoms exceed it.
+        """
+        tries = float(np.prod(self.volume)) * self.series.pixel_size**3 / PER_TRY
+        return max(SIGNIFICANT, float(norm.isf(min(self.settings.fdr * atoms / tries, 0.5))))
 
     def _with(self, state: _State, candidates: NDArray, expected: NDArray) -> _State:
         """Add candidates as atoms."""
@@ -358,7 +369,7 @@ class Search:
             covariances = self.covariances(state, self.use(state))
             free, errors = self.free_heights(state, covariances)
             species = self.species(state, free, errors)
-            lost = (free < SIGNIFICANT * errors) | self.lost(
+            lost = (free < self.significant(len(free)) * errors) | self.lost(
                 state.atoms.positions, free, errors, species
             )
             kinds = species.posterior(free, errors).argmax(axis=1)

@@ -17,7 +17,8 @@ BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
 CORNER = 0.08  # side of a corner relative to the image
 BLOCKS = 12  # blocks along an axis whose mean is compared
-BAND = (0.25, 0.35)  # cycles per pixel
+BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
+MIDDLE = (0.42, 0.5)  # cycles per pixel, above the frequencies of atoms
 LEVEL = 3.0  # pixels over which the signal is averaged
 WHITE = 0.5  # power at the highest frequencies relative to that at middle ones, if as measured
 SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle ones, if denoised
@@ -174,7 +175,7 @@ def _whiteness(stack: NDArray) -> float:
     window = np.outer(np.hanning(nx), np.hanning(ny))
     power = np.mean([np.abs(fft.rfft2(one * window)) ** 2 for one in stack], axis=0)
     highest = float(np.median(power[q > 0.6]))
-    middle = float(np.median(power[(q > BAND[0]) & (q < BAND[1])]))
+    middle = float(np.median(power[(q > MIDDLE[0]) & (q < MIDDLE[1])]))
     return highest / middle if middle > 0 else 1.0
 
 
@@ -182,8 +183,8 @@ def _corner_variance(stack: NDArray) -> float:
     """Variance in the corners of the images, the least likely to hold part of a particle."""
     x, y = (max(4, round(CORNER * side)) for side in stack.shape[1:])
     corners = [stack[:, a, b] for a in (slice(0, x), slice(-x, None)) for b in _ends(y)]
-    variances = np.sort([corner.var(axis=(1, 2)) for corner in corners], axis=0)
-    return float(np.median(variances[1]))
+    variances = [corner.var(axis=(1, 2), ddof=1).mean() for corner in corners]
+    return float(np.sort(variances)[1])
 
 
 def _ends(width: int) -> tuple[slice, slice]:
@@ -208,5 +209,5 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
     if extended:
         return np.zeros(len(stack)), True, 0.0
     # The mean is exact for few electrons, the median safe from what lies on the border.
-    sane = np.abs(mean - border) < 3 * stack[:, frame].std(axis=1) / np.sqrt(frame.sum() / 4)
+    sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
     return np.where(sane, mean, border), False, _corner_variance(stack)
