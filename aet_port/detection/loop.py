@@ -241,7 +241,12 @@ class Search:
         if np.sum(inside) < ENOUGH * len(self.symbols):
             inside[:] = True
         means = None if state.species is None else state.species.means
-        return mixture_of_heights(free[inside], errors[inside], self.symbols, means)
+        found = mixture_of_heights(free[inside], errors[inside], self.symbols, means)
+        if state.prior is None:
+            return found
+        # All atoms of a species follow its mean together, more stiffly than each alone, so that
+        # their free heights overshoot: half the way.
+        return replace(found, means=0.5 * (found.means + state.prior.means))
 
     def _some_left(self, state: _State) -> None:
         if len(state.atoms) < 2 * len(self.symbols):

@@ -16,6 +16,7 @@ from aet_port.preprocessing.noise import DIFFERENCES, NoiseModel, estimate_noise
 BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
 CORNER = 0.08  # side of a corner relative to the image
+ENOUGH = 200  # pixels of a corner for the level of an image
 BLOCKS = 12  # blocks along an axis whose mean is compared
 BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
 MIDDLE = (0.42, 0.5)  # cycles per pixel, above the frequencies of atoms
@@ -179,12 +180,10 @@ def _whiteness(stack: NDArray) -> float:
     return highest / middle if middle > 0 else 1.0
 
 
-def _corner_variance(stack: NDArray) -> float:
-    """Variance in the corners of the images, the least likely to hold part of a particle."""
+def _corners(stack: NDArray) -> list[NDArray]:
+    """The four corners of the images."""
     x, y = (max(4, round(CORNER * side)) for side in stack.shape[1:])
-    corners = [stack[:, a, b] for a in (slice(0, x), slice(-x, None)) for b in _ends(y)]
-    variances = [corner.var(axis=(1, 2), ddof=1).mean() for corner in corners]
-    return float(np.sort(variances)[1])
+    return [stack[:, a, b] for a in _ends(x) for b in _ends(y)]
 
 
 def _ends(width: int) -> tuple[slice, slice]:
@@ -208,6 +207,13 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
         extended = bool(common[frame].mean() - lowest > EMPTY * rise)
     if extended:
         return np.zeros(len(stack)), True, 0.0
-    # The mean is exact for few electrons, the median safe from what lies on the border.
-    sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
-    return np.where(sane, mean, border), False, _corner_variance(stack)
+    corners = _corners(stack)
+    if corners[0][0].size >= ENOUGH:
+        # The least likely to hold part of a particle, and the tails of its atoms.
+        level = np.sort([corner.mean(axis=(1, 2)) for corner in corners], axis=0)[1]
+    else:
+        # The mean is exact for few electrons, the median safe from what lies on the border.
+        sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
+        level = np.where(sane, mean, border)
+    variances = [corner.var(axis=(1, 2), ddof=1).mean() for corner in corners]
+    return level, False, float(np.sort(variances)[1])
