@@ -79,7 +79,7 @@ class Case:
 
 
 def glass(seed: int) -> AtomicModel:
-    """The published glass particle, turned by the seed into no other: it is one sample."""
+    """The published glass particle, the same for every seed."""
     atoms = published_model(lambda *parts: resolve_reference("/".join(parts)), "MG_particle")
     kinds = [GLASS[symbol] for symbol in atoms.get_chemical_symbols()]
     return AtomicModel.from_positions(atoms.positions - atoms.positions.mean(axis=0), kinds)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from aet_port.core.errors import InputError
-from aet_port.core.geometry import euler_rotations
+from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
 from aet_port.core.image_shift import fourier_shift, measure_shift
 from aet_port.core.parallel import map_threads
 
@@ -169,24 +169,6 @@ def _slopes(image: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     ]
 
 
-def euler_angles(rotations: NDArray, near: NDArray) -> NDArray[np.float64]:
-    """Euler angles (n, 3) in degrees of rotations (n, 3, 3), the inverse of ``euler_rotations``.
-
-    Of the two triples that give the same rotation, and of all full turns, the nearest to ``near``
-    (n, 3) is taken.
-    """
-    matrix = np.swapaxes(np.asarray(rotations, dtype=np.float64), 1, 2)  # R_z R_y R_x
-    theta = np.arcsin(np.clip(-matrix[:, 2, 0], -1, 1))
-    phi = np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
-    psi = np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2])
-    one = np.rad2deg(np.stack([phi, theta, psi], axis=1))
-    other = np.stack([one[:, 0] + 180, 180 - one[:, 1], one[:, 2] + 180], axis=1)
-    both = np.stack([one, other])
-    both += 360 * np.round((near - both) / 360)
-    chosen = np.argmin(np.sum((both - near) ** 2, axis=2), axis=0)
-    return both[chosen, np.arange(len(near))]
-
-
 def fix_gauge(
     angles: NDArray, shifts: NDArray, given: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -204,12 +186,6 @@ def fix_gauge(
     shifts
         Shape (n, 2), pixels.
     """
-    rotations = euler_rotations(np.asarray(angles, dtype=np.float64))
-    target = euler_rotations(np.asarray(given, dtype=np.float64))
-    left, _, right = np.linalg.svd(np.einsum("kji,kjl->il", rotations, target))
-    turn = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
-    turned = rotations @ turn
-    # A single tilt, or equal tilts, leave a displacement along the beam undefined: least norm.
-    rows = turned[:, :2].reshape(-1, 3)
-    displacement = np.linalg.lstsq(rows, shifts.reshape(-1), rcond=None)[0]
+    turn, displacement = common_motion(angles, shifts, given)
+    turned = euler_rotations(np.asarray(angles, dtype=np.float64)) @ turn
     return euler_angles(turned, given), shifts - turned[:, :2] @ displacement

@@ -71,5 +71,5 @@ def detect_command(
         write_volume(score_map, residual_scores(series, found, settings, threads))
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    shown = {key: record[key] for key in record if key not in ("projections", "rounds")}
+    shown = {k: v for k, v in record.items() if k not in ("projections", "rounds")}
     print_facts(as_json, "aet detect", {"model": str(output)} | (record if as_json else shown))

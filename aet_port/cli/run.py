@@ -92,8 +92,8 @@ def _facts(done: Run) -> dict[str, Any]:
     if done.has_model:
         facts["atoms"] = len(done.model)
     if done.detection is not None:
-        kept = set(done.detection) - {"projections", "rounds"}
-        facts["detection"] = {key: done.detection[key] for key in done.detection if key in kept}
+        long = ("projections", "rounds")
+        facts["detection"] = {k: v for k, v in done.detection.items() if k not in long}
     if done.refinement is not None:
         facts["refinement"] = done.refinement
     facts |= done.structure_summary or {}

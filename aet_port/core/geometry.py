@@ -104,6 +104,53 @@ def euler_rotations(angles: ArrayLike, axes: Axes = EULER_AXES) -> NDArray:
     )
 
 
+def euler_angles(rotations: NDArray, near: NDArray) -> NDArray[np.float64]:
+    """Euler angles (n, 3) in degrees of rotations (n, 3, 3), the inverse of ``euler_rotations``.
+
+    Of the two triples that give the same rotation, and of all full turns, the nearest to ``near``
+    (n, 3) is taken.
+    """
+    matrix = np.swapaxes(np.asarray(rotations, dtype=np.float64), 1, 2)  # R_z R_y R_x
+    theta = np.arcsin(np.clip(-matrix[:, 2, 0], -1, 1))
+    phi = np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
+    psi = np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2])
+    one = np.rad2deg(np.stack([phi, theta, psi], axis=1))
+    other = np.stack([one[:, 0] + 180, 180 - one[:, 1], one[:, 2] + 180], axis=1)
+    both = np.stack([one, other])
+    both += 360 * np.round((near - both) / 360)
+    chosen = np.argmin(np.sum((both - near) ** 2, axis=2), axis=0)
+    return both[chosen, np.arange(len(near))]
+
+
+def common_motion(
+    angles: NDArray, shifts: NDArray, given: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotation and displacement of the object that are contained in the angles and shifts.
+
+    The object may be rotated and moved as a whole without any change in its projections. The
+    rotation ``Q`` has the smallest ``sum |R_k Q - R_k0|^2``, the displacement ``t`` the smallest
+    ``sum |s_k - (R_k Q t)[:2]|^2``.
+
+    Parameters
+    ----------
+    angles, given
+        Shape (n, 3), degrees: refined and original.
+    shifts
+        Shape (n, 2), any unit of length.
+
+    Returns
+    -------
+    ``Q``, shape (3, 3), and ``t``, shape (3,), in the unit of the shifts.
+    """
+    rotations = euler_rotations(np.asarray(angles, dtype=np.float64))
+    target = euler_rotations(np.asarray(given, dtype=np.float64))
+    left, _, right = np.linalg.svd(np.einsum("kji,kjl->il", rotations, target))
+    turn = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
+    # A single tilt, or equal tilts, leave a displacement along the beam undefined: least norm.
+    rows = (rotations @ turn)[:, :2].reshape(-1, 3)
+    return turn, np.linalg.lstsq(rows, shifts.reshape(-1), rcond=None)[0]
+
+
 def rotated_origins(vector: ArrayLike, angles: ArrayLike) -> NDArray[np.float64]:
     """One vector rotated by each tilt of a series: rows ``R_k @ vector``.
 

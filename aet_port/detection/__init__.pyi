@@ -1,10 +1,11 @@
 from .evidence import local_covariances
 from .mixture import Species, mixture_of_heights
 from .noise import ImageNoise, image_noise
-from .outcome import Detection, Round
+from .outcome import Detection
 from .probe import Probe, fit_probe
 from .score_map import ScoreFilter, ScoreMap
 from .settings import DetectSettings
+from .state import Round
 
 __all__ = [
     "DetectSettings",

@@ -33,6 +33,10 @@ def missing_power(
         Transfer function of an atom, and frequencies, on the half spectrum of ``canvas``.
     canvas
         Size of the Fourier transforms.
+
+    Returns
+    -------
+    Square electrons per pixel.
     """
     power = profile**2
     band = np.where(q > LOW_FREQUENCY, power, 0)
@@ -56,6 +60,10 @@ def apart(candidates: NDArray, taken: NDArray, from_atoms: float, from_others: f
         Shape (m, 3): positions of atoms.
     from_atoms, from_others
         Smallest distances, angstrom.
+
+    Returns
+    -------
+    Shape (k, 6): those kept, in their order.
     """
     if len(taken) and len(candidates):
         distance, _ = cKDTree(taken).query(candidates[:, :3])
@@ -84,6 +92,10 @@ def threshold(maxima: NDArray, minima: NDArray, least: float) -> float:
         Scores of the maxima, and of the minima with their sign changed.
     least
         Smallest threshold.
+
+    Returns
+    -------
+    Standard deviations, at most 12.
     """
     for score in np.arange(least, 12, 0.1):
         if np.sum(minima > score) <= MOST_FALSE * np.sum(maxima > score):
@@ -102,6 +114,10 @@ def least_score(maxima: NDArray, minima: NDArray, least: float) -> float:
         Scores of the maxima, and of the minima with their sign changed, above :data:`LOWEST`.
     least
         Score preferred.
+
+    Returns
+    -------
+    Standard deviations, at least :data:`LOWEST`.
     """
     scores = np.arange(least, LOWEST - 0.25, -0.5)
     real = [int(np.sum(maxima > score)) - int(np.sum(minima > score)) for score in scores]
@@ -110,7 +126,21 @@ def least_score(maxima: NDArray, minima: NDArray, least: float) -> float:
 
 
 def closest_pairs_lose(positions: NDArray, heights: NDArray, distance: float) -> NDArray[np.bool_]:
-    """The lower atom of each pair closer than a distance, which the images can't tell apart."""
+    """The lower atom of each pair closer than a distance, which the images can't tell apart.
+
+    Parameters
+    ----------
+    positions
+        Shape (n, 3), angstrom.
+    heights
+        Shape (n,), electrons.
+    distance
+        Angstrom.
+
+    Returns
+    -------
+    Shape (n,): whether the atom loses.
+    """
     lost = np.zeros(len(heights), bool)
     pairs = cKDTree(positions).query_pairs(distance, output_type="ndarray")
     if len(pairs):

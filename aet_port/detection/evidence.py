@@ -61,7 +61,7 @@ def local_covariances(
     def look(number: int) -> None:
         blurred = ndimage.gaussian_filter(likelihood.weights(expected[number]), BLUR)
         places = likelihood.places(atoms, views, number)
-        inside = np.all((places > -0.5) & (places < np.array(likelihood.shape) - 0.5), axis=1)
+        inside = likelihood.on_image(places)
         seen = ndimage.map_coordinates(blurred, places.T, order=1, mode="nearest")
         weights[:, number] = np.where(inside, seen, 0)
 
@@ -96,7 +96,8 @@ def radial_frequencies(pixel_size: float) -> NDArray[np.float64]:
 def overlap_tables(profile: NDArray, pixel_size: float) -> tuple[NDArray, NDArray, NDArray]:
     """Overlap of two atoms' images against their distance, and its first two derivatives.
 
-    ``A(r) = sum_pixels P(u) P(u - r)`` for atoms of height one.
+    ``A(r) = sum_pixels P(u) P(u - r) = pixel^2 2 pi int P(q)^2 J_0(2 pi q r) q dq`` for atoms of
+    height one, ``profile`` sampled at :func:`radial_frequencies`; every 0.02 up to 9 angstrom.
     """
     q = radial_frequencies(pixel_size)
     power = profile**2 * q

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,7 +50,6 @@ def fit_atoms(
     species: Species | None = None,
     max_steps: int = 15,
     settled: float = 5.0,
-    report: Callable[[float], None] | None = None,
 ) -> Fit:
     """Minimise the cost of the images plus a repulsion of atoms that are too close.
 
@@ -76,8 +74,10 @@ def fit_atoms(
         Largest number of steps.
     settled
         Converged if the cost falls by less than this in a step.
-    report
-        Called with the cost after each step.
+
+    Returns
+    -------
+    The fit.
     """
     variables = _Variables(atoms, views, freed, covariances, likelihood)
 
@@ -106,8 +106,6 @@ def fit_atoms(
             break
         fallen = state.value - new.value
         state, steps = new, steps + 1
-        if report is not None:
-            report(state.value)
         if fallen < settled:
             converged = True
             break
@@ -116,7 +114,10 @@ def fit_atoms(
 
 
 def repulsion(positions: NDArray, least_distance: float) -> tuple[float, NDArray[np.float64]]:
-    """Energy of pairs that are too close, and its gradient."""
+    """Energy of pairs closer than ``d``, ``1/2 sum [(d - r) / 0.2]^2``, and its gradient (n, 3).
+
+    Positions (n, 3) and distances in angstrom.
+    """
     push = np.zeros_like(positions)
     if least_distance <= 0 or len(positions) < 2:
         return 0.0, push
@@ -227,7 +228,10 @@ class _Variables:
 
 
 def angle_slopes(angles: NDArray, by_rotation: NDArray) -> NDArray[np.float64]:
-    """Derivative of the cost by the Euler angles, per degree, from that by the rotations."""
+    """Derivative (n, 3) of the cost by the Euler angles (n, 3), per degree.
+
+    From that by the first two rows of the rotations, ``by_rotation`` (n, 2, 3).
+    """
     result = np.empty_like(angles)
     for axis in range(3):
         step = np.zeros(3)

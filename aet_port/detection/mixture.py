@@ -46,7 +46,7 @@ class Species:
         return replace(self, means=self.means * factor, spreads=self.spreads * factor)
 
     def improbability(self, heights: NDArray) -> tuple[float, NDArray[np.float64]]:
-        """Minus the logarithm of the density of the heights, and its derivative by each."""
+        """``-sum ln sum_s f_s N(h; m_s, d_s)`` over the heights, and its derivative by each."""
         away = (heights[:, None] - self.means) / self.spreads
         log = np.log(self.fractions / self.spreads) - 0.5 * away**2
         top = log.max(axis=1, keepdims=True)
@@ -84,12 +84,10 @@ def mixture_of_heights(
         ratios = np.array([adf_cross_section(symbol) for symbol in symbols])
         middle = float(np.median(heights)) / ratios.mean()
         starts = [middle * scale * ratios for scale in np.geomspace(0.4, 2.5, 9)]
-        if means is not None:
-            # Means from before go on, unless a species has lost its atoms.
-            before = _mixture(heights, means)
-            kept = before.weights_.min() * len(heights) >= FEWEST
-            starts = [means] if kept else [means, *starts]
-        fits = [_mixture(heights, start) for start in starts]
+        fits = [] if means is None else [_mixture(heights, means)]
+        # Means from before go on, unless a species has lost its atoms.
+        if not fits or fits[0].weights_.min() * len(heights) < FEWEST:
+            fits += [_mixture(heights, start) for start in starts]
         expected = np.log(ratios / ratios.mean())
         merits = [
             fit.lower_bound_ - RATIO_WEIGHT * float(np.std(_logs(fit) - expected)) for fit in fits

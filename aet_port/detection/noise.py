@@ -101,8 +101,15 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         if settings.read_noise is not None:
             found = f"{settings.read_noise:g} electrons without counts_per_unit"
             raise InputError("read_noise", found, "both, or neither")
-        _refuse_denoised(stack, name)
-        unit, read, counting = _estimated(stack, name)
+        whiteness = _whiteness(stack)
+        if whiteness < SMOOTHED:
+            raise InputError(
+                name,
+                f"denoised or smoothed images: noise at the highest frequencies {whiteness:.2g} of "
+                "that at middle ones",
+                "images as measured; for denoised ones use preset = 'papers'",
+            )
+        unit, read, counting = _estimated(stack, whiteness > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
     levels, extended, variance = _surroundings(stack, settings.extended)
     if settings.counts_per_unit is None and counting and not extended:
@@ -112,11 +119,11 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
     return ImageNoise(unit, read, counting, levels / unit, extended, source)
 
 
-def _estimated(stack: NDArray, name: str) -> tuple[float, float, bool]:
+def _estimated(stack: NDArray, white: bool, name: str) -> tuple[float, float, bool]:
+    """Unit and read noise of the images, and whether they count electrons."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # saturated pixels are named by the readers
-            white = _whiteness(stack) > WHITE
             found = estimate_noise(stack) if white else _noise_in_band(stack)
     except InputError:
         spread = _white_noise(stack)
@@ -157,20 +164,8 @@ def _white_noise(stack: NDArray) -> float:
     return float(1.4826 * np.median(np.abs(inner))) if inner.size else 0.0
 
 
-def _refuse_denoised(stack: NDArray, name: str) -> None:
-    """White noise has as much power at the highest frequencies as at those below."""
-    ratio = _whiteness(stack)
-    if ratio < SMOOTHED:
-        raise InputError(
-            name,
-            f"denoised or smoothed images: noise at the highest frequencies {ratio:.2g} of that at "
-            "middle ones",
-            "images as measured; for denoised ones use preset = 'papers'",
-        )
-
-
 def _whiteness(stack: NDArray) -> float:
-    """Noise power at the highest frequencies relative to that at middle ones."""
+    """Noise power at the highest frequencies relative to that at middle ones; 1 for white noise."""
     nx, ny = stack.shape[1:]
     q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
     window = np.outer(np.hanning(nx), np.hanning(ny))
@@ -196,8 +191,6 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
     wx, wy = max(2, round(BORDER * nx)), max(2, round(BORDER * ny))
     frame = np.ones((nx, ny), bool)
     frame[wx:-wx, wy:-wy] = False
-    border = np.median(stack[:, frame], axis=1)
-    mean = stack[:, frame].mean(axis=1)
     if extended is None:
         # In the mean of all images, where even few electrons per pixel stand out from the noise.
         common = stack.mean(axis=0)
@@ -213,6 +206,7 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
         level = np.sort([corner.mean(axis=(1, 2)) for corner in corners], axis=0)[1]
     else:
         # The mean is exact for few electrons, the median safe from what lies on the border.
+        border, mean = np.median(stack[:, frame], axis=1), stack[:, frame].mean(axis=1)
         sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
         level = np.where(sane, mean, border)
     variances = [corner.var(axis=(1, 2), ddof=1).mean() for corner in corners]

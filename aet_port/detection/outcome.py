@@ -11,54 +11,15 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
-from aet_port.core.geometry import euler_rotations
+from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
 from aet_port.detection.mixture import Species
 from aet_port.detection.noise import ImageNoise
 from aet_port.detection.probe import Probe
 from aet_port.detection.settings import DetectSettings
+from aet_port.detection.state import INSIDE, Round, SearchState
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 
-INSIDE = 0.5  # fraction of the images that must show an atom of the model
 GOOD = (0.8, 1.25)  # chi-square per pixel of a fit whose noise is as assumed
-
-
-@dataclass(frozen=True)
-class Round:
-    """One round of the search.
-
-    Attributes
-    ----------
-    atoms
-        Number of atoms at its end.
-    added, dropped
-        Number of atoms added before and dropped after the fit.
-    threshold
-        Score above which atoms were added.
-    deviance
-        Deviance per pixel after the fit.
-    """
-
-    atoms: int
-    added: int
-    dropped: int
-    threshold: float
-    deviance: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.atoms} atoms, {self.added} added, {self.dropped} dropped, "
-            f"deviance per pixel {self.deviance:.4f}"
-        )
-
-    def values(self) -> list[float]:
-        """The attributes in order."""
-        return [self.atoms, self.added, self.dropped, self.threshold, self.deviance]
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Round:
-        """The round with these attributes."""
-        atoms, added, dropped, least, deviance = (float(value) for value in values)
-        return cls(int(atoms), int(added), int(dropped), least, deviance)
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,32 +136,42 @@ class Detection(Shown):
 
 def finished(
     series: TiltSeries,
-    symbols: tuple[str, ...],
     settings: DetectSettings,
     noise: ImageNoise,
     likelihood: Likelihood,
-    atoms: Atoms,
-    views: Views,
-    probe: Probe,
-    species: Species | None,
-    covariances: NDArray,
-    free: NDArray,
-    rounds: Sequence[Round],
+    symbols: tuple[str, ...],
+    state: SearchState,
     expected: NDArray,
 ) -> Detection:
-    """Put the result of a search together."""
-    if species is None:
-        raise AssertionError("at least one round")
+    """Put the result of a search together.
+
+    Parameters
+    ----------
+    series, settings
+        As given to the search.
+    noise, likelihood, symbols
+        Those of the search.
+    state
+        Its end.
+    expected
+        Shape (n_images, nx, ny): the images expected there, electrons.
+
+    Returns
+    -------
+    The result, in the frame nearest to the nominal angles; atoms that fewer than half of the images
+    show are left out.
+    """
+    species = state.mixture
     cost = sum(likelihood.cost(expected[number], number) for number in range(len(likelihood)))
     deviance = 2 * cost / likelihood.images.size
     measured = likelihood.images
     weights = likelihood.weights(expected)
-    chi_square = float(np.mean((expected - likelihood.images) ** 2 * weights, dtype=np.float64))
+    chi_square = float(np.mean((expected - measured) ** 2 * weights, dtype=np.float64))
     difference = np.abs(expected - measured).sum(axis=(1, 2), dtype=np.float64)
     r1 = difference / np.abs(measured).sum(axis=(1, 2), dtype=np.float64)
-    views, atoms, turn = _nearest_to_nominal(atoms, views, series.angles)
-    inside = seen(likelihood, atoms, views) >= INSIDE * len(likelihood)
-    atoms, covariances, free = atoms[inside], covariances[inside], free[inside]
+    views, atoms, turn = _nearest_to_nominal(state.atoms, state.views, series.angles)
+    inside = likelihood.seen(atoms, views) >= INSIDE * len(likelihood)
+    atoms, covariances, free = atoms[inside], state.covariances[inside], state.free[inside]
     posterior = species.posterior(free, np.sqrt(covariances[:, 0, 0]))
     probability = posterior.max(axis=1)
     kinds = np.array(symbols)[posterior.argmax(axis=1)]
@@ -218,55 +189,28 @@ def finished(
         posterior=posterior,
     )
     return Detection(
-        model, symbols, species, probe, noise, views.angles, views.shifts, views.shears,
-        tuple(rounds), expected, deviance, chi_square, r1,
-        tuple(_warnings(model, chi_square, rounds, settings)),
+        model, symbols, species, state.probe, noise, views.angles, views.shifts, views.shears,
+        tuple(state.rounds), expected, deviance, chi_square, r1,
+        tuple(_warnings(model, chi_square, state.rounds, settings)),
     )  # fmt: skip
-
-
-def seen(likelihood: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.int64]:
-    """Number of images on which each atom lies."""
-    count = np.zeros(len(atoms), np.int64)
-    for number in range(len(likelihood)):
-        places = likelihood.places(atoms, views, number)
-        count += np.all((places > -0.5) & (places < np.array(likelihood.shape) - 0.5), axis=1)
-    return count
 
 
 def _nearest_to_nominal(
     atoms: Atoms, views: Views, nominal: NDArray
 ) -> tuple[Views, Atoms, NDArray[np.float64]]:
-    """Equivalent fit with the least turn and shift from the nominal views.
-
-    A rotation of all atoms together with all angles, and a displacement of all atoms together with
-    all shifts, leave the images as they are.
-    """
-    turn = np.eye(3)
-    if not np.array_equal(views.angles, nominal):
-        sum_of_turns = np.einsum(
-            "kji,kjl->il", euler_rotations(nominal), euler_rotations(views.angles)
-        )
-        u, _, v = np.linalg.svd(sum_of_turns)
-        turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
-        rotations = euler_rotations(views.angles) @ turn.T
-        views = replace(views, angles=_euler_angles(rotations))
-        atoms = replace(atoms, positions=np.ascontiguousarray(atoms.positions @ turn.T))
+    """Equivalent fit with the least turn and shift from the nominal views, and its rotation."""
+    turn, step = common_motion(views.angles, views.shifts, nominal)
+    if np.array_equal(views.angles, nominal):
+        turn = np.eye(3)
+    else:
+        rotations = euler_rotations(views.angles) @ turn
+        views = replace(views, angles=euler_angles(rotations, nominal))
+        atoms = replace(atoms, positions=np.ascontiguousarray(atoms.positions @ turn))
     if np.any(views.shifts):
-        rows = euler_rotations(views.angles)[:, :2].reshape(-1, 3)
-        step = np.linalg.lstsq(rows, views.shifts.reshape(-1), rcond=None)[0]
-        shifts = views.shifts - (rows @ step).reshape(-1, 2)
-        views = replace(views, shifts=shifts)
+        rows = euler_rotations(views.angles)[:, :2]
+        views = replace(views, shifts=views.shifts - rows @ step)
         atoms = replace(atoms, positions=atoms.positions + step)
-    return views, atoms, turn
-
-
-def _euler_angles(rotations: NDArray) -> NDArray[np.float64]:
-    """Phi, theta, psi in degrees of rotations ``(R_z(phi) R_y(theta) R_x(psi))^T``."""
-    matrix = np.swapaxes(rotations, 1, 2)
-    theta = np.arcsin(np.clip(-matrix[:, 2, 0], -1, 1))
-    phi = np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
-    psi = np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2])
-    return np.degrees(np.stack([phi, theta, psi], axis=1))
+    return views, atoms, turn.T
 
 
 def _warnings(

@@ -178,6 +178,10 @@ def choose_probe(
         As in :func:`fit_probe`.
     gain
         Fraction of the cost by which another form must be better.
+
+    Returns
+    -------
+    The form chosen, fitted.
     """
     images = range(0, len(likelihood), max(1, len(likelihood) // SAMPLE))
     best = fit_probe(likelihood, atoms, views, probe, symbols, background, images)

@@ -148,6 +148,10 @@ class ScoreFilter:
             ``a``, square electrons per pixel.
         volume_shape
             Voxels along x, y, z.
+
+        Returns
+        -------
+        The map.
         """
         n = len(residual)
         wide = (self.shape[0] + 2 * self.margin, self.shape[1] + 2 * self.margin)

@@ -173,9 +173,22 @@ class Likelihood:
         seen += views.shifts[number]
         return seen / self.pixel_size + [n // 2 for n in self.shape]
 
+    def seen(self, atoms: Atoms, views: Views) -> NDArray[np.int64]:
+        """Number of images on which each atom lies, shape (n_atoms,)."""
+        count = np.zeros(len(atoms), np.int64)
+        for number in range(len(self)):
+            count += self.on_image(self.places(atoms, views, number))
+        return count
+
+    def on_image(self, places: NDArray) -> NDArray[np.bool_]:
+        """Which of some places (n, 2), in pixels from the first one, lie on an image."""
+        return np.all((places > -0.5) & (places < np.array(self.shape) - 0.5), axis=1)
+
     def layers(self, atoms: Atoms, views: Views, number: int) -> NDArray:
-        """Spectra of the drawn atoms of one image, by kind."""
-        places = self.places(atoms, views, number) + self._margin
+        """Spectra of the drawn atoms of one image, by kind, on the half spectrum."""
+        return self._layers(atoms, self.places(atoms, views, number) + self._margin)
+
+    def _layers(self, atoms: Atoms, places: NDArray) -> NDArray:
         drawn = np.zeros((len(self.filters), *self.canvas), np.float32)
         _draw(drawn, places, atoms.heights, atoms.kinds)
         return fft.rfft2(drawn)
@@ -194,13 +207,13 @@ class Likelihood:
         spectrum = np.sum(layers * self.filters, axis=0)
         image = fft.irfft2(spectrum, s=self.canvas)[self.window]
         image = np.ascontiguousarray(image)
-        for weight, term in zip(views.background[number], self.terms, strict=True):
-            image += np.float32(weight) * term
-        return image
+        return self._add_ground(image, views, number)
 
     def ground(self, views: Views, number: int) -> NDArray[np.float32]:
-        """Background of one image."""
-        image = np.zeros(self.shape, np.float32)
+        """Background of one image, shape (nx, ny), electrons per pixel."""
+        return self._add_ground(np.zeros(self.shape, np.float32), views, number)
+
+    def _add_ground(self, image: NDArray, views: Views, number: int) -> NDArray:
         for weight, term in zip(views.background[number], self.terms, strict=True):
             image += np.float32(weight) * term
         return image
@@ -210,14 +223,14 @@ class Likelihood:
         rotations = views.rows()
 
         def one(number: int) -> tuple[float, NDArray, NDArray]:
-            image = self._expected(self.layers(atoms, views, number), views, number)
+            places = self.places(atoms, views, number) + self._margin
+            image = self._expected(self._layers(atoms, places), views, number)
             cost = _residual(image, self.images[number], self.read_variance, self.counting)
             ground = np.array([np.sum(term * image, dtype=np.float64) for term in self.terms])
             canvas = np.zeros(self.canvas, np.float32)
             canvas[self.window] = image
             pull = fft.irfft2(self.filters * fft.rfft2(canvas), s=self.canvas)
             found = np.zeros((len(atoms), 3))
-            places = self.places(atoms, views, number) + self._margin
             _read(pull, places, atoms.kinds, found)
             return cost, ground, found
 

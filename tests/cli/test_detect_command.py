@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from aet_port.core.data import AtomicModel, TiltSeries
-from aet_port.detection.loop import Search
+from aet_port.detection.search import Search
 from aet_port.io import read_model, write_tilt_series
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation import match_models

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aet_port.core.data import AtomicModel
-from aet_port.detection.loop import Search
+from aet_port.detection.search import Search
 from aet_port.io import read_model, write_angles, write_model
 from aet_port.simulation import amorphous_particle
 from aet_port.validation.precision import score

@@ -14,9 +14,10 @@ import aet_port as aet
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.geometry import euler_rotations
-from aet_port.detection.loop import Search, detect, residual_scores
+from aet_port.detection.loop import detect, residual_scores
 from aet_port.detection.noise import image_noise
 from aet_port.detection.outcome import Detection
+from aet_port.detection.search import Search
 from aet_port.detection.settings import DetectSettings
 from aet_port.simulation import amorphous_alloy, simulate_tilt_series
 from tests.detection.samples import ANGLES, FINE, electrons_per_unit, particle, ta_series

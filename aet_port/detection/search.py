@@ -1,0 +1,382 @@
+"""A round of the search for atoms: add, fit, drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.stats import norm
+
+from aet_port.core.data import TiltSeries
+from aet_port.core.errors import InputError
+from aet_port.core.geometry import extended_object_shape
+from aet_port.core.parallel import check_threads
+from aet_port.detection.candidates import (
+    LEAST_SCORES,
+    LOWEST,
+    apart,
+    closest_pairs_lose,
+    least_score,
+    missing_power,
+    threshold,
+)
+from aet_port.detection.evidence import local_covariances, radial_frequencies
+from aet_port.detection.fit import Freed, fit_atoms
+from aet_port.detection.mixture import Species, mixture_of_heights
+from aet_port.detection.noise import ImageNoise, image_noise
+from aet_port.detection.probe import Probe, choose_probe, fit_probe
+from aet_port.detection.score_map import ScoreFilter, ScoreMap
+from aet_port.detection.settings import DETECT, DetectSettings
+from aet_port.detection.state import INSIDE, Round, SearchState
+from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+
+# Distances in covalent radii of the smallest species: two atoms repel each other below the first,
+# are one atom below the second, and no candidate is nearer to an atom than the third.
+REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
+FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
+LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
+PER_TRY = 2.0  # cubic angstrom per independent maximum of a score map
+SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
+SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
+KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
+STEADY = 0.001  # and below which the search ends
+FINAL_STEPS = 25
+DOUBTLESS, DOUBTLESS_FROM = 5.0, 2  # score that is always tried, from this round on
+WELL = 0.9  # response relative to the largest, of places that nearly all images show
+AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
+ENOUGH = 5  # atoms of each species for a mixture of heights
+CHOICES = {1: 5e-3, 2: 5e-4, 3: 5e-4, 4: 5e-4}  # gain that another form of the probe needs
+WAVES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2))
+
+
+class Search:
+    """The search for atoms in one tilt series.
+
+    Parameters
+    ----------
+    series, symbols, settings, threads
+        As given to :func:`aet_port.detection.loop.detect`.
+    """
+
+    def __init__(
+        self,
+        series: TiltSeries,
+        symbols: Sequence[str],
+        settings: DetectSettings = DETECT,
+        threads: int | None = None,
+    ) -> None:
+        self.series, self.symbols, self.settings = series, tuple(symbols), settings
+        self.threads = check_threads(threads)
+        self.noise: ImageNoise = image_noise(series.images, settings, series.name)
+        self.images = self.noise.electrons(series.images)
+        shape, size = series.detector, series.pixel_size
+        terms = _terms(shape, self.noise.extended)
+        self.likelihood = Likelihood(
+            self.images, size, self.noise.read_noise**2, self.noise.counting, terms, self.threads
+        )
+        radius = min(covalent_radii[atomic_numbers[symbol]] for symbol in self.symbols)
+        self.repel = settings.least_distance or REPEL * radius
+        self.merge, self.exclude = self.repel * MERGE / REPEL, self.repel * EXCLUDE / REPEL
+        n_z = shape[0] if settings.depth is None else max(3, round(settings.depth / size))
+        self.margin = round(AROUND / size) if self.noise.extended else 0
+        wide = (shape[0] + 2 * self.margin, shape[1] + 2 * self.margin)
+        self.volume = (
+            extended_object_shape(wide, n_z, series.angles) if self.margin else (*shape, n_z)
+        )
+        self._filter: ScoreFilter | None = None
+
+    def start(self) -> SearchState:
+        """Nothing found yet, the background as at the border of the images."""
+        n = len(self.images)
+        background = np.zeros((n, len(self.likelihood.terms)))
+        background[:, 0] = self.noise.levels
+        if self.noise.extended:
+            # What the images have in common with the waves: atoms found later take it over.
+            terms = self.likelihood.terms.reshape(len(background[0]), -1).astype(np.float64)
+            products = self.images.reshape(n, -1).astype(np.float64) @ terms.T
+            background[:] = np.linalg.solve(terms @ terms.T, products.T).T
+        return SearchState(
+            Atoms(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64)),
+            Views(
+                np.array(self.series.angles, dtype=np.float64),
+                np.zeros((n, 2)),
+                background,
+                np.zeros(2),
+            ),
+            Probe(max(FIRST_B, 1.5 * self.series.pixel_size**2 * np.pi**2), 25.0),
+            np.empty((0, 4, 4)),
+            np.empty(0),
+        )
+
+    def expected(self, state: SearchState) -> NDArray[np.float32]:
+        """Expected images, shape (n_images, nx, ny), electrons."""
+        self._use_probe(state)
+        return self.likelihood.expected(state.atoms, state.views)
+
+    def _use_probe(self, state: SearchState) -> None:
+        profiles = [state.probe.profile(self.likelihood.q, symbol) for symbol in self.symbols]
+        self.likelihood.use_profiles(profiles)
+
+    def variance(self, state: SearchState, expected: NDArray) -> NDArray[np.float32]:
+        """Noise variance of the pixels, from the images themselves while there are no atoms."""
+        if not len(state.atoms):
+            expected = np.maximum(ndimage.gaussian_filter(self.images, (0, 3, 3)), 0)
+        return np.float32(1) / self.likelihood.weights(expected)
+
+    def score_map(self, state: SearchState, expected: NDArray) -> ScoreMap:
+        """Score map of what the expected images lack."""
+        size = self.series.pixel_size
+        if self._filter is None or (self.settings.angles and len(state.rounds) <= SETTLING + 1):
+            extent = min(self.series.detector) * size
+            self._filter = ScoreFilter(
+                state.views.angles,
+                self.series.detector,
+                size,
+                extent,
+                self.threads,
+                self.margin,
+            )
+        maker = self._filter
+        residual, variance = self.images - expected, self.variance(state, expected)
+        profile = state.probe.mean(maker.q, self.symbols)
+        missing = missing_power(residual, variance, profile, maker.q, maker.canvas)
+        return maker.score(residual, variance, state.views.shifts, profile, missing, self.volume)
+
+    def volume_map(self) -> NDArray[np.float32]:
+        """Deconvolved back-projection of the images: at an atom about its height, electrons.
+
+        Shape (nx, ny, nz). It is what the first round searches.
+        """
+        state = self.start()
+        found = self.score_map(state, self.expected(state))
+        return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
+
+    def find(self, state: SearchState, expected: NDArray) -> tuple[NDArray[np.float64], float]:
+        """Candidates (n, 6) for new atoms, and the threshold of their scores."""
+        found = self.score_map(state, expected)
+        least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
+        maxima = found.maxima(LOWEST, 1.0, self.threads)
+        minima = found.maxima(LOWEST, -1.0, self.threads)
+        maxima = apart(maxima, state.atoms.positions, self.exclude, self.merge)
+        # Beyond the images, what is missing makes false maxima and minima.
+        well, ill = maxima[maxima[:, 5] > WELL], minima[minima[:, 5] > WELL]
+        up, down = well[:, 3] / well[:, 4], ill[:, 3] / ill[:, 4]
+        score = threshold(up, down, least_score(up, down, least))
+        if len(state.rounds) >= DOUBTLESS_FROM:
+            score = min(score, DOUBTLESS)
+        good = maxima[:, 3] / maxima[:, 4] > score
+        good &= maxima[:, 3] > LEAST_HEIGHT * state.lightest
+        return maxima[good], score
+
+    def round(self, state: SearchState) -> SearchState:
+        """Add what the residual asks for, fit everything, and drop what is not significant."""
+        number = len(state.rounds)
+        expected = self.expected(state)
+        candidates, score = self.find(state, expected)
+        before = len(state.atoms)
+        state = self._with(state, candidates, expected)
+        if not len(state.atoms):
+            raise InputError(
+                self.series.name,
+                f"no atom above {score:.1f} standard deviations of the noise",
+                "images with more signal, or the right pixel size and angles",
+            )
+        dropped = 0
+        # Background and probe settle only together where matter lies outside the images.
+        for turn in range(2 if number == 0 or self.noise.extended else 1):
+            self._some_left(state)
+            state, deviance = self._fitted(state, max(number, turn), self.settings.max_steps)
+            expected = self.expected(state)
+            covariances = self.covariances(state, expected)
+            free, errors = self.free_heights(state, covariances)
+            kept = free > SIGNIFICANT * errors
+            dropped += int(np.sum(~kept))
+            state = replace(state, atoms=state.atoms[kept], covariances=covariances[kept])
+            free, errors = free[kept], errors[kept]
+        self._some_left(state)
+        species = self.species(state, free, errors)
+        lost = self.lost(state.atoms.positions, free, errors, species)
+        kinds = species.posterior(free, errors).argmax(axis=1)
+        if number == 0 and len(self.symbols) > 1:
+            kinds = state.atoms.kinds  # classes are not reliable yet
+        atoms = state.atoms.with_kinds(kinds)[~lost]
+        dropped += int(np.sum(lost))
+        row = Round(len(atoms), len(candidates), dropped, score, deviance)
+        known = state.known or (number >= SETTLING - 1 and len(atoms) - before < KNOWN * len(atoms))
+        return replace(
+            state,
+            atoms=atoms,
+            covariances=state.covariances[~lost],
+            free=free[~lost],
+            species=species,
+            known=known,
+            rounds=[*state.rounds, row],
+        )
+
+    def species(self, state: SearchState, free: NDArray, errors: NDArray) -> Species:
+        """Mixture of the heights, from the atoms that most images show."""
+        inside = self.likelihood.seen(state.atoms, state.views) >= INSIDE * len(self.images)
+        if np.sum(inside) < ENOUGH * len(self.symbols):
+            inside[:] = True
+        means = None if state.species is None else state.species.means
+        found = mixture_of_heights(free[inside], errors[inside], self.symbols, means)
+        if state.prior is None:
+            return found
+        # All atoms of a species follow its mean together, more stiffly than each alone, so that
+        # their free heights overshoot: half the way.
+        return replace(found, means=0.5 * (found.means + state.prior.means))
+
+    def _some_left(self, state: SearchState) -> None:
+        if len(state.atoms) < 2 * len(self.symbols):
+            raise InputError(
+                self.series.name,
+                f"{len(state.atoms)} significant atoms",
+                f"enough for {len(self.symbols)} species: more dose, or the right pixel size",
+            )
+
+    def lost(
+        self, positions: NDArray, free: NDArray, errors: NDArray, species: Species
+    ) -> NDArray[np.bool_]:
+        """Atoms lower than the lightest species can be, or one of two in the same place."""
+        lightest, spread = species.means[0], species.spreads[0]
+        improbable = norm.isf(self.settings.fdr / 10)
+        lost = free < LEAST_HEIGHT * lightest
+        lost |= (free - lightest) < -improbable * np.sqrt(spread**2 + errors**2)
+        return lost | closest_pairs_lose(positions, free, self.merge)
+
+    def significant(self, atoms: int) -> float:
+        """Standard errors that the height of one of so many atoms must have.
+
+        Of as many maxima of pure noise as the searched volume holds, no more than the accepted
+        fraction of the atoms exceed it.
+        """
+        tries = float(np.prod(self.volume)) * self.series.pixel_size**3 / PER_TRY
+        return max(SIGNIFICANT, float(norm.isf(min(self.settings.fdr * atoms / tries, 0.5))))
+
+    def _with(self, state: SearchState, candidates: NDArray, expected: NDArray) -> SearchState:
+        """Add candidates as atoms."""
+        first = len(state.atoms)
+        new = candidates[:, 3]
+        kind = 0 if state.rounds else len(self.symbols) // 2
+        atoms = Atoms(
+            np.concatenate([state.atoms.positions, candidates[:, :3]]),
+            np.concatenate([state.atoms.heights, new]),
+            np.concatenate([state.atoms.kinds, np.full(len(new), kind, np.int64)]),
+        )
+        added = replace(state, atoms=atoms)
+        if not len(new):
+            return added
+        if not first:
+            expected = np.maximum(ndimage.gaussian_filter(self.images, (0, 1, 1)), 0)
+        which = np.arange(first, len(atoms))
+        own = self.covariances(added, expected, which)
+        return replace(added, covariances=np.concatenate([state.covariances, own]))
+
+    def covariances(
+        self, state: SearchState, expected: NDArray, which: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Covariance of height and position of atoms, neighbours free."""
+        profile = state.probe.mean(radial_frequencies(self.series.pixel_size), self.symbols)
+        typical = state.lightest or float(np.median(state.atoms.heights))
+        return local_covariances(
+            self.likelihood, state.atoms, state.views, profile, expected, 0.3 * typical, which
+        )
+
+    def free_heights(
+        self, state: SearchState, covariances: NDArray
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Heights as the images alone ask for, and their standard errors."""
+        variance = covariances[:, 0, 0]
+        heights = state.atoms.heights
+        if state.prior is not None:
+            heights = heights + variance * state.prior.improbability(heights)[1]
+        return heights, np.sqrt(variance)
+
+    def _fitted(self, state: SearchState, number: int, steps: int) -> tuple[SearchState, float]:
+        """Fit atoms, views and probe; return the deviance per pixel too."""
+        prior, metric = state.prior, state.covariances
+        if prior is not None:
+            # The prior stiffens the heights: a change of rank one of the inverse.
+            heights, errors = state.atoms.heights, np.sqrt(metric[:, 0, 0])
+            added = np.sum(prior.posterior(heights, errors) / prior.spreads**2, axis=1)
+            share = added / (1 + added * metric[:, 0, 0])
+            metric = metric - share[:, None, None] * metric[:, :, :1] * metric[:, :1, :]
+        self._use_probe(state)
+        turned = self.settings.angles and number > 0
+        background = self.settings.background and (number >= SETTLING or self.noise.extended)
+        freed = Freed(
+            turned,
+            (self.settings.shifts or self.settings.angles) and number > 0,
+            background,
+            (
+                number >= SETTLING and self.settings.scan_shear in ("x", "both"),
+                number >= SETTLING and self.settings.scan_shear in ("y", "both"),
+            ),
+        )
+        fit = fit_atoms(
+            self.likelihood,
+            state.atoms,
+            state.views,
+            metric,
+            freed=freed,
+            least_distance=self.repel,
+            species=prior,
+            max_steps=steps,
+        )
+        probe = state.probe
+        # Matter outside the images would be taken for the tail of the probe.
+        if number in CHOICES and not self.noise.extended:
+            probe = choose_probe(
+                self.likelihood, fit.atoms, fit.views, probe, self.symbols, background,
+                CHOICES[number],
+            )  # fmt: skip
+        probe, scale, views, cost = fit_probe(
+            self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
+        )
+        atoms = replace(fit.atoms, heights=fit.atoms.heights * scale)
+        species = None if state.species is None else state.species.scaled(scale)
+        state = replace(state, atoms=atoms, views=views, probe=probe, species=species)
+        return state, 2 * cost / self.images.size
+
+    def steady(self, state: SearchState) -> bool:
+        """Whether the last round changed next to nothing."""
+        if not state.known or len(state.rounds) < len(LEAST_SCORES):
+            return False
+        last, before = state.rounds[-1], state.rounds[-2]
+        return abs(last.atoms - before.atoms) <= STEADY * last.atoms
+
+    def finish(self, state: SearchState) -> SearchState:
+        """Fit to convergence, drop what is not significant, and fit again."""
+        for steps in (FINAL_STEPS, self.settings.max_steps):
+            state, _ = self._fitted(state, len(LEAST_SCORES) + len(CHOICES), steps)
+            covariances = self.covariances(state, self.expected(state))
+            free, errors = self.free_heights(state, covariances)
+            species = self.species(state, free, errors)
+            lost = (free < self.significant(len(free)) * errors) | self.lost(
+                state.atoms.positions, free, errors, species
+            )
+            kinds = species.posterior(free, errors).argmax(axis=1)
+            state = replace(
+                state,
+                atoms=state.atoms.with_kinds(kinds)[~lost],
+                covariances=covariances[~lost],
+                free=free[~lost],
+                species=species,
+            )
+            self._some_left(state)
+            if not lost.any():
+                break
+        return state
+
+
+def _terms(shape: tuple[int, int], extended: bool) -> NDArray[np.float32]:
+    """Background terms: one constant, or low cosine waves for what lies outside the images."""
+    x, y = ((np.arange(n) + 0.5) / n for n in shape)
+    waves = WAVES if extended else WAVES[:1]
+    return np.stack(
+        [np.outer(np.cos(np.pi * i * x), np.cos(np.pi * j * y)) for i, j in waves]
+    ).astype(np.float32)
