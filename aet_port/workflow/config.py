@@ -229,7 +229,10 @@ def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(path, error) from error
     if "preset" in table and isinstance(table.get("sample"), dict):
-        table["sample"].setdefault("preset", table.pop("preset"))
+        top = table.pop("preset")
+        if table["sample"].setdefault("preset", top) != top:
+            found = f"preset = {top!r} and another one in [sample]"
+            raise DataFileError(path, found, "only one of them")
     unknown = sorted(set(table) - set(SECTIONS))
     if unknown:
         meant = nearest(unknown[0], SECTIONS)

@@ -142,6 +142,10 @@ def test_the_chain_that_is_used(tmp_path: Path, text: str, counts: bool) -> None
         (MINIMAL + "[detect]\n[trace]\n", "[detect] with the chain of the papers"),
         ("preset = 'papers'\n" + MINIMAL + "[detect]\n", "[detect] with the chain of the papers"),
         ("preset = 'paper'\n" + MINIMAL, "preset = 'paper'"),
+        (
+            "preset = 'papers'\n" + IN_SAMPLE.format("counts"),
+            "preset = 'papers' and another one in [sample]",
+        ),
         (MINIMAL + "[detect]\nfdr = 0\n", "fdr = 0"),
         (MINIMAL + "[detect]\nangle = true\n", "expected 'angles'"),
     ],
