@@ -12,18 +12,23 @@ LOWEST = 3.0  # standard deviations
 LEAST_SCORES = (4.5, 4.0, 4.0, 3.5, 3.0)
 MOST_FALSE = 0.5  # minima of the map per maximum above the threshold
 LOW_FREQUENCY = 0.2  # 1/angstrom; below, images hold the outline of the sample
-SPARSE = 0.3  # largest ratio of noise to missing power, see missing_power
+SPARSE = (0.3, 0.3, 0.3, 1.0)  # by round, largest ratio of noise to missing power
 
 
 def missing_power(
-    residual: NDArray, variance: NDArray, profile: NDArray, q: NDArray, canvas: tuple[int, ...]
+    residual: NDArray,
+    variance: NDArray,
+    profile: NDArray,
+    q: NDArray,
+    canvas: tuple[int, ...],
+    sparse: float = SPARSE[0],
 ) -> float:
     """Mean square height of the atoms missing in the model, per pixel of an image.
 
     From the power of the residual images above their noise, ``sum P^2 (|R|^2 - v) / sum P^4`` above
-    0.2/angstrom, where ``P`` is the transfer function of an atom. At least 1/0.3 of the noise
-    variance: near its end, atoms are missing among fitted neighbours, which have taken over part
-    of their intensity, so that only high frequencies tell them apart.
+    0.2/angstrom, where ``P`` is the transfer function of an atom. At least ``1/sparse`` of the noise
+    variance: the last atoms are missing among fitted neighbours, which have taken over part of
+    their intensity, so that high frequencies tell them apart.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ def missing_power(
         Transfer function of an atom, and frequencies, on the half spectrum of ``canvas``.
     canvas
         Size of the Fourier transforms.
+    sparse
+        Largest ratio of the noise variance to the missing power.
 
     Returns
     -------
@@ -46,7 +53,7 @@ def missing_power(
         spectrum = np.abs(fft.rfft2(image, canvas)) ** 2 / pixels
         total += float(np.sum((spectrum - noise.mean()) * band))
     found = total / float(len(residual) * np.sum(band * power))
-    return max(found, float(variance.mean()) / SPARSE)
+    return max(found, float(variance.mean()) / sparse)
 
 
 def apart(candidates: NDArray, taken: NDArray, from_atoms: float, from_others: float) -> NDArray:

@@ -15,6 +15,7 @@ from aet_port.core.scattering import adf_cross_section
 
 NARROWEST = 0.02  # spread of a species' heights relative to their mean, at least
 FEWEST = 3  # atoms of a species, at least
+SURE = 2.0  # standard errors of a variance
 RATIO_WEIGHT = 0.3  # of the ratios of heights, against the mean logarithm of the density
 
 
@@ -97,8 +98,10 @@ def mixture_of_heights(
         found, fractions = best.means_[order, 0], best.weights_[order]
         total = np.sqrt(best.covariances_[order, 0, 0])
     fractions = np.maximum(fractions, FEWEST / max(len(heights), FEWEST))
-    error = float(np.median(errors))
-    spreads = np.sqrt(np.maximum(total**2 - error**2, (NARROWEST * found) ** 2))
+    # Only what exceeds the errors of the heights by more than the chance of a sample is a spread.
+    chance = 1 + SURE * np.sqrt(2 / np.maximum(fractions * len(heights), 1))
+    errors_within = float(np.median(errors)) ** 2 * chance
+    spreads = np.sqrt(np.maximum(total**2 - errors_within, (NARROWEST * found) ** 2))
     return Species(found, spreads, fractions)
 
 

@@ -111,11 +111,13 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
             )
         unit, read, counting = _estimated(stack, whiteness > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
-    levels, extended, variance = _surroundings(stack, settings.extended)
+    levels, extended, vacuum = _surroundings(stack, settings.extended)
     if settings.counts_per_unit is None and counting and not extended:
         # Vacuum tells the read noise better than the line of variance against mean.
-        vacuum = variance / unit**2 - max(float(levels.mean()) / unit, 0.0)
-        read = float(np.sqrt(max(vacuum, 0.0)))
+        level, variance = max(vacuum[0], 0.0), vacuum[1]
+        if variance < unit * level:
+            unit = variance / level  # counting alone would exceed the noise of the vacuum
+        read = float(np.sqrt(max(variance - unit * level, 0.0))) / unit
     return ImageNoise(unit, read, counting, levels / unit, extended, source)
 
 
@@ -185,8 +187,10 @@ def _ends(width: int) -> tuple[slice, slice]:
     return slice(0, width), slice(-width, None)
 
 
-def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool, float]:
-    """Level at the border of each image, whether the sample reaches beyond, and its variance."""
+def _surroundings(
+    stack: NDArray, extended: bool | None
+) -> tuple[NDArray, bool, tuple[float, float]]:
+    """Level at the border of each image, whether the sample reaches beyond; mean and variance there."""
     nx, ny = stack.shape[1:]
     wx, wy = max(2, round(BORDER * nx)), max(2, round(BORDER * ny))
     frame = np.ones((nx, ny), bool)
@@ -199,7 +203,7 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
         rise = float(common[nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean()) - lowest
         extended = bool(common[frame].mean() - lowest > EMPTY * rise)
     if extended:
-        return np.zeros(len(stack)), True, 0.0
+        return np.zeros(len(stack)), True, (0.0, 0.0)
     corners = _corners(stack)
     if corners[0][0].size >= ENOUGH:
         # The least likely to hold part of a particle, and the tails of its atoms.
@@ -209,5 +213,5 @@ def _surroundings(stack: NDArray, extended: bool | None) -> tuple[NDArray, bool,
         border, mean = np.median(stack[:, frame], axis=1), stack[:, frame].mean(axis=1)
         sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
         level = np.where(sane, mean, border)
-    variances = [corner.var(axis=(1, 2), ddof=1).mean() for corner in corners]
-    return level, False, float(np.sort(variances)[1])
+    corner = sorted(corners, key=np.mean)[1]
+    return level, False, (float(corner.mean()), float(corner.var(axis=(1, 2), ddof=1).mean()))

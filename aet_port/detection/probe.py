@@ -18,7 +18,11 @@ STEPS = 8  # Gauss-Newton steps at most
 SETTLED = 1.0  # fall of the cost at which they end
 BROADEST = 20.0  # square angstrom, largest B of the narrow Gaussian
 WIDEST = 60.0  # square angstrom, its largest value; wider is background
-SAMPLE = 10  # images from which the form of the probe is chosen
+SAMPLE, SAMPLE_PIXELS = 10, 600_000  # images, or pixels if more, that choose the probe's form
+# Gain that a probe without scattering factor, and one of two Gaussians, must bring: of the cost of
+# images without atoms, and at least.
+WITHOUT_FACTOR, TWO = 1e-4, 3e-5
+LEAST_WITHOUT, LEAST_TWO = 10.0, 5.0
 WIDE = 25.0  # square angstrom, first guess of the wide Gaussian's B
 
 
@@ -166,37 +170,51 @@ def choose_probe(
     probe: Probe,
     symbols: Sequence[str],
     background: bool,
-    gain: float,
 ) -> Probe:
     """The form of the probe that describes the images best.
 
-    One or two Gaussians, with or without scattering factor, are fitted to some of the images.
+    One or two Gaussians, with or without scattering factor, are fitted to some of the images. The
+    scattering factor is given up, and a second Gaussian taken, only for a clear gain: while atoms
+    are missing, the tail of a probe takes over some of their intensity.
 
     Parameters
     ----------
     likelihood, atoms, views, probe, symbols, background
         As in :func:`fit_probe`.
-    gain
-        Fraction of the cost by which another form must be better.
 
     Returns
     -------
     The form chosen, fitted.
     """
-    images = range(0, len(likelihood), max(1, len(likelihood) // SAMPLE))
-    best = fit_probe(likelihood, atoms, views, probe, symbols, background, images)
-    least = best.cost * (1 - gain)
+    number = max(SAMPLE, SAMPLE_PIXELS // likelihood.images[0].size)
+    images = range(0, len(likelihood), max(1, len(likelihood) // number))
+    signal = _signal(likelihood, atoms, views, images)
+    fits = []
     for form_factor in (True, False):
         for weight in (1.0, 0.8):
-            if (form_factor, weight < 1) == (probe.form_factor, probe.weight < 1):
-                continue
-            start = replace(probe, form_factor=form_factor, weight=weight)
-            if weight < 1 and probe.weight == 1:
-                start = replace(start, wide=max(WIDE, probe.narrow + 10))
+            start = probe
+            if (form_factor, weight < 1) != (probe.form_factor, probe.weight < 1):
+                start = replace(probe, form_factor=form_factor, weight=weight)
+                if weight < 1 and probe.weight == 1:
+                    start = replace(start, wide=max(WIDE, probe.narrow + 10))
             found = fit_probe(likelihood, atoms, views, start, symbols, background, images)
-            if found.cost < least:
-                best, least = found, found.cost
-    return best.probe
+            handicap = 0.0 if form_factor else WITHOUT_FACTOR * signal + LEAST_WITHOUT
+            handicap += 0.0 if weight == 1 else TWO * signal + LEAST_TWO
+            fits.append((found.cost + handicap, found.probe))
+    return min(fits, key=lambda one: one[0])[1]
+
+
+def _signal(likelihood: Likelihood, atoms: Atoms, views: Views, images: Sequence[int]) -> float:
+    """Cost of images without atoms, ``sum 1/2 w (M - <M>)^2`` over the expected pixels ``M``."""
+
+    def one(number: int) -> float:
+        expected = likelihood.expected_image(atoms, views, number)
+        weights = likelihood.weights(expected).astype(np.float64)
+        shape = expected - likelihood.ground(views, number)
+        shape = shape - np.sum(weights * shape) / np.sum(weights)
+        return float(0.5 * np.sum(weights * shape**2))
+
+    return sum(map_threads(one, images, likelihood.threads))
 
 
 def _normal(

@@ -30,6 +30,8 @@ class ScoreMap:
         Its standard deviation, on every :data:`COARSE`-th voxel.
     response
         Its value at the position of an atom of height one, likewise.
+    skewness
+        Skewness of the noise, likewise: counting makes high maxima more frequent than low minima.
     pixel_size
         Angstrom.
     """
@@ -37,6 +39,7 @@ class ScoreMap:
     volume: NDArray[np.float32]
     noise: NDArray[np.float32]
     response: NDArray[np.float32]
+    skewness: NDArray[np.float32]
     pixel_size: float
 
     def scores(self) -> NDArray[np.float32]:
@@ -48,17 +51,31 @@ class ScoreMap:
     def maxima(self, least: float, sign: float = 1.0, threads: int = 1) -> NDArray[np.float64]:
         """Local maxima of at least ``least`` standard deviations, highest first.
 
+        Scores ``z`` are corrected for the skewness ``g`` of the noise to first order,
+        ``z - g (z^2 - 1) / 6`` (E. A. Cornish, R. A. Fisher, Rev. Inst. Int. Stat. 5, 307 (1938)),
+        so that noise has as many maxima as minima.
+
+        Parameters
+        ----------
+        least
+            Smallest score.
+        sign
+            -1 for minima, whose heights and scores are returned as positive.
+        threads
+            Number of threads.
+
         Returns
         -------
         Shape (n, 6): x, y, z in angstrom, height, its standard error, and the response relative to
-        the largest.
+        the largest. Height over error is the corrected score.
         """
         floor = LEAST_SEEN * float(self.response.max())
 
         def slab(bounds: tuple[int, int]) -> NDArray:
             return _maxima(
-                self.volume, self.noise, self.response, floor, least, sign, COARSE, *bounds
-            )
+                self.volume, self.noise, self.response, self.skewness, floor, least, sign, COARSE,
+                *bounds,
+            )  # fmt: skip
 
         parts = map_threads(slab, chunks(self.volume.shape[0], 16), threads)
         found = np.concatenate(parts)
@@ -131,6 +148,7 @@ class ScoreFilter:
         profile: NDArray,
         missing: float,
         volume_shape: tuple[int, int, int],
+        counted: NDArray | None = None,
     ) -> ScoreMap:
         """Back-project residual images.
 
@@ -148,6 +166,9 @@ class ScoreFilter:
             ``a``, square electrons per pixel.
         volume_shape
             Voxels along x, y, z.
+        counted
+            Shape (n_images, nx, ny): the part of the variance that comes from counting; unless
+            given, the noise is taken as symmetric.
 
         Returns
         -------
@@ -157,7 +178,7 @@ class ScoreFilter:
         wide = (self.shape[0] + 2 * self.margin, self.shape[1] + 2 * self.margin)
         window = (slice(0, wide[0]), slice(0, wide[1]))
         inner = tuple(slice(self.margin, self.margin + side) for side in self.shape)
-        filtered, spread, response = (np.empty((n, *wide), np.float32) for _ in range(3))
+        filtered, spread, third, response = (np.zeros((n, *wide), np.float32) for _ in range(4))
         mask = np.zeros(wide, np.float32)
         mask[inner] = 1
         seen = fft.rfft2(mask, self.canvas)
@@ -174,6 +195,10 @@ class ScoreFilter:
             drawn = fft.irfft2(kernel, self.canvas)
             spectrum = fft.rfft2(padded, self.canvas) * fft.rfft2(drawn**2)
             spread[k] = np.maximum(fft.irfft2(spectrum, self.canvas)[window], 0)
+            if counted is not None:
+                padded[inner] = counted[k]
+                cubes = fft.rfft2(padded, self.canvas) * fft.rfft2(drawn**3)
+                third[k] = fft.irfft2(cubes, self.canvas)[window]
             overlap = drawn * fft.irfft2(profile.astype(np.float32), self.canvas)
             response[k] = fft.irfft2(seen * fft.rfft2(overlap), self.canvas)[window]
 
@@ -183,15 +208,19 @@ class ScoreFilter:
         volume = np.zeros((x, z, y), np.float32)
         descend(volume, filtered, grid, -1.0, False, self.threads)
         coarse = [np.arange(0, m + COARSE, COARSE, dtype=np.float64) - m // 2 for m in (x, z, y)]
-        noise, sensed = (np.zeros([len(c) for c in coarse], np.float32) for _ in range(2))
+        noise, cube, sensed = (np.zeros([len(c) for c in coarse], np.float32) for _ in range(3))
         moves = shifts / self.pixel_size
 
         def slab(bounds: tuple[int, int]) -> None:
             xs, zs, ys = coarse
-            _sum_seen(spread, response, self.rotations, moves, xs, zs, ys, noise, sensed, *bounds)
+            _sum_seen(
+                spread, third, response, self.rotations, moves, xs, zs, ys, noise, cube, sensed,
+                *bounds,
+            )  # fmt: skip
 
         map_threads(slab, chunks(len(coarse[0]), 4), self.threads)
-        return ScoreMap(volume, np.sqrt(noise), sensed, self.pixel_size)
+        skewness = np.divide(cube, noise**1.5, out=np.zeros_like(cube), where=noise > 0)
+        return ScoreMap(volume, np.sqrt(noise), sensed, skewness, self.pixel_size)
 
 
 @njit(cache=True, nogil=True)
@@ -208,7 +237,9 @@ def _density(qx, qy, a, b, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _sum_seen(spread, response, rotations, moves, xs, zs, ys, noise, sensed, first, last):  # type: ignore[no-untyped-def]
+def _sum_seen(  # type: ignore[no-untyped-def]
+    spread, third, response, rotations, moves, xs, zs, ys, noise, cube, sensed, first, last
+):
     nx, ny = spread.shape[1], spread.shape[2]
     for i in range(first, last):
         for j in range(zs.size):
@@ -220,6 +251,7 @@ def _sum_seen(spread, response, rotations, moves, xs, zs, ys, noise, sensed, fir
                     a, b = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
                     if 0 <= a < nx and 0 <= b < ny:
                         noise[i, j, m] += spread[k, a, b]
+                        cube[i, j, m] += third[k, a, b]
                         sensed[i, j, m] += response[k, a, b]
 
 
@@ -267,7 +299,7 @@ def _vertex(low, middle, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _maxima(volume, noise, response, floor, least, sign, step, first, last):  # type: ignore[no-untyped-def]
+def _maxima(volume, noise, response, skewness, floor, least, sign, step, first, last):  # type: ignore[no-untyped-def]
     n_x, n_z, n_y = volume.shape
     found = []
     for i in range(max(1, first), min(n_x - 1, last)):
@@ -277,12 +309,17 @@ def _maxima(volume, noise, response, floor, least, sign, step, first, last):  # 
                 if value <= 0 or not _highest(volume, sign, i, j, k):
                     continue
                 sd, seen = _between(noise, i, j, k, step), _between(response, i, j, k, step)
-                if seen < floor or value < least * sd:
+                if seen < floor or sd <= 0:
+                    continue
+                score = value / sd
+                skew = sign * _between(skewness, i, j, k, step)
+                score -= skew * (score * score - 1) / 6
+                if score < least:
                     continue
                 dx = _vertex(volume[i - 1, j, k], volume[i, j, k], volume[i + 1, j, k])
                 dz = _vertex(volume[i, j - 1, k], volume[i, j, k], volume[i, j + 1, k])
                 dy = _vertex(volume[i, j, k - 1], volume[i, j, k], volume[i, j, k + 1])
-                found.append((i + dx, k + dy, j + dz, value / seen, sd / seen, seen))
+                found.append((i + dx, k + dy, j + dz, value / seen, value / seen / score, seen))
     out = np.empty((len(found), 6))
     for n in range(len(found)):
         for m in range(6):

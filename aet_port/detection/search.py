@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from scipy.stats import norm
 
 from aet_port.core.data import TiltSeries
@@ -18,6 +19,7 @@ from aet_port.core.parallel import check_threads
 from aet_port.detection.candidates import (
     LEAST_SCORES,
     LOWEST,
+    SPARSE,
     apart,
     closest_pairs_lose,
     least_score,
@@ -38,18 +40,24 @@ from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 # are one atom below the second, and no candidate is nearer to an atom than the third.
 REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
+LEAST_CANDIDATE = 0.3  # of the lightest species, below which no maximum is tried
 LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
 PER_TRY = 2.0  # cubic angstrom per independent maximum of a score map
 SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
+# An atom of so many standard errors is no noise; it is dropped only if so many standard deviations
+# lower than the lightest species.
+EVIDENT, OUT_OF_QUESTION = 6.0, 6.0
+BESIDE = 3.0  # angstrom, neighbours in a blurred image
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
+MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
 STEADY = 0.001  # and below which the search ends
 FINAL_STEPS = 25
 DOUBTLESS, DOUBTLESS_FROM = 5.0, 2  # score that is always tried, from this round on
 WELL = 0.9  # response relative to the largest, of places that nearly all images show
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
-CHOICES = {1: 5e-3, 2: 5e-4, 3: 5e-4, 4: 5e-4}  # gain that another form of the probe needs
+CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen
 WAVES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2))
 
 
@@ -143,8 +151,14 @@ class Search:
         maker = self._filter
         residual, variance = self.images - expected, self.variance(state, expected)
         profile = state.probe.mean(maker.q, self.symbols)
-        missing = missing_power(residual, variance, profile, maker.q, maker.canvas)
-        return maker.score(residual, variance, state.views.shifts, profile, missing, self.volume)
+        sparse = SPARSE[min(len(state.rounds), len(SPARSE) - 1)]
+        missing = missing_power(residual, variance, profile, maker.q, maker.canvas, sparse)
+        counted = None
+        if self.noise.counting:
+            counted = variance - np.float32(self.likelihood.read_variance)
+        return maker.score(
+            residual, variance, state.views.shifts, profile, missing, self.volume, counted
+        )
 
     def volume_map(self) -> NDArray[np.float32]:
         """Deconvolved back-projection of the images: at an atom about its height, electrons.
@@ -162,15 +176,16 @@ class Search:
         maxima = found.maxima(LOWEST, 1.0, self.threads)
         minima = found.maxima(LOWEST, -1.0, self.threads)
         maxima = apart(maxima, state.atoms.positions, self.exclude, self.merge)
+        # Low ones are noise, which must not decide on the others.
+        maxima = maxima[maxima[:, 3] > LEAST_CANDIDATE * state.lightest]
+        minima = minima[minima[:, 3] > LEAST_CANDIDATE * state.lightest]
         # Beyond the images, what is missing makes false maxima and minima.
         well, ill = maxima[maxima[:, 5] > WELL], minima[minima[:, 5] > WELL]
         up, down = well[:, 3] / well[:, 4], ill[:, 3] / ill[:, 4]
         score = threshold(up, down, least_score(up, down, least))
         if len(state.rounds) >= DOUBTLESS_FROM:
             score = min(score, DOUBTLESS)
-        good = maxima[:, 3] / maxima[:, 4] > score
-        good &= maxima[:, 3] > LEAST_HEIGHT * state.lightest
-        return maxima[good], score
+        return maxima[maxima[:, 3] / maxima[:, 4] > score], score
 
     def round(self, state: SearchState) -> SearchState:
         """Add what the residual asks for, fit everything, and drop what is not significant."""
@@ -186,6 +201,7 @@ class Search:
                 "images with more signal, or the right pixel size and angles",
             )
         dropped = 0
+        old = np.arange(len(state.atoms)) < before
         # Background and probe settle only together where matter lies outside the images.
         for turn in range(2 if number == 0 or self.noise.extended else 1):
             self._some_left(state)
@@ -193,33 +209,43 @@ class Search:
             expected = self.expected(state)
             covariances = self.covariances(state, expected)
             free, errors = self.free_heights(state, covariances)
-            kept = free > SIGNIFICANT * errors
+            kept = (free > SIGNIFICANT * errors) | (old & beside(state.atoms, candidates))
             dropped += int(np.sum(~kept))
             state = replace(state, atoms=state.atoms[kept], covariances=covariances[kept])
-            free, errors = free[kept], errors[kept]
+            free, errors, old = free[kept], errors[kept], old[kept]
         self._some_left(state)
-        species = self.species(state, free, errors)
-        lost = self.lost(state.atoms.positions, free, errors, species)
+        species = self.species(state, free, errors, old if number >= SETTLING else None)
+        spared = old & beside(state.atoms, candidates)
+        lost = self.lost(state.atoms.positions, free, errors, species, spared)
         kinds = species.posterior(free, errors).argmax(axis=1)
         if number == 0 and len(self.symbols) > 1:
             kinds = state.atoms.kinds  # classes are not reliable yet
-        atoms = state.atoms.with_kinds(kinds)[~lost]
-        dropped += int(np.sum(lost))
-        row = Round(len(atoms), len(candidates), dropped, score, deviance)
-        known = state.known or (number >= SETTLING - 1 and len(atoms) - before < KNOWN * len(atoms))
-        return replace(
+        state = replace(
             state,
-            atoms=atoms,
+            atoms=state.atoms.with_kinds(kinds)[~lost],
             covariances=state.covariances[~lost],
             free=free[~lost],
             species=species,
-            known=known,
-            rounds=[*state.rounds, row],
         )
+        dropped += int(np.sum(lost))
+        count = len(state.atoms)
+        if number >= SETTLING and dropped > MANY * count:
+            # What was added in vain has taken something from background, probe and neighbours.
+            state, deviance = self._fitted(state, number, self.settings.max_steps)
+            covariances = self.covariances(state, self.expected(state))
+            free, _ = self.free_heights(state, covariances)
+            state = replace(state, covariances=covariances, free=free)
+        known = state.known or (number >= SETTLING - 1 and count - before < KNOWN * count)
+        row = Round(count, len(candidates), dropped, score, deviance)
+        return replace(state, known=known, rounds=[*state.rounds, row])
 
-    def species(self, state: SearchState, free: NDArray, errors: NDArray) -> Species:
-        """Mixture of the heights, from the atoms that most images show."""
+    def species(
+        self, state: SearchState, free: NDArray, errors: NDArray, old: NDArray | None = None
+    ) -> Species:
+        """Mixture of the heights, from the atoms that most images show, of the old ones if given."""
         inside = self.likelihood.seen(state.atoms, state.views) >= INSIDE * len(self.images)
+        if old is not None:
+            inside &= old
         if np.sum(inside) < ENOUGH * len(self.symbols):
             inside[:] = True
         means = None if state.species is None else state.species.means
@@ -239,13 +265,22 @@ class Search:
             )
 
     def lost(
-        self, positions: NDArray, free: NDArray, errors: NDArray, species: Species
+        self,
+        positions: NDArray,
+        free: NDArray,
+        errors: NDArray,
+        species: Species,
+        spared: NDArray | None = None,
     ) -> NDArray[np.bool_]:
-        """Atoms lower than the lightest species can be, or one of two in the same place."""
+        """Atoms lower than the lightest species can be, unless spared; one of two in one place."""
         lightest, spread = species.means[0], species.spreads[0]
-        improbable = norm.isf(self.settings.fdr / 10)
+        improbable = np.where(
+            free < EVIDENT * errors, norm.isf(self.settings.fdr / 10), OUT_OF_QUESTION
+        )
         lost = free < LEAST_HEIGHT * lightest
         lost |= (free - lightest) < -improbable * np.sqrt(spread**2 + errors**2)
+        if spared is not None:
+            lost &= ~spared
         return lost | closest_pairs_lose(positions, free, self.merge)
 
     def significant(self, atoms: int) -> float:
@@ -331,9 +366,8 @@ class Search:
         # Matter outside the images would be taken for the tail of the probe.
         if number in CHOICES and not self.noise.extended:
             probe = choose_probe(
-                self.likelihood, fit.atoms, fit.views, probe, self.symbols, background,
-                CHOICES[number],
-            )  # fmt: skip
+                self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
+            )
         probe, scale, views, cost = fit_probe(
             self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
         )
@@ -371,6 +405,14 @@ class Search:
             if not lost.any():
                 break
         return state
+
+
+def beside(atoms: Atoms, candidates: NDArray) -> NDArray[np.bool_]:
+    """Atoms near candidates (n, 6), which may have taken part of their height for this round."""
+    if not len(candidates):
+        return np.zeros(len(atoms), bool)
+    distance, _ = cKDTree(candidates[:, :3]).query(atoms.positions)
+    return np.asarray(distance < BESIDE)
 
 
 def _terms(shape: tuple[int, int], extended: bool) -> NDArray[np.float32]:

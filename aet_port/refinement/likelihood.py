@@ -198,10 +198,14 @@ class Likelihood:
         images = np.empty((len(self), *self.shape), np.float32)
 
         def one(number: int) -> None:
-            images[number] = self._expected(self.layers(atoms, views, number), views, number)
+            images[number] = self.expected_image(atoms, views, number)
 
         map_threads(one, range(len(self)), self.threads)
         return images
+
+    def expected_image(self, atoms: Atoms, views: Views, number: int) -> NDArray:
+        """Expected pixels of one image, electrons."""
+        return self._expected(self.layers(atoms, views, number), views, number)
 
     def _expected(self, layers: NDArray, views: Views, number: int) -> NDArray:
         spectrum = np.sum(layers * self.filters, axis=0)

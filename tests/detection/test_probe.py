@@ -95,22 +95,10 @@ def test_the_right_form_is_chosen(
 ) -> None:
     made = counted(images(probe=probe), noisy=True)
     views = flat_views(TILTS)
-    chosen = choose_probe(made, atoms(), views, start, ["Ta"], True, 5e-4)
-    if form_factor and not start.form_factor:
-        # Two Gaussians describe one scattering factor as well as these images can tell.
-        q = made.q[made.q < 1.0]
-        exact = Probe(6.0, 25.0).profile(q, "Ta")
-        assert np.abs(chosen.profile(q, "Ta") - exact).max() < 0.05
-        return
+    # Two Gaussians describe one scattering factor as well as these images can tell: not taken.
+    chosen = choose_probe(made, atoms(), views, start, ["Ta"], True)
     assert chosen.form_factor == form_factor
     assert chosen.weight == pytest.approx(weight, abs=0.05)  # of some thousand electrons an image
-
-
-def test_a_great_gain_keeps_the_form() -> None:
-    made = counted(images(probe=TWO), noisy=True)
-    start = Probe(6.0, 25.0)
-    chosen = choose_probe(made, atoms(), flat_views(TILTS), start, ["Ta"], True, 0.99)
-    assert (chosen.form_factor, chosen.weight) == (True, 1.0)
 
 
 def test_profiles() -> None:
