@@ -26,9 +26,9 @@ def missing_power(
     """Mean square height of the atoms missing in the model, per pixel of an image.
 
     From the power of the residual images above their noise, ``sum P^2 (|R|^2 - v) / sum P^4`` above
-    0.2/angstrom, where ``P`` is the transfer function of an atom. At least ``1/sparse`` of the noise
-    variance: the last atoms are missing among fitted neighbours, which have taken over part of
-    their intensity, so that high frequencies tell them apart.
+    0.2/angstrom, where ``P`` is the transfer function of an atom. At least ``1/sparse`` of the
+    noise variance: the last atoms are missing among fitted neighbours, which have taken over part
+    of their intensity, so that high frequencies tell them apart.
 
     Parameters
     ----------

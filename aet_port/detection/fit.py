@@ -50,10 +50,13 @@ def fit_atoms(
     species: Species | None = None,
     max_steps: int = 15,
     settled: float = 5.0,
+    highest: float = np.inf,
 ) -> Fit:
     """Minimise the cost of the images plus a repulsion of atoms that are too close.
 
-    L-BFGS, preconditioned by the covariance of each atom. Heights stay above zero, atoms move by at
+    L-BFGS, preconditioned by the covariance of each atom. The background of each image, if it is
+    fitted, has its best value throughout: as variables of their own, background and the common
+    height of many atoms would hinder each other. Heights stay above zero, atoms move by at
     most 0.3 angstrom in a step.
 
     Parameters
@@ -74,16 +77,18 @@ def fit_atoms(
         Largest number of steps.
     settled
         Converged if the cost falls by less than this in a step.
+    highest
+        Largest height, electrons: atoms that hardly any image shows are bound by nothing else.
 
     Returns
     -------
     The fit.
     """
-    variables = _Variables(atoms, views, freed, covariances, likelihood)
+    variables = _Variables(atoms, views, freed, covariances, likelihood, highest)
 
     def function(x: Vector) -> tuple[float, Vector]:
         a, v = variables.unpack(x)
-        slopes = likelihood.slopes(a, v)
+        slopes = likelihood.slopes(a, v, freed.background)
         value, push = repulsion(a.positions, least_distance)
         value += float(slopes.cost.sum())
         gradient = variables.gradient(slopes, push, v)
@@ -110,6 +115,8 @@ def fit_atoms(
             converged = True
             break
     a, v = variables.unpack(state.x)
+    if freed.background:
+        v = replace(v, background=likelihood.best_background(a, v))
     return Fit(a, v, state.value, steps, converged)
 
 
@@ -144,13 +151,15 @@ class _Variables:
         freed: Freed,
         covariances: NDArray,
         likelihood: Likelihood,
+        highest: float,
     ) -> None:
+        atoms = replace(atoms, heights=np.minimum(atoms.heights, highest))
+        self.highest = highest
         self.atoms, self.views, self.freed = atoms, views, freed
         self.covariances = covariances
         n, m = len(atoms), len(likelihood)
         self.of_atoms = slice(0, 4 * n)
-        parts = [("background", freed.background, views.background.size)]
-        parts += [("angles", freed.angles, 3 * m), ("shifts", freed.shifts, 2 * m)]
+        parts = [("angles", freed.angles, 3 * m), ("shifts", freed.shifts, 2 * m)]
         parts += [("shears", any(freed.shears), 2)]
         self.at: dict[str, slice] = {}
         end = 4 * n
@@ -164,12 +173,7 @@ class _Variables:
         radius = (atoms.positions**2).sum(axis=1)
         for name, where in self.at.items():
             here = slice(where.start - 4 * n, where.stop - 4 * n)
-            if name == "background":
-                power = np.sum(likelihood.terms.astype(np.float64) ** 2, axis=(1, 2))
-                level = max(float(np.maximum(likelihood.images, 0).mean()), 0.0)
-                variance = likelihood.read_variance + (level if likelihood.counting else 0.0)
-                self.scales[here] = np.tile(variance / power, m)
-            elif name == "angles":
+            if name == "angles":
                 stiff = np.sum(information * radius) / m * np.radians(1) ** 2
                 self.scales[here] = 1 / max(stiff, 1e-12)
             elif name == "shears":
@@ -222,7 +226,7 @@ class _Variables:
         lower, upper = np.full(self.size, -np.inf), np.full(self.size, np.inf)
         low, high = lower[self.of_atoms].reshape(-1, 4), upper[self.of_atoms].reshape(-1, 4)
         table = x[self.of_atoms].reshape(-1, 4)
-        low[:, 0] = 0
+        low[:, 0], high[:, 0] = 0, self.highest
         low[:, 1:], high[:, 1:] = table[:, 1:] - LONGEST_STEP, table[:, 1:] + LONGEST_STEP
         return lower, upper
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -16,6 +17,9 @@ from aet_port.core.scattering import adf_cross_section
 NARROWEST = 0.02  # spread of a species' heights relative to their mean, at least
 FEWEST = 3  # atoms of a species, at least
 SURE = 2.0  # standard errors of a variance
+UNLIKELY = 0.25  # standard deviation of the logarithms of heights in other ratios than expected
+TINY = 1e-12  # density of heights of no species
+WIDTH = 0.2  # relative standard deviation of heights that are fitted in the expected ratios
 RATIO_WEIGHT = 0.3  # of the ratios of heights, against the mean logarithm of the density
 
 
@@ -97,6 +101,9 @@ def mixture_of_heights(
         order = np.argsort(best.means_[:, 0])
         found, fractions = best.means_[order, 0], best.weights_[order]
         total = np.sqrt(best.covariances_[order, 0, 0])
+        if float(np.std(_logs(best) - expected)) > UNLIKELY:
+            # A species without atoms so far: its component went to those of another.
+            found, fractions, total = _in_ratio(heights, ratios)
     fractions = np.maximum(fractions, FEWEST / max(len(heights), FEWEST))
     # Only what exceeds the errors of the heights by more than the chance of a sample is a spread.
     chance = 1 + SURE * np.sqrt(2 / np.maximum(fractions * len(heights), 1))
@@ -120,6 +127,26 @@ def _mixture(heights: NDArray, means: NDArray) -> GaussianMixture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the best so far will do
         return mixture.fit(heights[:, None])
+
+
+def _in_ratio(heights: NDArray, ratios: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Means in given ratios, fractions and standard deviations that describe the heights best."""
+    middle = float(np.median(heights))
+    # The median lies near the mean height of one of the species.
+    scales = np.unique(np.outer(middle / ratios, np.geomspace(0.7, 1.4, 30)))
+    best = (-np.inf, np.ones(len(ratios)), np.ones(len(ratios)))
+    for scale in scales:
+        means = scale * ratios
+        densities = norm.pdf(heights[:, None], means, WIDTH * means) + TINY
+        fractions = np.full(len(ratios), 1 / len(ratios))
+        for _ in range(20):
+            shares = densities * fractions
+            fractions = np.mean(shares / shares.sum(axis=1, keepdims=True), axis=0)
+        likely = float(np.sum(np.log(np.sum(densities * fractions, axis=1))))
+        if likely > best[0]:
+            best = (likely, means, fractions)
+    _, means, fractions = best
+    return means, fractions, WIDTH * means
 
 
 def _logs(fit: GaussianMixture) -> NDArray[np.float64]:

@@ -190,7 +190,7 @@ def _ends(width: int) -> tuple[slice, slice]:
 def _surroundings(
     stack: NDArray, extended: bool | None
 ) -> tuple[NDArray, bool, tuple[float, float]]:
-    """Level at the border of each image, whether the sample reaches beyond; mean and variance there."""
+    """Level of each image, whether the sample reaches beyond; mean and variance of the vacuum."""
     nx, ny = stack.shape[1:]
     wx, wy = max(2, round(BORDER * nx)), max(2, round(BORDER * ny))
     frame = np.ones((nx, ny), bool)

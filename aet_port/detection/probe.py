@@ -210,9 +210,9 @@ def _signal(likelihood: Likelihood, atoms: Atoms, views: Views, images: Sequence
     def one(number: int) -> float:
         expected = likelihood.expected_image(atoms, views, number)
         weights = likelihood.weights(expected).astype(np.float64)
-        shape = expected - likelihood.ground(views, number)
-        shape = shape - np.sum(weights * shape) / np.sum(weights)
-        return float(0.5 * np.sum(weights * shape**2))
+        seen = (expected - likelihood.ground(views, number)).astype(np.float64)
+        seen -= np.sum(weights * seen) / np.sum(weights)
+        return float(0.5 * np.sum(weights * seen**2))
 
     return sum(map_threads(one, images, likelihood.threads))
 

@@ -33,7 +33,7 @@ from aet_port.detection.noise import ImageNoise, image_noise
 from aet_port.detection.probe import Probe, choose_probe, fit_probe
 from aet_port.detection.score_map import ScoreFilter, ScoreMap
 from aet_port.detection.settings import DETECT, DetectSettings
-from aet_port.detection.state import INSIDE, Round, SearchState
+from aet_port.detection.state import Round, SearchState
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 
 # Distances in covalent radii of the smallest species: two atoms repel each other below the first,
@@ -47,6 +47,7 @@ SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
 # An atom of so many standard errors is no noise; it is dropped only if so many standard deviations
 # lower than the lightest species.
 EVIDENT, OUT_OF_QUESTION = 6.0, 6.0
+HIGHEST = 2.0  # of the heaviest species' height, that an atom may have
 BESIDE = 3.0  # angstrom, neighbours in a blurred image
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
@@ -242,8 +243,8 @@ class Search:
     def species(
         self, state: SearchState, free: NDArray, errors: NDArray, old: NDArray | None = None
     ) -> Species:
-        """Mixture of the heights, from the atoms that most images show, of the old ones if given."""
-        inside = self.likelihood.seen(state.atoms, state.views) >= INSIDE * len(self.images)
+        """Mixture of the heights of atoms that nearly all images show, old ones if given."""
+        inside = self.likelihood.seen(state.atoms, state.views) >= WELL * len(self.images)
         if old is not None:
             inside &= old
         if np.sum(inside) < ENOUGH * len(self.symbols):
@@ -361,6 +362,7 @@ class Search:
             least_distance=self.repel,
             species=prior,
             max_steps=steps,
+            highest=np.inf if state.species is None else HIGHEST * state.species.means[-1],
         )
         probe = state.probe
         # Matter outside the images would be taken for the tail of the probe.

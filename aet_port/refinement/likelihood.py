@@ -19,6 +19,7 @@ SIZE = 2 * HALF + 1
 # exp(-j^2 / 2) relative to that of j - 1.
 _RATIOS = np.exp(0.5 - np.arange(HALF + 1)).astype(np.float32)
 _PEAK = np.float32(1 / np.sqrt(2 * np.pi))
+GROUND_STEPS = 3  # of the background, each gaining about two digits
 LEAST = 0.05  # electrons below which the expectation of a pixel is not taken
 
 
@@ -208,27 +209,89 @@ class Likelihood:
         return self._expected(self.layers(atoms, views, number), views, number)
 
     def _expected(self, layers: NDArray, views: Views, number: int) -> NDArray:
+        return self._drawn_image(layers) + self.ground(views, number)
+
+    def _drawn_image(self, layers: NDArray) -> NDArray:
         spectrum = np.sum(layers * self.filters, axis=0)
-        image = fft.irfft2(spectrum, s=self.canvas)[self.window]
-        image = np.ascontiguousarray(image)
-        return self._add_ground(image, views, number)
+        return np.ascontiguousarray(fft.irfft2(spectrum, s=self.canvas)[self.window])
 
     def ground(self, views: Views, number: int) -> NDArray[np.float32]:
         """Background of one image, shape (nx, ny), electrons per pixel."""
-        return self._add_ground(np.zeros(self.shape, np.float32), views, number)
+        return self._sum_of_terms(views.background[number])
 
-    def _add_ground(self, image: NDArray, views: Views, number: int) -> NDArray:
-        for weight, term in zip(views.background[number], self.terms, strict=True):
-            image += np.float32(weight) * term
-        return image
+    def best_background(self, atoms: Atoms, views: Views) -> NDArray[np.float64]:
+        """Background of each image that describes it best, shape (n_images, n_terms)."""
 
-    def slopes(self, atoms: Atoms, views: Views) -> Slopes:
-        """Cost and its derivatives by every parameter."""
+        def one(number: int) -> NDArray:
+            image = self._drawn_image(self.layers(atoms, views, number))
+            return self.with_best_ground(image, views.background[number], number)[1]
+
+        return np.array(map_threads(one, range(len(self)), self.threads))
+
+    def with_best_ground(
+        self, image: NDArray, start: NDArray, number: int
+    ) -> tuple[NDArray, NDArray[np.float64]]:
+        """Expected image with the background that describes the measured one best.
+
+        Weighted least squares, the weights ``1 / (M + r)`` from the expected pixels of the step
+        before: at its fixed point the likelihood has its maximum.
+
+        Parameters
+        ----------
+        image
+            Expected pixels (nx, ny) without background, electrons.
+        start
+            Shape (n_terms,): coefficients of the background from which the weights start.
+        number
+            Number of the image.
+
+        Returns
+        -------
+        Expected pixels with background, and its coefficients.
+        """
+        terms = self.terms.reshape(len(self.terms), -1)
+        lack = (self.images[number] - image).reshape(-1)
+        coefficients = np.asarray(start, dtype=np.float64)
+        whole = image
+        for _ in range(GROUND_STEPS):
+            whole = image + self._sum_of_terms(coefficients)
+            weighted = terms * self.weights(whole).reshape(-1)
+            # No BLAS, whose threads would compete with ours.
+            products = np.einsum("ip,jp->ij", weighted, terms, dtype=np.float64, optimize=False)
+            right = np.einsum("ip,p->i", weighted, lack, dtype=np.float64, optimize=False)
+            coefficients = np.linalg.solve(products, right)
+        return image + self._sum_of_terms(coefficients), coefficients
+
+    def _sum_of_terms(self, coefficients: NDArray) -> NDArray[np.float32]:
+        total = np.zeros(self.shape, np.float32)
+        for weight, term in zip(coefficients, self.terms, strict=True):
+            total += np.float32(weight) * term
+        return total
+
+    def slopes(self, atoms: Atoms, views: Views, best_ground: bool = False) -> Slopes:
+        """Cost and its derivatives by every parameter.
+
+        Parameters
+        ----------
+        atoms, views
+            The parameters.
+        best_ground
+            Take the background that describes each image best instead of that of ``views``, so
+            that the derivatives by the other parameters are those of the cost minimised by it.
+
+        Returns
+        -------
+        The cost and its derivatives.
+        """
         rotations = views.rows()
 
         def one(number: int) -> tuple[float, NDArray, NDArray]:
             places = self.places(atoms, views, number) + self._margin
-            image = self._expected(self._layers(atoms, places), views, number)
+            if best_ground:
+                image = self._drawn_image(self._layers(atoms, places))
+                image, _ = self.with_best_ground(image, views.background[number], number)
+            else:
+                image = self._expected(self._layers(atoms, places), views, number)
             cost = _residual(image, self.images[number], self.read_variance, self.counting)
             ground = np.array([np.sum(term * image, dtype=np.float64) for term in self.terms])
             canvas = np.zeros(self.canvas, np.float32)
