@@ -39,6 +39,8 @@ from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 # Distances in covalent radii of the smallest species: two atoms repel each other below the first,
 # are one atom below the second, and no candidate is nearer to an atom than the third.
 REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
+USUAL = 0.85  # of the median distance of nearest neighbours, the first of them at most
+TOLD_APART = 12.0  # standard errors of the height of an atom beside another that need no merging
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
 LEAST_CANDIDATE = 0.3  # of the lightest species, below which no maximum is tried
 LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
@@ -89,7 +91,6 @@ class Search:
         )
         radius = min(covalent_radii[atomic_numbers[symbol]] for symbol in self.symbols)
         self.repel = settings.least_distance or REPEL * radius
-        self.merge, self.exclude = self.repel * MERGE / REPEL, self.repel * EXCLUDE / REPEL
         n_z = shape[0] if settings.depth is None else max(3, round(settings.depth / size))
         self.margin = round(AROUND / size) if self.noise.extended else 0
         wide = (shape[0] + 2 * self.margin, shape[1] + 2 * self.margin)
@@ -97,6 +98,17 @@ class Search:
             extended_object_shape(wide, n_z, series.angles) if self.margin else (*shape, n_z)
         )
         self._filter: ScoreFilter | None = None
+
+    def distances(self, positions: NDArray) -> tuple[float, float, float]:
+        """Distances in angstrom below which atoms repel each other, merge, and are no candidates.
+
+        Covalent radii are too long for some metals; the atoms found tell.
+        """
+        repel = self.repel
+        if self.settings.least_distance is None and len(positions) > ENOUGH:
+            nearest = cKDTree(positions).query(positions, 2)[0][:, 1]
+            repel = min(repel, USUAL * float(np.median(nearest)))
+        return repel, repel * MERGE / REPEL, repel * EXCLUDE / REPEL
 
     def start(self) -> SearchState:
         """Nothing found yet, the background as at the border of the images."""
@@ -176,7 +188,8 @@ class Search:
         least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
         maxima = found.maxima(LOWEST, 1.0, self.threads)
         minima = found.maxima(LOWEST, -1.0, self.threads)
-        maxima = apart(maxima, state.atoms.positions, self.exclude, self.merge)
+        _, merge, exclude = self.distances(state.atoms.positions)
+        maxima = apart(maxima, state.atoms.positions, exclude, merge)
         # Low ones are noise, which must not decide on the others.
         maxima = maxima[maxima[:, 3] > LEAST_CANDIDATE * state.lightest]
         minima = minima[minima[:, 3] > LEAST_CANDIDATE * state.lightest]
@@ -282,7 +295,9 @@ class Search:
         lost |= (free - lightest) < -improbable * np.sqrt(spread**2 + errors**2)
         if spared is not None:
             lost &= ~spared
-        return lost | closest_pairs_lose(positions, free, self.merge)
+        # Two atoms that the images tell apart stay, however close they are.
+        lost_pairs = closest_pairs_lose(positions, free, self.distances(positions)[1])
+        return lost | (lost_pairs & (free < TOLD_APART * errors))
 
     def significant(self, atoms: int) -> float:
         """Standard errors that the height of one of so many atoms must have.
@@ -359,7 +374,7 @@ class Search:
             state.views,
             metric,
             freed=freed,
-            least_distance=self.repel,
+            least_distance=self.distances(state.atoms.positions)[0],
             species=prior,
             max_steps=steps,
             highest=np.inf if state.species is None else HIGHEST * state.species.means[-1],
