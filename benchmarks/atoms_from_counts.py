@@ -1,9 +1,9 @@
 """What `aet detect` finds in simulated noisy images of known samples, with default settings.
 
-`python -m benchmarks.atoms_from_counts CASE ...`, or `list`. The images are linear projections with
-the probe named, Poisson and read noise; the chain is given images, nominal angles, pixel size and
-species only. Atoms are compared one to one within 1 angstrom after the best common rotation and
-displacement, which images of unknown angles leave undetermined.
+`python -m benchmarks.atoms_from_counts CASE ...`, `list`, or `ablation`. The images are linear
+projections with the probe named, Poisson and read noise; the chain is given images, nominal angles,
+pixel size and species only. Atoms are compared one to one within 1 angstrom after the best common
+rotation and displacement, which images of unknown angles leave undetermined.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,12 @@ from scipy.spatial import cKDTree
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.geometry import euler_rotations
-from aet_port.detection.loop import detect
+from aet_port.detection.loop import carry_out
+from aet_port.detection.mixture import NARROWEST, Species
+from aet_port.detection.search import Search
 from aet_port.detection.settings import DetectSettings
+from aet_port.detection.state import SearchState
+from aet_port.refinement.likelihood import Likelihood
 from aet_port.simulation import amorphous_alloy, amorphous_film, amorphous_particle
 from aet_port.simulation.linear import project_atoms, tilt_angles
 from aet_port.simulation.settings import TwoGaussians
@@ -155,6 +159,58 @@ CASES = {
 }
 
 
+ALLOY = _linear(
+    lambda seed: amorphous_alloy(6000, {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}, seed, 0.046)
+)
+
+
+class OneRound(Search):
+    """One round, then the last fit."""
+
+    def steady(self, state: SearchState) -> bool:
+        return bool(state.rounds)
+
+
+class EqualWeights(Search):
+    """The same noise in all pixels, that of the mean image."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        variance = float(self.images.mean()) + self.noise.read_noise**2
+        self.noise = replace(self.noise, counting=False, read_noise=variance**0.5)
+        old = self.likelihood
+        self.likelihood = Likelihood(
+            self.images, old.pixel_size, variance, False, old.terms, self.threads
+        )
+
+
+class NoRepulsion(Search):
+    """Atoms don't repel each other."""
+
+    def distances(self, positions: NDArray) -> tuple[float, float, float]:
+        return (0.0, *super().distances(positions)[1:])
+
+
+class HeightsOfSpecies(Search):
+    """Heights are those of the species, as in the papers, from the first round on."""
+
+    def species(self, *args: object) -> Species:
+        found = super().species(*args)  # type: ignore[arg-type]
+        return replace(found, spreads=NARROWEST * found.means)
+
+    def round(self, state: SearchState) -> SearchState:
+        return replace(super().round(state), known=True)
+
+
+ABLATIONS: dict[str, type[Search]] = {
+    "as it is": Search,
+    "without rounds": OneRound,
+    "without Poisson weights": EqualWeights,
+    "without repulsion": NoRepulsion,
+    "without free heights": HeightsOfSpecies,
+}
+
+
 def images_of(case: Case, model: AtomicModel, seed: int) -> TiltSeries:
     """Noisy images of a model."""
     rng = np.random.default_rng([seed, 20_000])
@@ -205,12 +261,16 @@ def compare(found: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, float, ND
 
 def run(name: str, seed: int, threads: int = 2) -> str:
     """One row of the table."""
-    case = CASES[name]
+    return row(name, CASES[name], seed, threads)
+
+
+def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Search) -> str:
+    """One row of the table, with a search of some kind."""
     model = case.sample(seed)
     series = images_of(case, model, seed)
     symbols = sorted(set(model.species), key=lambda one: case.counts[one])
     begin, used = time.perf_counter(), time.process_time()
-    done = detect(series, symbols, case.settings, threads=threads)
+    done = carry_out(kind(series, symbols, case.settings, threads))
     seconds, used = time.perf_counter() - begin, time.process_time() - used
     found, truth = done.model.positions, model.positions
     kinds, true_kinds = np.array(done.model.species), np.array(model.species)
@@ -264,6 +324,10 @@ def main(names: list[str], seed: int = 2026) -> None:
         return
     print("| case | found | with the right species | spurious | RMSD | time |", flush=True)
     print("|---|---|---|---|---|---|", flush=True)
+    if names == ["ablation"]:
+        for name, kind in ABLATIONS.items():
+            print(row(name, ALLOY, seed, 2, kind), flush=True)
+        return
     for name in names or list(CASES):
         print(run(name, seed), flush=True)
 
