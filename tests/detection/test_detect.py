@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import aet_port as aet
-from aet_port.core.data import TiltSeries
+from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.detection.loop import detect, residual_scores
@@ -96,6 +96,19 @@ def test_residual_scores_hold_no_atom(found: Detection) -> None:
 
 def test_threads_change_nothing(found: Detection) -> None:
     assert same(detect(ta_series(), "Ta", threads=2), found)
+
+
+def test_close_atoms_that_the_images_tell_apart_stay_two() -> None:
+    # 1.9 angstrom is less than the covalent radii of Ta allow, and found in measured films.
+    truth = particle(20)
+    places = np.vstack([truth.positions, truth.positions[-1] + [1.9, 0.0, 0.0]])
+    apart = np.linalg.norm(places[:-2] - places[-1], axis=1) > 2.2
+    places = places[np.append(apart, [True, True])]
+    model = AtomicModel.from_positions(places, ["Ta"] * len(places))
+    found = detect(simulate_tilt_series(model, ANGLES, FINE, (56, 56), 8e5, seed=1), "Ta")
+    distance = np.linalg.norm(found.model.positions[:, None] - places, axis=2).min(axis=0)
+    assert len(found.model) == len(places)
+    assert distance.max() < 0.2
 
 
 def test_two_species() -> None:

@@ -121,3 +121,22 @@ def test_posteriors_are_probabilities_and_do_not_depend_on_the_unit(
     scaled = mixture.scaled(factor).posterior(factor * given_height, factor * error)
     # Logarithms of up to 1e12 keep four digits behind the point.
     np.testing.assert_allclose(scaled, found, atol=1e-3)
+
+
+def test_a_species_without_atoms_keeps_its_place() -> None:
+    # Only Ta has been found: the component of Cu must not take a part of it.
+    rng = np.random.default_rng(6)
+    ratio = adf_cross_section("Cu") / adf_cross_section("Ta")
+    heights = rng.normal(500, 50, 300)
+    found = mixture_of_heights(heights, np.full(300, 10.0), ("Cu", "Ta"))
+    assert found.means[1] == pytest.approx(500, rel=0.05)
+    assert found.means[0] / found.means[1] == pytest.approx(ratio)
+    assert found.fractions[1] > 0.95
+
+
+def test_errors_of_the_heights_are_no_spread() -> None:
+    # Of 200 heights without spread, the chance excess over the errors is no spread either.
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        found = mixture_of_heights(rng.normal(100, 10, 200), np.full(200, 10.0), ("Si",))
+        assert found.spreads[0] < 5  # 2 for most; the errors alone are 10

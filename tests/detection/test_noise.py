@@ -53,6 +53,19 @@ def test_counts_and_read_noise_of_counted_images(unit: float) -> None:
     assert found.electrons(np.array([unit * 3])).dtype == np.float32
 
 
+def test_vacuum_tells_the_counts_of_weak_images() -> None:
+    # One electron of background and weak atoms: mean and variance of the corners are equal.
+    wide = np.pad(electrons(1.0, 60.0), ((0, 0), (40, 40), (40, 40)), constant_values=1.0)
+    for seed in range(3):
+        found = image_noise(counted(wide, read_noise=0.0, seed=seed), AUTO)
+        assert found.counting
+        # Variance of the 3,300 pixels of a corner in all images: 3 per cent, three times.
+        variance = found.unit**2 * (found.read_noise**2 + found.levels.mean())
+        assert variance == pytest.approx(1, abs=0.1)
+        # Variance against mean: 5 per cent from seed to seed, three times.
+        assert found.unit == pytest.approx(1, abs=0.15)
+
+
 def test_given_counts_are_taken() -> None:
     images = counted(electrons(), 1.0) / 7
     found = image_noise(images, DetectSettings(counts_per_unit=7.0, read_noise=0.5))

@@ -137,3 +137,25 @@ def test_threads_change_nothing() -> None:
         first, second = (getattr(one, name) for one in maps)
         assert first.tobytes() == second.tobytes()
     assert maps[0].maxima(2.0).tobytes() == maps[1].maxima(2.0, threads=2).tobytes()
+
+
+def test_few_counts_have_as_many_maxima_as_minima() -> None:
+    # At 0.2 electrons per pixel the noise is skewed; uncorrected, maxima outnumber minima.
+    shape, level = (64, 64), 0.2
+    maker = ScoreFilter(ANGLES, shape, PIXEL, 30.0)
+    variance = np.full((len(ANGLES), *shape), level, np.float32)
+    rng = np.random.default_rng(2)
+    numbers = {True: [0, 0], False: [0, 0]}
+    for _ in range(4):
+        residual = rng.poisson(level, variance.shape) - level
+        for corrected, counts in numbers.items():
+            found = maker.score(
+                residual, variance, np.zeros((len(ANGLES), 2)), profile(maker.q),
+                power(variance), (64, 64, 64), variance if corrected else None,
+            )  # fmt: skip
+            for number, sign in enumerate((1.0, -1.0)):
+                counts[number] += len(found.maxima(3.0, sign))
+    up, down = numbers[False]
+    assert up > 1.5 * down
+    up, down = numbers[True]
+    assert abs(up - down) < 4 * np.sqrt(up + down)  # four standard deviations of the difference

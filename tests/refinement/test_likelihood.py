@@ -195,3 +195,19 @@ def test_threads_change_nothing(counting: bool) -> None:
     ]  # fmt: skip
     for values in read:
         assert values(first).tobytes() == values(second).tobytes()
+
+
+@pytest.mark.parametrize("counting", [True, False])
+def test_best_background_minimises_the_cost(counting: bool) -> None:
+    made, atoms, views = likelihood(counting), some_atoms(), some_views()
+    best = replace(views, background=made.best_background(atoms, views))
+    found = made.slopes(atoms, best)
+    # In units of the least that noise does to such a derivative: sqrt of the information.
+    weights = made.weights(made.expected(atoms, best))
+    information = np.einsum("npq,tpq->nt", weights, made.terms**2)
+    assert (np.abs(found.background) < 0.02 * np.sqrt(information)).all()
+    # Cost and slopes with the best background are those at it.
+    same = made.slopes(atoms, views, best_ground=True)
+    np.testing.assert_allclose(same.cost, found.cost, rtol=1e-4)
+    np.testing.assert_allclose(same.positions, found.positions, atol=1.0)  # of some hundreds
+    assert same.cost.sum() < made.slopes(atoms, views).cost.sum()
