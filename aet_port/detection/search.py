@@ -42,7 +42,7 @@ REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
 USUAL = 0.85  # of the median distance of nearest neighbours, the first of them at most
 TOLD_APART = 12.0  # standard errors of the height of an atom beside another that need no merging
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
-LEAST_CANDIDATE = 0.3  # of the lightest species, below which no maximum is tried
+LEAST_CANDIDATES = (0.3, 0.4, 0.5)  # of the lightest species, below which no maximum is tried
 LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
 PER_TRY = 2.0  # cubic angstrom per independent maximum of a score map
 SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
@@ -190,16 +190,22 @@ class Search:
         minima = found.maxima(LOWEST, -1.0, self.threads)
         _, merge, exclude = self.distances(state.atoms.positions)
         maxima = apart(maxima, state.atoms.positions, exclude, merge)
-        # Low ones are noise, which must not decide on the others.
-        maxima = maxima[maxima[:, 3] > LEAST_CANDIDATE * state.lightest]
-        minima = minima[minima[:, 3] > LEAST_CANDIDATE * state.lightest]
-        # Beyond the images, what is missing makes false maxima and minima.
-        well, ill = maxima[maxima[:, 5] > WELL], minima[minima[:, 5] > WELL]
-        up, down = well[:, 3] / well[:, 4], ill[:, 3] / ill[:, 4]
-        score = threshold(up, down, least_score(up, down, least))
+        # Low maxima are noise, which must not decide on the others; how low, the minima tell.
+        best = (-1, least, 0.0)
+        for fraction in LEAST_CANDIDATES:
+            lowest = fraction * state.lightest
+            # Beyond the images, what is missing makes false maxima and minima.
+            up, down = (one[(one[:, 5] > WELL) & (one[:, 3] > lowest)] for one in (maxima, minima))
+            up, down = up[:, 3] / up[:, 4], down[:, 3] / down[:, 4]
+            score = threshold(up, down, least_score(up, down, least))
+            gain = int(np.sum(up > score)) - int(np.sum(down > score))
+            if gain > best[0]:
+                best = (gain, score, lowest)
+        _, score, lowest = best
         if len(state.rounds) >= DOUBTLESS_FROM:
             score = min(score, DOUBTLESS)
-        return maxima[maxima[:, 3] / maxima[:, 4] > score], score
+        chosen = (maxima[:, 3] / maxima[:, 4] > score) & (maxima[:, 3] > lowest)
+        return maxima[chosen], score
 
     def round(self, state: SearchState) -> SearchState:
         """Add what the residual asks for, fit everything, and drop what is not significant."""
@@ -397,8 +403,9 @@ class Search:
         """Whether the last round changed next to nothing."""
         if not state.known or len(state.rounds) < len(LEAST_SCORES):
             return False
-        last, before = state.rounds[-1], state.rounds[-2]
-        return abs(last.atoms - before.atoms) <= STEADY * last.atoms
+        *_, second, first, last = (one.atoms for one in state.rounds)
+        # Doubtful atoms may come and go in turn.
+        return min(abs(last - first), abs(last - second)) <= STEADY * last
 
     def finish(self, state: SearchState) -> SearchState:
         """Fit to convergence, drop what is not significant, and fit again."""
