@@ -45,7 +45,8 @@ class DetectSettings(Settings):
     )
     least_distance: float | None = setting(
         None,
-        "Distance below which atoms repel each other; 1.65 covalent radii unless given.",
+        "Distance below which atoms repel each other; unless given 1.65 covalent radii, or 0.85 of"
+        " the usual distance between the atoms found if that is less.",
         unit="angstrom",
         example=2.0,
         gt=0,
