@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 # Smallest scores by round: the first maps are crowded, the last ones nearly empty.
 LOWEST = 3.0  # standard deviations
 LEAST_SCORES = (4.5, 4.0, 4.0, 3.5, 3.0)
+LEAST_CANDIDATES = (0.3, 0.4, 0.5)  # of the lightest species, below which no maximum is tried
+WELL = 0.9  # response relative to the largest, of places that nearly all images show
 MOST_FALSE = 0.5  # minima of the map per maximum above the threshold
 LOW_FREQUENCY = 0.2  # 1/angstrom; below, images hold the outline of the sample
 SPARSE = (0.3, 0.3, 0.3, 1.0)  # by round, largest ratio of noise to missing power
@@ -132,25 +134,34 @@ def least_score(maxima: NDArray, minima: NDArray, least: float) -> float:
     return float(next((s for s, n in zip(scores, real, strict=True) if n >= enough), least))
 
 
-def closest_pairs_lose(positions: NDArray, heights: NDArray, distance: float) -> NDArray[np.bool_]:
-    """The lower atom of each pair closer than a distance, which the images can't tell apart.
+def threshold_and_height(
+    maxima: NDArray, minima: NDArray, least: float, lightest: float
+) -> tuple[float, float]:
+    """Score and height above which maxima are tried: those with most maxima beyond the minima.
+
+    Low maxima are noise, which must not decide on the others; how low, the minima tell. Places that
+    only some images show have false maxima and minima of what is missing there, and do not count.
 
     Parameters
     ----------
-    positions
-        Shape (n, 3), angstrom.
-    heights
-        Shape (n,), electrons.
-    distance
-        Angstrom.
+    maxima, minima
+        Shape (n, 6), as :meth:`aet_port.detection.score_map.ScoreMap.maxima` returns them.
+    least
+        Score preferred as the smallest.
+    lightest
+        Height of the lightest species, electrons; 0 if it is not known.
 
     Returns
     -------
-    Shape (n,): whether the atom loses.
+    Score in standard deviations, and height in electrons.
     """
-    lost = np.zeros(len(heights), bool)
-    pairs = cKDTree(positions).query_pairs(distance, output_type="ndarray")
-    if len(pairs):
-        first, second = pairs.T
-        lost[np.where(heights[first] < heights[second], first, second)] = True
-    return lost
+    best = (-np.inf, least, 0.0)
+    for fraction in LEAST_CANDIDATES:
+        lowest = fraction * lightest
+        high, deep = (one[(one[:, 5] > WELL) & (one[:, 3] > lowest)] for one in (maxima, minima))
+        up, down = high[:, 3] / high[:, 4], deep[:, 3] / deep[:, 4]
+        score = threshold(up, down, least_score(up, down, least))
+        gain = float(np.sum(up > score)) - float(np.sum(down > score))
+        if gain > best[0]:
+            best = (gain, score, lowest)
+    return best[1], best[2]

@@ -178,7 +178,8 @@ class ScoreFilter:
         wide = (self.shape[0] + 2 * self.margin, self.shape[1] + 2 * self.margin)
         window = (slice(0, wide[0]), slice(0, wide[1]))
         inner = tuple(slice(self.margin, self.margin + side) for side in self.shape)
-        filtered, spread, third, response = (np.zeros((n, *wide), np.float32) for _ in range(4))
+        filtered, spread, response = (np.empty((n, *wide), np.float32) for _ in range(3))
+        third = np.zeros((n, *wide), np.float32)
         mask = np.zeros(wide, np.float32)
         mask[inner] = 1
         seen = fft.rfft2(mask, self.canvas)

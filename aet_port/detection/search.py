@@ -10,7 +10,6 @@ from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
-from scipy.stats import norm
 
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
@@ -20,17 +19,23 @@ from aet_port.detection.candidates import (
     LEAST_SCORES,
     LOWEST,
     SPARSE,
+    WELL,
     apart,
-    closest_pairs_lose,
-    least_score,
     missing_power,
-    threshold,
+    threshold_and_height,
 )
 from aet_port.detection.evidence import local_covariances, radial_frequencies
 from aet_port.detection.fit import Freed, fit_atoms
 from aet_port.detection.mixture import Species, mixture_of_heights
 from aet_port.detection.noise import ImageNoise, image_noise
 from aet_port.detection.probe import Probe, choose_probe, fit_probe
+from aet_port.detection.pruning import (
+    SIGNIFICANT,
+    beside,
+    not_told_apart,
+    significant_errors,
+    too_low,
+)
 from aet_port.detection.score_map import ScoreFilter, ScoreMap
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import Round, SearchState
@@ -40,24 +45,14 @@ from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 # are one atom below the second, and no candidate is nearer to an atom than the third.
 REPEL, MERGE, EXCLUDE = 1.65, 1.2, 0.95
 USUAL = 0.85  # of the median distance of nearest neighbours, the first of them at most
-TOLD_APART = 12.0  # standard errors of the height of an atom beside another that need no merging
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
-LEAST_CANDIDATES = (0.3, 0.4, 0.5)  # of the lightest species, below which no maximum is tried
-LEAST_HEIGHT = 0.4  # of the lightest species, below which nothing is an atom
-PER_TRY = 2.0  # cubic angstrom per independent maximum of a score map
-SIGNIFICANT = 3.0  # standard errors of the height of an atom, at least
-# An atom of so many standard errors is no noise; it is dropped only if so many standard deviations
-# lower than the lightest species.
-EVIDENT, OUT_OF_QUESTION = 6.0, 6.0
 HIGHEST = 2.0  # of the heaviest species' height, that an atom may have
-BESIDE = 3.0  # angstrom, neighbours in a blurred image
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
 STEADY = 0.001  # and below which the search ends
 FINAL_STEPS = 25
 DOUBTLESS, DOUBTLESS_FROM = 5.0, 2  # score that is always tried, from this round on
-WELL = 0.9  # response relative to the largest, of places that nearly all images show
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
 CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen
@@ -154,12 +149,7 @@ class Search:
         if self._filter is None or (self.settings.angles and len(state.rounds) <= SETTLING + 1):
             extent = min(self.series.detector) * size
             self._filter = ScoreFilter(
-                state.views.angles,
-                self.series.detector,
-                size,
-                extent,
-                self.threads,
-                self.margin,
+                state.views.angles, self.series.detector, size, extent, self.threads, self.margin
             )
         maker = self._filter
         residual, variance = self.images - expected, self.variance(state, expected)
@@ -190,18 +180,7 @@ class Search:
         minima = found.maxima(LOWEST, -1.0, self.threads)
         _, merge, exclude = self.distances(state.atoms.positions)
         maxima = apart(maxima, state.atoms.positions, exclude, merge)
-        # Low maxima are noise, which must not decide on the others; how low, the minima tell.
-        best = (-1, least, 0.0)
-        for fraction in LEAST_CANDIDATES:
-            lowest = fraction * state.lightest
-            # Beyond the images, what is missing makes false maxima and minima.
-            up, down = (one[(one[:, 5] > WELL) & (one[:, 3] > lowest)] for one in (maxima, minima))
-            up, down = up[:, 3] / up[:, 4], down[:, 3] / down[:, 4]
-            score = threshold(up, down, least_score(up, down, least))
-            gain = int(np.sum(up > score)) - int(np.sum(down > score))
-            if gain > best[0]:
-                best = (gain, score, lowest)
-        _, score, lowest = best
+        score, lowest = threshold_and_height(maxima, minima, least, state.lightest)
         if len(state.rounds) >= DOUBTLESS_FROM:
             score = min(score, DOUBTLESS)
         chosen = (maxima[:, 3] / maxima[:, 4] > score) & (maxima[:, 3] > lowest)
@@ -235,8 +214,8 @@ class Search:
             free, errors, old = free[kept], errors[kept], old[kept]
         self._some_left(state)
         species = self.species(state, free, errors, old if number >= SETTLING else None)
-        spared = old & beside(state.atoms, candidates)
-        lost = self.lost(state.atoms.positions, free, errors, species, spared)
+        low, double = self.lost(state.atoms.positions, free, errors, species)
+        lost = (low & ~(old & beside(state.atoms, candidates))) | double
         kinds = species.posterior(free, errors).argmax(axis=1)
         if number == 0 and len(self.symbols) > 1:
             kinds = state.atoms.kinds  # classes are not reliable yet
@@ -285,34 +264,13 @@ class Search:
             )
 
     def lost(
-        self,
-        positions: NDArray,
-        free: NDArray,
-        errors: NDArray,
-        species: Species,
-        spared: NDArray | None = None,
-    ) -> NDArray[np.bool_]:
-        """Atoms lower than the lightest species can be, unless spared; one of two in one place."""
-        lightest, spread = species.means[0], species.spreads[0]
-        improbable = np.where(
-            free < EVIDENT * errors, norm.isf(self.settings.fdr / 10), OUT_OF_QUESTION
+        self, positions: NDArray, free: NDArray, errors: NDArray, species: Species
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Atoms lower than the lightest species can be, and one of two in one place."""
+        return (
+            too_low(free, errors, species, self.settings.fdr),
+            not_told_apart(positions, free, errors, self.distances(positions)[1]),
         )
-        lost = free < LEAST_HEIGHT * lightest
-        lost |= (free - lightest) < -improbable * np.sqrt(spread**2 + errors**2)
-        if spared is not None:
-            lost &= ~spared
-        # Two atoms that the images tell apart stay, however close they are.
-        lost_pairs = closest_pairs_lose(positions, free, self.distances(positions)[1])
-        return lost | (lost_pairs & (free < TOLD_APART * errors))
-
-    def significant(self, atoms: int) -> float:
-        """Standard errors that the height of one of so many atoms must have.
-
-        Of as many maxima of pure noise as the searched volume holds, no more than the accepted
-        fraction of the atoms exceed it.
-        """
-        tries = float(np.prod(self.volume)) * self.series.pixel_size**3 / PER_TRY
-        return max(SIGNIFICANT, float(norm.isf(min(self.settings.fdr * atoms / tries, 0.5))))
 
     def _with(self, state: SearchState, candidates: NDArray, expected: NDArray) -> SearchState:
         """Add candidates as atoms."""
@@ -409,14 +367,15 @@ class Search:
 
     def finish(self, state: SearchState) -> SearchState:
         """Fit to convergence, drop what is not significant, and fit again."""
+        searched = float(np.prod(self.volume)) * self.series.pixel_size**3
         for steps in (FINAL_STEPS, self.settings.max_steps):
-            state, _ = self._fitted(state, len(LEAST_SCORES) + len(CHOICES), steps)
+            state, _ = self._fitted(state, CHOICES.stop, steps)  # the form of the probe stays
             covariances = self.covariances(state, self.expected(state))
             free, errors = self.free_heights(state, covariances)
             species = self.species(state, free, errors)
-            lost = (free < self.significant(len(free)) * errors) | self.lost(
-                state.atoms.positions, free, errors, species
-            )
+            low, double = self.lost(state.atoms.positions, free, errors, species)
+            least = significant_errors(searched, len(free), self.settings.fdr)
+            lost = (free < least * errors) | low | double
             kinds = species.posterior(free, errors).argmax(axis=1)
             state = replace(
                 state,
@@ -429,14 +388,6 @@ class Search:
             if not lost.any():
                 break
         return state
-
-
-def beside(atoms: Atoms, candidates: NDArray) -> NDArray[np.bool_]:
-    """Atoms near candidates (n, 6), which may have taken part of their height for this round."""
-    if not len(candidates):
-        return np.zeros(len(atoms), bool)
-    distance, _ = cKDTree(candidates[:, :3]).query(atoms.positions)
-    return np.asarray(distance < BESIDE)
 
 
 def _terms(shape: tuple[int, int], extended: bool) -> NDArray[np.float32]:

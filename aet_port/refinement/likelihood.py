@@ -12,13 +12,9 @@ from scipy import fft
 
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.parallel import check_threads, map_threads
+from aet_port.refinement.gaussians import add_gaussians, read_gaussians
 
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
-HALF = 4  # pixels on either side of an atom's nearest one: its Gaussian is cut at 4e-5 of its peak
-SIZE = 2 * HALF + 1
-# exp(-j^2 / 2) relative to that of j - 1.
-_RATIOS = np.exp(0.5 - np.arange(HALF + 1)).astype(np.float32)
-_PEAK = np.float32(1 / np.sqrt(2 * np.pi))
 GROUND_STEPS = 3  # of the background, each gaining about two digits
 LEAST = 0.05  # electrons below which the expectation of a pixel is not taken
 
@@ -191,7 +187,7 @@ class Likelihood:
 
     def _layers(self, atoms: Atoms, places: NDArray) -> NDArray:
         drawn = np.zeros((len(self.filters), *self.canvas), np.float32)
-        _draw(drawn, places, atoms.heights, atoms.kinds)
+        add_gaussians(drawn, places, atoms.heights, atoms.kinds)
         return fft.rfft2(drawn)
 
     def expected(self, atoms: Atoms, views: Views) -> NDArray[np.float32]:
@@ -252,7 +248,6 @@ class Likelihood:
         terms = self.terms.reshape(len(self.terms), -1)
         lack = (self.images[number] - image).reshape(-1)
         coefficients = np.asarray(start, dtype=np.float64)
-        whole = image
         for _ in range(GROUND_STEPS):
             whole = image + self._sum_of_terms(coefficients)
             weighted = terms * self.weights(whole).reshape(-1)
@@ -298,7 +293,7 @@ class Likelihood:
             canvas[self.window] = image
             pull = fft.irfft2(self.filters * fft.rfft2(canvas), s=self.canvas)
             found = np.zeros((len(atoms), 3))
-            _read(pull, places, atoms.kinds, found)
+            read_gaussians(pull, places, atoms.kinds, found)
             return cost, ground, found
 
         results = map_threads(one, range(len(self)), self.threads)
@@ -355,67 +350,3 @@ def _residual(expected, measured, variance, counting):  # type: ignore[no-untype
                 total += 0.5 * e * e / variance
                 expected[i, j] = e / variance
     return total
-
-
-@njit(cache=True, nogil=True)
-def _line(line, offset):  # type: ignore[no-untyped-def]
-    """``exp(-(j - offset)^2 / 2) / sqrt(2 pi)`` for j from -HALF to HALF."""
-    middle, up = _PEAK * np.exp(np.float32(-0.5) * offset * offset), np.exp(offset)
-    down = np.float32(1) / up
-    right = left = middle
-    line[HALF] = middle
-    for j in range(1, HALF + 1):
-        right *= up * _RATIOS[j]
-        left *= down * _RATIOS[j]
-        line[HALF + j], line[HALF - j] = right, left
-
-
-@njit(cache=True, nogil=True)
-def _draw(layers, places, heights, kinds):  # type: ignore[no-untyped-def]
-    """Add a Gaussian one pixel wide of every atom, of sum ``height``, to the layer of its kind."""
-    nx, ny = layers.shape[1], layers.shape[2]
-    along, across = np.empty(SIZE, np.float32), np.empty(SIZE, np.float32)
-    for k in range(places.shape[0]):
-        x, y = places[k, 0], places[k, 1]
-        if not (HALF + 1 < x < nx - HALF - 2 and HALF + 1 < y < ny - HALF - 2):
-            continue
-        column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
-        _line(along, np.float32(x - column))
-        _line(across, np.float32(y - row))
-        height = np.float32(heights[k])
-        for a in range(SIZE):
-            factor = height * along[a]
-            line = layers[kinds[k], column - HALF + a, row - HALF : row + HALF + 1]
-            for b in range(SIZE):
-                line[b] += factor * across[b]
-
-
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def _read(layers, places, kinds, found):  # type: ignore[no-untyped-def]
-    """Product of an image with each atom's Gaussian, and its derivatives by the place, pixels."""
-    nx, ny = layers.shape[1], layers.shape[2]
-    along, across = np.empty(SIZE, np.float32), np.empty(SIZE, np.float32)
-    steep = np.empty(SIZE, np.float32)
-    for k in range(places.shape[0]):
-        x, y = places[k, 0], places[k, 1]
-        if not (HALF + 1 < x < nx - HALF - 2 and HALF + 1 < y < ny - HALF - 2):
-            continue
-        column, row = int(np.floor(x + 0.5)), int(np.floor(y + 0.5))
-        _line(along, np.float32(x - column))
-        _line(across, np.float32(y - row))
-        first = np.float32(row - HALF - y)
-        for b in range(SIZE):
-            steep[b] = across[b] * (first + np.float32(b))
-        first = np.float32(column - HALF - x)
-        total = sum_x = sum_y = np.float32(0)
-        for a in range(SIZE):
-            straight = bowed = np.float32(0)
-            line = layers[kinds[k], column - HALF + a, row - HALF : row + HALF + 1]
-            for b in range(SIZE):
-                straight += line[b] * across[b]
-                bowed += line[b] * steep[b]
-            straight *= along[a]
-            total += straight
-            sum_x += (first + np.float32(a)) * straight
-            sum_y += along[a] * bowed
-        found[k, 0], found[k, 1], found[k, 2] = total, sum_x, sum_y

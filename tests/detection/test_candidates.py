@@ -10,7 +10,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from aet_port.detection.candidates import apart, closest_pairs_lose, missing_power, threshold
+from aet_port.detection.candidates import apart, missing_power, threshold, threshold_and_height
+from aet_port.detection.mixture import Species
+from aet_port.detection.pruning import closest_pairs_lose, not_told_apart, too_low
 from tests.detection.samples import ANGLES, SHAPE, atoms_at, flat_views, likelihood, profile
 
 COORDINATES = st.floats(-6, 6, width=32)
@@ -82,3 +84,41 @@ def test_missing_power_is_the_mean_square_height() -> None:
     noise = rng.normal(0, 2, clean.shape)
     least = missing_power(noise, variance, profile(blank.q), blank.q, blank.canvas)
     assert least == pytest.approx(4 / 0.3, rel=1e-6)
+
+
+def table(scores: NDArray, heights: NDArray, seen: float = 1.0) -> NDArray:
+    """Maxima as a score map returns them, at the origin."""
+    columns = [heights, heights / scores, np.full(len(scores), seen)]
+    return np.column_stack([np.zeros((len(scores), 3)), *columns])
+
+
+def test_low_maxima_do_not_decide_on_the_threshold() -> None:
+    # 40 real maxima of score 3.5 and half the height of the lightest species among 400 low ones,
+    # which noise makes as often as minima.
+    rng = np.random.default_rng(0)
+    real = table(np.full(40, 3.5), np.full(40, 50.0))
+    noise = [table(rng.uniform(3, 4.5, 400), np.full(400, 35.0)) for _ in range(2)]
+    score, height = threshold_and_height(np.vstack([real, noise[0]]), noise[1], 3.0, 100.0)
+    assert score == 3.0
+    assert 35 < height < 50
+    # Where few images see, maxima do not count.
+    score, _ = threshold_and_height(
+        table(np.full(40, 3.5), np.full(40, 50.0), 0.5), noise[1], 3.0, 100.0
+    )
+    assert score > 3.5
+
+
+def test_what_is_dropped() -> None:
+    species = Species(np.array([100.0, 300.0]), np.array([5.0, 5.0]), np.array([0.5, 0.5]))
+    # Far below the lightest; improbable and little above noise; improbable but evident; as usual.
+    free = np.array([39.0, 50.0, 75.0, 95.0, 300.0])
+    errors = np.array([5.0, 10.0, 4.0, 10.0, 10.0])
+    assert too_low(free, errors, species, 0.01).tolist() == [True, True, False, False, False]
+    # 6 standard deviations of 6.4 are 38: nothing that low is the lightest species.
+    assert too_low(np.array([60.0]), np.array([4.0]), species, 0.01).tolist() == [True]
+    places = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    heights = np.array([100.0, 90.0])
+    # Nine and twenty standard errors.
+    assert not_told_apart(places, heights, np.full(2, 10.0), 1.5).tolist() == [False, True]
+    assert not_told_apart(places, heights, np.full(2, 4.5), 1.5).tolist() == [False, False]
+    assert not_told_apart(places, heights, np.full(2, 10.0), 0.9).tolist() == [False, False]
