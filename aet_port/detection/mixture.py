@@ -18,7 +18,7 @@ NARROWEST = 0.02  # spread of a species' heights relative to their mean, at leas
 FEWEST = 3  # atoms of a species, at least
 SURE = 2.0  # standard errors of a variance
 UNLIKELY = 0.25  # standard deviation of the logarithms of heights in other ratios than expected
-TINY = 1e-12  # density of heights of no species
+TINY = 1e-9  # density of heights of no species, per median height
 WIDTH = 0.2  # relative standard deviation of heights that are fitted in the expected ratios
 RATIO_WEIGHT = 0.3  # of the ratios of heights, against the mean logarithm of the density
 
@@ -130,14 +130,18 @@ def _mixture(heights: NDArray, means: NDArray) -> GaussianMixture:
 
 
 def _in_ratio(heights: NDArray, ratios: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Means in given ratios, fractions and standard deviations that describe the heights best."""
+    """Means in given ratios, fractions and standard deviations that describe the heights best.
+
+    Maximum of the likelihood over a common scale of ``ratios`` (n_species,) and, by expectation
+    maximisation, the fractions. Three arrays (n_species,), in the unit of the heights.
+    """
     middle = float(np.median(heights))
     # The median lies near the mean height of one of the species.
     scales = np.unique(np.outer(middle / ratios, np.geomspace(0.7, 1.4, 30)))
     best = (-np.inf, np.ones(len(ratios)), np.ones(len(ratios)))
     for scale in scales:
         means = scale * ratios
-        densities = norm.pdf(heights[:, None], means, WIDTH * means) + TINY
+        densities = norm.pdf(heights[:, None], means, WIDTH * means) + TINY / middle
         fractions = np.full(len(ratios), 1 / len(ratios))
         for _ in range(20):
             shares = densities * fractions

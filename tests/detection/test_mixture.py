@@ -123,13 +123,14 @@ def test_posteriors_are_probabilities_and_do_not_depend_on_the_unit(
     np.testing.assert_allclose(scaled, found, atol=1e-3)
 
 
-def test_a_species_without_atoms_keeps_its_place() -> None:
-    # Only Ta has been found: the component of Cu must not take a part of it.
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e14])
+def test_a_species_without_atoms_keeps_its_place(scale: float) -> None:
+    # Only Ta has been found: the component of Cu must not take a part of it, whatever the unit.
     rng = np.random.default_rng(6)
     ratio = adf_cross_section("Cu") / adf_cross_section("Ta")
-    heights = rng.normal(500, 50, 300)
-    found = mixture_of_heights(heights, np.full(300, 10.0), ("Cu", "Ta"))
-    assert found.means[1] == pytest.approx(500, rel=0.05)
+    heights = scale * np.append(rng.normal(500, 50, 300), 1.0)  # and one of neither
+    found = mixture_of_heights(heights, np.full(301, 10.0 * scale), ("Cu", "Ta"))
+    assert found.means[1] == pytest.approx(500 * scale, rel=0.05)  # one step of the scale
     assert found.means[0] / found.means[1] == pytest.approx(ratio)
     assert found.fractions[1] > 0.95
 
