@@ -71,6 +71,8 @@ class SearchState:
         Mixture of the heights; None before the first round.
     known
         Whether the species are known well enough for the heights to follow them.
+    dispersion
+        Variance of the residuals relative to that of the noise, at least 1.
     rounds
         The rounds so far.
     """
@@ -82,6 +84,7 @@ class SearchState:
     free: NDArray[np.float64]
     species: Species | None = None
     known: bool = False
+    dispersion: float = 1.0
     rounds: list[Round] = field(default_factory=list)
 
     @property
@@ -117,6 +120,7 @@ class SearchState:
             "free": self.free,
             "species": np.stack([species.means, species.spreads, species.fractions]),
             "known": np.array(self.known),
+            "dispersion": np.array(self.dispersion),
             "rounds": np.array([row.values() for row in self.rounds]),
         }
 
@@ -132,5 +136,6 @@ class SearchState:
             stored["free"],
             Species(*stored["species"]),
             bool(stored["known"]),
+            float(stored["dispersion"]),
             [Round.of(row) for row in stored["rounds"]],
         )

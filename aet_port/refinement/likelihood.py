@@ -128,6 +128,13 @@ class Likelihood:
     threads
         Number of threads; results do not depend on it.
 
+    Attributes
+    ----------
+    dispersion
+        Variance of the residuals relative to that of the noise, by which the cost is divided
+        (quasi-likelihood; R. W. M. Wedderburn, Biometrika 61, 439 (1974)): 1 where the model
+        describes the images to within their noise.
+
     MATLAB: none; the reference refines by least squares
     """
 
@@ -153,6 +160,7 @@ class Likelihood:
         self.q = np.hypot(qx, qy)
         self._drawn = np.exp(2 * np.pi**2 * (self.q * pixel_size) ** 2)
         self.filters = np.ones((1, *self.q.shape), np.float32)
+        self.dispersion = 1.0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -287,7 +295,7 @@ class Likelihood:
                 image, _ = self.with_best_ground(image, views.background[number], number)
             else:
                 image = self._expected(self._layers(atoms, places), views, number)
-            cost = _residual(image, self.images[number], self.read_variance, self.counting)
+            cost = self._cost_and_slope(image, number)
             ground = np.array([np.sum(term * image, dtype=np.float64) for term in self.terms])
             canvas = np.zeros(self.canvas, np.float32)
             canvas[self.window] = image
@@ -321,14 +329,47 @@ class Likelihood:
 
     def cost(self, expected: NDArray, number: int) -> float:
         """Cost of one expected image."""
-        image = np.array(expected, dtype=np.float32)
-        return float(_residual(image, self.images[number], self.read_variance, self.counting))
+        return self._cost_and_slope(np.array(expected, dtype=np.float32), number)
+
+    def _cost_and_slope(self, image: NDArray, number: int) -> float:
+        """Cost of an expected image; its derivative by the expected pixels replaces them."""
+        cost = _residual(image, self.images[number], self.read_variance, self.counting)
+        if self.dispersion != 1:
+            image /= np.float32(self.dispersion)
+        return float(cost) / self.dispersion
 
     def weights(self, expected: NDArray) -> NDArray[np.float32]:
-        """Inverse variance of each pixel."""
+        """Inverse variance of each pixel, that of the residuals if these exceed the noise."""
+        return self.plain_weights(expected) / np.float32(self.dispersion)
+
+    def plain_weights(self, expected: NDArray) -> NDArray[np.float32]:
+        """Inverse noise variance of each pixel."""
         if not self.counting:
             return np.full_like(expected, 1 / self.read_variance)
         return 1 / np.maximum(np.maximum(expected, 0) + np.float32(self.read_variance), LEAST)
+
+    def misfit(self, expected: NDArray) -> float:
+        """Power of the residuals at the frequencies of atoms, relative to that of the noise.
+
+        Equal to chi-square per pixel where residuals of neighbouring pixels are independent; where
+        they are alike, what matters for atoms is how much of them looks like atoms.
+
+        Parameters
+        ----------
+        expected
+            Shape (n_images, nx, ny): expected images, electrons.
+        """
+        power = np.mean((self.filters / self._drawn) ** 2, axis=0) * self.q**2
+
+        def one(number: int) -> float:
+            weights = self.plain_weights(expected[number])
+            canvas = np.zeros(self.canvas, np.float32)
+            canvas[self.window] = (expected[number] - self.images[number]) * np.sqrt(weights)
+            found = np.abs(fft.rfft2(canvas)) ** 2
+            return float(np.sum(power * found, dtype=np.float64))
+
+        total = sum(map_threads(one, range(len(self)), self.threads))
+        return total / (float(np.sum(power, dtype=np.float64)) * self.images.size)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
