@@ -26,7 +26,7 @@ def run() -> list[Row]:
     numba.set_num_threads(1)
     volume = read_volume(locate_reference(*FILE), 0.3216)
     grid = fine_grid(volume.array, "linear")
-    maxima, _ = local_maxima(grid, 0.0, 100_000)
+    maxima, _ = local_maxima(grid)
     seconds = least_seconds(
         {"fit": lambda: fit_peaks(grid, maxima, 14, 7, 0.5), "all": lambda: trace(volume)}, rounds=3
     )

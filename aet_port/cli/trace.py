@@ -25,6 +25,12 @@ def trace_command(
     volume: VolumeFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="Peaks: .npz, .mat or .xyz.")],
     settings: TraceSettings,
+    species: Annotated[
+        str | None,
+        typer.Option(
+            help="Chemical symbols of the sample, such as Si or Co,Pd,Pt, for the minimum distance."
+        ),
+    ] = None,
     pixel_size: PixelSize = None,
     checkpoint: Checkpoint = None,
     threads: Threads = None,
@@ -35,9 +41,10 @@ def trace_command(
     from aet_port.workflow.stage_functions import PEAK_SUFFIXES, trace_volume, write_peaks
 
     check_target(output, PEAK_SUFFIXES)
+    symbols = (species or "").replace(",", " ").split()
     read = read_volume(volume, pixel_size)
     peaks = trace_volume(
-        read, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
+        read, settings, symbols, threads=threads, checkpoint=checkpoint, progress=not as_json
     )
     write_peaks(output, peaks, read)
     if checkpoint is not None:

@@ -18,7 +18,9 @@ class RefineSettings(Settings):
     """``[refine]``: see :func:`aet_port.refinement.joint.refine`.
 
     In a run from raw frames ``images`` says whether the model is fitted to the averages of the
-    frames, whose noise is that of electrons, or to the denoised images.
+    frames, whose noise is that of electrons, or to the denoised images. Denoise to find the atoms,
+    refine against the averages: denoising shows weak atoms, but also moves and merges them, and the
+    noise that is left no longer tells how sure a position is.
     """
 
     method: Method = setting("lbfgs", "Joint quasi-Newton fit, or the papers' gradient descent.")

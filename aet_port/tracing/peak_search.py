@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from ase.data import atomic_numbers, covalent_radii
 
 from aet_port.core.data import Volume
-from aet_port.core.errors import CheckpointError
+from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.files import write_whole
 from aet_port.core.progress import progress_bar as reporting
 from aet_port.tracing.peaks import Peaks, local_maxima
@@ -18,6 +21,15 @@ from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
 from aet_port.tracing.settings import TRACE, TraceSettings, Upsampling
 from aet_port.tracing.upsampling import FACTOR, fine_grid
 
+PUBLISHED_DISTANCE = 2.0  # angstrom, of all samples of the papers
+# Covalent radii, three quarters of a bond: Si is found 1.89 angstrom apart (1.70 radii), and traced
+# positions err by some tenths of an angstrom.
+SHORTEST = 1.5
+# Metals bond to more neighbours, further away: none closer than 2.2 angstrom.
+NON_METALS = (
+    *("H", "He", "B", "C", "N", "O", "F", "Ne", "Si", "P", "S", "Cl", "Ar"),
+    *("Ge", "As", "Se", "Br", "Kr", "Sb", "Te", "I", "Xe", "At", "Rn"),
+)  # and metalloids
 _CHUNK = 2000  # fits between two updates of the progress bar and between two checkpoints
 
 
@@ -26,7 +38,9 @@ def trace(
     *,
     upsampling: Upsampling = TRACE.upsampling,
     threshold: float = TRACE.threshold,
-    minimum_distance: float = TRACE.minimum_distance,
+    smoothing: float = TRACE.smoothing,
+    minimum_distance: float | None = TRACE.minimum_distance,
+    species: str | Sequence[str] = (),
     max_peaks: int = TRACE.max_peaks,
     max_iterations: int = TRACE.max_iterations,
     settled_iterations: int = TRACE.settled_iterations,
@@ -49,10 +63,17 @@ def trace(
     upsampling
         ``"linear"`` (published for the Ta film) or ``"spline"`` (glass and Pd particles).
     threshold
-        Smallest height of a maximum in units of the volume; zero or more (published: 0 or 1).
+        Smallest height of a maximum in units of the volume; zero or more (published: 0 or 1). With
+        ``smoothing``, of the smoothed volume.
+    smoothing
+        Standard deviation, angstrom, of a Gaussian with which the volume is convolved before the
+        search and the fits; 0: none (published). It removes maxima of the noise, and lowers those
+        of atoms; they stay where they are as far as their neighbours allow.
     minimum_distance
         Smallest distance between accepted peaks, angstrom (published: 2; 1.75 and 1.8 in the glass
-        paper's simulations).
+        paper's simulations). None: :func:`distance_between` the ``species``.
+    species
+        Chemical symbols of the sample, if ``minimum_distance`` is to come from them.
     max_peaks
         Largest number of maxima to fit, brightest first.
     max_iterations, settled_iterations, maximum_shift
@@ -79,6 +100,11 @@ def trace(
     OutputError
         If the checkpoint cannot be written.
 
+    Warns
+    -----
+    UserWarning
+        If there are more maxima than ``max_peaks``.
+
     Notes
     -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, Main_atom_tracing_Pd1_nanoparticle.m (film
@@ -102,14 +128,19 @@ def trace(
     TraceSettings(
         upsampling=upsampling,
         threshold=threshold,
+        smoothing=smoothing,
         minimum_distance=minimum_distance,
         max_peaks=max_peaks,
         max_iterations=max_iterations,
         settled_iterations=settled_iterations,
         maximum_shift=maximum_shift,
     )
-    grid = fine_grid(volume.array, upsampling)
-    maxima, heights = local_maxima(grid, threshold, max_peaks)
+    if minimum_distance is None:
+        minimum_distance = distance_between(species)
+    grid = fine_grid(volume.array, upsampling, smoothing / volume.voxel_size)
+    maxima, heights = local_maxima(grid, threshold)
+    n_maxima = len(maxima)
+    maxima, heights = maxima[:max_peaks], heights[:max_peaks]
     rules = (max_iterations, settled_iterations, maximum_shift)
     fits = Fits(
         np.zeros((0, 3)),
@@ -120,7 +151,9 @@ def trace(
     identity = ""
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
-        identity = _identity(volume, upsampling, threshold, max_peaks, rules, coefficients)
+        identity = _identity(
+            volume, upsampling, threshold, smoothing, max_peaks, rules, coefficients
+        )
         fits = _resume(checkpoint, identity, len(maxima)) or fits
     with reporting("tracing", len(maxima), progress) as report:
         report.advance(len(fits.flags))
@@ -133,10 +166,49 @@ def trace(
             report.advance(len(part.flags))
     fine_distance = minimum_distance / (volume.voxel_size / FACTOR)
     flags = keep_apart(maxima + fits.shifts, fits, fine_distance)
-    return Peaks(
+    peaks = Peaks(
         maxima, fits.shifts, heights, flags, volume.shape, volume.voxel_size,
-        fits.coefficients if coefficients else None,
+        fits.coefficients if coefficients else None, n_maxima,
     )  # fmt: skip
+    text = peaks.warning(volume.name)
+    if text is not None:
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return peaks
+
+
+def distance_between(species: str | Sequence[str]) -> float:
+    """Smallest distance between two atoms of a sample that tracing accepts, angstrom.
+
+    The published 2.0, or 1.5 covalent radii of the smallest species that is no metal if that is
+    less: bonds of light species are as short as 2.0, and of two atoms closer than the distance the
+    fainter one is lost.
+
+    Parameters
+    ----------
+    species
+        Chemical symbols of the sample; none if not known.
+
+    Raises
+    ------
+    InputError
+        For an unknown symbol.
+
+    Notes
+    -----
+    MATLAB: none; the papers' samples are metals, with 2 angstrom for all of them
+
+    Examples
+    --------
+    >>> from aet_port.tracing.peak_search import distance_between
+    >>> [round(distance_between(one), 2) for one in ("Ta", "Si", ["Si", "Ge"], ["Co", "Pd", "Pt"])]
+    [2.0, 1.67, 1.67, 2.0]
+    """
+    symbols = (species,) if isinstance(species, str) else tuple(species)
+    for symbol in symbols:
+        if atomic_numbers.get(symbol, 0) == 0:
+            raise InputError("species", repr(symbol), "chemical symbols, such as Si")
+    radii = [float(covalent_radii[atomic_numbers[one]]) for one in symbols if one in NON_METALS]
+    return min([PUBLISHED_DISTANCE, *(SHORTEST * radius for radius in radii)])
 
 
 def _join(done: Fits, part: Fits, coefficients: bool) -> Fits:
@@ -150,7 +222,7 @@ def _join(done: Fits, part: Fits, coefficients: bool) -> Fits:
 
 
 def _identity(volume: Volume, *parameters: object) -> str:
-    """Hash of everything the fits depend on (the 2 angstrom rule is applied afterwards)."""
+    """Hash of everything the fits depend on (the smallest distance is applied afterwards)."""
     digest = hashlib.sha256(repr((volume.shape, volume.array.dtype.str, parameters)).encode())
     for plane in volume.array:  # one plane at a time: no copy of the volume
         digest.update(np.ascontiguousarray(plane).data)

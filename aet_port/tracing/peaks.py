@@ -46,6 +46,9 @@ class Peaks(Shown):
         Voxel size of the volume, angstrom.
     coefficients
         Shape (n, 35): last polynomial of each peak, or None if they were not requested.
+    n_maxima
+        Number of local maxima above the threshold, of which the brightest n were fitted; None if
+        not known (files written before it was kept).
 
     Notes
     -----
@@ -74,6 +77,7 @@ class Peaks(Shown):
     shape: tuple[int, int, int]
     voxel_size: float
     coefficients: NDArray[np.float64] | None = None
+    n_maxima: int | None = None
 
     plot = methods.plot_peaks
     """Plot the peak heights: :func:`aet_port.figures.results.plot_peaks`."""
@@ -107,6 +111,23 @@ class Peaks(Shown):
         """Positions of the accepted peaks, shape (m, 3), 0-based voxel coordinates."""
         return self.positions[self.good]
 
+    def warning(self, name: str) -> str | None:
+        """Say that there were more maxima than were fitted; None if all were.
+
+        Parameters
+        ----------
+        name
+            The volume, or its file.
+        """
+        if self.n_maxima is None or self.n_maxima <= len(self):
+            return None
+        return (
+            f"{name}: {self.n_maxima} local maxima, of which only the brightest {len(self)} were"
+            f" fitted, down to a height of {self.heights[-1]:.4g}; atoms of the weakest species may"
+            " be among the others: raise max_peaks, or the threshold or the smoothing if these are"
+            " noise"
+        )
+
     def save(self, path: str | Path) -> Path:
         """Write an .npz file, never a partial one; the same peaks give an identical file."""
         content = {
@@ -131,15 +152,17 @@ class Peaks(Shown):
             raise DataFileError(path, "no such file", expected) from error
         except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataFileError(path, str(error), expected) from error
-        missing = {f.name for f in fields(cls)} - set(table) - {"coefficients"}
+        missing = {f.name for f in fields(cls)} - set(table) - {"coefficients", "n_maxima"}
         if missing:
             raise DataFileError(path, f"no {', '.join(sorted(missing))}", expected)
         nx, ny, nz = table.pop("shape").tolist()
+        if "n_maxima" in table:
+            table["n_maxima"] = int(table["n_maxima"])
         return cls(shape=(nx, ny, nz), voxel_size=float(table.pop("voxel_size")), **table)
 
 
 def local_maxima(
-    grid: FineGrid, threshold: float = 0.0, max_peaks: int = 100_000
+    grid: FineGrid, threshold: float = 0.0
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Fine voxels not below any of their six face neighbours, brightest first.
 
@@ -153,8 +176,6 @@ def local_maxima(
     threshold
         Value that maxima must exceed; at least zero, because the volume is taken to be surrounded
         by zeros.
-    max_peaks
-        Largest number of maxima to keep, brightest first.
 
     Returns
     -------
@@ -163,14 +184,12 @@ def local_maxima(
     Raises
     ------
     InputError
-        If the threshold is below zero or not a number, or max_peaks below one.
+        If the threshold is below zero or not a number.
 
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (imdilate with strel3d(3), find, sort)
     """
     if not threshold >= 0:
         raise InputError("threshold", f"{threshold}", "zero or more")
-    if max_peaks < 1:
-        raise InputError("max_peaks", f"{max_peaks}", "one or more")
     nx, ny, nz = grid.shape
     planes = int(min(nx, max(1, SLAB_BYTES // (8 * ny * nz) - 2)))
     slab = np.empty((planes + 2, ny, nz))
@@ -187,7 +206,7 @@ def local_maxima(
         values.append(height[inside])
         slab[:2] = slab[-2:].copy()
     indices, heights = np.concatenate(found), np.concatenate(values)
-    order = np.lexsort((indices[:, 0], indices[:, 1], indices[:, 2], -heights))[:max_peaks]
+    order = np.lexsort((indices[:, 0], indices[:, 1], indices[:, 2], -heights))
     return indices[order], heights[order]
 
 

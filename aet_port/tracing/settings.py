@@ -20,10 +20,25 @@ class TraceSettings(Settings):
     threshold: float = setting(
         0.0, "Smallest height of a local maximum.", unit="units of the volume", ge=0
     )
-    minimum_distance: float = setting(
-        2.0, "Smallest distance between accepted peaks.", unit="angstrom", ge=0
+    smoothing: float = setting(
+        0.0,
+        "Standard deviation of a Gaussian that smooths the volume before the search; 0: none.",
+        unit="angstrom",
+        ge=0,
     )
-    max_peaks: int = setting(100_000, "Largest number of maxima to fit, the brightest first.", ge=1)
+    minimum_distance: float | None = setting(
+        None,
+        "Smallest distance between accepted peaks; unless given 2.0, or with a species that is no"
+        " metal 1.5 covalent radii of the smallest of them if that is less.",
+        unit="angstrom",
+        example=2.0,
+        ge=0,
+    )
+    max_peaks: int = setting(
+        100_000,
+        "Largest number of maxima to fit, the brightest first; a warning says if there are more.",
+        ge=1,
+    )
     max_iterations: int = setting(14, "Largest number of fits per peak.", ge=1)
     settled_iterations: int = setting(7, "Number of fits within which a peak must settle.", ge=1)
     maximum_shift: float = setting(

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline, make_interp_spline
+from scipy.ndimage import gaussian_filter
 
 from aet_port.core.errors import InputError
 
@@ -66,13 +67,13 @@ class FineGrid:
         return self.planes(0, np.empty(self.shape))
 
 
-def fine_grid(array: NDArray, method: Method = "linear") -> FineGrid:
+def fine_grid(array: NDArray, method: Method = "linear", smoothing: float = 0.0) -> FineGrid:
     """Upsample a volume threefold.
 
     The fine grid has points at thirds of a voxel from 2/3 to ``n - 1`` along each axis. The spline
     is the tensor product of cubic splines with not-a-knot ends. All sums are in double precision.
-    Linear upsampling keeps the given array (no copy if it is C-contiguous), the spline makes one of
-    the same shape in double precision.
+    Linear upsampling keeps the given array (no copy if it is C-contiguous and not smoothed), the
+    spline makes one of the same shape in double precision.
 
     Parameters
     ----------
@@ -81,6 +82,9 @@ def fine_grid(array: NDArray, method: Method = "linear") -> FineGrid:
     method
         ``"linear"`` (the published tracing of the Ta film) or ``"spline"`` (the glass and the Pd
         particles).
+    smoothing
+        Standard deviation, in voxels, of a Gaussian with which the volume is convolved first; it
+        is taken to be surrounded by zeros. 0: none.
 
     Raises
     ------
@@ -103,9 +107,15 @@ def fine_grid(array: NDArray, method: Method = "linear") -> FineGrid:
             f"at least {least} voxels along each axis for {method} upsampling",
         )
     tables = [_linear_weights(n) if method == "linear" else _spline_weights(n) for n in array.shape]
-    coefficients = (
-        np.ascontiguousarray(array) if method == "linear" else _spline_coefficients(array)
-    )
+    if method == "spline":
+        coefficients = np.array(array, dtype=np.float64, order="C")
+        if smoothing > 0:
+            gaussian_filter(coefficients, smoothing, output=coefficients, mode="constant")
+        _to_spline_coefficients(coefficients)
+    elif smoothing > 0:
+        coefficients = gaussian_filter(array, smoothing, mode="constant")
+    else:
+        coefficients = np.ascontiguousarray(array)
     (sx, wx), (sy, wy), (sz, wz) = tables
     return FineGrid(coefficients, (sx, sy, sz), (wx, wy, wz))
 
@@ -127,8 +137,8 @@ def _spline_weights(n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return table.indices.reshape(-1, 4)[:, 0].astype(np.int64), table.data.reshape(-1, 4)
 
 
-def _spline_coefficients(array: NDArray) -> NDArray[np.float64]:
-    coefficients = np.array(array, dtype=np.float64, order="C")
+def _to_spline_coefficients(coefficients: NDArray[np.float64]) -> None:
+    """Replace the values at the voxels by the coefficients of their spline."""
     for axis in (0, 1, 2):
         n = coefficients.shape[axis]
         # Slabs along another axis, so that the solver's copies stay small.
@@ -137,7 +147,6 @@ def _spline_coefficients(array: NDArray) -> NDArray[np.float64]:
             lines[:, slab] = make_interp_spline(
                 np.arange(float(n)), lines[:, slab], k=3, t=_knots(n)
             ).c
-    return coefficients
 
 
 # Both kernels below do the same arithmetic in the same order: x, then y, then z. The weights of a

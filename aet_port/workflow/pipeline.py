@@ -57,6 +57,7 @@ from aet_port.workflow.volume_stages import (
     TRACE,
     read_r_factors,
     sub_areas,
+    trace_warnings,
 )
 
 
@@ -111,6 +112,11 @@ class Run:
         """Number of accepted peaks, before sub-areas are patched together."""
         paths = [self.folder.path(PEAKS, area) for area in areas_of(self.config)]
         return sum(len(Peaks.load(path).accepted) for path in paths if path.exists())
+
+    @cached_property
+    def trace_warnings(self) -> list[str]:
+        """Warnings about the traced peaks; empty for atoms from counts."""
+        return [] if self.config.from_counts else trace_warnings(self.config, self.folder)
 
     @property
     def has_model(self) -> bool:

@@ -71,6 +71,7 @@ def reconstruct_series(
 def trace_volume(
     volume: Volume,
     settings: TraceSettings,
+    species: Sequence[str] = (),
     *,
     threads: int | None = None,
     checkpoint: Path | None = None,
@@ -84,13 +85,17 @@ def trace_volume(
         The reconstruction.
     settings
         Section ``[trace]``.
+    species
+        Chemical symbols of the sample, for the smallest distance; none if not known.
     threads
         Number of threads; all cores unless given.
     checkpoint, progress
         As in that function.
     """
     with kernel_threads(threads):
-        return trace(volume, **dict(settings), checkpoint=checkpoint, progress=progress)
+        return trace(
+            volume, **dict(settings), species=species, checkpoint=checkpoint, progress=progress
+        )
 
 
 def select_peaks(

@@ -139,6 +139,7 @@ def _trace_area(task: _Task) -> int:
         peaks = trace_volume(
             volume,
             config.trace,
+            config.species,
             threads=task.threads,
             checkpoint=checkpoint,
             progress=task.progress,
@@ -146,6 +147,16 @@ def _trace_area(task: _Task) -> int:
         peaks.save(target)
     checkpoint.unlink(missing_ok=True)
     return len(Peaks.load(target).accepted)
+
+
+def trace_warnings(config: RunConfig, folder: RunFolder) -> list[str]:
+    """What is to be known of the traced peaks, by sub-area: maxima that were not fitted."""
+    found = []
+    for area in areas_of(config):
+        path, volume = folder.path(PEAKS, area), folder.path(VOLUMES, area)
+        if path.exists():
+            found.append(Peaks.load(path).warning(str(volume.relative_to(folder.root))))
+    return [text for text in found if text is not None]
 
 
 def assemble(work: Work) -> dict[str, Any]:
@@ -182,7 +193,13 @@ RECONSTRUCT = Stage(
     (R_FACTORS, VOLUMES),
     reconstruct_areas,
 )
-TRACE = Stage("trace", ("trace", "sample.pixel_size"), (VOLUMES,), (PEAKS,), trace_areas)
+TRACE = Stage(
+    "trace",
+    ("trace", "sample.species", "sample.pixel_size"),
+    (VOLUMES,),
+    (PEAKS,),
+    trace_areas,
+)
 ASSEMBLE = Stage(
     "assemble",
     ("input.areas", "input.volume_shape"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -20,7 +21,7 @@ from aet_port.io import matlab, read_model, read_volume
 from aet_port.resire import single_axis
 from aet_port.tracing import Peaks, peak_search
 from aet_port.tracing.polynomial_fit import fit_peaks
-from tests.cli.samples import PIXEL, Aet, Sample
+from tests.cli.samples import CONFIG, PIXEL, Aet, Refused, Sample
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ("--iterations", 20, "--oversampling", 2)
@@ -160,6 +161,51 @@ def test_trace_with_splines(sample: Sample, volume: Path, asked: Callable[..., A
     assert not np.array_equal(read_model(linear).positions, positions)
     nearest = np.linalg.norm(sample.model.positions[:, None] - positions, axis=2).min(axis=1)
     assert (nearest < 1).mean() > 0.95
+
+
+def test_trace_with_a_species_and_smoothing(
+    sample: Sample, volume: Path, asked: Callable[..., Any], refused: Refused
+) -> None:
+    command = ("trace", volume, "--pixel-size", PIXEL, "-o", sample.folder / "peaks.npz")
+    plain, metal = asked(*command), asked(*command, "--species", "Co,Pd Pt")
+    assert plain == metal
+    # Noise lies close to atoms in this volume: 1.14 angstrom let more of it in.
+    light = asked(*command, "--species", "Ta,C")
+    assert light["accepted"] > plain["accepted"]
+    assert asked(*command, "--species", "C", "--minimum-distance", 2) == plain
+    smooth = asked(*command, "--smoothing", 0.5)
+    assert smooth["fitted"] < plain["fitted"]
+    refused(*command, "--species", "Unobtanium", parts=("species: found 'Unobtanium'", "such as"))
+
+
+@pytest.mark.filterwarnings("always:.*local maxima")
+def test_maxima_left_out_are_said(
+    sample: Sample, volume: Path, aet: Aet, asked: Callable[..., Any]
+) -> None:
+    peaks = sample.folder / "peaks.npz"
+    command = ("trace", volume, "--pixel-size", PIXEL, "-o", peaks, "--json")
+    done = aet(*command, "--max-peaks", 100)
+    assert done.code == 0
+    assert done.err.startswith(f"aet: warning: {volume}: ")
+    assert done.err.count("\n") == 1
+    whole = asked(*command[:-1])
+    assert f" {whole['fitted']} local maxima, of which only the brightest 100 " in done.err
+
+
+@pytest.mark.filterwarnings("always:.*local maxima")
+def test_a_run_records_maxima_left_out(sample: Sample, aet: Aet) -> None:
+    sample.config.write_text(CONFIG + "\n[trace]\nmax_peaks = 150\n")
+    out = sample.folder / "run"
+    done = aet("run", sample.config, "--out", out, "--threads", 1, "--json")
+    (text,) = json.loads(done.out)["warnings"]
+    assert text.startswith("volumes/whole.npy: ")
+    assert "only the brightest 150 were fitted" in text
+    said = text.removeprefix("volumes/whole.npy")
+    assert said in done.err
+    assert said in html.unescape((out / "report.html").read_text())
+    # Also when nothing is traced again.
+    again = aet("run", sample.config, "--out", out, "--threads", 1, "--json", "--resume")
+    assert json.loads(again.out)["warnings"] == [text]
 
 
 def test_trace_goes_on_after_ctrl_c(

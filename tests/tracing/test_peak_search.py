@@ -247,6 +247,7 @@ def test_other_checkpoints_are_refused(volume, tmp_path):
         {"threshold": 0.1},
         {"max_iterations": 13},
         {"max_peaks": 3},
+        {"smoothing": 0.1},
         {"upsampling": "spline"},
         {"coefficients": True},
     ):
@@ -279,6 +280,11 @@ def test_full_disk(volume, tmp_path, monkeypatch):
 def test_progress_is_reported(volume, capsys):
     trace(volume, progress=True)
     assert "tracing" in capsys.readouterr().err
+
+
+def test_bad_number_of_peaks(volume):
+    with pytest.raises(InputError, match=r"max_peaks: found 0; expected .* at least 1"):
+        trace(volume, max_peaks=0)
 
 
 def test_bad_distance(volume):

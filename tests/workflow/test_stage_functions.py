@@ -75,8 +75,10 @@ def test_reconstruct_reads_the_files_it_is_told(series: TiltSeries, tmp_path: Pa
 
 def test_trace_and_select(volume: Volume, tmp_path: Path) -> None:
     settings = TraceSettings(upsampling="spline", threshold=0.1, minimum_distance=1.5, max_peaks=50)
-    peaks = trace_volume(volume, settings, threads=1)
-    wanted = trace(volume, upsampling="spline", threshold=0.1, minimum_distance=1.5, max_peaks=50)
+    with pytest.warns(UserWarning, match="64 local maxima"):
+        peaks = trace_volume(volume, settings, threads=1)
+    with pytest.warns(UserWarning, match="64 local maxima"):
+        wanted = trace(volume, **dict(settings))
     assert len(peaks) == 50
     assert np.array_equal(peaks.positions, wanted.positions)
     peaks = trace_volume(volume, TraceSettings(threshold=0.1))
@@ -113,3 +115,15 @@ def test_peaks_need_a_known_suffix(volume: Volume, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"peaks\.csv; expected a name ending in \.npz"):
         write_peaks(tmp_path / "peaks.csv", peaks, volume)
     assert not list(tmp_path.iterdir())
+
+
+def test_species_give_the_smallest_distance() -> None:
+    x, y, z = 0.3 * (np.indices((30, 24, 24)) - 12)
+    array = sum(np.exp(-((x - a) ** 2 + y**2 + z**2) / 0.5) for a in (0.0, 1.9))
+    volume = Volume(array, 0.3)
+    settings = TraceSettings(threshold=0.1)
+    assert len(trace_volume(volume, settings).accepted) == 1
+    assert len(trace_volume(volume, settings, ("Ta",)).accepted) == 1
+    assert len(trace_volume(volume, settings, ("Si",)).accepted) == 2
+    given = settings.changed(minimum_distance=2.0)
+    assert len(trace_volume(volume, given, ("Si",)).accepted) == 1
