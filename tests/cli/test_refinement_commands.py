@@ -89,7 +89,8 @@ def test_initial_values_and_the_largest_displacement(refine: Refine) -> None:
     assert found["heights"] == {"Co": 1.0, "Pd": 1.6, "Pt": 3.0}
     assert found["b_factors"] == dict.fromkeys(("Co", "Pd", "Pt"), 11.0)
     free = refine("--max-displacement", 0, "--max-evaluations", 5)
-    tight = refine("--max-displacement", 0.05, "--max-evaluations", 5)
+    words = ["--max-displacement", 0.05, "--max-at-bound", 1]  # without a warning
+    tight = refine(*words, "--max-evaluations", 5)
     assert tight["rms_movement"] < 0.05 < free["rms_movement"]
     assert any("0.05 angstrom" in note for note in tight["warnings"])
 
