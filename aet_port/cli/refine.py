@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +27,7 @@ from aet_port.refinement.settings import RefineSettings
 MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
 
 
-@settings_options(leave_out={"settings": ("images",)})
+@settings_options(leave_out={"settings": ("images", "take_over")})
 def refine_command(
     projections: Projections,
     angles: Angles,
@@ -63,6 +64,7 @@ def refine_command(
 
     from aet_port.io import read_model, read_tilt_series, write_model
     from aet_port.refinement.record import refinement_record, write_refinement
+    from aet_port.refinement.verdict import ADVICE
     from aet_port.workflow.stage_functions import refine_model
 
     check_target(output, MODEL_SUFFIXES)
@@ -89,9 +91,15 @@ def refine_command(
     rows: dict[str, Any] = {
         "model": str(output),
         "rms_movement": float(np.sqrt(np.mean(np.sum(moved**2, axis=1)))),
-        **refinement_record(series, result, crossed),
+        **refinement_record(series, result, crossed, settings.max_at_bound),
     }
     print_facts(as_json, "aet refine", rows)
+    if rows["objections"]:
+        reasons = "; ".join(rows["objections"])
+        print(
+            f"aet: warning: {output} may be worse than {model}: {reasons}. {ADVICE}",
+            file=sys.stderr,
+        )
 
 
 def _number(text: str | None) -> float | None:

@@ -33,6 +33,7 @@ from .thermal import (
     scan_b,
 )
 from .thermal_fit import fit_thermal
+from .verdict import Verdict, judge_refinement
 
 __all__ = [
     "SCHEDULES",
@@ -45,6 +46,7 @@ __all__ = [
     "Refinement",
     "Schedule",
     "ThermalFit",
+    "Verdict",
     "cross_validate",
     "descend_atoms",
     "descend_heights",
@@ -53,6 +55,7 @@ __all__ = [
     "fit_thermal",
     "form_factor",
     "gaussian_volume",
+    "judge_refinement",
     "make_projector",
     "prepare_series",
     "refine",

@@ -42,6 +42,19 @@ def _atom(model: AtomicModel, index: int) -> str:
     return f"{model.species[index]} atom {index} at ({place})"
 
 
+def atoms_at_bound(variables: Variables, x: Vector) -> NDArray[np.bool_]:
+    """The atoms at the largest displacement, shape (n_atoms,); none without such a limit.
+
+    The limit itself is out of reach, see :class:`aet_port.refinement.variables.Variables`: at 95 %
+    of it, an atom's free variable is three times the limit.
+    """
+    far = np.zeros(len(variables.movable), dtype=bool)
+    if variables.restraint is not None:
+        distance = np.linalg.norm(variables.moved(x), axis=1) / variables.restraint
+        far[variables.movable] = distance > 0.95
+    return far
+
+
 def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[str]) -> list[str]:
     """Warnings for heights, B' and shears at a bound and atoms at the largest displacement."""
     far_skewed = [value for value in x[variables.shears] if not abs(value) < LARGEST]
@@ -52,16 +65,12 @@ def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[s
         ):
             if not low < value < high:
                 notes.append(f"{name} of {kind} ended at its bound of {value:.4g}{unit}")
-    if variables.restraint is not None:
-        distance = np.linalg.norm(variables.moved(x), axis=1) / variables.restraint
-        far = np.flatnonzero(distance > 0.95)
-        if far.size:
-            first = _atom(model, np.flatnonzero(variables.movable)[far[0]])
-            notes.append(
-                f"{far.size} atoms ended at the largest displacement of "
-                f"{variables.restraint:g} angstrom, the first {first}: possibly spurious, or"
-                " displaced by more"
-            )
+    far = np.flatnonzero(atoms_at_bound(variables, x))
+    if far.size:
+        notes.append(
+            f"{far.size} atoms ended at the largest displacement of {variables.restraint:g} "
+            f"angstrom, the first {_atom(model, far[0])}: possibly spurious, or displaced by more"
+        )
     return notes
 
 

@@ -18,7 +18,7 @@ from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar as show_progress
 from aet_port.core.scan_distortion import ScanDistortion
-from aet_port.refinement.diagnostics import at_bounds, check_seen, poor_fit
+from aet_port.refinement.diagnostics import at_bounds, atoms_at_bound, check_seen, poor_fit
 from aet_port.refinement.forward import Fitted, Forward
 from aet_port.refinement.parameters import Misfit, Parameters
 from aet_port.refinement.published import prepare_series, refine_published
@@ -58,6 +58,9 @@ class Refinement(Shown):
         and last step of the atoms.
     converged
         Whether the refinement converged before the evaluations ran out.
+    at_bound
+        Shape (n_atoms,): atoms that ended at the largest displacement; for the published method
+        those put back onto it in the last step of a round.
     warnings
         Warnings for the user: species at a bound, atoms at the largest displacement or on few
         images.
@@ -81,6 +84,7 @@ class Refinement(Shown):
     r1: NDArray[np.float64]
     history: NDArray[np.float64]
     converged: bool
+    at_bound: NDArray[np.bool_]
     warnings: tuple[str, ...] = ()
 
     plot = methods.plot_refinement
@@ -283,6 +287,7 @@ def refine(
         misfit.r1,
         np.array(rows),
         converged,
+        atoms_at_bound(variables, state.x),
         (*notes, *at_bounds(variables, state.x, model, forward.kinds), *poor_fit(misfit)),
     )
 
@@ -409,6 +414,9 @@ def _published(
         misfit = forward.misfit(begin, series.images)
         rows.append([steps, misfit.value / total, float(misfit.r1.mean())])
         steps = sum(len(turn.position_errors) for turn in found.rounds)
+    at_bound = np.zeros(len(model), dtype=bool)
+    for turn in found.rounds:
+        at_bound[turn.at_limit] = True
     return Refinement(
         found.model,
         forward.kinds,
@@ -416,5 +424,6 @@ def _published(
         misfit.r1,
         np.array(rows),
         False,
+        at_bound,
         found.warnings,
     )

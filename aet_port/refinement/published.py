@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from ase.data import atomic_numbers
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
@@ -101,7 +101,8 @@ def schedule_for(species: Sequence[str]) -> Schedule:
 class Round:
     """One round: heights and ``B'`` by species, and ``R_1`` before every step of both descents.
 
-    ``fit_error`` is the ``R_1`` of the least-squares fit or of the scan.
+    ``fit_error`` is the ``R_1`` of the least-squares fit or of the scan; ``at_limit`` holds the
+    0-based indices of the atoms that ended the round at the limit of their displacement.
     """
 
     heights: Floats
@@ -109,6 +110,7 @@ class Round:
     fit_error: float
     thermal_errors: Floats
     position_errors: Floats
+    at_limit: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -295,7 +297,9 @@ def _round(
         show_progress=show_progress,
     )
     notes += thermal.warnings + moved.warnings
-    result = Round(thermal.heights, thermal.b_factors, error, thermal.errors, moved.errors)
+    result = Round(
+        thermal.heights, thermal.b_factors, error, thermal.errors, moved.errors, moved.at_limit
+    )
     return result, moved.positions, notes
 
 

@@ -12,12 +12,17 @@ from aet_port.core.files import write_whole
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import Refinement
 from aet_port.refinement.r_factors import CrossValidation, agreement
+from aet_port.refinement.settings import DEFAULTS
+from aet_port.refinement.verdict import judge_refinement
 
 OVERFITTING = "moving the atoms made the images held out worse: overfitting"
 
 
 def refinement_record(
-    series: TiltSeries, done: Refinement, crossed: CrossValidation | None = None
+    series: TiltSeries,
+    done: Refinement,
+    crossed: CrossValidation | None = None,
+    max_at_bound: float = DEFAULTS.max_at_bound,
 ) -> dict[str, Any]:
     """Results of a refinement for a table or JSON.
 
@@ -29,16 +34,21 @@ def refinement_record(
         The refinement.
     crossed
         R factors of images left out of the fit, if they were computed.
+    max_at_bound
+        As in :func:`aet_port.refinement.verdict.judge_refinement`.
 
     Returns
     -------
     ``r1_start`` and ``r1`` (means over the images), ``r1_global`` (one scale for all images),
     ``heights`` and ``b_factors`` (square angstrom) by symbol, ``shear_x`` and ``shear_y`` of the
     scan remaining in the images (zero if not refined), ``evaluations`` of the gradient,
-    ``converged``, ``warnings``; with ``crossed`` also ``r_work``, ``r_free_start``, ``r_free``.
+    ``converged``, ``warnings``, ``at_bound`` (fraction of the atoms) and ``objections`` of
+    :func:`aet_port.refinement.verdict.judge_refinement`; with ``crossed`` also ``r_work``,
+    ``r_free_start``, ``r_free``.
     """
     forward = Forward(done.model.species, series.angles, series.pixel_size, series.detector)
     overall = agreement(forward.project(done.parameters), series.images)
+    verdict = judge_refinement(done, crossed, max_at_bound)
     record: dict[str, Any] = {
         "r1_start": float(done.history[0, 2]),
         "r1": float(done.r1.mean()),
@@ -50,6 +60,8 @@ def refinement_record(
         "evaluations": done.evaluations,
         "converged": done.converged,
         "warnings": list(done.warnings),
+        "at_bound": verdict.at_bound,
+        "objections": list(verdict.objections),
     }
     if crossed is not None:
         record |= {

@@ -41,6 +41,18 @@ class RefineSettings(Settings):
         1e-3, "Stop after three steps with a smaller rms displacement.", unit="angstrom", gt=0
     )
     precision: Precision = setting("single", "Floating-point precision of the images.")
+    max_at_bound: float = setting(
+        0.05,
+        "Largest fraction of atoms that may end at their largest displacement; a run does not take"
+        " over a refined model with more.",
+        ge=0,
+        le=1,
+    )
+    take_over: Literal["checked", "always"] = setting(
+        "checked",
+        "Whether a run goes on with the refined model: unless too many atoms ended at their largest"
+        " displacement or R-free (without folds: R1) rose; or always.",
+    )
     folds: int | None = setting(
         None,
         "Also compute R-free, leaving out the projections in this many groups.",

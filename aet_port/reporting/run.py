@@ -26,7 +26,7 @@ from aet_port.reporting.projections import compare_projections
 from aet_port.reporting.run_agreement import agreement_of, convergence_of
 from aet_port.structure import StructureResult
 from aet_port.workflow.config import RunConfig, load_config
-from aet_port.workflow.model_stages import final_model, structure_of_run
+from aet_port.workflow.model_stages import final_model, structure_of_run, takes_refined
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     DETECTED,
@@ -103,6 +103,8 @@ def read_run(
     model = _model(kept, place, missing)
     refined = _record(kept, place, missing)
     volume = _volume(used, place, missing)
+    # Heights and B factors of a refined model that the run did not go on with are not its model's.
+    fitted = refined if takes_refined(kept, place) else None
     measured = None
     if series is None:
         missing["projections"] = why
@@ -113,7 +115,7 @@ def read_run(
                 place.path(VOLUMES, areas_of(kept)[0]),
                 series,
                 model,
-                refined,
+                fitted,
                 check_threads(threads),
             )
         except DataFileError as error:

@@ -14,6 +14,7 @@ from aet_port.core.records import read_json
 from aet_port.reporting.content import Convergence, Fact
 from aet_port.reporting.projections import Compared
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.model_stages import refused_because
 from aet_port.workflow.run_folder import DETECTION, VOLUMES, RunFolder, areas_of
 from aet_port.workflow.volume_stages import read_r_factors, trace_warnings
 
@@ -96,6 +97,11 @@ def agreement_of(
         ("gradient evaluations", refined["evaluations"]),
         ("converged", refined["converged"]),
     ]
+    if "at_bound" in refined:  # not in runs of earlier versions
+        rows.append(("atoms at their largest displacement", f"{100 * refined['at_bound']:.1f} %"))
+    refusal = refused_because(config, place)
+    if refusal is not None:
+        rows.append(("final model", refusal))
     return rows + [("warning", text) for text in refined["warnings"]]
 
 

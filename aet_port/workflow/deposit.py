@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import mdb
 from aet_port.tracing.edits import Edit
+from aet_port.workflow.model_stages import takes_refined
 from aet_port.workflow.pipeline import Run
 from aet_port.workflow.run_folder import areas_of
 from aet_port.workflow.series import measured_series
@@ -70,14 +71,21 @@ def _details(run: Run) -> mdb.Details | None:
     found = run.refinement
     if found is None:
         return None
+    kept = (
+        *("r_work", "r_free_start", "r_free", "evaluations", "converged", "warnings"),
+        *("at_bound", "objections", "taken_over"),
+    )
+    told = {"refinement": {key: found[key] for key in kept if key in found}}
+    if not takes_refined(run.config, run.folder):
+        # Heights and R factors are not those of the model that is stored.
+        return mdb.Details(info=told)
     fits = [
         mdb.SpeciesFit(symbol, height=height, b_factor=found["b_factors"][symbol])
         for symbol, height in found["heights"].items()
     ]
-    kept = ("r_work", "r_free_start", "r_free", "evaluations", "converged", "warnings")
     return mdb.Details(
         r1_mean=found["r1"],
         r1_global=found["r1_global"],
         species=fits,
-        info={"refinement": {key: found[key] for key in kept if key in found}},
+        info=told,
     )

@@ -28,7 +28,7 @@ from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.pipeline import Run, run
 from aet_port.workflow.run_folder import COMPARISON, REFINED
 from aet_port.workflow.sections import SampleSettings, SyntheticSettings
-from aet_port.workflow.synthetic_stages import STEP_ERRORS
+from aet_port.workflow.synthetic_stages import REFUSED, STEP_ERRORS
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,16 @@ class Score:
     failure: str | None = None
 
     def summary(self) -> dict[str, Any]:
-        """Results as plain numbers; None for stages that were not reached."""
+        """Results as plain numbers; None for stages that were not reached.
+
+        Figures of a refined model with which the run did not go on are called ``refused``.
+        """
         figures: dict[str, Any] = {"dose": self.dose, "failure": self.failure}
         found = self._compared()
         names = ("detected",) if self.run.config.from_counts else ("traced", "refined")
         figures |= {name: _short(found.get(name)) for name in names}
+        if REFUSED in found:
+            figures[REFUSED] = _short(found[REFUSED])
         figures["steps"] = found.get("steps")
         figures["r_factor"] = self.run.r_mean if self.run.projection_r else None
         return figures
@@ -64,7 +69,7 @@ class Score:
         if path.exists():
             found = dict(read_json(path))
             if not self.run.folder.path(REFINED).exists() and not self.run.config.from_counts:
-                found.pop("refined", None)
+                found = {k: v for k, v in found.items() if k not in ("refined", REFUSED)}
             return found
         return {"steps": read_json(steps)} if steps.exists() else {}
 
@@ -191,14 +196,15 @@ def _short(found: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def score_rows(scores: Sequence[Score]) -> list[tuple[str, ...]]:
-    """Table rows: dose, recall, spurious atoms, RMSD of the refined model, errors of the steps.
+    """Table rows: dose, recall, spurious atoms, RMSD of the final model, errors of the steps.
 
     The error of the shear is given before and, in the next column, after the refinement.
     """
     rows: list[tuple[str, ...]] = []
     for item in scores:
         figures = item.summary()
-        found, steps = figures.get("detected") or figures.get("refined"), figures["steps"]
+        final = "traced" if REFUSED in figures else "refined"
+        found, steps = figures.get("detected") or figures.get(final), figures["steps"]
         atoms = (
             ("", "", item.failure or "")
             if found is None

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import InputError
-from aet_port.core.records import write_json
+from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.records import read_json, write_json
 from aet_port.io import read_model, read_volume, write_model
 from aet_port.refinement.record import refinement_record
+from aet_port.refinement.verdict import ADVICE
 from aet_port.structure import StructureResult, analyze
 from aet_port.tracing.edits import Edit, completed_edits, read_edits, replay_edits, retyped_atoms
 from aet_port.workflow.config import RunConfig
@@ -33,6 +34,8 @@ from aet_port.workflow.series import read_pixel_size, refined_series
 from aet_port.workflow.stage_functions import classify_model, refine_model, selected_model
 from aet_port.workflow.stages import Stage, Work
 from aet_port.workflow.volume_stages import whole_peaks
+
+TAKEN_OVER = "taken_over"  # in the record of a refinement: whether the run goes on with its model
 
 
 def select_atoms(work: Work) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def classify_atoms(work: Work) -> dict[str, Any]:
 
 
 def refine_atoms(work: Work) -> dict[str, Any]:
-    """Refine the model and write its figures of merit."""
+    """Refine the model, write its figures of merit and whether the run goes on with it."""
     config, folder, settings = work.config, work.folder, work.config.refine
     if settings is None:
         raise AssertionError("a stage of runs with [refine]")
@@ -88,10 +91,17 @@ def refine_atoms(work: Work) -> dict[str, Any]:
         checkpoint=folder.checkpoint(REFINE.name),
         progress=work.progress,
     )
-    write_model(folder.path(REFINED), done.model)
-    record = refinement_record(series, done, crossed)
-    write_json(folder.path(REFINEMENT), record)
-    return {"r1": record["r1"]}
+    record = refinement_record(series, done, crossed, settings.max_at_bound)
+    taken = not record["objections"] or settings.take_over == "always"
+    model = done.model
+    if not taken:
+        # The file may be copied away from the record beside it.
+        model = replace(model, atoms=model.atoms.copy())
+        model.atoms.info[TAKEN_OVER] = False
+    write_model(folder.path(REFINED), model)
+    # Last, because a refined model without a record is not taken over.
+    write_json(folder.path(REFINEMENT), record | {TAKEN_OVER: taken})
+    return {"r1": record["r1"], TAKEN_OVER: taken}
 
 
 def analyze_structure(work: Work) -> dict[str, Any]:
@@ -110,16 +120,49 @@ def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
     return analyze(model.atoms, cutoff=settings.cutoff, delta=settings.delta)
 
 
+def takes_refined(config: RunConfig, folder: RunFolder) -> bool:
+    """Whether a run has a refined model and goes on with it, see :func:`refused_because`."""
+    record = _refinement(config, folder)
+    # Runs of earlier versions went on with it in any case.
+    return record is not None and bool(record.get(TAKEN_OVER, True))
+
+
+def refused_because(config: RunConfig, folder: RunFolder) -> str | None:
+    """Why a run does not go on with its refined model, and what to do.
+
+    None if it does, or has none.
+    """
+    record = _refinement(config, folder)
+    if record is None or record.get(TAKEN_OVER, True):
+        return None
+    return (
+        "the refined model is not taken over, the model it started from stays: "
+        f"{'; '.join(record['objections'])}. {ADVICE}; take_over = 'always' in [refine] takes it"
+        " over all the same"
+    )
+
+
+def _refinement(config: RunConfig, folder: RunFolder) -> dict[str, Any] | None:
+    """Record of the refinement; None if the run has none, or it is not finished."""
+    path = folder.path(REFINEMENT)
+    if config.refine is None or not path.exists() or not folder.path(REFINED).exists():
+        return None
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise DataFileError(path, "other contents", "the record that the run wrote")
+    return record
+
+
 def final_model(config: RunConfig, folder: RunFolder) -> AtomicModel:
-    """The model of the last finished stage: refined, classified, or as traced.
+    """The model of the last stage that made a sound one: refined, classified, or as traced.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    made = (DETECTED,) if config.from_counts else (REFINED, CLASSIFIED, MODEL)
-    for name in made:
+    made = (DETECTED,) if config.from_counts else (CLASSIFIED, MODEL)
+    for name in (REFINED, *made) if takes_refined(config, folder) else made:
         if folder.path(name).exists():
             return read_named(config, folder, name)
     raise InputError(f"run folder {folder.root}", "no model", "a run that found atoms")

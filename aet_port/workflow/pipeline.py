@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,7 +28,9 @@ from aet_port.workflow.model_stages import (
     SELECT,
     edits_of,
     final_model,
+    refused_because,
     structure_of_run,
+    takes_refined,
 )
 from aet_port.workflow.run_folder import (
     DETECTION,
@@ -125,7 +128,7 @@ class Run:
 
     @cached_property
     def model(self) -> AtomicModel:
-        """The model of the last finished stage: refined, classified, or as traced."""
+        """The model of the last stage that made a sound one: refined, classified, or as traced."""
         return final_model(self.config, self.folder)
 
     @cached_property
@@ -135,9 +138,19 @@ class Run:
 
     @cached_property
     def refinement(self) -> dict[str, Any] | None:
-        """Results as :func:`aet_port.refinement.record.refinement_record`; None if not refined."""
+        """Results as :func:`aet_port.refinement.record.refinement_record`; None if not refined.
+
+        Also ``taken_over``: whether ``model`` is the refined one.
+        """
         path = self.folder.path(REFINEMENT)
-        return dict(read_json(path)) if path.exists() else None
+        if self.config.refine is None or not path.exists():
+            return None
+        return dict(read_json(path))
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the refined model is not taken over, and what to do; None if it is, or is absent."""
+        return refused_because(self.config, self.folder)
 
     @cached_property
     def detection(self) -> dict[str, Any] | None:
@@ -152,7 +165,9 @@ class Run:
         """R1 of the fitted model, averaged over projections; NaN if it was not fitted."""
         if self.detection is not None:
             return float(self.detection["r1"])
-        return float("nan") if self.refinement is None else float(self.refinement["r1"])
+        if self.refinement is None or not takes_refined(self.config, self.folder):
+            return float("nan")
+        return float(self.refinement["r1"])
 
     @property
     def structure_summary(self) -> dict[str, Any] | None:
@@ -224,7 +239,9 @@ def run(
 
     Raw frames are preprocessed and angles and model refined if the configuration has these
     sections; atoms are classified if it names several species; with ``[simulate]`` the tilt series
-    is simulated and the result compared with the truth.
+    is simulated and the result compared with the truth. A refined model that is less well founded
+    than the one it started from (:func:`aet_port.refinement.verdict.judge_refinement`) is not taken
+    over, with a warning.
 
     Parameters
     ----------
@@ -294,4 +311,7 @@ def run(
     folder = claim(config, Path(out).absolute(), resume, check_data)
     work = Work(config, folder, threads, scheduler, checkpoint_interval, progress)
     failures = carry_out(stages or stages_of(config), work)
-    return Run(folder, config, tuple(failures), work.memo)
+    done = Run(folder, config, tuple(failures), work.memo)
+    if done.refusal is not None:  # in a resumed run as well, whichever stages were left to do
+        warnings.warn(done.refusal, stacklevel=2)
+    return done

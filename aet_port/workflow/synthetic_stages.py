@@ -23,6 +23,7 @@ from aet_port.simulation.tilt_series import fitting_shape, simulate
 from aet_port.validation.precision import Precision, score
 from aet_port.validation.preprocess_errors import shear_error, step_errors
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.model_stages import takes_refined
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     COMPARISON,
@@ -43,6 +44,7 @@ from aet_port.workflow.stages import Stage, Work
 
 STEP_ERRORS = f"{PREPROCESSED}/step_errors.json"
 FOUND = {"traced": MODEL, "classified": CLASSIFIED, "refined": REFINED}
+REFUSED = "refused"  # the refined model, where the run does not go on with it
 FOUND_IN_COUNTS = {"detected": DETECTED}
 OF_SPECIES = ("right_species", "species_fraction", "identified", "species", "confusion")
 
@@ -163,26 +165,33 @@ def compare_models(work: Work) -> dict[str, Any]:
     if config.simulate_frames is not None:
         figures["steps"] = refined_step_errors(config, folder)
     write_json(folder.path(COMPARISON), figures)
-    best = list(found.values())[-1]
+    best = [one for name, one in found.items() if name != REFUSED][-1]
     return {"recall": best.recall, "rmsd_pm": best.rmsd_pm}
 
 
 def precision_by_stage(
     config: RunConfig, folder: RunFolder, truth: AtomicModel
 ) -> dict[str, Precision]:
-    """Precision of each existing model of a run, compared with the true one."""
+    """Precision of each existing model of a run, compared with the true one.
+
+    The refined model is called ``"refused"`` if the run does not go on with it.
+    """
+    made = dict(FOUND_IN_COUNTS if config.from_counts else FOUND)
+    if not config.from_counts and not takes_refined(config, folder):
+        made[REFUSED] = made.pop("refined")
     return {
         name: score(read_model(folder.path(file)), truth, config.compare.radius)
-        for name, file in (FOUND_IN_COUNTS if config.from_counts else FOUND).items()
+        for name, file in made.items()
         if folder.path(file).exists()
     }
 
 
 def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
-    """Errors of the preprocessing, including the scan shear refined with the atoms."""
+    """Errors of the preprocessing, including the scan shear refined with the final model."""
     errors = dict(read_json(folder.path(STEP_ERRORS)))
     fitted = folder.path(DETECTION if config.from_counts else REFINEMENT)
-    if config.simulate_frames is not None and fitted.exists():
+    known = fitted.exists() if config.from_counts else takes_refined(config, folder)
+    if config.simulate_frames is not None and known:
         steps = read_json(folder.path(PREPROCESS_RECORD))
         refined = read_json(fitted)
         taken = ScanDistortion(steps["shear_x"], steps["shear_y"], steps["scale"])

@@ -168,6 +168,7 @@ def test_its_folder_is_a_run_folder(
     refused(*command[:-1], tilts.parent, parts=(tilts.parent, "other files"))
 
 
+@pytest.mark.filterwarnings("always:the refined model")  # it is as bad as the traced one
 def test_a_failed_analysis_leaves_the_comparison(
     model: Path, tilts: Path, aet: Aet, tmp_path: Path
 ) -> None:

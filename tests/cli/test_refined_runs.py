@@ -134,3 +134,19 @@ def test_edits_of_atoms_that_are_not_there(sample: Sample, refused: Refused, aet
     assert "stage select failed" in done.err
     assert "100000" in done.err
     assert not (sample.folder / "run" / "model.xyz").exists()
+
+
+@pytest.mark.filterwarnings("always")  # as in a terminal
+def test_a_refined_model_that_is_not_taken_over(sample: Sample, finished: Path, aet: Aet) -> None:
+    tight = "[refine]\nmax_evaluations = 5\nmax_displacement = 0.01\n"
+    sample.config.write_text(CONFIG + tight)
+    words = ("run", sample.config, "--out", finished, "--resume", "--json")
+    for _ in range(2):  # the second time, nothing is left to do
+        done = aet(*words)
+        assert done.code == 0, done.err
+        (line,) = done.err.splitlines()
+        assert line.startswith("aet: warning: the refined model is not taken over")
+        facts = json.loads(done.out)
+        assert facts["refinement"]["taken_over"] is False
+        assert facts["refinement"]["objections"][0] in line
+    assert "not taken over" in (finished / "report.html").read_text()

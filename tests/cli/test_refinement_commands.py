@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from scipy.io import savemat
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.io import read_model, write_model, write_tilt_series
-from tests.cli.samples import Refused, contents
+from tests.cli.samples import Aet, Refused, contents
 from tests.refinement.particle import displaced, particle_series, rms_distance, true_particle
 
 Refine = Callable[..., Any]
@@ -88,9 +89,25 @@ def test_initial_values_and_the_largest_displacement(refine: Refine) -> None:
     assert found["heights"] == {"Co": 1.0, "Pd": 1.6, "Pt": 3.0}
     assert found["b_factors"] == dict.fromkeys(("Co", "Pd", "Pt"), 11.0)
     free = refine("--max-displacement", 0, "--max-evaluations", 5)
-    tight = refine("--max-displacement", 0.05, "--max-evaluations", 5)
+    words = ["--max-displacement", 0.05, "--max-at-bound", 1]  # without a warning
+    tight = refine(*words, "--max-evaluations", 5)
     assert tight["rms_movement"] < 0.05 < free["rms_movement"]
     assert any("0.05 angstrom" in note for note in tight["warnings"])
+
+
+def test_a_model_that_may_be_worse_is_written_with_a_warning(folder: Path, aet: Aet) -> None:
+    words = command(folder, "--max-displacement", 0.05, "--max-evaluations", 5, "--json")
+    done = aet(*words)
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert len(read_model(folder / "out.xyz")) == 60
+    assert found["at_bound"] > 0.05
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"aet: warning: {folder / 'out.xyz'} may be worse than")
+    assert found["objections"][0] in line
+    allowed = aet(*words, "--max-at-bound", 1)
+    assert json.loads(allowed.out)["objections"] == []
+    assert allowed.err == ""
 
 
 def test_model_of_types_and_the_published_method(
