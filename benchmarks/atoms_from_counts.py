@@ -19,8 +19,10 @@ from scipy.spatial import cKDTree
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.geometry import euler_rotations
+from aet_port.core.sub_areas import SubAreas
 from aet_port.detection.loop import carry_out
 from aet_port.detection.mixture import NARROWEST, Species
+from aet_port.detection.patching import patch_models
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DetectSettings
 from aet_port.detection.state import SearchState
@@ -66,6 +68,8 @@ class Case:
         Pixels of an image; the whole sample unless given.
     counting
         Whether the noise is that of counting.
+    areas
+        Sub-areas of the field ``shape``, each with images and noise of its own.
     """
 
     sample: Callable[[int], AtomicModel]
@@ -80,6 +84,7 @@ class Case:
     shape: tuple[int, int] | None = None
     counting: bool = True
     settings: DetectSettings = field(default_factory=DetectSettings)
+    areas: SubAreas | None = None
 
 
 def glass(seed: int) -> AtomicModel:
@@ -114,6 +119,7 @@ FILM = tilt_angles("ta-film")
 FILM_COUNTS = {"Cu": 96.0, "Ta": 510.0}
 TURN = DetectSettings(angles=True)
 SLAB = (63.0, 63.0, 16.0)
+HALVES = SubAreas([[40, 24, 20], [40, 56, 20]], [[40, 24, 20]] * 2)  # of 81 x 81 pixels
 
 
 def _film(species: str | Mapping[str, float]) -> Callable[[int], AtomicModel]:
@@ -152,6 +158,16 @@ CASES = {
         None,
         background=0.0,
         shape=(80, 80),
+    ),
+    "CuTa slab, two sub-areas": Case(
+        _film({"Cu": 0.2, "Ta": 0.8}),
+        FILM_COUNTS,
+        FILM,
+        0.4,
+        None,
+        background=0.0,
+        shape=(81, 81),
+        areas=HALVES,
     ),
     "C 7500, constant noise": Case(
         carbon, {"C": 34.0}, turned(-72, 72, 37), 0.34, None, 3.0, 0.0, counting=False
@@ -234,6 +250,17 @@ def images_of(case: Case, model: AtomicModel, seed: int) -> TiltSeries:
     return TiltSeries(noisy.astype(np.float32), case.tilts, case.pixel_size, name="benchmark")
 
 
+def _images_of_area(case: Case, model: AtomicModel, seed: int, area: int) -> TiltSeries:
+    """The tilt series of one sub-area, its centre on the rotation axis."""
+    if case.areas is None or case.shape is None:
+        raise AssertionError("a case with sub-areas")
+    middle = np.array([*(n // 2 for n in case.shape), 20])
+    step = (case.areas.centres[area] - middle) * case.pixel_size
+    there = AtomicModel.from_positions(model.positions - step, model.species)
+    nx, ny, _ = case.areas.shape_of(area)
+    return images_of(replace(case, shape=(nx, ny)), there, seed + 1000 * (area + 1))
+
+
 def compare(found: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, float, NDArray]:
     """Pairs of mutual nearest neighbours within a radius, after the best rigid motion.
 
@@ -267,13 +294,23 @@ def run(name: str, seed: int, threads: int = 2) -> str:
 def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Search) -> str:
     """One row of the table, with a search of some kind."""
     model = case.sample(seed)
-    series = images_of(case, model, seed)
     symbols = sorted(set(model.species), key=lambda one: case.counts[one])
+    if case.areas is None:
+        every = [images_of(case, model, seed)]
+    else:
+        every = [_images_of_area(case, model, seed, k) for k in range(len(case.areas))]
     begin, used = time.perf_counter(), time.process_time()
-    done = carry_out(kind(series, symbols, case.settings, threads))
+    parts = [carry_out(kind(series, symbols, case.settings, threads)) for series in every]
+    done, mine_all = parts[0], parts[0].model
+    if case.areas is not None:
+        models = {k: part.model for k, part in enumerate(parts)}
+        shape = (*(case.shape or (0, 0)), 41)
+        patched = patch_models(case.areas, models, case.pixel_size, shape)
+        mine_all = patched.model
+        print(*(one.summary() for one in patched.overlaps), file=sys.stderr, flush=True)
     seconds, used = time.perf_counter() - begin, time.process_time() - used
-    found, truth = done.model.positions, model.positions
-    kinds, true_kinds = np.array(done.model.species), np.array(model.species)
+    found, truth = mine_all.positions, model.positions
+    kinds, true_kinds = np.array(mine_all.species), np.array(model.species)
     ok, nearest, rmsd, _ = compare(found, truth)
     inside, mine = np.ones(len(truth), bool), np.ones(len(found), bool)
     if case.shape is not None:
@@ -289,7 +326,7 @@ def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Sea
         for symbol in symbols
         if (count := np.sum(inside & (true_kinds == symbol)))
     )
-    parts = [
+    cells = [
         name,
         f"{100 * hits.sum() / inside.sum():.2f} %",
         f"{100 * right.sum() / inside.sum():.2f} % ({by_kind})",
@@ -298,8 +335,8 @@ def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Sea
         f"{seconds:.0f} s, {used:.0f} CPU s",
     ]
     if case.wrong_angles:
-        parts[-1] += f"; angles left {_angles_left(done.angles, case, seed)}"
-    return "| " + " | ".join(parts) + " |"
+        cells[-1] += f"; angles left {_angles_left(done.angles, case, seed)}"
+    return "| " + " | ".join(cells) + " |"
 
 
 def _angles_left(angles: NDArray, case: Case, seed: int) -> str:

@@ -161,6 +161,16 @@ def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, weakest, out):  # t
         for i in range(4 * m):
             f[i, i] = f[i, i] * (1 + 1e-6) + (weakest if i % 4 == 0 else 1 / FARTHEST**2)
         _inverse_corner(f, 4 * m, out[index])
+        # Atoms in one place make the matrix singular; what is known beforehand bounds the errors.
+        known = out[index, 0, 0] <= 1 / weakest
+        for i in range(1, 4):
+            known = known and out[index, i, i] <= FARTHEST**2
+        if not known:
+            for a in range(4):
+                for b in range(4):
+                    out[index, a, b] = 0.0
+                out[index, a, a] = FARTHEST**2
+            out[index, 0, 0] = 1 / weakest
 
 
 @njit(cache=True, nogil=True)

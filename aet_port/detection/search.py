@@ -51,6 +51,7 @@ SETTLING = 3  # round from which background and form of the probe may follow the
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
 STEADY = 0.001  # and below which the search ends
+FEW = 0.01  # of the atoms, added in a round that may be the last
 FINAL_STEPS = 25
 # Images whose signal exceeds their noise by the second were denoised; atoms describe real ones to
 # about the first part of their signal (R1 of the published models).
@@ -383,9 +384,11 @@ class Search:
         """Whether the last round changed next to nothing."""
         if not state.known or len(state.rounds) < len(LEAST_SCORES):
             return False
-        *_, second, first, last = (one.atoms for one in state.rounds)
-        # Doubtful atoms may come and go in turn.
-        return min(abs(last - first), abs(last - second)) <= STEADY * last
+        *_, second, first, last = state.rounds
+        changes = [abs(last.atoms - before.atoms) for before in (first, second)]
+        # Doubtful atoms may come and go in turn, but as many as new ones only by chance.
+        change = min(changes) if last.added <= FEW * last.atoms else max(changes)
+        return change <= STEADY * last.atoms
 
     def finish(self, state: SearchState) -> SearchState:
         """Fit to convergence, drop what is not significant, and fit again."""

@@ -84,7 +84,7 @@ class RunConfig:
         """Whether atoms are found in the counts of the images, not in a reconstructed volume."""
         if self.sample.preset is not None:
             return self.sample.preset == "counts"
-        return not self.input.areas and not self.given & set(OF_PAPERS)
+        return not self.given & set(OF_PAPERS)
 
     def file(self, name: str, **parts: object) -> Path:
         """Path of a file named in the configuration: relative to it, or ``reference:...``."""
@@ -349,15 +349,14 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     if config.from_counts:
         for name in sorted(config.given & set(OF_PAPERS)):
             yield f"[{name}] with preset = 'counts'", "preset = 'papers', or no such section"
-        if given.areas:
-            yield "areas with preset = 'counts'", "preset = 'papers', or the whole sample"
+    for name in ON_REQUEST:
+        if given.areas and getattr(config, name) is not None:
+            yield f"[{name}] with areas", f"projections of the whole sample, or no section [{name}]"
+    if config.from_counts:
         return
     if "detect" in config.given:
         yield "[detect] with the chain of the papers", "preset = 'counts', or no such section"
     refine = config.refine
-    for name in ON_REQUEST:
-        if given.areas and getattr(config, name) is not None:
-            yield f"[{name}] with areas", f"projections of the whole sample, or no section [{name}]"
     if refine is not None and refine.method == "published" and refine.folds is not None:
         yield "folds with method = 'published' in [refine]", "folds with method = 'lbfgs'"
     if config.classify != ClassifySettings() and len(config.species) == 1:

@@ -1,13 +1,18 @@
-"""Stage that finds the atoms in the counts of the images."""
+"""Stages that find the atoms in the counts of the images, sub-area by sub-area if there are any."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aet_port.core.records import write_json
+import numpy as np
+
+from aet_port.core.parallel import map_tasks
+from aet_port.core.records import read_json, write_json
+from aet_port.core.sub_areas import patch_volumes
 from aet_port.detection.loop import carry_out
+from aet_port.detection.patching import Overlap, patch_models
 from aet_port.detection.search import Search
-from aet_port.io import write_model
+from aet_port.io import read_model, read_volume, write_model
 from aet_port.io.arrays import write_npy
 from aet_port.refinement.settings import DEFAULTS
 from aet_port.workflow.run_folder import (
@@ -19,9 +24,15 @@ from aet_port.workflow.run_folder import (
     PREPROCESSED,
     SIMULATED,
     VOLUME,
+    VOLUMES,
 )
-from aet_port.workflow.series import refined_series
+from aet_port.workflow.series import read_pixel_size, read_series, refined_series
 from aet_port.workflow.stages import Stage, Work
+from aet_port.workflow.volume_stages import AreaTask, area_tasks, sub_areas
+
+AREA_ATOMS, AREA_DETECTION = "areas/{area}.extxyz", "areas/{area}.json"
+MEANS = ("expected_position_error_pm", "deviance_per_pixel", "chi_square_per_pixel", "r1")
+BAD_OVERLAP = 0.1  # atoms found in only one of two sub-areas, relative to all in their overlap
 
 
 def detect_atoms(work: Work) -> dict[str, Any]:
@@ -37,10 +48,93 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     return {"atoms": len(found.model), "rounds": len(found.rounds)}
 
 
+def detect_areas(work: Work) -> dict[str, Any]:
+    """Find the atoms of each sub-area; return their number."""
+    return {"atoms": sum(map_tasks(_detect_area, area_tasks(work), work.scheduler))}
+
+
+def _detect_area(task: AreaTask) -> int:
+    config, folder, area = task.config, task.folder, task.area
+    target, checkpoint = (
+        folder.path(AREA_DETECTION, area),
+        folder.checkpoint(DETECT_AREAS.name, area),
+    )
+    if not target.exists():
+        series = read_series(config, area)
+        search = Search(series, config.species, config.detect, task.threads)
+        found = carry_out(search, checkpoint=checkpoint, progress=task.progress)
+        write_npy(folder.path(VOLUMES, area), search.volume_map())
+        write_model(folder.path(AREA_ATOMS, area), found.model)
+        write_json(target, found.summary())
+    checkpoint.unlink(missing_ok=True)
+    return int(read_json(target)["atoms"])
+
+
+def patch_areas(work: Work) -> dict[str, Any]:
+    """Put the atoms and volumes of the sub-areas together."""
+    config, folder, placement = work.config, work.folder, sub_areas(work.config)
+    if placement is None:
+        raise AssertionError("a stage of runs with sub-areas")
+    nx, ny, nz = config.input.volume_shape
+    size, areas = read_pixel_size(config, folder), config.input.areas
+    models = {area - 1: read_model(folder.path(AREA_ATOMS, area)) for area in areas}
+    found = patch_models(placement, models, size, (nx, ny, nz), config.sample.name)
+
+    def volume_of(index: int) -> Any:
+        path = folder.path(VOLUMES, index + 1)
+        return read_volume(path, size).array if index + 1 in areas else None
+
+    write_npy(folder.path(VOLUME), patch_volumes(placement, volume_of, (nx, ny, nz)))
+    write_model(folder.path(MODEL), found.model, config.sample.name)
+    write_model(folder.path(DETECTED), found.model)
+    parts = {area: dict(read_json(folder.path(AREA_DETECTION, area))) for area in areas}
+    write_json(folder.path(DETECTION), _whole_record(parts, found.model.species, found.overlaps))
+    return {"atoms": len(found.model)}
+
+
+def _whole_record(
+    parts: dict[int, dict[str, Any]], kinds: list[str], overlaps: tuple[Overlap, ...]
+) -> dict[str, Any]:
+    """Record of the whole: that of the first sub-area, with means, and those of all of them."""
+    first = parts[min(parts)]
+    symbols = list(first["heights_electrons"])
+    warnings = [f"sub-area {area}: {text}" for area in parts for text in parts[area]["warnings"]]
+    warnings += [
+        f"sub-areas {one.areas[0] + 1} and {one.areas[1] + 1}: {one.alone} atoms of their overlap "
+        f"found in only one of them, {one.common} in both"
+        for one in overlaps
+        if one.alone > BAD_OVERLAP * (one.alone + one.common)
+    ]
+    return first | {
+        **{name: float(np.mean([part[name] for part in parts.values()])) for name in MEANS},
+        "atoms": len(kinds),
+        "species": {symbol: kinds.count(symbol) for symbol in dict.fromkeys(sorted(kinds))},
+        "heights_electrons": {
+            symbol: float(np.mean([part["heights_electrons"][symbol] for part in parts.values()]))
+            for symbol in symbols
+        },
+        "expected_wrong_species": sum(part["expected_wrong_species"] for part in parts.values()),
+        "overlaps": [one.summary() for one in overlaps],
+        "areas": {str(area): part for area, part in parts.items()},
+        "warnings": warnings,
+    }
+
+
+_SETTINGS = ("detect", "sample.name", "sample.species", "sample.pixel_size")
 DETECT = Stage(
     "detect",
-    ("detect", "sample.name", "sample.species", "sample.pixel_size"),
+    _SETTINGS,
     (SIMULATED, PREPROCESSED, ALIGNED, CLEANED),
     (VOLUME, MODEL, DETECTED, DETECTION),
     detect_atoms,
+)
+DETECT_AREAS = Stage(
+    "detect sub-areas", _SETTINGS, (), (VOLUMES, AREA_ATOMS, AREA_DETECTION), detect_areas
+)
+PATCH = Stage(
+    "patch sub-areas",
+    ("input.areas", "input.placement", "input.volume_shape", "sample.name"),
+    (VOLUMES, AREA_ATOMS, AREA_DETECTION),
+    (VOLUME, MODEL, DETECTED, DETECTION),
+    patch_areas,
 )

@@ -20,7 +20,7 @@ from aet_port.structure import StructureResult
 from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
-from aet_port.workflow.detect_stage import DETECT
+from aet_port.workflow.detect_stage import DETECT, DETECT_AREAS, PATCH
 from aet_port.workflow.model_stages import (
     ANALYZE,
     CLASSIFY,
@@ -40,6 +40,7 @@ from aet_port.workflow.run_folder import (
     STRUCTURE,
     VOLUME,
     VOLUMES,
+    WHOLE,
     RunFolder,
     areas_of,
     claim,
@@ -92,8 +93,11 @@ class Run:
         That of the last iteration of the reconstruction, or of the atoms found in the counts.
         """
         if self.detection is not None:
-            r1 = [float(one["r1"]) for one in self.detection["projections"]]
-            return {areas_of(self.config)[0]: np.array(r1)}
+            parts = self.detection.get("areas") or {WHOLE: self.detection}
+            return {
+                int(area): np.array([float(one["r1"]) for one in part["projections"]])
+                for area, part in parts.items()
+            }
         return {
             area: read_r_factors(self.folder, area)[-1]
             for area in areas_of(self.config)
@@ -211,7 +215,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
         if config.preprocess is not None and config.preprocess.background_after_angles:
             stages.append(CLEAN_AGAIN)
     if config.from_counts:
-        stages.append(DETECT)
+        stages += [DETECT_AREAS, PATCH] if config.input.areas else [DETECT]
     else:
         stages += [RECONSTRUCT, TRACE, ASSEMBLE, SELECT]
         if len(config.species) > 1:

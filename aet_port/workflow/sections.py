@@ -35,7 +35,7 @@ class SampleSettings(Settings):
     preset: Preset | None = setting(
         None,
         "Chain: atoms from counts, or the papers' reconstruction, tracing and refinement; the"
-        " latter unless given if the file has sub-areas or a section of that chain.",
+        " latter unless given if the file has a section of that chain.",
         example="papers",
     )
 

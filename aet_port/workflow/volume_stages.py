@@ -82,7 +82,7 @@ def sub_areas(config: RunConfig) -> SubAreas | None:
 
 
 @dataclass(frozen=True)
-class _Task:
+class AreaTask:
     """The work of a stage on one sub-area, with all that a remote worker needs."""
 
     config: RunConfig
@@ -93,20 +93,23 @@ class _Task:
     progress: bool
 
 
-def _tasks(work: Work) -> list[_Task]:
+def area_tasks(work: Work) -> list[AreaTask]:
+    """The work of a stage, sub-area by sub-area."""
     return [
-        _Task(work.config, work.folder, area, work.threads, work.checkpoint_interval, work.progress)
+        AreaTask(
+            work.config, work.folder, area, work.threads, work.checkpoint_interval, work.progress
+        )
         for area in areas_of(work.config)
     ]
 
 
 def reconstruct_areas(work: Work) -> dict[str, Any]:
     """Reconstruct each sub-area; return the mean R1 of the last iteration."""
-    means = map_tasks(_reconstruct_area, _tasks(work), work.scheduler)
+    means = map_tasks(_reconstruct_area, area_tasks(work), work.scheduler)
     return {"r_mean": float(np.mean(means))}
 
 
-def _reconstruct_area(task: _Task) -> float:
+def _reconstruct_area(task: AreaTask) -> float:
     config, folder, area = task.config, task.folder, task.area
     target = folder.path(VOLUMES, area)
     checkpoint = folder.checkpoint(RECONSTRUCT.name, area)
@@ -128,10 +131,10 @@ def _reconstruct_area(task: _Task) -> float:
 
 def trace_areas(work: Work) -> dict[str, Any]:
     """Trace the peaks of each sub-area's volume; return the number of accepted ones."""
-    return {"peaks": sum(map_tasks(_trace_area, _tasks(work), work.scheduler))}
+    return {"peaks": sum(map_tasks(_trace_area, area_tasks(work), work.scheduler))}
 
 
-def _trace_area(task: _Task) -> int:
+def _trace_area(task: AreaTask) -> int:
     config, folder, area = task.config, task.folder, task.area
     target, checkpoint = folder.path(PEAKS, area), folder.checkpoint(TRACE.name, area)
     if not target.exists():

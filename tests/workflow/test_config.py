@@ -117,14 +117,15 @@ IN_SAMPLE = MINIMAL.replace("[input]", 'preset = "{}"\n\n[input]')
         ("preset = 'papers'\n" + MINIMAL, False),
         (IN_SAMPLE.format("papers"), False),
         *((MINIMAL + f"[{name}]\n", False) for name in OF_PAPERS if name != "classify"),
-        (AREAS, False),
+        (AREAS, True),
     ],
 )
 def test_the_chain_that_is_used(tmp_path: Path, text: str, counts: bool) -> None:
     config = load(tmp_path, text)
     assert config.from_counts == counts
     names = [stage.name for stage in stages_of(config)]
-    assert ("detect" in names) == counts
+    finds = "detect sub-areas" if config.input.areas else "detect"
+    assert (finds in names) == ("patch sub-areas" in names or "detect" in names) == counts
     assert ("reconstruct" in names) == ("trace" in names) == (not counts)
     if "angles = true" in text:
         assert config.detect == DetectSettings(angles=True)
@@ -138,7 +139,6 @@ def test_the_chain_that_is_used(tmp_path: Path, text: str, counts: bool) -> None
             for name in OF_PAPERS
         ),
         (IN_SAMPLE.format("counts") + "[trace]\n", "[trace] with preset = 'counts'"),
-        ("preset = 'counts'\n" + AREAS, "areas with preset = 'counts'"),
         (MINIMAL + "[detect]\n[trace]\n", "[detect] with the chain of the papers"),
         ("preset = 'papers'\n" + MINIMAL + "[detect]\n", "[detect] with the chain of the papers"),
         ("preset = 'paper'\n" + MINIMAL, "preset = 'paper'"),
