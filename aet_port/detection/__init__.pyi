@@ -1,6 +1,7 @@
 from .evidence import local_covariances
 from .mixture import Species, mixture_of_heights
 from .noise import ImageNoise, image_noise
+from .number_of_species import SpeciesNumber, species_number
 from .outcome import Detection
 from .probe import Probe, fit_probe
 from .score_map import ScoreFilter, ScoreMap
@@ -16,8 +17,10 @@ __all__ = [
     "ScoreFilter",
     "ScoreMap",
     "Species",
+    "SpeciesNumber",
     "fit_probe",
     "image_noise",
     "local_covariances",
     "mixture_of_heights",
+    "species_number",
 ]
