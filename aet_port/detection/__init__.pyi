@@ -1,4 +1,5 @@
 from .evidence import local_covariances
+from .height_drift import LocalHeights, local_heights
 from .mixture import Species, mixture_of_heights
 from .noise import ImageNoise, image_noise
 from .number_of_species import SpeciesNumber, species_number
@@ -12,6 +13,7 @@ __all__ = [
     "DetectSettings",
     "Detection",
     "ImageNoise",
+    "LocalHeights",
     "Probe",
     "Round",
     "ScoreFilter",
@@ -21,6 +23,7 @@ __all__ = [
     "fit_probe",
     "image_noise",
     "local_covariances",
+    "local_heights",
     "mixture_of_heights",
     "species_number",
 ]
