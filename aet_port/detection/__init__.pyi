@@ -1,6 +1,8 @@
 from .evidence import local_covariances
+from .height_drift import LocalHeights, local_heights
 from .mixture import Species, mixture_of_heights
 from .noise import ImageNoise, image_noise
+from .number_of_species import SpeciesNumber, species_number
 from .outcome import Detection
 from .probe import Probe, fit_probe
 from .score_map import ScoreFilter, ScoreMap
@@ -11,13 +13,17 @@ __all__ = [
     "DetectSettings",
     "Detection",
     "ImageNoise",
+    "LocalHeights",
     "Probe",
     "Round",
     "ScoreFilter",
     "ScoreMap",
     "Species",
+    "SpeciesNumber",
     "fit_probe",
     "image_noise",
     "local_covariances",
+    "local_heights",
     "mixture_of_heights",
+    "species_number",
 ]

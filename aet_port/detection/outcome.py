@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
+from aet_port.detection.candidates import WELL
+from aet_port.detection.height_drift import LocalHeights, local_heights
 from aet_port.detection.mixture import Species
 from aet_port.detection.noise import ImageNoise
+from aet_port.detection.number_of_species import SpeciesNumber, species_number
 from aet_port.detection.probe import Probe
 from aet_port.detection.settings import DetectSettings
 from aet_port.detection.state import INSIDE, Round, SearchState
@@ -30,12 +33,13 @@ class Detection(Shown):
     ----------
     model
         The atoms, with arrays ``height`` and ``height_error`` (units of the images times square
-        angstrom), ``position_error`` (n, 3) in angstrom, ``probability`` of the species, and
-        ``posterior`` (n, n_species). Species less probable than the confidence are ``X``.
+        angstrom), ``position_error`` (n, 3) in angstrom, ``probability`` of the species,
+        ``posterior`` (n, n_species), and ``local_factor``, by which heights near the atom exceed
+        those of the species. Species less probable than the confidence are ``X``.
     symbols
         The species, in the order of ``posterior``.
     species
-        Mean height of each species, spread and fraction, electrons.
+        Mean height of each species, spread and fraction, electrons, without local factors.
     probe
         Fitted shape of an atom in the images.
     noise
@@ -57,6 +61,10 @@ class Detection(Shown):
         Shape (n_images,): ``sum |calculated - measured| / sum |measured|``.
     warnings
         Warnings for the user.
+    local
+        Local factors of the heights.
+    number
+        Comparison of the numbers of species that the heights may have.
 
     Examples
     --------
@@ -84,6 +92,8 @@ class Detection(Shown):
     chi_square: float
     r1: NDArray[np.float64]
     warnings: tuple[str, ...] = ()
+    local: LocalHeights | None = None
+    number: SpeciesNumber | None = None
 
     def _facts(self) -> dict[str, object]:
         kinds = self.model.species
@@ -110,6 +120,8 @@ class Detection(Shown):
             "height_spreads_electrons": dict(
                 zip(self.symbols, self.species.spreads.round(4).tolist(), strict=True)
             ),
+            "local_heights": None if self.local is None else self.local.summary(),
+            "species_number": None if self.number is None else self.number.summary(),
             "expected_position_error_pm": 100 * float(np.sqrt((errors**2).sum(axis=1).mean())),
             "expected_wrong_species": float(np.sum(1 - self.model.atoms.arrays["probability"])),
             "probe": vars(self.probe),
@@ -161,7 +173,6 @@ def finished(
     The result, in the frame nearest to the nominal angles; atoms that fewer than half of the images
     show are left out.
     """
-    species = state.mixture
     cost = sum(likelihood.cost(expected[number], number) for number in range(len(likelihood)))
     deviance = 2 * cost / likelihood.images.size
     measured = likelihood.images
@@ -170,11 +181,18 @@ def finished(
     difference = np.abs(expected - measured).sum(axis=(1, 2), dtype=np.float64)
     r1 = difference / np.abs(measured).sum(axis=(1, 2), dtype=np.float64)
     views, atoms, turn = _nearest_to_nominal(state.atoms, state.views, series.angles)
-    inside = likelihood.seen(atoms, views) >= INSIDE * len(likelihood)
+    seen = likelihood.seen(atoms, views)
+    inside, well = (seen >= part * len(likelihood) for part in (INSIDE, WELL))
     atoms, covariances, free = atoms[inside], state.covariances[inside], state.free[inside]
-    posterior = species.posterior(free, np.sqrt(covariances[:, 0, 0]))
-    probability = posterior.max(axis=1)
-    kinds = np.array(symbols)[posterior.argmax(axis=1)]
+    errors, well = np.sqrt(covariances[:, 0, 0]), well[inside]
+    local = local_heights(
+        atoms.positions, free, errors, state.mixture, symbols, settings.local_radius
+    )
+    number = species_number(
+        (free / local.factors)[well], (errors / local.factors)[well], local.species
+    )
+    probability = local.posterior.max(axis=1)
+    kinds = np.array(symbols)[local.kinds]
     kinds[probability < settings.confidence] = "X"
     unit = noise.unit * series.pixel_size**2
     places = np.einsum("ij,njk,lk->nil", turn, covariances[:, 1:, 1:], turn)
@@ -183,15 +201,16 @@ def finished(
         kinds.tolist(),
         name=series.name,
         height=atoms.heights * unit,
-        height_error=np.sqrt(covariances[:, 0, 0]) * unit,
+        height_error=errors * unit,
         position_error=np.sqrt(np.diagonal(places, axis1=1, axis2=2)),
         probability=probability,
-        posterior=posterior,
+        posterior=local.posterior,
+        local_factor=local.factors,
     )
     return Detection(
-        model, symbols, species, state.probe, noise, views.angles, views.shifts, views.shears,
+        model, symbols, local.species, state.probe, noise, views.angles, views.shifts, views.shears,
         tuple(state.rounds), expected, deviance, chi_square, r1,
-        tuple(_warnings(model, chi_square, state.rounds, settings)),
+        tuple(_warnings(model, chi_square, state.rounds, settings, number)), local, number,
     )  # fmt: skip
 
 
@@ -218,6 +237,7 @@ def _warnings(
     chi_square: float,
     rounds: Sequence[Round],
     settings: DetectSettings,
+    number: SpeciesNumber,
 ) -> list[str]:
     found = []
     if not GOOD[0] <= chi_square <= GOOD[1]:
@@ -227,6 +247,8 @@ def _warnings(
         )
     if len(rounds) == settings.max_rounds:
         found.append(f"the search did not settle in {len(rounds)} rounds")
+    if (other := number.warning()) is not None:
+        found.append(other)
     undecided = model.species.count("X")
     if undecided:
         found.append(f"{undecided} atoms whose species these images can't decide (X)")

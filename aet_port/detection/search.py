@@ -26,6 +26,7 @@ from aet_port.detection.candidates import (
 )
 from aet_port.detection.evidence import local_covariances, radial_frequencies
 from aet_port.detection.fit import Freed, fit_atoms
+from aet_port.detection.height_drift import local_heights
 from aet_port.detection.mixture import Species, mixture_of_heights
 from aet_port.detection.noise import ImageNoise, image_noise
 from aet_port.detection.probe import Probe, choose_probe, fit_probe
@@ -297,8 +298,7 @@ class Search:
 
     def _with(self, state: SearchState, candidates: NDArray, expected: NDArray) -> SearchState:
         """Add candidates as atoms."""
-        first = len(state.atoms)
-        new = candidates[:, 3]
+        first, new = len(state.atoms), candidates[:, 3]
         kind = 0 if state.rounds else len(self.symbols) // 2
         atoms = Atoms(
             np.concatenate([state.atoms.positions, candidates[:, :3]]),
@@ -398,13 +398,13 @@ class Search:
             covariances = self.covariances(state, self.expected(state))
             free, errors = self.free_heights(state, covariances)
             species = self.species(state, free, errors)
-            low, double = self.lost(state.atoms.positions, free, errors, species)
-            least = significant_errors(searched, len(free), self.settings.fdr)
-            lost = (free < least * errors) | low | double
-            kinds = species.posterior(free, errors).argmax(axis=1)
+            places, radius = state.atoms.positions, self.settings.local_radius
+            least = errors * significant_errors(searched, len(free), self.settings.fdr)
+            lost = (free < least) | np.logical_or(*self.lost(places, free, errors, species))
+            local = local_heights(places, free, errors, species, self.symbols, radius)
             state = replace(
                 state,
-                atoms=state.atoms.with_kinds(kinds)[~lost],
+                atoms=state.atoms.with_kinds(local.kinds)[~lost],
                 covariances=covariances[~lost],
                 free=free[~lost],
                 species=species,

@@ -58,6 +58,13 @@ class DetectSettings(Settings):
     confidence: float = setting(
         0.5, "Probability below which a species is left undecided (X).", ge=0, le=1
     )
+    local_radius: float = setting(
+        10.0,
+        "Radius of the neighbourhood by which species follow heights that drift through the sample;"
+        " 0: none.",
+        unit="angstrom",
+        ge=0,
+    )
 
 
 DETECT = DetectSettings()

@@ -124,6 +124,22 @@ def test_two_species() -> None:
     assert kinds == [truth.species[j] for j in second]
     assert made.model.atoms.arrays["posterior"].shape == (40, 2)
     assert made.species.means[0] < made.species.means[1]
+    # No drift was simulated: nothing is divided.
+    np.testing.assert_array_equal(made.model.atoms.arrays["local_factor"], 1)
+    record = made.summary()
+    assert record["local_heights"]["atoms_with_factor"] == 0
+    assert record["species_number"]["supported"] == 2 == record["species_number"]["named"]
+    assert set(record["species_number"]["bic"]) == {"1", "2", "3"}
+    assert made.warnings == ()
+
+
+def test_a_species_too_many_is_said() -> None:
+    truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
+    series = simulate_tilt_series(truth, ANGLES, FINE, (56, 56), 8e5, seed=1)
+    made = detect(series, ["Cu", "Pd", "Ta"], threads=1)
+    assert any(text.startswith("the heights support 2 species") for text in made.warnings)
+    assert made.summary()["warnings"] == list(made.warnings)
+    assert made.model.atoms.arrays["posterior"].shape[1] == 3  # assigned all the same
 
 
 def test_an_interrupted_search_goes_on(
