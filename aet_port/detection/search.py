@@ -40,6 +40,7 @@ from aet_port.detection.pruning import (
 from aet_port.detection.score_map import ScoreFilter, ScoreMap
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import Round, SearchState
+from aet_port.detection.surroundings import background_terms, first_background, first_dispersion
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 
 # Distances in covalent radii of the smallest species: two atoms repel each other below the first,
@@ -51,17 +52,13 @@ HIGHEST = 2.0  # of the heaviest species' height, that an atom may have
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
-STEADY = 0.001  # and below which the search ends
-FEW = 0.01  # of the atoms, added in a round that may be the last
+# Of the atoms: net change below which the search ends, and those added in its last round.
+STEADY, FEW = 0.001, 0.01
 FINAL_STEPS = 25
-# Images whose signal exceeds their noise by the second were denoised; atoms describe real ones to
-# about the first part of their signal (R1 of the published models).
-MISFIT, NOISELESS = 0.2, 200.0
 DOUBTLESS, DOUBTLESS_FROM = 5.0, 2  # score that is always tried, from this round on
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
 CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen
-WAVES = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2))
 
 
 class Search:
@@ -85,7 +82,7 @@ class Search:
         self.noise: ImageNoise = image_noise(series.images, settings, series.name)
         self.images = self.noise.electrons(series.images)
         shape, size = series.detector, series.pixel_size
-        terms = _terms(shape, self.noise.extended)
+        terms = background_terms(shape, self.noise.extended)
         self.likelihood = Likelihood(
             self.images, size, self.noise.read_noise**2, self.noise.counting, terms, self.threads
         )
@@ -116,10 +113,7 @@ class Search:
         background = np.zeros((n, len(self.likelihood.terms)))
         background[:, 0] = self.noise.levels
         if self.noise.extended:
-            # What the images have in common with the waves: atoms found later take it over.
-            terms = self.likelihood.terms.reshape(len(background[0]), -1).astype(np.float64)
-            products = self.images.reshape(n, -1).astype(np.float64) @ terms.T
-            background[:] = np.linalg.solve(terms @ terms.T, products.T).T
+            background[:] = first_background(self.images, self.likelihood.terms)
         return SearchState(
             Atoms(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64)),
             Views(
@@ -131,16 +125,8 @@ class Search:
             Probe(max(FIRST_B, 1.5 * self.series.pixel_size**2 * np.pi**2), 25.0),
             np.empty((0, 4, 4)),
             np.empty(0),
-            dispersion=self._first_dispersion(),
+            dispersion=first_dispersion(self.likelihood),
         )
-
-    def _first_dispersion(self) -> float:
-        """1, or for images with hardly any noise left what no model of atoms explains of them."""
-        noise = self.likelihood.read_variance
-        if self.noise.counting:
-            noise += float(np.maximum(self.images, 0).mean())
-        signal = float(np.var(self.images)) / noise
-        return MISFIT**2 * signal if signal > NOISELESS**2 else 1.0
 
     def _dispersed(self, state: SearchState, expected: NDArray) -> SearchState:
         """The dispersion after a fit, if residuals are more than noise."""
@@ -180,7 +166,7 @@ class Search:
         sparse = SPARSE[min(len(state.rounds), len(SPARSE) - 1)]
         missing = missing_power(residual, variance, profile, maker.q, maker.canvas, sparse)
         counted = None
-        if self.noise.counting:
+        if self.noise.counting and state.dispersion == 1:
             counted = variance - np.float32(self.likelihood.read_variance)
         return maker.score(
             residual, variance, state.views.shifts, profile, missing, self.volume, counted
@@ -191,8 +177,7 @@ class Search:
 
         Shape (nx, ny, nz). It is what the first round searches.
         """
-        state = self.start()
-        found = self.score_map(state, self.expected(state))
+        found = self.score_map(self.start(), self.expected(self.start()))
         return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
 
     def find(self, state: SearchState, expected: NDArray) -> tuple[NDArray[np.float64], float]:
@@ -413,12 +398,3 @@ class Search:
             if not lost.any():
                 break
         return state
-
-
-def _terms(shape: tuple[int, int], extended: bool) -> NDArray[np.float32]:
-    """Background terms: one constant, or low cosine waves for what lies outside the images."""
-    x, y = ((np.arange(n) + 0.5) / n for n in shape)
-    waves = WAVES if extended else WAVES[:1]
-    return np.stack(
-        [np.outer(np.cos(np.pi * i * x), np.cos(np.pi * j * y)) for i, j in waves]
-    ).astype(np.float32)

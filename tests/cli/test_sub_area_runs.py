@@ -87,6 +87,53 @@ def test_two_areas_make_the_whole(film: Film, original: Sample) -> None:
     assert len(matching.spurious) <= 4
 
 
+COUNTS = """\
+[sample]
+name = "small film"
+species = "Ta"
+pixel_size = 0.7
+kind = "synthetic"
+
+[input]
+projections = "area_{area}.mat"
+angles = "angles.mat"
+areas = [1, 2]
+placement = "placement.mat"
+volume_shape = [41, 41, 41]
+
+[analyze]
+cutoff = 4.0
+"""
+
+
+def test_atoms_from_the_counts_of_two_areas(film: Film, original: Sample) -> None:
+    rng = np.random.default_rng(3)
+    dose = 2000 * film.series.images.max() ** -1  # electrons in the brightest pixel
+    counts = rng.poisson(np.maximum(film.series.images * dose, 0) + 1.0).astype(np.float32)
+    folder = film.config.parent
+    matlab.write_images(folder / "area_1.mat", counts[:, :, :29])
+    matlab.write_images(folder / "area_2.mat", counts[:, :, 12:])
+    film.config.write_text(COUNTS)
+    out = folder / "run"
+    found = run(load_config(film.config), out, threads=1)
+    assert found.failures == ()
+    matching = match_models(found.model.positions, original.model.positions)
+    assert matching.matched >= 196  # of 200; measured 200
+    assert len(matching.spurious) <= 2
+    assert sorted(found.r_factors) == [1, 2]
+    assert found.detection is not None
+    (overlap,) = found.detection["overlaps"]
+    assert overlap["common"] > 40
+    assert overlap["alone"] <= 2
+    assert overlap["rms_pm"] < 30  # measured 13
+    assert read_volume(found.volume_path, PIXEL).shape == (41, 41, 41)
+    before = results(out)
+    (out / "areas/area_02.json").unlink()
+    again = run(load_config(film.config), out, resume=True, threads=2)
+    assert again.failures == ()
+    assert results(out) == before
+
+
 def test_only_the_missing_area_is_made(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
     out = film.config.parent / "run"
     run(load_config(film.config), out)
