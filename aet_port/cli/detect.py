@@ -22,6 +22,7 @@ from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
 
 VOLUME_SUFFIXES = (".npy", ".mrc")
+LONG = ("projections", "rounds", "r_free_images")  # shown only as JSON
 
 
 @settings_options()
@@ -51,6 +52,7 @@ def detect_command(
     (.detection.json).
     """
     from aet_port.core.records import write_json
+    from aet_port.detection.cross_validation import with_r_free
     from aet_port.detection.loop import detect, residual_scores
     from aet_port.io import read_tilt_series, write_model, write_volume
 
@@ -65,11 +67,11 @@ def detect_command(
         series, symbols, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
     )
     write_model(output, found.model)
-    record = found.summary()
+    record = with_r_free(found, series, settings, threads=threads, progress=not as_json)
     write_json(output.with_suffix(".detection.json"), record)
     if score_map is not None:
         write_volume(score_map, residual_scores(series, found, settings, threads))
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    shown = {k: v for k, v in record.items() if k not in ("projections", "rounds")}
+    shown = {k: v for k, v in record.items() if k not in LONG}
     print_facts(as_json, "aet detect", {"model": str(output)} | (record if as_json else shown))

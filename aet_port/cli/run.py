@@ -94,7 +94,7 @@ def _facts(done: Run) -> dict[str, Any]:
     if done.has_model:
         facts["atoms"] = len(done.model)
     if done.detection is not None:
-        long = ("projections", "rounds")
+        long = ("projections", "rounds", "r_free_images", "areas")
         facts["detection"] = {k: v for k, v in done.detection.items() if k not in long}
     if done.refinement is not None:
         facts["refinement"] = done.refinement

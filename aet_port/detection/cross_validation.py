@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,40 @@ class FreeAgreement:
     r_free: NDArray[np.float64]
     r_work: NDArray[np.float64]
     found: tuple[Detection, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Mean R factors, those of the images left out, and the atoms found in each fold."""
+        return {
+            "r_free": float(self.r_free.mean()),
+            "r_work": float(self.r_work.mean()),
+            "r_free_images": self.r_free.tolist(),
+            "atoms_in_folds": [len(one.model) for one in self.found],
+        }
+
+
+def with_r_free(
+    found: Detection,
+    series: TiltSeries,
+    settings: DetectSettings,
+    *,
+    threads: int | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Summary of a detection, with the R factors of images left out if ``folds`` asks for them.
+
+    Parameters
+    ----------
+    found
+        The detection.
+    series, settings, threads, progress
+        As given to :func:`aet_port.detection.loop.detect`.
+    """
+    if settings.folds is None:
+        return found.summary()
+    free = cross_validate_detection(
+        series, found.symbols, settings, settings.folds, threads=threads, progress=progress
+    )
+    return found.summary() | free.summary()
 
 
 def cross_validate_detection(

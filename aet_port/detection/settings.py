@@ -51,6 +51,13 @@ class DetectSettings(Settings):
         example=2.0,
         gt=0,
     )
+    folds: int | None = setting(
+        None,
+        "Number of further searches, each without some images, for R1 of the images left out"
+        " (R-free).",
+        example=5,
+        ge=2,
+    )
     max_rounds: int = setting(
         14, "Largest number of rounds of adding, fitting and dropping atoms.", ge=1
     )

@@ -124,6 +124,17 @@ def _found_in_counts(place: RunFolder) -> list[Fact]:
             ("background (electrons per pixel)", noise["background_electrons"]),
             ("probe: B of the narrow Gaussian (Å²)", probe["narrow"]),
         ]
+        if "r_free" in found:
+            rows.insert(
+                1, ("R-free, images left out of the search", f"{100 * found['r_free']:.2f} %")
+            )
+        rows += [
+            (
+                "atoms in the overlap of sub-areas {} and {}".format(*one["areas"]),
+                f"{one['common']} found in both, {one['alone']} in one of them",
+            )
+            for one in found.get("overlaps", ())
+        ]
         return rows + [("warning", text) for text in found["warnings"]]
     except (KeyError, TypeError) as error:
         raise DataFileError(path, f"no {error}", "the record that the run wrote") from error

@@ -9,6 +9,7 @@ import numpy as np
 from aet_port.core.parallel import map_tasks
 from aet_port.core.records import read_json, write_json
 from aet_port.core.sub_areas import patch_volumes
+from aet_port.detection.cross_validation import with_r_free
 from aet_port.detection.loop import carry_out
 from aet_port.detection.patching import Overlap, patch_models
 from aet_port.detection.search import Search
@@ -31,7 +32,10 @@ from aet_port.workflow.stages import Stage, Work
 from aet_port.workflow.volume_stages import AreaTask, area_tasks, sub_areas
 
 AREA_ATOMS, AREA_DETECTION = "areas/{area}.extxyz", "areas/{area}.json"
-MEANS = ("expected_position_error_pm", "deviance_per_pixel", "chi_square_per_pixel", "r1")
+MEANS = (
+    *("expected_position_error_pm", "deviance_per_pixel", "chi_square_per_pixel", "r1"),
+    *("r_free", "r_work"),
+)
 BAD_OVERLAP = 0.1  # atoms found in only one of two sub-areas, relative to all in their overlap
 
 
@@ -44,7 +48,8 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     write_npy(folder.path(VOLUME), search.volume_map())
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
-    write_json(folder.path(DETECTION), found.summary())
+    record = with_r_free(found, series, config.detect, threads=work.threads, progress=work.progress)
+    write_json(folder.path(DETECTION), record)
     return {"atoms": len(found.model), "rounds": len(found.rounds)}
 
 
@@ -65,7 +70,10 @@ def _detect_area(task: AreaTask) -> int:
         found = carry_out(search, checkpoint=checkpoint, progress=task.progress)
         write_npy(folder.path(VOLUMES, area), search.volume_map())
         write_model(folder.path(AREA_ATOMS, area), found.model)
-        write_json(target, found.summary())
+        record = with_r_free(
+            found, series, config.detect, threads=task.threads, progress=task.progress
+        )
+        write_json(target, record)
     checkpoint.unlink(missing_ok=True)
     return int(read_json(target)["atoms"])
 
@@ -106,7 +114,11 @@ def _whole_record(
         if one.alone > BAD_OVERLAP * (one.alone + one.common)
     ]
     return first | {
-        **{name: float(np.mean([part[name] for part in parts.values()])) for name in MEANS},
+        **{
+            name: float(np.mean([part[name] for part in parts.values()]))
+            for name in MEANS
+            if name in first
+        },
         "atoms": len(kinds),
         "species": {symbol: kinds.count(symbol) for symbol in dict.fromkeys(sorted(kinds))},
         "heights_electrons": {
