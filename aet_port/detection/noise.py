@@ -13,6 +13,7 @@ from aet_port.core.errors import InputError
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.noise import DIFFERENCES, NoiseModel, estimate_noise, noise_of_line
 
+DARK = 0.75  # noise of the vacuum relative to that of as many electrons, below which it is dark
 BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
 CORNER = 0.08  # side of a corner relative to the image
@@ -43,6 +44,8 @@ class ImageNoise:
         Whether the sample reaches beyond the images.
     source
         Where unit and read noise come from.
+    offset
+        Value of an image without electrons: the dark level, if it was not subtracted.
     """
 
     unit: float
@@ -51,10 +54,11 @@ class ImageNoise:
     levels: NDArray[np.float64]
     extended: bool
     source: str
+    offset: float = 0.0
 
     def electrons(self, images: NDArray) -> NDArray[np.float32]:
         """The images in electrons."""
-        return (images / self.unit).astype(np.float32)
+        return ((images - self.offset) / self.unit).astype(np.float32)
 
     def summary(self) -> dict[str, object]:
         """The noise as plain numbers."""
@@ -63,6 +67,7 @@ class ImageNoise:
             "noise_in_units": self.read_noise * self.unit,
             "read_noise_electrons": self.read_noise if self.counting else None,
             "background_electrons": float(self.levels.mean()),
+            "dark_level": self.offset,
             "extended": self.extended,
             "source": self.source,
         }
@@ -112,13 +117,17 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         unit, read, counting = _estimated(stack, whiteness > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
     levels, extended, vacuum = _surroundings(stack, settings.extended)
+    offset = 0.0
     if settings.counts_per_unit is None and counting and not extended:
         # Vacuum tells the read noise better than the line of variance against mean.
         level, variance = max(vacuum[0], 0.0), vacuum[1]
-        if variance < unit * level:
+        if variance < DARK * unit * level:
+            # Far less noise than so many electrons have: most of the level is no electrons.
+            offset = level - variance / unit
+        elif variance < unit * level:
             unit = variance / level  # counting alone would exceed the noise of the vacuum
-        read = float(np.sqrt(max(variance - unit * level, 0.0))) / unit
-    return ImageNoise(unit, read, counting, levels / unit, extended, source)
+        read = float(np.sqrt(max(variance - unit * (level - offset), 0.0))) / unit
+    return ImageNoise(unit, read, counting, (levels - offset) / unit, extended, source, offset)
 
 
 def _estimated(stack: NDArray, white: bool, name: str) -> tuple[float, float, bool]:

@@ -55,7 +55,8 @@ MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitt
 # Of the atoms: net change below which the search ends, and those added in its last round.
 STEADY, FEW = 0.001, 0.01
 FINAL_STEPS = 25
-DOUBTLESS, DOUBTLESS_FROM = 5.0, 2  # score that is always tried, from this round on
+# From the third round on: power of the residuals that is no noise; score that is always tried.
+LATER, UNEXPLAINED, DOUBTLESS = 2, 4.0, 5.0
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
 CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen
@@ -116,24 +117,20 @@ class Search:
             background[:] = first_background(self.images, self.likelihood.terms)
         return SearchState(
             Atoms(np.empty((0, 3)), np.empty(0), np.empty(0, np.int64)),
-            Views(
-                np.array(self.series.angles, dtype=np.float64),
-                np.zeros((n, 2)),
-                background,
-                np.zeros(2),
-            ),
+            Views(self.series.angles.astype(np.float64), np.zeros((n, 2)), background, np.zeros(2)),
             Probe(max(FIRST_B, 1.5 * self.series.pixel_size**2 * np.pi**2), 25.0),
             np.empty((0, 4, 4)),
             np.empty(0),
             dispersion=first_dispersion(self.likelihood),
         )
 
-    def _dispersed(self, state: SearchState, expected: NDArray) -> SearchState:
-        """The dispersion after a fit, if residuals are more than noise."""
-        if state.dispersion == 1:
-            return state
-        state = replace(state, dispersion=max(1.0, self.likelihood.misfit(expected)))
-        self.likelihood.dispersion = state.dispersion
+    def _dispersed(self, state: SearchState, expected: NDArray, number: int) -> SearchState:
+        """The dispersion after a fit, if residuals are far more than noise and missing atoms."""
+        if state.dispersion > 1 or number >= LATER:
+            misfit = self.likelihood.misfit(expected)
+            if state.dispersion > 1 or misfit > UNEXPLAINED:
+                state = replace(state, dispersion=max(1.0, misfit))
+                self.likelihood.dispersion = state.dispersion
         return state
 
     def expected(self, state: SearchState) -> NDArray[np.float32]:
@@ -189,7 +186,7 @@ class Search:
         _, merge, exclude = self.distances(state.atoms.positions)
         maxima = apart(maxima, state.atoms.positions, exclude, merge)
         score, lowest = threshold_and_height(maxima, minima, least, state.lightest)
-        if len(state.rounds) >= DOUBTLESS_FROM and state.dispersion == 1:
+        if len(state.rounds) >= LATER and state.dispersion == 1:
             score = min(score, DOUBTLESS)
         chosen = (maxima[:, 3] / maxima[:, 4] > score) & (maxima[:, 3] > lowest)
         return maxima[chosen], score
@@ -214,7 +211,7 @@ class Search:
             self._some_left(state)
             state, deviance = self._fitted(state, max(number, turn), self.settings.max_steps)
             expected = self.expected(state)
-            state = self._dispersed(state, expected)
+            state = self._dispersed(state, expected, number)
             covariances = self.covariances(state, expected)
             free, errors = self.free_heights(state, covariances)
             kept = (free > SIGNIFICANT * errors) | (old & beside(state.atoms, candidates))

@@ -66,6 +66,22 @@ def test_vacuum_tells_the_counts_of_weak_images() -> None:
         assert found.unit == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.parametrize("unit", [1.0, 30.0])
+def test_a_dark_level_is_no_electrons(unit: float) -> None:
+    wide = np.pad(electrons(2.0), ((0, 0), (30, 30), (30, 30)), constant_values=2.0)
+    found = image_noise(unit * (counted(wide, 0.0) + 100.0), AUTO)
+    assert found.counting
+    # As uncertain as the line of variance against mean: 5 per cent from seed to seed, three times.
+    assert found.unit == pytest.approx(unit, rel=0.15)
+    # Mean and variance of the vacuum are two electrons.
+    assert found.offset == pytest.approx(100 * unit, abs=0.5 * unit)
+    assert found.electrons(np.array([102.0 * unit]))[0] == pytest.approx(2, abs=0.5)
+    assert found.levels.mean() == pytest.approx(2, abs=0.5)
+    assert found.summary()["dark_level"] == found.offset
+    # Without one nothing is taken off.
+    assert image_noise(unit * counted(wide, 0.0), AUTO).offset == 0
+
+
 def test_given_counts_are_taken() -> None:
     images = counted(electrons(), 1.0) / 7
     found = image_noise(images, DetectSettings(counts_per_unit=7.0, read_noise=0.5))
