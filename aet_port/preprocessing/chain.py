@@ -174,7 +174,10 @@ def preprocess(
     if chosen.tilt_axis is not None:
         axis = find_tilt_axis(clean).angle if chosen.tilt_axis == "find" else chosen.tilt_axis
         clean = turn_images(clean, axis)
-    alignment = _aligned(clean, theta, chosen.region)
+    if chosen.align:
+        alignment = _aligned(clean, theta, chosen.region)
+    else:
+        alignment = Alignment(clean, np.zeros((len(clean), 2)), [], True)
     final = alignment.images
     if chosen.second_background:
         again = remove_background(final, margin=chosen.margin, smoothing=chosen.smoothing)

@@ -81,6 +81,10 @@ class PreprocessSettings(Settings):
         unit="pixels",
         example=[100, 140, 90, 130],
     )
+    align: bool = setting(
+        True,
+        "Align the images; no for a series that is aligned already, whose noise would move it.",
+    )
     second_background: bool = setting(False, "Estimate the background again on the aligned images.")
     crop: tuple[int, int] | None = setting(
         None,
@@ -103,6 +107,8 @@ class PreprocessSettings(Settings):
             raise InputError(
                 "estimate_shear", "true together with a tilt axis", "a calibrated shear"
             )
+        if not self.align and self.film_marker is not None:
+            raise InputError("align", "false with a film_marker to align by", "one or the other")
         _ = self.distortion  # refuses values out of range
         if not self.with_background and self.needs_background:
             raise InputError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
-from aet_port.core.image_shift import measure_shift
+from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.core.scan_distortion import ScanDistortion, UnsettledShear
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.chain import preprocess
@@ -145,6 +145,14 @@ def test_neither_threads_nor_the_order_of_tilts_matter(raw: RawFrames, plain: Pr
     np.testing.assert_allclose(mixed.series.images, plain.series.images[order], atol=1e-6 * peak)
 
 
+def test_an_aligned_series_is_left_where_it_is(raw: RawFrames, plain: Preprocessed) -> None:
+    left = preprocess(frames_of(raw), PLAIN.changed(align=False), threads=1)
+    assert not left.alignment.shifts.any()
+    assert np.abs(plain.alignment.shifts).max() > 1
+    moved = shift_images(left.alignment.images, plain.alignment.shifts)
+    assert np.allclose(moved, plain.alignment.images)
+
+
 def test_shear_is_estimated() -> None:
     # So few atoms and tilts tell a shear to half a percent only.
     strong = taken(np.linspace(-60, 60, TILTS), RawFrameSettings(dose=8.2e5, shear=0.04, seed=2))
@@ -263,6 +271,7 @@ def test_a_drift_out_of_the_detector_names_its_tilt(raw: RawFrames) -> None:
         ({"estimate_shear": True, "tilt_axis": 1.0}, "estimate_shear"),
         ({"estimate_shear": True, "scale": 1.0}, "estimate_shear"),
         ({"background": False}, "background"),
+        ({"align": False, "film_marker": (1, 9, 1, 9)}, "align"),
     ],
 )
 def test_settings_are_checked(wrong: dict, named: str) -> None:
