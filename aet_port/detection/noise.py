@@ -21,6 +21,7 @@ ENOUGH = 200  # pixels of a corner for the level of an image
 BLOCKS = 12  # blocks along an axis whose mean is compared
 BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
 MIDDLE = (0.42, 0.5)  # cycles per pixel, above the frequencies of atoms
+CLEAN = 1000.0  # signal relative to the noise that denoised images are taken to have at first
 LEVEL = 3.0  # pixels over which the signal is averaged
 WHITE = 0.5  # power at the highest frequencies relative to that at middle ones, if as measured
 SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle ones, if denoised
@@ -99,7 +100,13 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         For denoised images, images without noise, or a read noise without counts per unit.
     """
     stack = np.asarray(images, dtype=np.float64)
-    if settings.counts_per_unit is not None:
+    if settings.denoised:
+        if settings.counts_per_unit is not None:
+            raise InputError("counts_per_unit", "one for denoised images", "only one of them")
+        unit, read, counting, source = float(stack.std()) / CLEAN, 1.0, False, "residuals"
+        if not unit > 0:
+            raise InputError(name, "the same value everywhere", "images of a sample")
+    elif settings.counts_per_unit is not None:
         unit, counting, source = 1 / settings.counts_per_unit, True, "given"
         read = 1.0 if settings.read_noise is None else settings.read_noise
     else:
@@ -112,7 +119,7 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
                 name,
                 f"denoised or smoothed images: noise at the highest frequencies {whiteness:.2g} of "
                 "that at middle ones",
-                "images as measured; for denoised ones use preset = 'papers'",
+                "images as measured; for denoised ones use preset = 'papers', or denoised = true",
             )
         unit, read, counting = _estimated(stack, whiteness > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"

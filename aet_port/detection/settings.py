@@ -43,6 +43,11 @@ class DetectSettings(Settings):
         example=1.0,
         ge=0,
     )
+    denoised: bool = setting(
+        False,
+        "The images were denoised: what the atoms leave unexplained counts as noise, and errors are"
+        " rough.",
+    )
     least_distance: float | None = setting(
         None,
         "Distance below which atoms repel each other; unless given 1.65 covalent radii, or 0.85 of"

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from aet_port.core.geometry import crop_centred
 from aet_port.core.parallel import map_tasks
 from aet_port.core.records import read_json, write_json
-from aet_port.core.sub_areas import patch_volumes
+from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.detection.cross_validation import with_r_free
 from aet_port.detection.loop import carry_out
 from aet_port.detection.patching import Overlap, patch_models
@@ -16,6 +17,7 @@ from aet_port.detection.search import Search
 from aet_port.io import read_model, read_volume, write_model
 from aet_port.io.arrays import write_npy
 from aet_port.refinement.settings import DEFAULTS
+from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
     ALIGNED,
     CLEANED,
@@ -53,6 +55,13 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     return {"atoms": len(found.model), "rounds": len(found.rounds)}
 
 
+def _placement(config: RunConfig) -> SubAreas:
+    found = sub_areas(config)
+    if found is None:
+        raise AssertionError("a stage of runs with sub-areas")
+    return found
+
+
 def detect_areas(work: Work) -> dict[str, Any]:
     """Find the atoms of each sub-area; return their number."""
     return {"atoms": sum(map_tasks(_detect_area, area_tasks(work), work.scheduler))}
@@ -60,6 +69,7 @@ def detect_areas(work: Work) -> dict[str, Any]:
 
 def _detect_area(task: AreaTask) -> int:
     config, folder, area = task.config, task.folder, task.area
+    size = _placement(config).shape_of(area - 1)
     target, checkpoint = (
         folder.path(AREA_DETECTION, area),
         folder.checkpoint(DETECT_AREAS.name, area),
@@ -68,7 +78,7 @@ def _detect_area(task: AreaTask) -> int:
         series = read_series(config, area)
         search = Search(series, config.species, config.detect, task.threads)
         found = carry_out(search, checkpoint=checkpoint, progress=task.progress)
-        write_npy(folder.path(VOLUMES, area), search.volume_map())
+        write_npy(folder.path(VOLUMES, area), crop_centred(search.volume_map(), size))
         write_model(folder.path(AREA_ATOMS, area), found.model)
         record = with_r_free(
             found, series, config.detect, threads=task.threads, progress=task.progress
@@ -80,9 +90,7 @@ def _detect_area(task: AreaTask) -> int:
 
 def patch_areas(work: Work) -> dict[str, Any]:
     """Put the atoms and volumes of the sub-areas together."""
-    config, folder, placement = work.config, work.folder, sub_areas(work.config)
-    if placement is None:
-        raise AssertionError("a stage of runs with sub-areas")
+    config, folder, placement = work.config, work.folder, _placement(work.config)
     nx, ny, nz = config.input.volume_shape
     size, areas = read_pixel_size(config, folder), config.input.areas
     models = {area - 1: read_model(folder.path(AREA_ATOMS, area)) for area in areas}

@@ -66,6 +66,21 @@ def test_vacuum_tells_the_counts_of_weak_images() -> None:
         assert found.unit == pytest.approx(1, abs=0.15)
 
 
+def test_denoised_images_are_taken_if_they_are_said_to_be() -> None:
+    smooth = ndimage.gaussian_filter(counted(electrons()), (0, 2, 2))
+    with pytest.raises(InputError, match="denoised = true"):
+        image_noise(smooth, AUTO)
+    found = image_noise(smooth, DetectSettings(denoised=True))
+    assert not found.counting
+    assert found.source == "residuals"
+    # So little noise that the search takes the residuals instead.
+    assert np.std(found.electrons(smooth)) == pytest.approx(1000, rel=1e-3)
+    with pytest.raises(InputError, match="only one of them"):
+        image_noise(smooth, DetectSettings(denoised=True, counts_per_unit=1.0))
+    with pytest.raises(InputError, match="the same value everywhere"):
+        image_noise(np.ones((3, 40, 40)), DetectSettings(denoised=True))
+
+
 @pytest.mark.parametrize("unit", [1.0, 30.0])
 def test_a_dark_level_is_no_electrons(unit: float) -> None:
     wide = np.pad(electrons(2.0), ((0, 0), (30, 30), (30, 30)), constant_values=2.0)
