@@ -33,7 +33,7 @@ def detect_command(
         str, typer.Option(help="Chemical symbol, or several, lightest first: Co,Pd,Pt.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
-    settings: DetectSettings,
+    fit: DetectSettings,  # names the option --fit-angles
     pixel_size: PixelSize = None,
     score_map: Annotated[
         Path | None,
@@ -64,13 +64,13 @@ def detect_command(
         raise InputError("--species", repr(species), "symbols separated by commas, as Co,Pd,Pt")
     series = read_tilt_series(projections, angles, pixel_size)
     found = detect(
-        series, symbols, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
+        series, symbols, fit, threads=threads, checkpoint=checkpoint, progress=not as_json
     )
     write_model(output, found.model)
-    record = with_r_free(found, series, settings, threads=threads, progress=not as_json)
+    record = with_r_free(found, series, fit, threads=threads, progress=not as_json)
     write_json(output.with_suffix(".detection.json"), record)
     if score_map is not None:
-        write_volume(score_map, residual_scores(series, found, settings, threads))
+        write_volume(score_map, residual_scores(series, found, fit, threads))
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     shown = {k: v for k, v in record.items() if k not in LONG}
