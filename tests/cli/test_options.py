@@ -6,7 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ import aet_port
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
+from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -34,14 +35,16 @@ HEAVY = ("numpy", "numba", "scipy", "matplotlib", "duckdb", "ase")
 RESIRE_150 = ReconstructSettings(iterations=150)
 
 
-def _fields(settings: Settings, *only: str, leave_out: str = "") -> dict[str, tuple[Any, Any]]:
+def _fields(
+    settings: Settings, *only: str, leave_out: Collection[str] = ()
+) -> dict[str, tuple[Any, Any]]:
     """Field and default of each setting by its name, those of nested settings too."""
     found = {}
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if isinstance(value, Settings) and not only:
             found |= _fields(value)
-        elif name in only or (not only and name != leave_out):
+        elif name in only or (not only and name not in leave_out):
             found[name] = (field, value)
     return found
 
@@ -49,13 +52,16 @@ def _fields(settings: Settings, *only: str, leave_out: str = "") -> dict[str, tu
 # The settings that are options of each command, with the defaults that they have there.
 TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "demo": _fields(SyntheticSettings()) | _fields(Acquisition(), "dose"),
-    "preprocess": _fields(PreprocessSettings(), leave_out="background_after_angles"),
+    "preprocess": _fields(PreprocessSettings(), leave_out=("background_after_angles",)),
     "reconstruct": _fields(ReconstructSettings()),
     "refine-angles": _fields(RefineAnglesSettings())
     | _fields(ReconstructSettings(), "oversampling", "step", "extended", "n_z", "support"),
+    # The name of the file of angles comes first.
+    "detect": _fields(DetectSettings(), leave_out=("angles",))
+    | {"fit_angles": _fields(DetectSettings(), "angles")["angles"]},
     "trace": _fields(TraceSettings()),
     "classify": _fields(ClassifySettings()),
-    "refine": _fields(RefineSettings(), leave_out="images"),
+    "refine": _fields(RefineSettings(), leave_out=("images", "take_over")),
     "analyze": _fields(AnalyzeSettings(), "cutoff"),
     "view": _fields(AnalyzeSettings()),
     "compare-models": _fields(CompareSettings()),
