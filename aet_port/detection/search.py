@@ -128,9 +128,8 @@ class Search:
         """The dispersion after a fit, if residuals are far more than noise and missing atoms."""
         if state.dispersion > 1 or number >= LATER:
             misfit = self.likelihood.misfit(expected)
-            if state.dispersion > 1 or misfit > UNEXPLAINED:
-                state = replace(state, dispersion=max(1.0, misfit))
-                self.likelihood.dispersion = state.dispersion
+            state = replace(state, dispersion=misfit if misfit > UNEXPLAINED else 1.0)
+            self.likelihood.dispersion = state.dispersion
         return state
 
     def expected(self, state: SearchState) -> NDArray[np.float32]:
