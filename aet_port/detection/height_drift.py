@@ -162,4 +162,5 @@ def _factors(
     below = np.sum(weights * species.means**2, axis=1)
     terms = (above - factors * below) ** 2  # squared derivative of the logarithm of the likelihood
     tops, bottoms, scatter = np.maximum(near @ np.stack([above, below, terms], axis=1), 1e-300).T
-    return tops / bottoms, np.sqrt(np.maximum(scatter / bottoms**2, 1 / scatter))
+    scatter = np.sqrt(scatter)
+    return tops / bottoms, np.maximum(scatter / bottoms, 1 / scatter)

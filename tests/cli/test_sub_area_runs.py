@@ -101,6 +101,9 @@ areas = [1, 2]
 placement = "placement.mat"
 volume_shape = [41, 41, 41]
 
+[detect]
+max_rounds = 5
+
 [analyze]
 cutoff = 4.0
 """

@@ -133,6 +133,7 @@ def test_two_species() -> None:
     assert made.warnings == ()
 
 
+@pytest.mark.slow
 def test_a_species_too_many_is_said() -> None:
     truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
     series = simulate_tilt_series(truth, ANGLES, FINE, (56, 56), 8e5, seed=1)

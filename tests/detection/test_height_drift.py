@@ -48,7 +48,12 @@ def classified(
 
 @pytest.mark.parametrize(
     ("along", "error", "share"),
-    [("z", 0.06, 0.15), ("radius", 0.06, 0.25), ("z", 0.1, 0.5), ("radius", 0.1, 0.75)],
+    [
+        ("z", 0.06, 0.15),
+        ("radius", 0.06, 0.25),
+        pytest.param("z", 0.1, 0.5, marks=pytest.mark.slow),
+        pytest.param("radius", 0.1, 0.75, marks=pytest.mark.slow),
+    ],
 )
 def test_most_of_what_a_drift_makes_wrong_is_put_right(
     along: str, error: float, share: float
@@ -77,7 +82,7 @@ def test_most_of_what_a_drift_makes_wrong_is_put_right(
 @pytest.mark.parametrize("error", [0.06, 0.1])
 @pytest.mark.parametrize("segregated", [False, True])
 def test_without_drift_nothing_changes(error: float, segregated: bool) -> None:
-    for seed in range(5):
+    for seed in range(2):
         places = ball(np.random.default_rng(seed))
         heights, errors, _ = sampled(np.ones(len(places)), error, seed)
         if segregated:  # a shell almost without the two heavier species

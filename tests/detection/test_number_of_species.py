@@ -38,10 +38,10 @@ GLASS = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
     ("n", "error", "parts", "skew", "bad"),
     [
         (300, 15, GLASS, 0, 0),
-        (800, 40, GLASS, 0, 0),
+        pytest.param(800, 40, GLASS, 0, 0, marks=pytest.mark.slow),
         (100, 40, GLASS, 0, 0),
-        (1500, 20, GLASS, 4, 0.03),
-        (1000, 20, {"Co": 0.6, "Pd": 0.39, "Pt": 0.01}, 0, 0),
+        pytest.param(1500, 20, GLASS, 4, 0.03, marks=pytest.mark.slow),
+        pytest.param(1000, 20, {"Co": 0.6, "Pd": 0.39, "Pt": 0.01}, 0, 0, marks=pytest.mark.slow),
         (1500, 10, {"Pd": 1.0}, 0, 0),
         (1500, 10, {"Pd": 1.0}, 4, 0.05),
         (30, 40, {"Co": 1.0}, 0, 0),

@@ -154,10 +154,10 @@ def kill_often(
     assert finished > 0
 
 
-def test_ten_kills(
+def test_five_kills(
     server: ForkServerContext, sample: Sample, tmp_path: Path, old_bank: Path
 ) -> None:
-    kill_often(server, sample, tmp_path, old_bank, kills=10, seed=0)
+    kill_often(server, sample, tmp_path, old_bank, kills=5, seed=0)
 
 
 @pytest.mark.slow
