@@ -156,36 +156,3 @@ def _in_ratio(heights: NDArray, ratios: NDArray) -> tuple[NDArray, NDArray, NDAr
 def _logs(fit: GaussianMixture) -> NDArray[np.float64]:
     found = np.log(np.maximum(np.sort(fit.means_[:, 0]), 1e-9))
     return np.asarray(found - found.mean())
-
-
-def damped(
-    found: Species, before: Species, heights: NDArray, errors: NDArray, common: float
-) -> Species:
-    """Mixture whose means go only part of the way from those that the heights followed before.
-
-    All atoms of a species follow its mean together, and the images hold them together more stiffly
-    than each alone, so that their free heights overshoot: the means go half the way; for a factor
-    common to all species less, the information of single heights over that of the factor, if that
-    is less than half.
-
-    Parameters
-    ----------
-    found
-        Mixture of the free heights.
-    before
-        Mixture that the heights followed in the fit.
-    heights, errors
-        Shape (n_atoms,): free heights and their standard errors.
-    common
-        Information of the images about a common factor of all heights.
-
-    Returns
-    -------
-    ``found`` with other means.
-    """
-    weights = (heights / errors) ** 2
-    apart = found.means / before.means - 1
-    shares = weights @ before.posterior(heights, errors)
-    factor = np.sum(shares * apart) / np.sum(shares)
-    step = min(0.5, float(np.sum(weights)) / max(common, 1e-300))
-    return replace(found, means=before.means * (1 + 0.5 * (apart - factor) + step * factor))

@@ -75,16 +75,12 @@ class Probe:
 
 
 class ProbeFit(NamedTuple):
-    """A fitted probe, the factor of all heights, the views, and the cost.
-
-    ``information`` is that of the images about the factor, one over its variance, the probe fixed.
-    """
+    """A fitted probe, the factor of all heights, the views, and the cost."""
 
     probe: Probe
     scale: float
     views: Views
     cost: float
-    information: float
 
 
 class _Normal(NamedTuple):
@@ -155,7 +151,7 @@ def fit_probe(
             break
     if background and images is None:
         views = replace(views, background=found.background)
-    return ProbeFit(probe, scale, views, found.cost, float(found.normal[0, 0]))
+    return ProbeFit(probe, scale, views, found.cost)
 
 
 def _moved(probe: Probe, step: dict[str, float]) -> Probe:

@@ -27,7 +27,7 @@ from aet_port.detection.candidates import (
 from aet_port.detection.evidence import local_covariances, radial_frequencies
 from aet_port.detection.fit import Freed, fit_atoms
 from aet_port.detection.height_drift import local_heights
-from aet_port.detection.mixture import Species, damped, mixture_of_heights
+from aet_port.detection.mixture import Species, mixture_of_heights
 from aet_port.detection.noise import ImageNoise, image_noise
 from aet_port.detection.probe import Probe, choose_probe, fit_probe
 from aet_port.detection.pruning import (
@@ -256,7 +256,9 @@ class Search:
         found = mixture_of_heights(free[inside], errors[inside], self.symbols, means)
         if state.prior is None:
             return found
-        return damped(found, state.prior, free, errors, state.common)
+        # All atoms of a species follow its mean together, more stiffly than each alone, so that
+        # their free heights overshoot: half the way.
+        return replace(found, means=0.5 * (found.means + state.prior.means))
 
     def _some_left(self, state: SearchState) -> None:
         if len(state.atoms) < 2 * len(self.symbols):
@@ -351,14 +353,12 @@ class Search:
             probe = choose_probe(
                 self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
             )
-        probe, scale, views, cost, common = fit_probe(
+        probe, scale, views, cost = fit_probe(
             self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
         )
         atoms = replace(fit.atoms, heights=fit.atoms.heights * scale)
         species = None if state.species is None else state.species.scaled(scale)
-        state = replace(
-            state, atoms=atoms, views=views, probe=probe, species=species, common=common
-        )
+        state = replace(state, atoms=atoms, views=views, probe=probe, species=species)
         return state, 2 * cost / self.images.size
 
     def steady(self, state: SearchState) -> bool:

@@ -73,8 +73,6 @@ class SearchState:
         Whether the species are known well enough for the heights to follow them.
     dispersion
         Variance of the residuals relative to that of the noise, at least 1.
-    common
-        Information of the images about a common factor of all heights, after a fit.
     rounds
         The rounds so far.
     """
@@ -87,7 +85,6 @@ class SearchState:
     species: Species | None = None
     known: bool = False
     dispersion: float = 1.0
-    common: float = 0.0
     rounds: list[Round] = field(default_factory=list)
 
     @property
@@ -140,5 +137,5 @@ class SearchState:
             Species(*stored["species"]),
             bool(stored["known"]),
             float(stored["dispersion"]),
-            rounds=[Round.of(row) for row in stored["rounds"]],
+            [Round.of(row) for row in stored["rounds"]],
         )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from aet_port.core.scattering import adf_cross_section
-from aet_port.detection.mixture import Species, damped, mixture_of_heights
+from aet_port.detection.mixture import Species, mixture_of_heights
 
 SYMBOLS = ("Co", "Pd", "Pt")
 MEANS = 100 * np.array([adf_cross_section(s) / adf_cross_section("Pd") for s in SYMBOLS])
@@ -141,20 +141,3 @@ def test_errors_of_the_heights_are_no_spread() -> None:
         rng = np.random.default_rng(seed)
         found = mixture_of_heights(rng.normal(100, 10, 200), np.full(200, 10.0), ("Si",))
         assert found.spreads[0] < 5  # 2 for most; the errors alone are 10
-
-
-def test_means_go_only_part_of_the_way() -> None:
-    before = Species(np.array([100.0, 200.0]), np.array([2.0, 2.0]), np.array([0.5, 0.5]))
-    found = Species(np.array([110.0, 240.0]), np.array([3.0, 3.0]), np.array([0.4, 0.6]))
-    heights, errors = np.array([100.0, 100.0, 200.0, 200.0]), np.array([10.0, 10.0, 20.0, 20.0])
-    # Loosely held together: half the way for each.
-    loose = damped(found, before, heights, errors, 100.0)
-    np.testing.assert_allclose(loose.means, [105.0, 220.0])
-    assert (loose.spreads == found.spreads).all()
-    assert (loose.fractions == found.fractions).all()
-    # 400 of information in single heights, 4000 in the factor: a tenth of the common 15 %, and half
-    # of the 5 % by which the species differ from it.
-    stiff = damped(found, before, heights, errors, 4000.0)
-    np.testing.assert_allclose(stiff.means, [100 * (1 + 0.015 - 0.025), 200 * (1 + 0.015 + 0.025)])
-    same = damped(before, before, heights, errors, 4000.0)
-    np.testing.assert_allclose(same.means, before.means)
