@@ -52,7 +52,7 @@ HIGHEST = 2.0  # of the heaviest species' height, that an atom may have
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
 KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
-# Of the atoms: net change below which the search ends, and those added in its last round.
+# Of the atoms: net change below which the search ends, and those added in its last round in a film.
 STEADY, FEW = 0.001, 0.01
 FINAL_STEPS = 25
 # From the third round on: power of the residuals that is no noise; score that is always tried.
@@ -367,9 +367,10 @@ class Search:
             return False
         *_, second, first, last = state.rounds
         changes = [abs(last.atoms - before.atoms) for before in (first, second)]
-        # Doubtful atoms may come and go in turn, but as many as new ones only by chance.
-        change = min(changes) if last.added <= FEW * last.atoms else max(changes)
-        return change <= STEADY * last.atoms
+        # Doubtful atoms may come and go in turn. In films, whose background settles slowly, as many
+        # may come as go by chance.
+        many = self.noise.extended and last.added > FEW * last.atoms
+        return (max if many else min)(changes) <= STEADY * last.atoms
 
     def finish(self, state: SearchState) -> SearchState:
         """Fit to convergence, drop what is not significant, and fit again."""
