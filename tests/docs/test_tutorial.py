@@ -19,7 +19,7 @@ from tests.docs.markdown import ROOT, blocks, commands
 
 PAGE = "docs/tutorial.md"
 # Of the files in the table of the run folder, those that this run does not make.
-OTHER_RUNS = {"preprocessed", "aligned", "cleaned"}
+OTHER_RUNS = {"areas", "volumes", "preprocessed", "aligned", "cleaned"}
 
 
 @pytest.fixture
