@@ -182,7 +182,7 @@ def scheduler() -> Iterator[str]:
     """Address of a Dask scheduler with one worker in a process of its own."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster.scheduler_address
 

@@ -91,7 +91,7 @@ def scheduler() -> Iterator[str]:
     """Address of a Dask scheduler whose two workers are threads of this process."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=3, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=3, processes=False, dashboard_address=":0"
     ) as cluster:
         yield cluster.scheduler_address
 

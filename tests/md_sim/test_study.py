@@ -335,7 +335,7 @@ def test_a_snapshot_that_came_without_its_run(tmp_path: Path) -> None:
 def test_a_cluster_finds_the_same(quench: Quench, done: Study, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
         found = study(quench, tmp_path / "md.bank", scheduler=cluster.scheduler_address)
     assert [without_numbers(row) for row in found.rows] == [
