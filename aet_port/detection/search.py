@@ -54,7 +54,7 @@ KNOWN = 0.03  # net change of the number of atoms below which heights follow the
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
 # Of the atoms: net change below which the search ends, and those added in its last round in a film.
 STEADY, FEW = 0.001, 0.01
-FINAL_STEPS = 25
+FALLEN, FINAL_STEPS = 0.9, 25  # of the atoms before, below which a round is undone; of the last fit
 # From the third round on: power of the residuals that is no noise; score that is always tried.
 LATER, UNEXPLAINED, DOUBTLESS = 2, 4.0, 5.0
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
@@ -192,10 +192,9 @@ class Search:
 
     def round(self, state: SearchState) -> SearchState:
         """Add what the residual asks for, fit everything, and drop what is not significant."""
-        number = len(state.rounds)
+        given, number, before = state, len(state.rounds), len(state.atoms)
         expected = self.expected(state)
         candidates, score = self.find(state, expected)
-        before = len(state.atoms)
         state = self._with(state, candidates, expected)
         if not len(state.atoms):
             raise InputError(
@@ -239,6 +238,10 @@ class Search:
             covariances = self.covariances(state, self.expected(state))
             free, _ = self.free_heights(state, covariances)
             state = replace(state, covariances=covariances, free=free)
+        if given.known and count < FALLEN * before:
+            # Heights and their means have run away from each other: as if nothing had been found.
+            undone = replace(given.rounds[-1], added=len(candidates), dropped=len(candidates))
+            return replace(given, rounds=[*given.rounds, replace(undone, threshold=score)])
         known = state.known or (number >= SETTLING - 1 and count - before < KNOWN * count)
         row = Round(count, len(candidates), dropped, score, deviance)
         return replace(state, known=known, rounds=[*state.rounds, row])

@@ -133,6 +133,25 @@ def test_two_species() -> None:
     assert made.warnings == ()
 
 
+def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = Search(ta_series(20), ("Ta",), threads=1)
+    state = search.start()
+    while not state.known:
+        state = search.round(state)
+    assert len(state.atoms) == 20
+
+    def every_third(search: Search, positions, free, errors, species):  # type: ignore[no-untyped-def]
+        return np.arange(len(free)) % 3 == 0, np.zeros(len(free), bool)
+
+    monkeypatch.setattr(Search, "lost", every_third)
+    after = search.round(state)
+    assert after.atoms is state.atoms
+    assert len(after.rounds) == len(state.rounds) + 1
+    assert after.rounds[-1].atoms == 20
+    assert after.rounds[-1].added == after.rounds[-1].dropped
+    assert search.round(replace(state, known=False)).rounds[-1].atoms == 13
+
+
 @pytest.mark.slow
 def test_a_species_too_many_is_said() -> None:
     truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
