@@ -259,9 +259,9 @@ class Search:
         found = mixture_of_heights(free[inside], errors[inside], self.symbols, means)
         if state.prior is None:
             return found
-        # All atoms of a species follow its mean together, more stiffly than each alone, so that
-        # their free heights overshoot: half the way.
-        return replace(found, means=0.5 * (found.means + state.prior.means))
+        # All atoms of a species follow its mean together, five times as stiffly as each alone where
+        # they overlap on the images, so that their free heights overshoot.
+        return replace(found, means=0.2 * found.means + 0.8 * state.prior.means)
 
     def _some_left(self, state: SearchState) -> None:
         if len(state.atoms) < 2 * len(self.symbols):
