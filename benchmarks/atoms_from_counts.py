@@ -131,6 +131,9 @@ def _linear(sample: Callable[[int], AtomicModel], **changes: object) -> Case:
     return Case(sample, GLASS_LINEAR, TILTS, 0.347, **{**plain, **changes})  # type: ignore[arg-type]
 
 
+CUTA = Case(
+    _film({"Cu": 0.2, "Ta": 0.8}), FILM_COUNTS, FILM, 0.4, None, background=0.0, shape=(80, 80)
+)
 CASES = {
     "glass, sharp probe": Case(glass, GLASS_SHARP, TILTS, 0.347),
     "glass, B' = 6": _linear(glass),
@@ -150,25 +153,8 @@ CASES = {
         read_noise=0.0,
     ),
     "Ta slab": Case(_film("Ta"), FILM_COUNTS, FILM, 0.4, None, background=0.0, shape=(80, 80)),
-    "CuTa slab": Case(
-        _film({"Cu": 0.2, "Ta": 0.8}),
-        FILM_COUNTS,
-        FILM,
-        0.4,
-        None,
-        background=0.0,
-        shape=(80, 80),
-    ),
-    "CuTa slab, two sub-areas": Case(
-        _film({"Cu": 0.2, "Ta": 0.8}),
-        FILM_COUNTS,
-        FILM,
-        0.4,
-        None,
-        background=0.0,
-        shape=(81, 81),
-        areas=HALVES,
-    ),
+    "CuTa slab": CUTA,
+    "CuTa slab, two sub-areas": replace(CUTA, shape=(81, 81), areas=HALVES),
     "C 7500, constant noise": Case(
         carbon, {"C": 34.0}, turned(-72, 72, 37), 0.34, None, 3.0, 0.0, counting=False
     ),
@@ -301,16 +287,16 @@ def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Sea
         every = [_images_of_area(case, model, seed, k) for k in range(len(case.areas))]
     begin, used = time.perf_counter(), time.process_time()
     parts = [carry_out(kind(series, symbols, case.settings, threads)) for series in every]
-    done, mine_all = parts[0], parts[0].model
+    done, whole = parts[0], parts[0].model
     if case.areas is not None:
         models = {k: part.model for k, part in enumerate(parts)}
         shape = (*(case.shape or (0, 0)), 41)
         patched = patch_models(case.areas, models, case.pixel_size, shape)
-        mine_all = patched.model
+        whole = patched.model
         print(*(one.summary() for one in patched.overlaps), file=sys.stderr, flush=True)
     seconds, used = time.perf_counter() - begin, time.process_time() - used
-    found, truth = mine_all.positions, model.positions
-    kinds, true_kinds = np.array(mine_all.species), np.array(model.species)
+    found, truth = whole.positions, model.positions
+    kinds, true_kinds = np.array(whole.species), np.array(model.species)
     ok, nearest, rmsd, _ = compare(found, truth)
     inside, mine = np.ones(len(truth), bool), np.ones(len(found), bool)
     if case.shape is not None:

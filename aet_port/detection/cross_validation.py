@@ -17,6 +17,7 @@ from aet_port.detection.outcome import Detection
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+from aet_port.refinement.r_factors import some_images
 
 FOLDS = 5
 UNIT = 0.01  # angstrom of shift, in which the cost has about equal curvature
@@ -71,6 +72,10 @@ def with_r_free(
         The detection.
     series, settings, threads, progress
         As given to :func:`aet_port.detection.loop.detect`.
+
+    Returns
+    -------
+    The summary as plain numbers, and with ``folds`` that of :class:`FreeAgreement`.
     """
     if settings.folds is None:
         return found.summary()
@@ -125,16 +130,12 @@ def cross_validate_detection(
     free, work, every = np.empty(len(series)), [], []
     for number in range(folds):
         held, used = fold == number, fold != number
-        search = Search(_some(series, used), symbols, settings, threads)
+        search = Search(some_images(series, used), symbols, settings, threads)
         found = carry_out(search, progress=progress)
-        free[held] = _r_of(search, found, _some(series, held), settings)
+        free[held] = _r_of(search, found, some_images(series, held), settings)
         work.append(float(found.r1.mean()))
         every.append(found)
     return FreeAgreement(fold, free, np.array(work), tuple(every))
-
-
-def _some(series: TiltSeries, chosen: NDArray[np.bool_]) -> TiltSeries:
-    return replace(series, images=series.images[chosen], angles=series.angles[chosen])
 
 
 def _r_of(

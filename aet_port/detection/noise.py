@@ -79,14 +79,16 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
 
     Without given counts, the variance of sixth differences is compared with the mean around them
     (:func:`aet_port.preprocessing.noise.estimate_noise`); if it does not increase with the signal,
-    the noise is taken as the same everywhere, as in phase images.
+    the noise is taken as the same everywhere, as in phase images. Vacuum with less noise than as
+    many electrons as its level would have lies on a dark level, which is taken off. Denoised images
+    are given next to no noise, so that the search takes its residuals instead.
 
     Parameters
     ----------
     images
         Shape (n_images, nx, ny).
     settings
-        ``counts_per_unit``, ``read_noise`` and ``extended``.
+        ``counts_per_unit``, ``read_noise``, ``extended`` and ``denoised``.
     name
         Name of the series, for errors.
 
@@ -97,7 +99,8 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
     Raises
     ------
     InputError
-        For denoised images, images without noise, or a read noise without counts per unit.
+        For denoised images that are not said to be, images without noise or contrast, a read noise
+        without counts per unit, or counts of denoised images.
     """
     stack = np.asarray(images, dtype=np.float64)
     if settings.denoised:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -21,6 +21,8 @@ SEAM = 1.5  # angstrom of depth by which an area must surpass another to decide 
 INSIDE = 2.0  # angstrom from the border of an area, where all of its atoms should be found
 ENOUGH = 10  # common atoms for a displacement
 TURNS = 5  # of matching and moving
+
+Depth = Callable[[int, NDArray], NDArray[np.float64]]  # angstrom inside the border of an area
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def _moves(
     return {k: solved[number[k]] for k in order}
 
 
-def _owned(k: int, points: NDArray, order: list[int], depth: Any) -> NDArray[np.bool_]:
+def _owned(k: int, points: NDArray, order: list[int], depth: Depth) -> NDArray[np.bool_]:
     """Atoms of an area at places where no other area lies clearly deeper."""
     owned = np.ones(len(points), bool)
     for other in order:

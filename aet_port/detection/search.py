@@ -173,7 +173,8 @@ class Search:
 
         Shape (nx, ny, nz). It is what the first round searches.
         """
-        found = self.score_map(self.start(), self.expected(self.start()))
+        state = self.start()
+        found = self.score_map(state, self.expected(state))
         return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
 
     def find(self, state: SearchState, expected: NDArray) -> tuple[NDArray[np.float64], float]:
@@ -202,8 +203,7 @@ class Search:
                 f"no atom above {score:.1f} standard deviations of the noise",
                 "images with more signal, or the right pixel size and angles",
             )
-        dropped = 0
-        old = np.arange(len(state.atoms)) < before
+        dropped, old = 0, np.arange(len(state.atoms)) < before
         # Background and probe settle only together where matter lies outside the images.
         for turn in range(2 if number == 0 or self.noise.extended else 1):
             self._some_left(state)

@@ -230,7 +230,7 @@ def cross_validate(
     still = np.zeros(len(model), bool)
     for number in range(folds):
         held, used = fold == number, fold != number
-        part, rest = _some(series, used), _some(series, held)
+        part, rest = some_images(series, used), some_images(series, held)
         forward = Forward(
             model.species, rest.angles, rest.pixel_size, rest.detector, precision, threads
         )
@@ -246,7 +246,8 @@ def cross_validate(
     )
 
 
-def _some(series: TiltSeries, chosen: NDArray[np.bool_]) -> TiltSeries:
+def some_images(series: TiltSeries, chosen: NDArray[np.bool_]) -> TiltSeries:
+    """The images of a series that are chosen, shape (n_images,), with their angles."""
     return replace(series, images=series.images[chosen], angles=series.angles[chosen])
 
 

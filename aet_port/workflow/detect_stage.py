@@ -35,8 +35,12 @@ from aet_port.workflow.volume_stages import AreaTask, area_tasks, sub_areas
 
 AREA_ATOMS, AREA_DETECTION = "areas/{area}.extxyz", "areas/{area}.json"
 MEANS = (
-    *("expected_position_error_pm", "deviance_per_pixel", "chi_square_per_pixel", "r1"),
-    *("r_free", "r_work"),
+    "expected_position_error_pm",
+    "deviance_per_pixel",
+    "chi_square_per_pixel",
+    "r1",
+    "r_free",
+    "r_work",
 )
 BAD_OVERLAP = 0.1  # atoms found in only one of two sub-areas, relative to all in their overlap
 
@@ -70,10 +74,8 @@ def detect_areas(work: Work) -> dict[str, Any]:
 def _detect_area(task: AreaTask) -> int:
     config, folder, area = task.config, task.folder, task.area
     size = _placement(config).shape_of(area - 1)
-    target, checkpoint = (
-        folder.path(AREA_DETECTION, area),
-        folder.checkpoint(DETECT_AREAS.name, area),
-    )
+    target = folder.path(AREA_DETECTION, area)
+    checkpoint = folder.checkpoint(DETECT_AREAS.name, area)
     if not target.exists():
         series = read_series(config, area)
         search = Search(series, config.species, config.detect, task.threads)

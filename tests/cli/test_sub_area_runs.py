@@ -20,7 +20,7 @@ from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from tests.cli.samples import PIXEL, Refused, Sample, results
 
-CONFIG = """\
+INPUT = """\
 [sample]
 name = "small film"
 species = "Ta"
@@ -34,6 +34,10 @@ areas = [1, 2]
 placement = "placement.mat"
 volume_shape = [41, 41, 41]
 
+[analyze]
+cutoff = 4.0
+"""
+CONFIG = f"""{INPUT}
 [reconstruct]
 iterations = 20
 oversampling = 2
@@ -41,9 +45,10 @@ oversampling = 2
 [select]
 support = "tight"
 merge_distance = 2.0
-
-[analyze]
-cutoff = 4.0
+"""
+COUNTS = f"""{INPUT}
+[detect]
+max_rounds = 5
 """
 
 
@@ -85,28 +90,6 @@ def test_two_areas_make_the_whole(film: Film, original: Sample) -> None:
     matching = match_models(found.model.positions, original.model.positions)
     assert matching.matched >= 195  # of 200; measured 199
     assert len(matching.spurious) <= 4
-
-
-COUNTS = """\
-[sample]
-name = "small film"
-species = "Ta"
-pixel_size = 0.7
-kind = "synthetic"
-
-[input]
-projections = "area_{area}.mat"
-angles = "angles.mat"
-areas = [1, 2]
-placement = "placement.mat"
-volume_shape = [41, 41, 41]
-
-[detect]
-max_rounds = 5
-
-[analyze]
-cutoff = 4.0
-"""
 
 
 def test_atoms_from_the_counts_of_two_areas(film: Film, original: Sample) -> None:
