@@ -249,26 +249,20 @@ def _normal(
         images = fft.irfft2(columns * layers, s=likelihood.canvas)[:, *likelihood.window]
         expected = np.float32(scale) * images[0] + likelihood.ground(views, number)
         images[1:] *= scale
-        weights = likelihood.weights(expected)
-        rows = images.reshape(len(names), -1).astype(np.float64)
-        flat = weights.reshape(-1).astype(np.float64)
-        residual = (expected - likelihood.images[number]).reshape(-1).astype(np.float64)
+        flat = likelihood.weights(expected).reshape(-1).astype(np.float64)
+        # The columns of the derivatives, and the residual.
+        lines = np.empty((len(names) + 1, flat.size))
+        lines[:-1] = images.reshape(len(names), -1)
+        lines[-1] = (expected - likelihood.images[number]).reshape(-1)
         coefficients = views.background[number]
-        # No BLAS, whose threads would compete with ours.
         if background:
-            products = np.array([[np.sum(a * flat * b) for a in terms] for b in terms])
-            for line in (residual, *rows):
-                over = np.array([np.sum(a * flat * line) for a in terms])
-                share = np.linalg.solve(products, over)
-                if line is residual:
-                    coefficients = coefficients - share
-                for part, term in zip(share, terms, strict=True):
-                    line -= part * term
-            expected = (likelihood.images[number].reshape(-1) + residual).reshape(expected.shape)
-        residual *= flat
-        normal = np.array([[np.sum(a * flat * b) for a in rows] for b in rows])
-        slope = np.array([np.sum(row * residual) for row in rows])
-        return normal, slope, likelihood.cost(expected, number), coefficients
+            weighted = terms * flat
+            share = np.linalg.solve(_products(weighted, terms), _products(weighted, lines))
+            lines -= np.einsum("tl,tp->lp", share, terms, optimize=False)
+            coefficients = coefficients - share[:, -1]
+            expected = (likelihood.images[number].reshape(-1) + lines[-1]).reshape(expected.shape)
+        products = _products(lines[:-1] * flat, lines)
+        return products[:, :-1], products[:, -1], likelihood.cost(expected, number), coefficients
 
     results = map_threads(one, images, likelihood.threads)
     return _Normal(
@@ -277,3 +271,8 @@ def _normal(
         float(np.sum([r[2] for r in results])),
         np.array([r[3] for r in results]),
     )
+
+
+def _products(first: NDArray, second: NDArray) -> NDArray[np.float64]:
+    """Scalar products of rows, without BLAS, whose threads would compete with ours."""
+    return np.asarray(np.einsum("ip,jp->ij", first, second, optimize=False))
