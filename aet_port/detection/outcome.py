@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
+from aet_port.core.uncertainty import SIGMA_HEIGHT, SIGMAS, uncertainty_arrays
 from aet_port.detection.candidates import WELL
 from aet_port.detection.height_drift import LocalHeights, local_heights
 from aet_port.detection.mixture import Species
@@ -32,10 +33,10 @@ class Detection(Shown):
     Attributes
     ----------
     model
-        The atoms, with arrays ``height`` and ``height_error`` (units of the images times square
-        angstrom), ``position_error`` (n, 3) in angstrom, ``probability`` of the species,
-        ``posterior`` (n, n_species), and ``local_factor``, by which heights near the atom exceed
-        those of the species. Species less probable than the confidence are ``X``.
+        The atoms, with arrays ``height`` and ``sigma_height`` (units of the images times square
+        angstrom), the uncertainties of :mod:`aet_port.core.uncertainty`, ``probability`` of the
+        species, ``posterior`` (n, n_species), and ``local_factor``, by which heights near the atom
+        exceed those of the species. Species less probable than the confidence are ``X``.
     symbols
         The species, in the order of ``posterior``.
     species
@@ -74,8 +75,8 @@ class Detection(Shown):
     >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
     >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(48, 48))
     >>> found = aet.detect(series, "Ta", threads=1)
-    >>> found.model.atoms.arrays["position_error"].shape, found.symbols
-    ((30, 3), ('Ta',))
+    >>> found.model.atoms.arrays["sigma_x"].shape, found.symbols
+    ((30,), ('Ta',))
     """
 
     model: AtomicModel
@@ -110,7 +111,7 @@ class Detection(Shown):
     def summary(self) -> dict[str, Any]:
         """Results as plain numbers."""
         kinds = self.model.species
-        errors = self.model.atoms.arrays["position_error"]
+        errors = np.array([self.model.atoms.arrays[name] for name in SIGMAS])
         return {
             "atoms": len(self.model),
             "species": {symbol: kinds.count(symbol) for symbol in dict.fromkeys(sorted(kinds))},
@@ -122,7 +123,7 @@ class Detection(Shown):
             ),
             "local_heights": None if self.local is None else self.local.summary(),
             "species_number": None if self.number is None else self.number.summary(),
-            "expected_position_error_pm": 100 * float(np.sqrt((errors**2).sum(axis=1).mean())),
+            "expected_position_error_pm": 100 * float(np.sqrt((errors**2).sum(axis=0).mean())),
             "expected_wrong_species": float(np.sum(1 - self.model.atoms.arrays["probability"])),
             "probe": vars(self.probe),
             "noise": self.noise.summary(),
@@ -201,8 +202,8 @@ def finished(
         kinds.tolist(),
         name=series.name,
         height=atoms.heights * unit,
-        height_error=errors * unit,
-        position_error=np.sqrt(np.diagonal(places, axis1=1, axis2=2)),
+        sigma_height=errors * unit,
+        **uncertainty_arrays(places),
         probability=probability,
         posterior=local.posterior,
         local_factor=local.factors,
@@ -250,7 +251,7 @@ def _warnings(
             f"chi-square per pixel {chi_square:.3g}: the noise or the shape of the atoms differs "
             "from that assumed; error bars are unreliable"
         )
-    clear = float(np.median(model.atoms.arrays["height"] / model.atoms.arrays["height_error"]))
+    clear = float(np.median(model.atoms.arrays["height"] / model.atoms.arrays[SIGMA_HEIGHT]))
     if clear < FAINT:
         found.append(
             f"heights of only {clear:.1f} standard errors (median): at this dose many atoms are "

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.sub_areas import SubAreas
+from aet_port.core.uncertainty import SIGMAS
 
 SAME = 1.2  # angstrom, below which atoms of two areas are one
 SEAM = 1.5  # angstrom of depth by which an area must surpass another to decide alone
@@ -97,8 +98,8 @@ def patch_models(
     areas
         Positions of all areas in the volume.
     models
-        Models by 0-based index of the area, in angstrom about its centre, with an array
-        ``position_error``.
+        Models by 0-based index of the area, in angstrom about its centre, with arrays
+        ``sigma_x``, ``sigma_y``, ``sigma_z``.
     pixel_size
         Angstrom.
     shape
@@ -127,11 +128,12 @@ def patch_models(
     >>> import numpy as np
     >>> from aet_port import AtomicModel
     >>> from aet_port.core.sub_areas import SubAreas
+    >>> from aet_port.core.uncertainty import uncertainty_arrays
     >>> areas = SubAreas([[10, 10, 10], [20, 10, 10]], [[10, 10, 10]] * 2)
     >>> def model(x):
     ...     places = [[one, 0.0, 0.0] for one in x]
-    ...     errors = np.full((len(x), 3), 0.1)
-    ...     return AtomicModel.from_positions(places, "Ta", position_error=errors)
+    ...     errors = uncertainty_arrays(np.full((len(x), 1, 1), 0.01) * np.eye(3))
+    ...     return AtomicModel.from_positions(places, "Ta", **errors)
     >>> models = {0: model([-4.0, 2.5]), 1: model([-2.6, 3.0])}
     >>> found = patch_models(areas, models, 0.5, (31, 21, 21))
     >>> len(found.model), found.overlaps[0].common
@@ -235,4 +237,4 @@ def _owned(k: int, points: NDArray, order: list[int], depth: Depth) -> NDArray[n
 
 
 def _error(model: AtomicModel, index: int) -> float:
-    return float(np.sum(model.atoms.arrays["position_error"][index] ** 2))
+    return float(sum(model.atoms.arrays[name][index] ** 2 for name in SIGMAS))

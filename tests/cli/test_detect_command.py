@@ -77,7 +77,7 @@ def test_model_record_and_score_map(
     assert record["species"] == {"Ta": ATOMS}
     assert len(record["projections"]) == 23
     stored = read_model(model).atoms.arrays
-    assert {"height", "height_error", "position_error", "probability"} <= set(stored)
+    assert {"height", "sigma_height", "sigma_x", "covariance_xy", "probability"} <= set(stored)
     volume = np.load(scores)
     assert volume.shape == (60, 57, 60)
     # Of the residual noise, in its own standard deviations.

@@ -14,6 +14,7 @@ import aet_port as aet
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.geometry import euler_rotations
+from aet_port.core.uncertainty import SIGMAS
 from aet_port.detection.loop import detect, residual_scores
 from aet_port.detection.noise import image_noise
 from aet_port.detection.outcome import Detection
@@ -44,7 +45,7 @@ def test_every_atom_of_a_small_particle_is_found(found: Detection) -> None:
     truth = particle()
     precision = aet.score(found.model, truth)
     assert precision.matching.matched == len(truth) == len(found.model)
-    errors = found.model.atoms.arrays["position_error"]
+    errors = np.stack([found.model.atoms.arrays[name] for name in SIGMAS], axis=1)
     first, second = precision.matching.found_index, precision.matching.truth_index
     pulls = (found.model.positions[first] - truth.positions[second]) / errors[first]
     # 120 normal numbers, if model and noise are right: 4 / sqrt(240).

@@ -11,6 +11,7 @@ from scipy import ndimage
 import aet_port as aet
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
+from aet_port.core.uncertainty import SIGMAS
 from aet_port.detection.cross_validation import cross_validate_detection, with_r_free
 from aet_port.detection.loop import detect
 from aet_port.detection.settings import DetectSettings
@@ -35,7 +36,7 @@ def test_what_atoms_leave_unexplained_counts_as_noise(noiseless: TiltSeries) -> 
     assert precision.matching.matched == len(made.model) == 40
     assert any(text.startswith("the images have hardly any noise left") for text in made.warnings)
     first, second = precision.matching.found_index, precision.matching.truth_index
-    errors = made.model.atoms.arrays["position_error"][first]
+    errors = np.stack([made.model.atoms.arrays[name] for name in SIGMAS], axis=1)[first]
     pulls = (made.model.positions[first] - particle().positions[second]) / errors
     # Errors of neighbouring pixels are alike, so that the expected errors are not exact; by the
     # noise left in the images they would be a hundred times too small.

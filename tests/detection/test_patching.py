@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.sub_areas import SubAreas
+from aet_port.core.uncertainty import uncertainty_arrays
 from aet_port.detection.patching import Patched, patch_models
 
 PIXEL = 0.5
@@ -30,6 +32,11 @@ def chosen(model: AtomicModel, which: np.ndarray) -> AtomicModel:
     return AtomicModel(model.atoms[which])
 
 
+def with_errors(places: ArrayLike, error: float) -> AtomicModel:
+    sizes = np.full((len(np.asarray(places)), 1, 1), error**2) * np.eye(3)
+    return AtomicModel.from_positions(places, "Ta", **uncertainty_arrays(sizes))
+
+
 def seen_by(film: AtomicModel, index: int, **errors: float) -> AtomicModel:
     """What an area finds: its atoms about its own centre, displaced and with errors."""
     rng = np.random.default_rng(index)
@@ -39,8 +46,7 @@ def seen_by(film: AtomicModel, index: int, **errors: float) -> AtomicModel:
     places = places[np.all(np.abs(places[:, :2]) < half, axis=1)]
     places = places + rng.normal(size=places.shape) * errors.get("spread", 0.0)
     places = places + np.array([0.0, 0.0, errors.get("moved", 0.0)])
-    sizes = np.full((len(places), 3), errors.get("error", 0.1))
-    return AtomicModel.from_positions(places, "Ta", position_error=sizes)
+    return with_errors(places, errors.get("error", 0.1))
 
 
 def patched(models: dict[int, AtomicModel]) -> Patched:
@@ -108,8 +114,8 @@ def test_one_area_alone(film: AtomicModel) -> None:
 
 
 def test_few_common_atoms_give_no_displacement() -> None:
-    one = AtomicModel.from_positions([[8.0, 0, 0]], "Ta", position_error=np.ones((1, 3)))
-    other = AtomicModel.from_positions([[-8.0, 0, 0]], "Ta", position_error=np.ones((1, 3)))
+    one = with_errors([[8.0, 0, 0]], 1.0)
+    other = with_errors([[-8.0, 0, 0]], 1.0)
     (overlap,) = patched({0: one, 1: other}).overlaps
     assert overlap.summary() == {
         "areas": [1, 2], "common": 1, "alone": 0, "rms_pm": 0.0, "displacement": None,

@@ -1,0 +1,80 @@
+"""Per-atom uncertainties of a model: the names of the arrays that hold them, written and read.
+
+=====================  ===========================================================================
+Array                  Meaning
+=====================  ===========================================================================
+``sigma_x, _y, _z``    standard errors of the position, angstrom
+``covariance_xy, ...`` covariances of the coordinates ``xy, xz, yz``, square angstrom
+``sigma_height``       standard error of ``height``, in its unit
+``p_exists``           probability that there is an atom
+``probability``        probability of the species given
+=====================  ===========================================================================
+"""
+
+from __future__ import annotations
+
+import ase
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SIGMAS = ("sigma_x", "sigma_y", "sigma_z")
+COVARIANCES = {"covariance_xy": (0, 1), "covariance_xz": (0, 2), "covariance_yz": (1, 2)}
+SIGMA_HEIGHT, P_EXISTS, P_SPECIES = "sigma_height", "p_exists", "probability"
+
+
+def uncertainty_arrays(covariances: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Arrays that hold the covariance of each position.
+
+    Parameters
+    ----------
+    covariances
+        Shape (n_atoms, 3, 3), square angstrom.
+
+    Returns
+    -------
+    ``sigma_x``, ``sigma_y``, ``sigma_z``, ``covariance_xy``, ``covariance_xz``, ``covariance_yz``,
+    each of shape (n_atoms,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = uncertainty_arrays(np.diag([0.01, 0.04, 0.09])[None])
+    >>> [float(found[name][0]) for name in SIGMAS]
+    [0.1, 0.2, 0.3]
+
+    Notes
+    -----
+    MATLAB: none; the reference states no error of an atom
+    """
+    table = np.asarray(covariances, dtype=np.float64)
+    found = {name: np.sqrt(table[:, k, k]) for k, name in enumerate(SIGMAS)}
+    return found | {name: table[:, i, j].copy() for name, (i, j) in COVARIANCES.items()}
+
+
+def position_covariances(atoms: ase.Atoms) -> NDArray[np.float64] | None:
+    """Covariance of each position, shape (n_atoms, 3, 3) in square angstrom; None if not known.
+
+    Covariances of different coordinates that are not stored are taken as zero.
+
+    Examples
+    --------
+    >>> import ase
+    >>> position_covariances(ase.Atoms("Ta")) is None
+    True
+    """
+    arrays = atoms.arrays
+    if not all(name in arrays for name in SIGMAS):
+        return None
+    found = np.zeros((len(atoms), 3, 3))
+    for k, name in enumerate(SIGMAS):
+        found[:, k, k] = arrays[name] ** 2
+    for name, (i, j) in COVARIANCES.items():
+        if name in arrays:
+            found[:, i, j] = found[:, j, i] = arrays[name]
+    return found
+
+
+def existence(atoms: ase.Atoms) -> NDArray[np.float64] | None:
+    """Probability that each atom exists, shape (n_atoms,); None if not known."""
+    found = atoms.arrays.get(P_EXISTS)
+    return None if found is None else np.asarray(found, dtype=np.float64)
