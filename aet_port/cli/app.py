@@ -30,6 +30,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "trace": "trace:trace_command",
     "classify": "classify:classify_command",
     "detect": "detect:detect_command",
+    "check-model": "check_model:check_model_command",
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
     "view": "view:view_command",

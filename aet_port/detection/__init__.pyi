@@ -1,6 +1,8 @@
+from .certainty import Certainty
 from .evidence import local_covariances
 from .height_drift import LocalHeights, local_heights
 from .mixture import Species, mixture_of_heights
+from .model_check import ModelCheck, check_model
 from .noise import ImageNoise, image_noise
 from .number_of_species import SpeciesNumber, species_number
 from .outcome import Detection
@@ -10,16 +12,19 @@ from .settings import DetectSettings
 from .state import Round
 
 __all__ = [
+    "Certainty",
     "DetectSettings",
     "Detection",
     "ImageNoise",
     "LocalHeights",
+    "ModelCheck",
     "Probe",
     "Round",
     "ScoreFilter",
     "ScoreMap",
     "Species",
     "SpeciesNumber",
+    "check_model",
     "fit_probe",
     "image_noise",
     "local_covariances",

@@ -126,6 +126,7 @@ def cross_validate_detection(
     if not 2 <= folds <= len(series) // 2:
         raise InputError("folds", f"{folds}", f"2 to half of the {len(series)} images")
     symbols = (species,) if isinstance(species, str) else tuple(species)
+    settings = settings.model_copy(update={"trials": 0})
     fold = np.arange(len(series)) % folds
     free, work, every = np.empty(len(series)), [], []
     for number in range(folds):

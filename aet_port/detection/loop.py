@@ -7,14 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aet_port.core.checkpoint import Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
+from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar
+from aet_port.detection.certainty import Certainty
 from aet_port.detection.outcome import Detection, finished
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import SearchState
+from aet_port.detection.trials import run_trial
 from aet_port.refinement.likelihood import Atoms
 
 
@@ -114,10 +118,43 @@ def carry_out(
             saved.save(**state.arrays())
             reporter.advance(note=str(state.rounds[-1]))
     state = search.finish(state)
-    return finished(
+    certainty, failure = None, None
+    # Noise of unknown kind can't be simulated.
+    if settings.trials and state.dispersion == 1:
+        with progress_bar("trials", settings.trials, progress) as reporter:
+            trials = []
+            try:
+                for number in range(settings.trials):
+                    trials.append(run_trial(search, state, number))
+                    reporter.advance(note=str(trials[-1]))
+                certainty = Certainty(tuple(trials), search.searched)
+            except InputError as error:
+                failure = str(error)
+    found = finished(
         series, settings, search.noise, search.likelihood, search.symbols, state,
-        search.expected(state),
+        search.expected(state), certainty,
     )  # fmt: skip
+    if failure is None:
+        return found
+    warning = f"no probabilities: nothing was found in simulated images of the atoms ({failure})"
+    return replace(found, warnings=(*found.warnings, warning))
+
+
+def volume_map(search: Search) -> NDArray[np.float32]:
+    """Deconvolved back-projection of the images of a search, which its first round searches.
+
+    Parameters
+    ----------
+    search
+        The search.
+
+    Returns
+    -------
+    Shape (nx, ny, nz): at an atom about its height, electrons.
+    """
+    state = search.start()
+    found = search.score_map(state, search.expected(state))
+    return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
 
 
 def residual_scores(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
-from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
-from aet_port.core.uncertainty import SIGMA_HEIGHT, SIGMAS, uncertainty_arrays
+from aet_port.core.uncertainty import P_EXISTS, SIGMA_HEIGHT, SIGMAS, uncertainty_arrays
 from aet_port.detection.candidates import WELL
+from aet_port.detection.certainty import Certainty
+from aet_port.detection.frame import nearest_to_nominal
 from aet_port.detection.height_drift import LocalHeights, local_heights
 from aet_port.detection.mixture import Species
 from aet_port.detection.noise import ImageNoise
@@ -20,7 +21,7 @@ from aet_port.detection.number_of_species import SpeciesNumber, species_number
 from aet_port.detection.probe import Probe
 from aet_port.detection.settings import DetectSettings
 from aet_port.detection.state import INSIDE, Round, SearchState
-from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+from aet_port.refinement.likelihood import Likelihood
 
 GOOD = (0.8, 1.25)  # chi-square per pixel of a fit whose noise is as assumed
 FAINT = 6.3  # standard errors: 8 in glasses of which 97 % is found, 5.8 where a quarter is
@@ -66,6 +67,8 @@ class Detection(Shown):
         Local factors of the heights.
     number
         Comparison of the numbers of species that the heights may have.
+    certainty
+        Calibration of probabilities and errors by trials.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class Detection(Shown):
     warnings: tuple[str, ...] = ()
     local: LocalHeights | None = None
     number: SpeciesNumber | None = None
+    certainty: Certainty | None = None
 
     def _facts(self) -> dict[str, object]:
         kinds = self.model.species
@@ -107,6 +111,11 @@ class Detection(Shown):
             "R1": f"{100 * self.r1.mean():.2f} %",
             "warnings": len(self.warnings),
         }
+
+    def _certainty(self) -> dict[str, Any] | None:
+        if self.certainty is None:
+            return None
+        return self.certainty.summary(self.model.atoms.arrays[P_EXISTS])
 
     def summary(self) -> dict[str, Any]:
         """Results as plain numbers."""
@@ -125,6 +134,7 @@ class Detection(Shown):
             "species_number": None if self.number is None else self.number.summary(),
             "expected_position_error_pm": 100 * float(np.sqrt((errors**2).sum(axis=0).mean())),
             "expected_wrong_species": float(np.sum(1 - self.model.atoms.arrays["probability"])),
+            "certainty": self._certainty(),
             "probe": vars(self.probe),
             "noise": self.noise.summary(),
             "deviance_per_pixel": self.deviance,
@@ -155,6 +165,7 @@ def finished(
     symbols: tuple[str, ...],
     state: SearchState,
     expected: NDArray,
+    certainty: Certainty | None = None,
 ) -> Detection:
     """Put the result of a search together.
 
@@ -168,6 +179,9 @@ def finished(
         Its end.
     expected
         Shape (n_images, nx, ny): the images expected there, electrons.
+    certainty
+        Calibration of probabilities and errors; without it there are no probabilities of atoms, and
+        errors are those of the noise.
 
     Returns
     -------
@@ -181,7 +195,8 @@ def finished(
     chi_square = float(np.mean((expected - measured) ** 2 * weights, dtype=np.float64))
     difference = np.abs(expected - measured).sum(axis=(1, 2), dtype=np.float64)
     r1 = difference / np.abs(measured).sum(axis=(1, 2), dtype=np.float64)
-    views, atoms, turn = _nearest_to_nominal(state.atoms, state.views, series.angles)
+    framed = nearest_to_nominal(state.atoms, state.views, series.angles)
+    atoms, views = framed.atoms, framed.views
     seen = likelihood.seen(atoms, views)
     inside, well = (seen >= part * len(likelihood) for part in (INSIDE, WELL))
     atoms, covariances, free = atoms[inside], state.covariances[inside], state.free[inside]
@@ -192,11 +207,16 @@ def finished(
     number = species_number(
         (free / local.factors)[well], (errors / local.factors)[well], local.species
     )
-    probability = local.posterior.max(axis=1)
+    posterior, places = local.posterior, framed.turned(covariances[:, 1:, 1:])
+    certain: dict[str, NDArray] = {}
+    if certainty is not None:
+        posterior = certainty.posterior(posterior, local.species.fractions)
+        places = places * certainty.factors(covariances)[:, None, None]
+        certain[P_EXISTS] = certainty.existence(state)[inside]
+    probability = posterior.max(axis=1)
     kinds = np.array(symbols)[local.kinds]
     kinds[probability < settings.confidence] = "X"
     unit = noise.unit * series.pixel_size**2
-    places = np.einsum("ij,njk,lk->nil", turn, covariances[:, 1:, 1:], turn)
     model = AtomicModel.from_positions(
         atoms.positions,
         kinds.tolist(),
@@ -204,33 +224,16 @@ def finished(
         height=atoms.heights * unit,
         sigma_height=errors * unit,
         **uncertainty_arrays(places),
+        **certain,
         probability=probability,
-        posterior=local.posterior,
+        posterior=posterior,
         local_factor=local.factors,
     )
     return Detection(
         model, symbols, local.species, state.probe, noise, views.angles, views.shifts, views.shears,
         tuple(state.rounds), expected, deviance, chi_square, r1,
-        tuple(_warnings(model, chi_square, state, settings, number)), local, number,
+        tuple(_warnings(model, chi_square, state, settings, number)), local, number, certainty,
     )  # fmt: skip
-
-
-def _nearest_to_nominal(
-    atoms: Atoms, views: Views, nominal: NDArray
-) -> tuple[Views, Atoms, NDArray[np.float64]]:
-    """Equivalent fit with the least turn and shift from the nominal views, and its rotation."""
-    turn, step = common_motion(views.angles, views.shifts, nominal)
-    if np.array_equal(views.angles, nominal):
-        turn = np.eye(3)
-    else:
-        rotations = euler_rotations(views.angles) @ turn
-        views = replace(views, angles=euler_angles(rotations, nominal))
-        atoms = replace(atoms, positions=np.ascontiguousarray(atoms.positions @ turn))
-    if np.any(views.shifts):
-        rows = euler_rotations(views.angles)[:, :2]
-        views = replace(views, shifts=views.shifts - rows @ step)
-        atoms = replace(atoms, positions=atoms.positions + step)
-    return views, atoms, turn.T
 
 
 def _warnings(

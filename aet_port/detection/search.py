@@ -69,6 +69,13 @@ class Search:
     ----------
     series, symbols, settings, threads
         As given to :func:`aet_port.detection.loop.detect`.
+
+    Attributes
+    ----------
+    forms
+        Rounds in which the form of the probe is chosen.
+    searched
+        Volume searched, cubic angstrom.
     """
 
     def __init__(
@@ -95,7 +102,9 @@ class Search:
         self.volume = (
             extended_object_shape(wide, n_z, series.angles) if self.margin else (*shape, n_z)
         )
+        self.searched = float(np.prod(self.volume)) * self.series.pixel_size**3
         self._filter: ScoreFilter | None = None
+        self.forms = CHOICES
 
     def distances(self, positions: NDArray) -> tuple[float, float, float]:
         """Distances in angstrom below which atoms repel each other, merge, and are no candidates.
@@ -168,15 +177,6 @@ class Search:
             residual, variance, state.views.shifts, profile, missing, self.volume, counted
         )
 
-    def volume_map(self) -> NDArray[np.float32]:
-        """Deconvolved back-projection of the images: at an atom about its height, electrons.
-
-        Shape (nx, ny, nz). It is what the first round searches.
-        """
-        state = self.start()
-        found = self.score_map(state, self.expected(state))
-        return np.ascontiguousarray(found.volume.transpose(0, 2, 1)) / float(found.response.max())
-
     def find(self, state: SearchState, expected: NDArray) -> tuple[NDArray[np.float64], float]:
         """Candidates (n, 6) for new atoms, and the threshold of their scores."""
         found = self.score_map(state, expected)
@@ -206,8 +206,8 @@ class Search:
         dropped, old = 0, np.arange(len(state.atoms)) < before
         # Background and probe settle only together where matter lies outside the images.
         for turn in range(2 if number == 0 or self.noise.extended else 1):
-            self._some_left(state)
-            state, deviance = self._fitted(state, max(number, turn), self.settings.max_steps)
+            self.some_left(state)
+            state, deviance = self.fitted(state, max(number, turn), self.settings.max_steps)
             expected = self.expected(state)
             state = self._dispersed(state, expected, number)
             covariances = self.covariances(state, expected)
@@ -216,7 +216,7 @@ class Search:
             dropped += int(np.sum(~kept))
             state = replace(state, atoms=state.atoms[kept], covariances=covariances[kept])
             free, errors, old = free[kept], errors[kept], old[kept]
-        self._some_left(state)
+        self.some_left(state)
         species = self.species(state, free, errors, old if number >= SETTLING else None)
         low, double = self.lost(state.atoms.positions, free, errors, species)
         lost = (low & ~(old & beside(state.atoms, candidates))) | double
@@ -234,7 +234,7 @@ class Search:
         count = len(state.atoms)
         if number >= SETTLING and dropped > MANY * count:
             # What was added in vain has taken something from background, probe and neighbours.
-            state, deviance = self._fitted(state, number, self.settings.max_steps)
+            state, deviance = self.fitted(state, number, self.settings.max_steps)
             covariances = self.covariances(state, self.expected(state))
             free, _ = self.free_heights(state, covariances)
             state = replace(state, covariances=covariances, free=free)
@@ -263,7 +263,8 @@ class Search:
         # they overlap on the images, so that their free heights overshoot.
         return replace(found, means=0.2 * found.means + 0.8 * state.prior.means)
 
-    def _some_left(self, state: SearchState) -> None:
+    def some_left(self, state: SearchState) -> None:
+        """Refuse a state with too few atoms for its species."""
         if len(state.atoms) < 2 * len(self.symbols):
             raise InputError(
                 self.series.name,
@@ -318,7 +319,7 @@ class Search:
             heights = heights + variance * state.prior.improbability(heights)[1]
         return heights, np.sqrt(variance)
 
-    def _fitted(self, state: SearchState, number: int, steps: int) -> tuple[SearchState, float]:
+    def fitted(self, state: SearchState, number: int, steps: int) -> tuple[SearchState, float]:
         """Fit atoms, views and probe; return the deviance per pixel too."""
         prior, metric = state.prior, state.covariances
         if prior is not None:
@@ -352,7 +353,7 @@ class Search:
         )
         probe = state.probe
         # Matter outside the images would be taken for the tail of the probe.
-        if number in CHOICES and not self.noise.extended:
+        if number in self.forms and not self.noise.extended:
             probe = choose_probe(
                 self.likelihood, fit.atoms, fit.views, probe, self.symbols, background
             )
@@ -377,14 +378,13 @@ class Search:
 
     def finish(self, state: SearchState) -> SearchState:
         """Fit to convergence, drop what is not significant, and fit again."""
-        searched = float(np.prod(self.volume)) * self.series.pixel_size**3
         for steps in (FINAL_STEPS, self.settings.max_steps):
-            state, _ = self._fitted(state, CHOICES.stop, steps)  # the form of the probe stays
+            state, _ = self.fitted(state, CHOICES.stop, steps)  # the form of the probe stays
             covariances = self.covariances(state, self.expected(state))
             free, errors = self.free_heights(state, covariances)
             species = self.species(state, free, errors)
             places, radius = state.atoms.positions, self.settings.local_radius
-            least = errors * significant_errors(searched, len(free), self.settings.fdr)
+            least = errors * significant_errors(self.searched, len(free), self.settings.fdr)
             lost = (free < least) | np.logical_or(*self.lost(places, free, errors, species))
             local = local_heights(places, free, errors, species, self.symbols, radius)
             state = replace(
@@ -394,7 +394,7 @@ class Search:
                 free=free[~lost],
                 species=species,
             )
-            self._some_left(state)
+            self.some_left(state)
             if not lost.any():
                 break
         return state

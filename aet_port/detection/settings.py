@@ -63,6 +63,12 @@ class DetectSettings(Settings):
         example=5,
         ge=2,
     )
+    trials: int = setting(
+        1,
+        "Searches of simulated images of the atoms found, whose errors calibrate p_exists and the"
+        " error bars; 0: none, error bars of the noise alone.",
+        ge=0,
+    )
     max_rounds: int = setting(
         14, "Largest number of rounds of adding, fitting and dropping atoms.", ge=1
     )

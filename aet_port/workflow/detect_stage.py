@@ -11,7 +11,7 @@ from aet_port.core.parallel import map_tasks
 from aet_port.core.records import read_json, write_json
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.detection.cross_validation import with_r_free
-from aet_port.detection.loop import carry_out
+from aet_port.detection.loop import carry_out, volume_map
 from aet_port.detection.patching import Overlap, patch_models
 from aet_port.detection.search import Search
 from aet_port.io import read_model, read_volume, write_model
@@ -51,7 +51,7 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     series = refined_series(config, DEFAULTS, folder)
     search = Search(series, config.species, config.detect, work.threads)
     found = carry_out(search, checkpoint=folder.checkpoint(DETECT.name), progress=work.progress)
-    write_npy(folder.path(VOLUME), search.volume_map())
+    write_npy(folder.path(VOLUME), volume_map(search))
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
     record = with_r_free(found, series, config.detect, threads=work.threads, progress=work.progress)
@@ -80,7 +80,7 @@ def _detect_area(task: AreaTask) -> int:
         series = read_series(config, area)
         search = Search(series, config.species, config.detect, task.threads)
         found = carry_out(search, checkpoint=checkpoint, progress=task.progress)
-        write_npy(folder.path(VOLUMES, area), crop_centred(search.volume_map(), size))
+        write_npy(folder.path(VOLUMES, area), crop_centred(volume_map(search), size))
         write_model(folder.path(AREA_ATOMS, area), found.model)
         record = with_r_free(
             found, series, config.detect, threads=task.threads, progress=task.progress

@@ -13,7 +13,8 @@ import pytest
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.detection.search import Search
-from aet_port.io import read_model, write_tilt_series
+from aet_port.detection.state import SearchState
+from aet_port.io import read_model, write_model, write_tilt_series
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
@@ -85,12 +86,25 @@ def test_model_record_and_score_map(
     assert set(contents(tmp_path)) == {"found.extxyz", "found.detection.json", "scores.npy"}
 
 
+def test_a_model_is_checked(made: Counts, asked: Callable[..., Any], tmp_path: Path) -> None:
+    given, checked = tmp_path / "given.xyz", tmp_path / "checked.extxyz"
+    places = np.vstack([made.truth.positions[1:], [[11.0, 0, 0]]])
+    write_model(given, AtomicModel.from_positions(places, "Ta"))
+    facts = asked(
+        "check-model", *made.files[:2], given, "-o", checked, *made.files[2:], "--threads", 1
+    )
+    assert (facts["atoms"], facts["doubtful"], facts["missing"]) == (ATOMS, 1, 1)
+    assert read_model(checked).atoms.arrays["p_exists"].argmin() == ATOMS - 1
+    missing = read_model(tmp_path / "checked.missing.extxyz").positions
+    assert np.linalg.norm(missing - made.truth.positions[:1]) < 0.1
+
+
 def test_an_interrupted_search_leaves_its_checkpoint(
     made: Counts, aet: Aet, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, saved = tmp_path / "found.extxyz", tmp_path / "search.npz"
     command = ("detect", *made.files, "--species", "Ta", "-o", model, "--checkpoint", saved)
-    command = (*command, "--threads", 1, "--max-rounds", 1)
+    command = (*command, "--threads", 1, "--max-rounds", 1, "--trials", 0)
 
     def interrupted(*arguments: Any) -> Any:
         raise KeyboardInterrupt
@@ -199,8 +213,13 @@ def test_an_interrupted_run_goes_on(
         with pytest.raises(KeyboardInterrupt):
             run(config, out, threads=1)
     assert [path.name for path in (out / "checkpoints").iterdir()] == ["detect.whole.npz"]
+    rounds = Search.round
+
+    def only_of_trials(search: Search, state: SearchState) -> SearchState:
+        return interrupted() if type(search) is Search else rounds(search, state)
+
     with monkeypatch.context() as patch:
-        patch.setattr(Search, "round", interrupted)  # all rounds are done
+        patch.setattr(Search, "round", only_of_trials)  # all others are done
         run(config, out, resume=True, threads=1)
     before, after = contents(original), contents(out)
     before.pop("timings.json"), after.pop("timings.json")

@@ -59,6 +59,8 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     # The name of the file of angles comes first.
     "detect": _fields(DetectSettings(), leave_out=("angles",))
     | {"fit_angles": _fields(DetectSettings(), "angles")["angles"]},
+    "check-model": _fields(DetectSettings(), leave_out=("angles", "folds"))
+    | {"fit_angles": _fields(DetectSettings(), "angles")["angles"]},
     "trace": _fields(TraceSettings()),
     "classify": _fields(ClassifySettings()),
     "refine": _fields(RefineSettings(), leave_out=("images", "take_over")),

@@ -1,0 +1,52 @@
+"""``aet check-model``: a given model checked against the images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aet_port.cli.options import Angles, Json, PixelSize, Projections, Threads, settings_options
+from aet_port.core.console import print_facts
+from aet_port.core.files import check_target
+from aet_port.detection.settings import DetectSettings
+
+
+@settings_options(leave_out={"fit": ("folds",)})
+def check_model_command(
+    projections: Projections,
+    angles: Angles,
+    model: Annotated[Path, typer.Argument(help="Model in the frame of the tilt series.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Checked model: .extxyz.")],
+    fit: DetectSettings,
+    pixel_size: PixelSize = None,
+    species: Annotated[
+        str | None,
+        typer.Option(help="Chemical symbol, or one per type (Ni,Pd,Pt), of a .mat model."),
+    ] = None,
+    types: Annotated[
+        Path | None, typer.Option(help=".mat file with the atom types of a .mat model.")
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the images whether each atom of a model exists, and where atoms are missing.
+
+    Missing atoms are written beside the checked model (.missing.extxyz).
+    """
+    from aet_port.detection.model_check import check_model
+    from aet_port.io import read_model, read_tilt_series, write_model
+
+    check_target(output, (".extxyz",))
+    missing = output.with_suffix(".missing.extxyz")
+    symbols = None if species is None else species.split(",")
+    given = read_model(model, symbols, types=types)
+    series = read_tilt_series(projections, angles, pixel_size)
+    found = check_model(series, given, fit, threads=threads)
+    write_model(output, found.model)
+    facts = {"model": str(output)} | found.summary()
+    if found.missing is not None:
+        write_model(missing, found.missing)
+        facts["missing_atoms"] = str(missing)
+    print_facts(as_json, "aet check-model", facts)

@@ -1,0 +1,169 @@
+"""How certain atoms are: probabilities and errors calibrated by trials of the same search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logsumexp
+from scipy.stats import beta, chi2
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from aet_port.detection.mixture import Species
+from aet_port.detection.pruning import PER_TRY
+from aet_port.detection.state import SearchState
+from aet_port.detection.trials import Trial, sigma_of, signs_of
+
+BIN = 200  # right atoms that a factor of the covariances rests on, at least
+LEAST, MOST = 0.5, 20.0  # that factor
+LEVEL = 0.95  # of intervals, and of the ellipsoid whose size counts beside the mean
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """Calibration of probabilities and errors by trials.
+
+    Attributes
+    ----------
+    trials
+        The trials.
+    searched
+        Volume searched, cubic angstrom.
+
+    Notes
+    -----
+    MATLAB: none; the reference states no probability of an atom
+    """
+
+    trials: tuple[Trial, ...]
+    searched: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_classifier", self._fitted())
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which of the atoms found in the trials are right."""
+        return np.concatenate([one.right for one in self.trials])
+
+    def _fitted(self) -> Pipeline | None:
+        right = self.right
+        if right.all() or not right.any():
+            return None
+        signs = np.concatenate([one.signs for one in self.trials])
+        return make_pipeline(StandardScaler(), LogisticRegression()).fit(signs, right)
+
+    def existence(self, state: SearchState) -> NDArray[np.float64]:
+        """Probability that each atom exists, shape (n_atoms,).
+
+        The smaller one of two probabilities: that its height is no noise, from the likelihoods of
+        the height with and without an atom, and that an atom which looks like it is right, from
+        the trials.
+
+        Parameters
+        ----------
+        state
+            A search at its end, or atoms fitted likewise.
+        """
+        errors = np.sqrt(state.covariances[:, 0, 0])
+        odds = len(state.atoms) / max(self.searched / PER_TRY, len(state.atoms) + 1.0)
+        signal = expit(evidence(state.free, errors, state.mixture) + np.log(odds / (1 - odds)))
+        classifier: Pipeline | None = getattr(self, "_classifier")  # noqa: B009
+        if classifier is None:
+            right = self.right
+            alike = np.full(len(errors), (right.sum() + 0.5) / (len(right) + 1))
+        else:
+            alike = classifier.predict_proba(signs_of(state))[:, 1]
+        return np.asarray(np.minimum(signal, alike))
+
+    def factors(self, covariances: NDArray) -> NDArray[np.float64]:
+        """Factors by which the covariances of positions are too small, shape (n_atoms,).
+
+        Deviations in the trials relative to the stated covariance, by the size of the stated error:
+        their mean square or their 95 % quantile, whichever is larger.
+
+        Parameters
+        ----------
+        covariances
+            Shape (n_atoms, 4, 4): height (electrons) and position (angstrom).
+        """
+        right = self.right
+        sigma = np.log(np.concatenate([one.sigma for one in self.trials])[right])
+        misfit = np.concatenate([one.misfit for one in self.trials])[right]
+        if not len(misfit):
+            return np.ones(len(covariances))
+        parts = np.array_split(np.argsort(sigma), max(1, len(sigma) // BIN))
+        places = [float(sigma[part].mean()) for part in parts]
+        sizes = [
+            max(misfit[part].mean() / 3, np.quantile(misfit[part], LEVEL) / chi2.ppf(LEVEL, 3))
+            for part in parts
+        ]
+        found = np.interp(np.log(sigma_of(covariances)), places, sizes)
+        return np.clip(found, LEAST, MOST)
+
+    def posterior(self, given: NDArray, fractions: NDArray) -> NDArray[np.float64]:
+        """Probabilities of the species, lowered if the trials have more wrong ones than expected.
+
+        Parameters
+        ----------
+        given
+            Shape (n_atoms, n_species): probabilities from the heights.
+        fractions
+            Shape (n_species,): fractions of the species.
+        """
+        count = max(int(self.right.sum()), 1)
+        excess = sum(one.wrong_species - one.expected_wrong for one in self.trials) / count
+        unsure = float(np.clip(excess / max(1 - np.sum(fractions**2), 1e-9), 0, 1))
+        return (1 - unsure) * given + unsure * fractions
+
+    def summary(self, existing: NDArray) -> dict[str, Any]:
+        """Estimates for the whole model as plain numbers.
+
+        Parameters
+        ----------
+        existing
+            Shape (n_atoms,): probability that each atom exists.
+        """
+        right = self.right
+        truth, wrong = sum(one.truth for one in self.trials), int(np.sum(~right))
+        missed = sum(one.missed for one in self.trials)
+        return {
+            "trials": len(self.trials),
+            "atoms_in_trials": len(right),
+            "spurious_fraction": float(np.mean(1 - existing)),
+            "spurious_interval": interval(wrong, len(right)),
+            "missed_fraction": missed / truth,
+            "missed_interval": interval(missed, truth),
+            "wrong_species_in_trials": sum(one.wrong_species for one in self.trials),
+        }
+
+
+def evidence(free: NDArray, errors: NDArray, species: Species) -> NDArray[np.float64]:
+    """Logarithm of the likelihood of each height with an atom over that without one.
+
+    ``ln [sum_s f_s N(h; m_s, d_s^2 + e^2) / N(h; 0, e^2)]``
+
+    Parameters
+    ----------
+    free, errors
+        Shape (n_atoms,): heights as the images ask for, and their standard errors, electrons.
+    species
+        Mixture of the heights.
+    """
+    variance = species.spreads**2 + errors[:, None] ** 2
+    with_atom = np.log(species.fractions) - 0.5 * np.log(variance)
+    with_atom = with_atom - 0.5 * (free[:, None] - species.means) ** 2 / variance
+    without = -np.log(errors) - 0.5 * (free / errors) ** 2
+    return np.asarray(logsumexp(with_atom, axis=1) - without)
+
+
+def interval(count: int, total: int) -> list[float]:
+    """The 95 % interval of a fraction of which ``count`` in ``total`` were seen (Jeffreys)."""
+    tail = (1 - LEVEL) / 2
+    low = 0.0 if count == 0 else float(beta.ppf(tail, count + 0.5, total - count + 0.5))
+    high = 1.0 if count == total else float(beta.isf(tail, count + 0.5, total - count + 0.5))
+    return [low, high]

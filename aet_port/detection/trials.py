@@ -1,0 +1,184 @@
+"""Trials: the search repeated on simulated images of the atoms found, where the truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aet_port.detection.frame import nearest_to_nominal
+from aet_port.detection.search import Search
+from aet_port.detection.state import INSIDE, SearchState
+from aet_port.refinement.likelihood import Likelihood
+
+RADIUS = 1.0  # angstrom, farthest from a true atom that a right one lies
+NO_HEIGHT = 0.1  # standard errors, least height of which a logarithm is taken
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a search finds in simulated images, compared with the atoms simulated.
+
+    Attributes
+    ----------
+    signs
+        Shape (n, 4): :func:`signs_of` the atoms found.
+    right
+        Shape (n,): whether they are mutual nearest neighbours of a true one within 1 angstrom.
+    sigma
+        Shape (n,): stated error of a coordinate, rms over the three, angstrom.
+    misfit
+        Shape (n,): squared deviation of the position, by its stated covariance: 3 on average if the
+        covariance is right; NaN for wrong atoms.
+    wrong_species
+        Right atoms of another species than the true one.
+    expected_wrong
+        Number of them that the stated probabilities lead one to expect.
+    truth
+        Number of atoms simulated.
+    """
+
+    signs: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    sigma: NDArray[np.float64]
+    misfit: NDArray[np.float64]
+    wrong_species: int
+    expected_wrong: float
+    truth: int
+
+    def __str__(self) -> str:
+        wrong = int(np.sum(~self.right))
+        return f"of {self.truth} atoms {self.missed} missed, {wrong} wrong ones found"
+
+    @property
+    def missed(self) -> int:
+        """Number of atoms simulated that were not found."""
+        return self.truth - int(self.right.sum())
+
+
+def signs_of(state: SearchState) -> NDArray[np.float64]:
+    """What distinguishes right atoms from wrong ones.
+
+    Parameters
+    ----------
+    state
+        A search at its end.
+
+    Returns
+    -------
+    Shape (n_atoms, 4): logarithm of the height in standard errors; how many standard deviations it
+    is below the mean of its species, at most zero; distance of the nearest neighbour relative to
+    the median; logarithm of the error of the position in angstrom.
+    """
+    errors = np.sqrt(state.covariances[:, 0, 0])
+    kinds = state.mixture.posterior(state.free, errors).argmax(axis=1)
+    spread = np.hypot(errors, state.mixture.spreads[kinds])
+    nearest = cKDTree(state.atoms.positions).query(state.atoms.positions, 2)[0][:, 1]
+    return np.stack(
+        [
+            np.log(np.maximum(state.free / errors, NO_HEIGHT)),
+            np.minimum((state.free - state.mixture.means[kinds]) / spread, 0),
+            nearest / np.median(nearest),
+            np.log(sigma_of(state.covariances)),
+        ],
+        axis=1,
+    )
+
+
+def sigma_of(covariances: NDArray) -> NDArray[np.float64]:
+    """Rms error of a coordinate, angstrom, from covariances (n, 4, 4) of height and position."""
+    return np.asarray(np.sqrt(np.trace(covariances[:, 1:, 1:], axis1=1, axis2=2) / 3))
+
+
+def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
+    """Simulate images of the atoms found, search their atoms, and compare.
+
+    A parametric bootstrap (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993,
+    chapter 6): the images have the noise of the measured ones and what the model leaves unexplained
+    as further noise, and the search is the same, except that it knows the form of the probe.
+
+    Parameters
+    ----------
+    search
+        The search.
+    state
+        Its end.
+    number
+        Number of the trial, which seeds its noise.
+
+    Returns
+    -------
+    The comparison; only of atoms that half of the images show.
+    """
+    again = _Again(search, state, simulated(search, state, number))
+    done = again.start()
+    while len(done.rounds) < again.settings.max_rounds and not again.steady(done):
+        done = again.round(done)
+    done = again.finish(done)
+    nominal = search.series.angles
+    true, mine = (nearest_to_nominal(one.atoms, one.views, nominal) for one in (state, done))
+    covariances = mine.turned(done.covariances[:, 1:, 1:])
+    right, partner = mutual_pairs(mine.atoms.positions, true.atoms.positions)
+    away = mine.atoms.positions - true.atoms.positions[partner]
+    misfit = np.einsum("ni,ni->n", away, np.linalg.solve(covariances, away[:, :, None])[:, :, 0])
+    misfit[~right] = np.nan
+    posterior = done.mixture.posterior(done.free, np.sqrt(done.covariances[:, 0, 0]))
+    least = INSIDE * len(search.images)
+    inside = search.likelihood.seen(mine.atoms, mine.views) >= least
+    there = search.likelihood.seen(true.atoms, true.views) >= least
+    right_inside = right & inside
+    other = posterior.argmax(axis=1) != state.atoms.kinds[partner]
+    return Trial(
+        signs_of(done)[inside],
+        right[inside],
+        sigma_of(done.covariances)[inside],
+        misfit[inside],
+        int(np.sum(other & right_inside)),
+        float(np.sum(1 - posterior.max(axis=1)[right_inside])),
+        int(there.sum()),
+    )
+
+
+def simulated(search: Search, state: SearchState, number: int) -> NDArray[np.float32]:
+    """Images of the atoms found with new noise, shape (n_images, nx, ny), electrons.
+
+    Where the measured images deviate from the expected ones by more than their noise, so do the
+    simulated ones.
+    """
+    rng = np.random.default_rng([number, 31])
+    expected = search.expected(state)
+    weights = search.likelihood.weights(expected)
+    excess = float(np.mean((expected - search.images) ** 2 * weights, dtype=np.float64)) - 1
+    images = np.empty_like(expected)
+    for image, ideal, weight in zip(images, expected, weights, strict=True):
+        counts = rng.poisson(np.maximum(ideal, 0)) if search.noise.counting else ideal
+        spread = np.sqrt(search.noise.read_noise**2 + max(excess, 0.0) / weight)
+        image[:] = counts + rng.normal(size=ideal.shape) * spread
+    return images
+
+
+class _Again(Search):
+    """The same search in other images, with the form of the probe known."""
+
+    def __init__(self, search: Search, state: SearchState, images: NDArray) -> None:
+        self.__dict__.update(vars(search))
+        old = search.likelihood
+        self.images, self.forms = images, range(0)
+        self.likelihood = Likelihood(
+            images, old.pixel_size, old.read_variance, old.counting, old.terms, old.threads
+        )
+        self._known = state.probe
+
+    def start(self) -> SearchState:
+        """Nothing found yet, but the probe."""
+        return replace(super().start(), probe=self._known)
+
+
+def mutual_pairs(found: NDArray, truth: NDArray) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Which atoms found are mutual nearest neighbours of true ones, and of which."""
+    distance, partner = cKDTree(truth).query(found)
+    _, back = cKDTree(found).query(truth)
+    right = (back[partner] == np.arange(len(found))) & (distance <= RADIUS)
+    return right, partner

@@ -1,0 +1,231 @@
+"""Trials, probabilities and errors calibrated by them, and given models checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+import aet_port as aet
+from aet_port.core.data import AtomicModel
+from aet_port.core.errors import InputError
+from aet_port.core.uncertainty import P_EXISTS, SIGMAS
+from aet_port.detection import loop
+from aet_port.detection.certainty import Certainty, evidence, interval
+from aet_port.detection.loop import detect
+from aet_port.detection.mixture import Species
+from aet_port.detection.model_check import check_model
+from aet_port.detection.outcome import Detection
+from aet_port.detection.probe import Probe
+from aet_port.detection.search import Search
+from aet_port.detection.settings import DETECT, DetectSettings
+from aet_port.detection.state import SearchState
+from aet_port.detection.trials import Trial, mutual_pairs, run_trial, simulated
+from tests.detection.samples import atoms_at, flat_views, particle, ta_series
+
+DIM = 4e4  # electrons per square angstrom: heights of about 13 standard errors
+DRAWS = 4000
+
+
+@cache
+def dim() -> tuple[Search, SearchState]:
+    """A search of 120 atoms at low dose, at its end."""
+    search = Search(ta_series(120, DIM), ["Ta"], DETECT, 1)
+    state = search.start()
+    while len(state.rounds) < DETECT.max_rounds and not search.steady(state):
+        state = search.round(state)
+    return search, search.finish(state)
+
+
+def made_trial(stretch: float = 1.0, wrong: int = 0, seed: int = 0) -> Trial:
+    """A trial in which errors are larger than stated by a factor, and low atoms are wrong."""
+    rng = np.random.default_rng(seed)
+    signs = np.stack(
+        [np.full(DRAWS, 2.5), np.zeros(DRAWS), np.ones(DRAWS), np.full(DRAWS, -2.0)], axis=1
+    )
+    signs += 0.1 * rng.normal(size=signs.shape)
+    right = np.arange(DRAWS) >= wrong
+    signs[~right, 0] -= 1.0
+    misfit = stretch**2 * rng.chisquare(3, DRAWS)
+    misfit[~right] = np.nan
+    return Trial(signs, right, np.exp(signs[:, 3]), misfit, 0, 0.0, DRAWS)
+
+
+def state_of(heights: NDArray, error: float = 10.0, sigma: float = 0.1) -> SearchState:
+    """Atoms on a line 3 angstrom apart with these heights."""
+    n = len(heights)
+    places = np.stack([3.0 * np.arange(n), np.zeros(n), np.zeros(n)], axis=1)
+    covariances = np.broadcast_to(np.diag([error**2, *[sigma**2] * 3]), (n, 4, 4)).copy()
+    species = Species(np.array([100.0]), np.array([2.0]), np.ones(1))
+    atoms = replace(atoms_at(places), heights=heights)
+    return SearchState(
+        atoms, flat_views(), Probe(6.0, 25.0), covariances, heights.copy(), species=species
+    )
+
+
+def test_simulated_images_have_the_noise_of_the_measured_ones() -> None:
+    search, state = dim()
+    images = simulated(search, state, 0)
+    expected = search.expected(state)
+    weights = search.likelihood.weights(expected)
+    chi_square = np.mean((images - expected) ** 2 * weights)
+    measured = np.mean((search.images - expected) ** 2 * weights)
+    # 72,000 pixels: standard error 0.005 each; a fit takes 3 % from that of the measured images.
+    assert chi_square == pytest.approx(max(measured, 1.0), abs=0.04)
+    assert not np.array_equal(images, simulated(search, state, 1))
+    np.testing.assert_array_equal(images, simulated(search, state, 0))
+
+
+def test_a_trial_knows_its_truth() -> None:
+    search, state = dim()
+    trial = run_trial(search, state)
+    assert trial.truth == len(state.atoms)
+    assert trial.missed == trial.truth - trial.right.sum() <= 0.05 * trial.truth
+    # 360 deviations: standard error of their mean square 0.075, and the model may be 40 % off.
+    assert 0.7 < np.nanmean(trial.misfit) / 3 < 1.6
+    np.testing.assert_array_equal(np.isnan(trial.misfit), ~trial.right)
+    assert str(trial).startswith(f"of {trial.truth} atoms")
+
+
+def test_pairs_are_mutual() -> None:
+    truth = np.array([[0.0, 0, 0], [5, 0, 0]])
+    found = np.array([[0.3, 0, 0], [0.1, 0, 0], [6.1, 0, 0]])
+    right, partner = mutual_pairs(found, truth)
+    # The second is nearer to the first true atom; the third is beyond 1 angstrom.
+    assert right.tolist() == [False, True, False]
+    assert partner.tolist() == [0, 0, 1]
+
+
+def test_errors_too_small_are_stretched() -> None:
+    certainty = Certainty((made_trial(stretch=1.5),), 1e5)
+    factors = certainty.factors(state_of(np.full(50, 100.0)).covariances)
+    # Mean squares of bins of 200 atoms: 0.058 each; the larger of two estimates lies higher.
+    np.testing.assert_allclose(factors, 1.5**2, rtol=0.25)
+    right = Certainty((made_trial(),), 1e5).factors(state_of(np.full(50, 100.0)).covariances)
+    np.testing.assert_allclose(right, 1.0, atol=0.25)
+
+
+def test_factors_follow_the_stated_error() -> None:
+    small, large = made_trial(), made_trial(stretch=2.0, seed=1)
+    large = replace(large, sigma=large.sigma * 4)
+    certainty = Certainty((small, large), 1e5)
+    found = [
+        certainty.factors(state_of(np.full(3, 100.0), sigma=sigma).covariances)[0]
+        for sigma in (np.exp(-2.0), 4 * np.exp(-2.0))
+    ]
+    np.testing.assert_allclose(found, [1, 4], rtol=0.25)
+
+
+def test_evidence_is_the_ratio_of_the_densities() -> None:
+    species = Species(np.array([50.0, 100.0]), np.array([2.0, 5.0]), np.array([0.3, 0.7]))
+    heights, errors = np.array([-5.0, 20.0, 60.0]), np.array([10.0, 12.0, 9.0])
+    with_atom = sum(
+        f * norm.pdf(heights, m, np.hypot(s, errors))
+        for f, m, s in zip(species.fractions, species.means, species.spreads, strict=True)
+    )
+    expected = np.log(with_atom / norm.pdf(heights, 0, errors))
+    np.testing.assert_allclose(evidence(heights, errors, species), expected, rtol=1e-12)
+
+
+def test_probability_of_noise_is_low_and_of_atoms_high() -> None:
+    certainty = Certainty((made_trial(),), 1e5)
+    heights = np.array([0.0, 10.0, 40.0, 100.0, 120.0])
+    found = certainty.existence(state_of(heights))
+    assert np.all(np.diff(found) >= 0)
+    assert found[0] < 1e-6
+    # No wrong atom in 4000 of a trial: half of one.
+    assert found[-1] == pytest.approx(1 - 0.5 / (DRAWS + 1))
+
+
+def test_probabilities_add_up_to_the_wrong_atoms_of_the_trials() -> None:
+    wrong = 80
+    trial = made_trial(wrong=wrong)
+    certainty = Certainty((trial,), 1e5)
+    assert certainty._classifier is not None  # type: ignore[attr-defined]
+    claimed = 1 - certainty._classifier.predict_proba(trial.signs)[:, 1]  # type: ignore[attr-defined]
+    # The intercept of a logistic regression makes the sums equal.
+    assert claimed.sum() == pytest.approx(wrong, rel=0.01)
+    assert np.median(claimed[~trial.right]) > 0.9
+    assert np.median(claimed[trial.right]) < 0.01
+
+
+def test_species_are_less_sure_if_trials_have_more_wrong_ones_than_expected() -> None:
+    trial = replace(made_trial(), wrong_species=400, expected_wrong=0.0)
+    fractions = np.array([0.5, 0.5])
+    given = np.array([[1.0, 0.0], [0.2, 0.8]])
+    found = Certainty((trial,), 1e5).posterior(given, fractions)
+    # 10 % are wrong: 20 % at random, of which half hit.
+    np.testing.assert_allclose(found, [[0.9, 0.1], [0.26, 0.74]])
+    np.testing.assert_array_equal(
+        Certainty((made_trial(),), 1e5).posterior(given, fractions), given
+    )
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 50), (3, 50), (50, 50)])
+def test_intervals_contain_the_fraction(count: int, total: int) -> None:
+    low, high = interval(count, total)
+    assert 0 <= low <= count / total <= high <= 1
+    assert high - low < 0.2
+
+
+@cache
+def calibrated() -> Detection:
+    return detect(ta_series(120, DIM), "Ta", threads=1)
+
+
+def test_detected_atoms_have_probabilities() -> None:
+    found = calibrated()
+    existing = found.model.atoms.arrays[P_EXISTS]
+    assert np.all((existing > 0) & (existing <= 1))
+    record = found.summary()["certainty"]
+    assert record["trials"] == 1
+    assert record["spurious_fraction"] == pytest.approx(np.mean(1 - existing))
+    score = aet.score(found.model, particle(120))
+    right = np.zeros(len(existing), bool)
+    right[score.matching.found_index] = True
+    assert np.median(existing[right]) > 0.95
+
+
+def test_without_trials_there_are_errors_but_no_probabilities() -> None:
+    found = detect(ta_series(120, DIM), "Ta", DetectSettings(trials=0), threads=1)
+    assert P_EXISTS not in found.model.atoms.arrays
+    assert set(SIGMAS) <= set(found.model.atoms.arrays)
+    assert found.summary()["certainty"] is None
+    np.testing.assert_array_equal(found.model.positions, calibrated().model.positions)
+
+
+def test_a_failed_trial_leaves_the_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> Trial:
+        raise InputError("images", "no atom", "more")
+
+    monkeypatch.setattr(loop, "run_trial", fails)
+    found = detect(ta_series(), "Ta", threads=1)
+    assert len(found.model) == 40
+    assert P_EXISTS not in found.model.atoms.arrays
+    assert found.warnings[-1].startswith("no probabilities")
+
+
+def test_a_checked_model_names_wrong_and_missing_atoms() -> None:
+    truth = particle(120)
+    gone = [10, 50, 90]
+    kept = np.setdiff1d(np.arange(120), gone)
+    away = np.array([[16.0, 0, 0], [0, 16.0, 0], [0, 0, 16.0]])  # outside the particle
+    given = AtomicModel.from_positions(np.vstack([truth.positions[kept], away]), "Ta")
+    found = check_model(ta_series(120), given, threads=1)
+    assert found.doubtful.tolist() == [117, 118, 119]
+    assert found.missing is not None
+    far = np.linalg.norm(found.missing.positions[:, None] - truth.positions[gone], axis=2)
+    assert np.sort(far.min(axis=0)).max() < 0.3  # a few standard errors
+    assert len(found.missing) == 3
+    assert found.summary()["doubtful"] == 3
+    assert np.median(found.model.atoms.arrays["moved"]) < 0.2
+
+
+def test_a_model_in_another_place_is_refused() -> None:
+    given = AtomicModel.from_positions(particle().positions + np.array([60.0, 0, 0]), "Ta")
+    with pytest.raises(InputError, match=r"frame of the tilt series|significant"):
+        check_model(ta_series(), given, threads=1)
