@@ -14,7 +14,7 @@ from aet_port.detection.cross_validation import with_r_free
 from aet_port.detection.loop import carry_out
 from aet_port.detection.patching import Overlap, patch_models
 from aet_port.detection.search import Search
-from aet_port.io import read_model, read_volume, write_model
+from aet_port.io import read_model, read_volume, write_model, write_model_table
 from aet_port.io.arrays import write_npy
 from aet_port.refinement.settings import DEFAULTS
 from aet_port.workflow.config import RunConfig
@@ -22,6 +22,7 @@ from aet_port.workflow.run_folder import (
     ALIGNED,
     CLEANED,
     DETECTED,
+    DETECTED_TABLE,
     DETECTION,
     MODEL,
     PREPROCESSED,
@@ -54,6 +55,7 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     write_npy(folder.path(VOLUME), search.volume_map())
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
+    write_model_table(folder.path(DETECTED_TABLE), found.model)
     record = with_r_free(found, series, config.detect, threads=work.threads, progress=work.progress)
     write_json(folder.path(DETECTION), record)
     return {"atoms": len(found.model), "rounds": len(found.rounds)}
@@ -105,6 +107,7 @@ def patch_areas(work: Work) -> dict[str, Any]:
     write_npy(folder.path(VOLUME), patch_volumes(placement, volume_of, (nx, ny, nz)))
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
+    write_model_table(folder.path(DETECTED_TABLE), found.model)
     parts = {area: dict(read_json(folder.path(AREA_DETECTION, area))) for area in areas}
     write_json(folder.path(DETECTION), _whole_record(parts, found.model.species, found.overlaps))
     return {"atoms": len(found.model)}
@@ -147,7 +150,7 @@ DETECT = Stage(
     "detect",
     _SETTINGS,
     (SIMULATED, PREPROCESSED, ALIGNED, CLEANED),
-    (VOLUME, MODEL, DETECTED, DETECTION),
+    (VOLUME, MODEL, DETECTED, DETECTED_TABLE, DETECTION),
     detect_atoms,
 )
 DETECT_AREAS = Stage(
@@ -157,6 +160,6 @@ PATCH = Stage(
     "patch sub-areas",
     ("input.areas", "input.placement", "input.volume_shape", "sample.name"),
     (VOLUMES, AREA_ATOMS, AREA_DETECTION),
-    (VOLUME, MODEL, DETECTED, DETECTION),
+    (VOLUME, MODEL, DETECTED, DETECTED_TABLE, DETECTION),
     patch_areas,
 )
