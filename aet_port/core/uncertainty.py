@@ -93,7 +93,7 @@ def position_errors(atoms: ase.Atoms) -> NDArray[np.float64] | None:
     >>> pair = ase.Atoms("Ta2", [[0, 0, 0], [0, 0, 2.8]])
     >>> for name, value in zip(SIGMAS, (0.02, 0.03, 0.06), strict=True):
     ...     pair.set_array(name, np.array([value, 0.0]))
-    >>> position_errors(pair).tolist()
+    >>> position_errors(pair).round(6).tolist()
     [0.07, 0.0]
     """
     if not all(name in atoms.arrays for name in SIGMAS):
@@ -125,4 +125,5 @@ def doubtful_order(atoms: ase.Atoms) -> NDArray[np.int64]:
     ]
     # NaN sorts last; the last key of lexsort counts first.
     order = np.lexsort(keys[::-1])
-    return order[~np.isnan(keys).all(axis=0)[order]]
+    known = np.any(~np.isnan(np.array(keys)), axis=0)
+    return np.asarray(order[known[order]])

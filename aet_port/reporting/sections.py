@@ -26,7 +26,7 @@ from aet_port.reporting.parts import (
     Subheading,
     charts_with,
 )
-from aet_port.reporting.uncertainty_sections import uncertainty_sections
+from aet_port.reporting.uncertainty_sections import certainty_sections
 from aet_port.reporting.views import atoms_view
 
 TILTS = 6  # number of projections shown
@@ -50,7 +50,7 @@ def report_sections(content: ReportContent) -> list[Section]:
         Section("projections", "Projections", _projections(content)),
         Section("slices", "Slices through the volume", _slices(content)),
         Section("atoms", "Atomic model", _atoms(content)),
-        *uncertainty_sections(content.atoms),
+        *certainty_sections(content.atoms),
         *_structure(content),
         Section("provenance", "Provenance", _provenance(content)),
     ]

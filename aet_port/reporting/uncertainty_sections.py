@@ -25,7 +25,7 @@ ABSENT = 0.5  # existence probability below which an atom is rather not there
 UNSURE = 0.9  # probability of the species below which it is called unsure
 
 
-def uncertainty_sections(atoms: ase.Atoms | None) -> list[Section]:
+def certainty_sections(atoms: ase.Atoms | None) -> list[Section]:
     """Section "How sure the atoms are"; none for a model without error bars or probabilities.
 
     MATLAB: none

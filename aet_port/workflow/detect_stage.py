@@ -55,7 +55,6 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     write_npy(folder.path(VOLUME), search.volume_map())
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
-    write_model_table(folder.path(DETECTED_TABLE), found.model)
     record = with_r_free(found, series, config.detect, threads=work.threads, progress=work.progress)
     write_json(folder.path(DETECTION), record)
     return {"atoms": len(found.model), "rounds": len(found.rounds)}
@@ -107,10 +106,16 @@ def patch_areas(work: Work) -> dict[str, Any]:
     write_npy(folder.path(VOLUME), patch_volumes(placement, volume_of, (nx, ny, nz)))
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
-    write_model_table(folder.path(DETECTED_TABLE), found.model)
     parts = {area: dict(read_json(folder.path(AREA_DETECTION, area))) for area in areas}
     write_json(folder.path(DETECTION), _whole_record(parts, found.model.species, found.overlaps))
     return {"atoms": len(found.model)}
+
+
+def tabulate_atoms(work: Work) -> dict[str, Any]:
+    """Write the atoms found as a table of comma-separated values."""
+    model = read_model(work.folder.path(DETECTED))
+    write_model_table(work.folder.path(DETECTED_TABLE), model)
+    return {"atoms": len(model)}
 
 
 def _whole_record(
@@ -150,7 +155,7 @@ DETECT = Stage(
     "detect",
     _SETTINGS,
     (SIMULATED, PREPROCESSED, ALIGNED, CLEANED),
-    (VOLUME, MODEL, DETECTED, DETECTED_TABLE, DETECTION),
+    (VOLUME, MODEL, DETECTED, DETECTION),
     detect_atoms,
 )
 DETECT_AREAS = Stage(
@@ -160,6 +165,8 @@ PATCH = Stage(
     "patch sub-areas",
     ("input.areas", "input.placement", "input.volume_shape", "sample.name"),
     (VOLUMES, AREA_ATOMS, AREA_DETECTION),
-    (VOLUME, MODEL, DETECTED, DETECTED_TABLE, DETECTION),
+    (VOLUME, MODEL, DETECTED, DETECTION),
     patch_areas,
 )
+# A stage of its own, so that a finished run of an earlier version gets its table without a search.
+TABULATE = Stage("tabulate", (), (DETECTED,), (DETECTED_TABLE,), tabulate_atoms)

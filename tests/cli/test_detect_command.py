@@ -202,13 +202,15 @@ def finished(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "run"))
 
 
-@pytest.mark.parametrize("missing", ["detected.csv", "volume.npy", "structure.json"])
+@pytest.mark.parametrize(
+    "missing", ["detection.json", "volume.npy", "detected.csv", "structure.json"]
+)
 def test_only_what_is_missing_is_made(
     made: Counts, finished: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(finished)
     (finished / missing).unlink()
-    if missing == "structure.json":
+    if missing in ("detected.csv", "structure.json"):
         monkeypatch.setattr(Search, "round", None)  # no search
     run(load_config(made.folder / "run.toml"), finished, resume=True, threads=1)
     after = contents(finished)

@@ -16,7 +16,7 @@ from aet_port.reporting.build import build_report
 from aet_port.reporting.content import ReportContent
 from aet_port.reporting.parts import Charts, Facts, Grid, Section
 from aet_port.reporting.sections import report_sections
-from aet_port.reporting.uncertainty_sections import MOST, uncertainty_sections
+from aet_port.reporting.uncertainty_sections import MOST, certainty_sections
 from aet_port.reporting.views import atoms_view
 from tests.mdb.samples import uncertainties
 from tests.reporting.pages import Page
@@ -34,7 +34,7 @@ def atoms() -> ase.Atoms:
 
 def parts_of(atoms: ase.Atoms) -> tuple[dict[str, str], list[str], Grid, list[str]]:
     """Facts, warnings, the table and the captions of the charts."""
-    (section,) = uncertainty_sections(atoms)
+    (section,) = certainty_sections(atoms)
     assert section.heading == HEADING
     (facts,) = [part for part in section.parts if isinstance(part, Facts)]
     (table,) = [part for part in section.parts if isinstance(part, Grid)]
@@ -108,12 +108,12 @@ def test_atoms_without_an_error_bar_are_counted(atoms: ase.Atoms) -> None:
 def test_a_model_of_which_nothing_is_known_has_no_section() -> None:
     plain = ase.Atoms("Ta2", positions=np.eye(3)[:2])
     content = ReportContent("pair", "a test", [], plain, [], [])
-    assert uncertainty_sections(plain) == uncertainty_sections(None) == []
+    assert certainty_sections(plain) == certainty_sections(None) == []
     page = Page(build_report(content))
     assert HEADING not in page.text
     assert "by existence" not in page.text
     plain.set_array(P_EXISTS, np.full(2, np.nan))
-    assert uncertainty_sections(plain) == []
+    assert certainty_sections(plain) == []
 
 
 def test_the_page_and_the_bank_show_it(atoms: ase.Atoms, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_page_and_the_bank_show_it(atoms: ase.Atoms, tmp_path: Path) -> None
     order = list(found)
     assert order.index("uncertainty") == order.index("atoms") + 1
     assert [part for part in found["uncertainty"].parts if isinstance(part, Grid)] == [
-        part for part in uncertainty_sections(atoms)[0].parts if isinstance(part, Grid)
+        part for part in certainty_sections(atoms)[0].parts if isinstance(part, Grid)
     ]
 
 
