@@ -72,20 +72,21 @@ def _facts(atoms: ase.Atoms) -> list[Fact]:
             ("median standard error of a position (pm)", medians),
         ]
     if len(_values(atoms, P_EXISTS)):
-        rows.append(("estimated false-discovery fraction", _share(_values(atoms, P_EXISTS))))
+        rows.append(("estimated false-discovery fraction", _share(atoms, P_EXISTS, "p_exists")))
     if len(_values(atoms, P_SPECIES)):
-        rows.append(("estimated fraction of wrong species", _share(_values(atoms, P_SPECIES))))
+        rows.append(("estimated fraction of wrong species", _share(atoms, P_SPECIES, "p_species")))
     return rows
 
 
-def _share(probability: NDArray[np.float64]) -> str:
+def _share(atoms: ase.Atoms, name: str, shown: str) -> str:
     """Mean of 1 - p and its standard deviation, that of independent trials, in words."""
+    probability = _values(atoms, name)
     number = len(probability)
     wrong = float(np.sum(1 - probability))
     spread = float(np.sqrt(np.sum(probability * (1 - probability))))
     return (
         f"{100 * wrong / number:.2g} % ({wrong:.1f} ± {spread:.1f} of {number:,} atoms; "
-        "mean of 1 - p)"
+        f"mean of 1 - {shown})"
     )
 
 
