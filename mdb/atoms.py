@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mdb.errors import BankError
+from mdb.model_rows import ARRAY_COLUMNS
 
 # Results of an analysis, as arrays of the atoms.
 _ORDER = """
@@ -35,11 +36,12 @@ def assemble(
 ) -> ase.Atoms:
     """A model and the results of one analysis of it.
 
-    The arrays ``type``, ``confidence``, ``b_factor`` and ``flag`` and all further ones are there if
-    they were deposited. An analysis adds ``q4``, ``q6``, ``boo``, ``crystalline``, ``nucleus``,
-    ``signed_distance``, ``n3`` to ``n6``, ``cn``, ``voronoi_volume``, ``density``, ``surface``,
-    ``sites`` (bipyramids that the atom caps) and ``folds`` (bits: 2^fold for each kind of motif
-    that the atom is a corner of). What is undefined is NaN, or -1 where whole numbers stand.
+    The arrays ``type``, ``confidence``, ``b_factor`` and ``flag``, the uncertainties of
+    :mod:`aet_port.core.uncertainty` and all further ones are there if they were deposited. An
+    analysis adds ``q4``, ``q6``, ``boo``, ``crystalline``, ``nucleus``, ``signed_distance``, ``n3``
+    to ``n6``, ``cn``, ``voronoi_volume``, ``density``, ``surface``, ``sites`` (bipyramids that the
+    atom caps) and ``folds`` (bits: 2^fold for each kind of motif that the atom is a corner of).
+    What is undefined is NaN, or -1 where whole numbers stand.
 
     Parameters
     ----------
@@ -68,9 +70,9 @@ def assemble(
     )
     if head["origin"] is not None:
         atoms.set_celldisp(head["origin"])
-    for name in ("type", "confidence", "b_factor", "flag"):
-        if rows[name].null_count < len(rows):
-            atoms.set_array(name, _column(rows[name]))
+    for name, column in ARRAY_COLUMNS.items():
+        if rows[column].null_count < len(rows):
+            atoms.set_array(name, _column(rows[column]))
     for name, array in _further(connection, model_id, len(rows)).items():
         atoms.set_array(name, array)
     number = _number(connection, path, model_id, analysis)

@@ -36,6 +36,7 @@ SELECT {kind}_id AS id, sha256,
 FROM {kind} LEFT JOIN checksum ON entry = '{kind}' AND checksum.id = {kind}_id::VARCHAR
 ORDER BY {kind}_id
 """
+_ARRAYS = "SELECT name FROM atom_array WHERE model_id = $id"
 # What reading rows that make no sense may raise.
 _SENSELESS = (duckdb.Error, AetError, ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -246,7 +247,8 @@ def _contents(bank: Bank, name: str, reporter: Reporter) -> Check:
     for model in models:
         try:
             atoms = AtomicModel(bank.atoms(model["model_id"], None))
-            columns = atom_columns(atoms) | further_arrays(atoms)
+            names = bank.sql(_ARRAYS, {"id": model["model_id"]})["name"].to_pylist()
+            columns = atom_columns(atoms, names) | further_arrays(atoms, names)
             if model_hash(atoms, model["kind"], columns) != model["content_hash"]:
                 wrong[model["model_id"]] = "other atoms than its hash says"
         except _SENSELESS as error:

@@ -66,8 +66,8 @@ def deposit(
         Open for writing.
     model
         The atoms, positions in angstrom. Arrays ``type`` (integer), ``confidence``, ``b_factor``
-        (angstrom^2) and ``flag`` (text) have columns of their own; all others are stored beside
-        them.
+        (angstrom^2), ``flag`` (text) and the uncertainties of :mod:`aet_port.core.uncertainty` have
+        columns of their own (``probability`` as ``p_species``); all others are stored beside them.
     kind
         ``"experiment"``, ``"md_snapshot"`` or ``"synthetic"``.
     sample

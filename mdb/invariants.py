@@ -107,6 +107,18 @@ NUMBERED = (
 )
 SHA256 = "regexp_full_match({}, '[0-9a-f]{{64}}')"
 SPECIES = "species IN ({})".format(", ".join(f"'{symbol}'" for symbol in chemical_symbols[1:]))
+# The correlation matrix of the position errors, whose 2 x 2 minors are looked at before, has no
+# negative determinant. The last digits of single precision are left to rounding, here and there.
+COVARIANCE = (
+    "1 + 2 * (covariance_xy / nullif(sigma_x * sigma_y, 0)) "
+    "* (covariance_xz / nullif(sigma_x * sigma_z, 0)) "
+    "* (covariance_yz / nullif(sigma_y * sigma_z, 0)) "
+    "- (covariance_xy / nullif(sigma_x * sigma_y, 0)) ** 2 "
+    "- (covariance_xz / nullif(sigma_x * sigma_z, 0)) ** 2 "
+    "- (covariance_yz / nullif(sigma_y * sigma_z, 0)) ** 2 >= -1e-6"
+)
+# Conditions that a person reads in other words.
+WORDS = {SPECIES: "a chemical symbol", COVARIANCE: "a positive semidefinite covariance matrix"}
 # What holds for each row of a table; NULL passes, and real numbers are finite besides.
 RANGES: dict[str, tuple[str, ...]] = {
     "tilt_series": (
@@ -121,7 +133,20 @@ RANGES: dict[str, tuple[str, ...]] = {
         f"length(entry_id) = {LETTERS + DIGITS}",
         "model_id = entry_id || CASE WHEN version = 1 THEN '' ELSE 'v' || version END",
     ),
-    "atom": (SPECIES, "confidence BETWEEN 0 AND 1"),
+    "atom": (
+        *(SPECIES, "confidence BETWEEN 0 AND 1", "p_exists BETWEEN 0 AND 1"),
+        *("p_species BETWEEN 0 AND 1", "sigma_x >= 0", "sigma_y >= 0", "sigma_z >= 0"),
+        "sigma_height >= 0",
+        *(
+            f"covariance_{a}{b} IS NULL OR sigma_{a} * sigma_{b} IS NOT NULL"
+            for a, b in ("xy", "xz", "yz")
+        ),
+        *(
+            f"abs(covariance_{a}{b}) <= 1.000001 * sigma_{a} * sigma_{b}"
+            for a, b in ("xy", "xz", "yz")
+        ),
+        COVARIANCE,
+    ),
     "species_fit": (SPECIES,),
     "atom_array": ("name <> ''", "coalesce(list_min(shape), 1) >= 0"),
     "atom_value": ("component >= 0", "value IS NULL OR text IS NULL"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
+from aet_port.core.uncertainty import COVARIANCES, P_EXISTS, P_SPECIES, SIGMA_HEIGHT, SIGMAS
 from mdb.hashing import canonical_json
 from mdb.records import Details, Edit, Provenance, Reconstruction
 
@@ -23,14 +24,26 @@ _COLUMNS = {
     "confidence": ("a number per atom", "iuf"),
     "b_factor": ("a number per atom", "iuf"),
     "flag": ("a text per atom", "U"),
+    **dict.fromkeys(
+        (*SIGMAS, *COVARIANCES, SIGMA_HEIGHT, P_EXISTS, P_SPECIES), ("a number per atom", "iuf")
+    ),
 }
-_OWN = ("numbers", "positions", *_COLUMNS)
+# Column of ``atom`` of each of these arrays.
+ARRAY_COLUMNS = {name: "p_species" if name == P_SPECIES else name for name in _COLUMNS}
 
 
-def atom_columns(model: AtomicModel) -> dict[str, NDArray[Any] | None]:
-    """What the columns of table ``atom`` take from the arrays ``type`` to ``flag`` of a model.
+def atom_columns(
+    model: AtomicModel, beside: Collection[str] = ()
+) -> dict[str, NDArray[Any] | None]:
+    """What the columns of table ``atom`` take from the arrays of a model, by name of the array.
 
     Each of shape (n_atoms,); None where there is no such array, or nothing in it.
+
+    Parameters
+    ----------
+    beside
+        Arrays that are not taken, because they stand in ``atom_value``: those of models that were
+        stored before there was a column for them.
 
     Raises
     ------
@@ -41,6 +54,7 @@ def atom_columns(model: AtomicModel) -> dict[str, NDArray[Any] | None]:
     return {
         name: _atom_column(model, name, np.asarray(arrays[name])) if name in arrays else None
         for name in _COLUMNS
+        if name not in beside
     }
 
 
@@ -50,14 +64,21 @@ def _atom_column(model: AtomicModel, name: str, given: NDArray[Any]) -> NDArray[
         if name == "flag":
             return given if (given != "").any() else None
         if name != "type":
-            return None if np.isnan(given).all() else given.astype(np.float64)
+            # One bit pattern for all NaN, because NULL is read as it.
+            absent = np.isnan(given)
+            return None if absent.all() else np.where(absent, np.nan, given).astype(np.float64)
         if np.isfinite(given).all() and np.array_equal(given, given.astype(np.int16)):
             return given.astype(np.int16)
     raise InputError(f"{model.name}: {name}", f"{given.dtype} of shape {given.shape}", expected)
 
 
-def further_arrays(model: AtomicModel) -> dict[str, NDArray[Any]]:
+def further_arrays(model: AtomicModel, beside: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """The arrays of a model that have no column of their own.
+
+    Parameters
+    ----------
+    beside
+        Arrays that count as such, see :func:`atom_columns`.
 
     Raises
     ------
@@ -65,8 +86,9 @@ def further_arrays(model: AtomicModel) -> dict[str, NDArray[Any]]:
         For an array that holds neither texts nor numbers that a double holds exactly.
     """
     found = {}
+    own = {"numbers", "positions", *_COLUMNS} - {*beside}
     for name, given in model.atoms.arrays.items():
-        if name in _OWN:
+        if name in own:
             continue
         values = np.asarray(given)
         if values.shape[:1] != (len(model),):
@@ -106,7 +128,7 @@ def atom_table(model: AtomicModel, columns: Mapping[str, NDArray[Any] | None]) -
         if column is not None:
             kind = column.dtype.kind
             absent = column == "" if kind == "U" else np.isnan(column) if kind == "f" else None
-            rows[name] = pa.array(column, mask=absent)
+            rows[ARRAY_COLUMNS[name]] = pa.array(column, mask=absent)
     return pa.table(rows)
 
 

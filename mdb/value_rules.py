@@ -15,8 +15,8 @@ from mdb.invariants import (
     POINTED_AT,
     RANGES,
     REPEATED,
-    SPECIES,
     UNBOUND,
+    WORDS,
 )
 
 
@@ -228,8 +228,7 @@ def range_rule(table: str, reals: dict[str, bool]) -> Rule:
 
 def _words(condition: str) -> str:
     """A condition as an expectation that a person reads, quoted for SQL."""
-    text = "a chemical symbol" if condition is SPECIES else condition
-    return text.replace("'", "''")
+    return WORDS.get(condition, condition).replace("'", "''")
 
 
 def _relations() -> Iterator[Rule]:

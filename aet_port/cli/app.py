@@ -47,6 +47,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
         "import-published": "bank_import:published_command",
         "list": "bank:list_models",
         "show": "bank:show",
+        "atoms": "bank_atoms:atoms",
         "queries": "bank_query:queries",
         "query": "bank_query:query",
         "check": "bank_check:check",

@@ -78,3 +78,52 @@ def existence(atoms: ase.Atoms) -> NDArray[np.float64] | None:
     """Probability that each atom exists, shape (n_atoms,); None if not known."""
     found = atoms.arrays.get(P_EXISTS)
     return None if found is None else np.asarray(found, dtype=np.float64)
+
+
+def position_errors(atoms: ase.Atoms) -> NDArray[np.float64] | None:
+    """Standard error of each position in space, ``sqrt(sigma_x^2 + sigma_y^2 + sigma_z^2)``.
+
+    Returns
+    -------
+    Shape (n_atoms,), angstrom; None if not known.
+
+    Examples
+    --------
+    >>> import ase
+    >>> pair = ase.Atoms("Ta2", [[0, 0, 0], [0, 0, 2.8]])
+    >>> for name, value in zip(SIGMAS, (0.02, 0.03, 0.06), strict=True):
+    ...     pair.set_array(name, np.array([value, 0.0]))
+    >>> position_errors(pair).round(6).tolist()
+    [0.07, 0.0]
+    """
+    if not all(name in atoms.arrays for name in SIGMAS):
+        return None
+    table = np.array([atoms.arrays[name] for name in SIGMAS], dtype=np.float64)
+    return np.asarray(np.sqrt((table**2).sum(axis=0)))
+
+
+def doubtful_order(atoms: ase.Atoms) -> NDArray[np.int64]:
+    """Numbers of the atoms, the least sure first.
+
+    Lowest ``p_exists`` first; among equals lowest ``probability`` of the species; then the largest
+    error of the position. What is not known comes last, atoms of which nothing is known not at all.
+
+    Examples
+    --------
+    >>> import ase
+    >>> atoms = ase.Atoms("Ta3", positions=np.eye(3))
+    >>> atoms.set_array(P_EXISTS, np.array([1.0, 0.4, np.nan]))
+    >>> doubtful_order(atoms).tolist()
+    [1, 0]
+    """
+    unknown = np.full(len(atoms), np.nan)
+    errors = position_errors(atoms)
+    keys = [
+        np.asarray(atoms.arrays.get(P_EXISTS, unknown), dtype=np.float64),
+        np.asarray(atoms.arrays.get(P_SPECIES, unknown), dtype=np.float64),
+        unknown if errors is None else -errors,
+    ]
+    # NaN sorts last; the last key of lexsort counts first.
+    order = np.lexsort(keys[::-1])
+    known = np.any(~np.isnan(np.array(keys)), axis=0)
+    return np.asarray(order[known[order]])

@@ -3,6 +3,7 @@ from .dm import read_dm
 from .emd import read_emd
 from .frames import read_frames, write_frames
 from .model_files import read_models
+from .model_table import write_model_table
 from .raw_images import RawImages
 from .ser import read_ser
 from .tilt_series import (
@@ -31,6 +32,7 @@ __all__ = [
     "write_angles",
     "write_frames",
     "write_model",
+    "write_model_table",
     "write_tilt_series",
     "write_volume",
 ]

@@ -20,6 +20,7 @@ from aet_port.io import matlab
 from aet_port.io.arrays import existing_file, reason
 from aet_port.io.cif_blocks import read_cif_blocks
 from aet_port.io.lammps_data import LAMMPS_SUFFIXES, read_data_file
+from aet_port.io.model_table import SUFFIX, write_model_table
 from aet_port.io.xyz_frames import XYZ_SUFFIXES, read_xyz_frames
 
 MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif or .mat"
@@ -152,8 +153,8 @@ def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str =
     ----------
     path
         .xyz (Materials Data Bank: only symbols and positions), .extxyz (with cell and per-atom
-        arrays), or .lammps, .data, .lmp (units metal, atom style atomic; a free particle gets a
-        box around it, as stated in the title).
+        arrays), .csv (:func:`aet_port.io.write_model_table`), or .lammps, .data, .lmp (units metal,
+        atom style atomic; a free particle gets a box around it, as stated in the title).
     model
         The atoms, positions in angstrom.
     comment
@@ -191,6 +192,8 @@ def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str =
     suffix = file.suffix.lower()
     if "\n" in comment or "Properties=" in comment or "Lattice=" in comment:
         raise InputError("comment", repr(comment), "one line that is not extended .xyz")
+    if suffix == SUFFIX:
+        return write_model_table(file, model)
     if suffix == ".xyz":
         text = _mdb_text(model, comment)
     elif suffix == ".extxyz":
@@ -198,7 +201,7 @@ def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str =
     elif suffix in LAMMPS_SUFFIXES:
         text = _lammps_text(model)
     else:
-        expected = "a model written as .xyz, .extxyz, .lammps or .data"
+        expected = "a model written as .xyz, .extxyz, .csv, .lammps or .data"
         raise InputError(str(file), f"a file of type {suffix or 'unknown'}", expected)
 
     def write(partial: Path) -> None:

@@ -88,7 +88,7 @@ class Refinement(Shown):
     warnings: tuple[str, ...] = ()
 
     plot = methods.plot_refinement
-    """Plot R1 of each step: :func:`aet_port.figures.results.plot_refinement`."""
+    """Plot R1 of each step: :func:`aet_port.figures.model_results.plot_refinement`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -30,6 +30,7 @@ from aet_port.workflow.model_stages import final_model, structure_of_run, takes_
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     DETECTED,
+    DETECTED_TABLE,
     DETECTION,
     MODEL,
     REFINED,
@@ -330,7 +331,10 @@ def _metadata(
 def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     inputs = [(role, name, digest) for role, (name, digest) in sorted(record["inputs"].items())]
     tables = [Table("Input files", ("role", "file", "SHA-256"), inputs)]
-    names = (VOLUME, MODEL, CLASSIFIED, REFINED, DETECTED, DETECTION, STRUCTURE)
+    names = (
+        *(VOLUME, MODEL, CLASSIFIED, REFINED, DETECTED, DETECTED_TABLE, DETECTION),
+        STRUCTURE,
+    )
     made = [(name, sha256(place.path(name))) for name in names if place.path(name).is_file()]
     tables.append(Table("Output files", ("file", "SHA-256"), made))
     costs = place.path("timings.json")

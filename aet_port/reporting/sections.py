@@ -26,6 +26,7 @@ from aet_port.reporting.parts import (
     Subheading,
     charts_with,
 )
+from aet_port.reporting.uncertainty_sections import certainty_sections
 from aet_port.reporting.views import atoms_view
 
 TILTS = 6  # number of projections shown
@@ -39,7 +40,7 @@ def report_sections(content: ReportContent) -> list[Section]:
     """All sections in order.
 
     A section without data states this in a sentence, from ``content.missing`` if given there;
-    sample and provenance are left out if nothing is known about them.
+    sample, uncertainty and provenance are left out if nothing is known about them.
 
     MATLAB: none
     """
@@ -49,6 +50,7 @@ def report_sections(content: ReportContent) -> list[Section]:
         Section("projections", "Projections", _projections(content)),
         Section("slices", "Slices through the volume", _slices(content)),
         Section("atoms", "Atomic model", _atoms(content)),
+        *certainty_sections(content.atoms),
         *_structure(content),
         Section("provenance", "Provenance", _provenance(content)),
     ]

@@ -12,10 +12,12 @@ from ase.data.colors import jmol_colors
 from numpy.typing import NDArray
 
 from aet_port.core.geometry import euler_rotation
+from aet_port.core.uncertainty import existence, position_errors
 from aet_port.figures.overview import VIEW, render_balls
 from aet_port.reporting.content import Structure
 
 MOST_ATOMS = 20_000  # largest number of points that an ordinary computer rotates smoothly
+COLOURED = 98  # percentage of the position errors that differ in colour
 STILL = 900  # pixels of a still picture
 
 
@@ -44,14 +46,17 @@ class View:
 
 
 def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
-    """All atoms as points, coloured by species or by normalised bond-orientational order.
+    """All atoms as points, coloured by species, by order around them, or by how sure they are.
 
     Parameters
     ----------
     atoms
         At least one atom; of more than 20,000 an even sample is drawn, as stated in the note.
+        ``p_exists`` or, where it is not known, the errors of the positions
+        (:mod:`aet_port.core.uncertainty`) give the colours of the last choice.
     structure
-        Structure whose ``boo`` gives the colours of the second choice; None for no second choice.
+        Structure whose normalised order ``boo`` gives the colours of the second choice; None for no
+        such choice.
 
     MATLAB: none
     """
@@ -65,26 +70,25 @@ def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
         colour = _web(jmol_colors[atomic_numbers[symbol]])
         traces.append(points(positions[mine], shown[mine], symbol, size, color=colour))
     species = len(traces)
-    seen = {"by species": [True] * species}
+    coloured = {}
     boo = None if structure is None else structure.boo
     if boo is not None:
-        scale = {"title": {"text": "normalised order"}, "thickness": 14, "len": 0.7}
-        traces.append(
-            points(
-                positions,
-                shown,
-                "atoms",
-                size,
-                color=boo[shown].astype(np.float32),
-                colorscale="Viridis",
-                cmin=0.0,
-                cmax=1.0,
-                colorbar=scale,
-            )
-            | {"visible": False, "showlegend": False}
-        )
-        seen["by species"].append(False)
-        seen["by bond-orientational order"] = [False] * species + [True]
+        coloured["by bond-orientational order"] = ("normalised order", boo, 1.0)
+    coloured |= _by_certainty(atoms)
+    for title, values, top in coloured.values():
+        bar = {"title": {"text": title}, "thickness": 14, "len": 0.7}
+        marker = {
+            "color": values[shown].astype(np.float32),
+            "colorscale": "Viridis",
+            "cmin": 0.0,
+            "cmax": top,
+            "colorbar": bar,
+        }
+        trace = points(positions, shown, "atoms", size, **marker)
+        traces.append(trace | {"visible": False, "showlegend": False})
+    seen = {"by species": [k < species for k in range(len(traces))]}
+    for number, words in enumerate(coloured):
+        seen[words] = [k == species + number for k in range(len(traces))]
     note = "1 atom" if len(atoms) == 1 else f"{len(atoms):,} atoms"
     if len(shown) < len(atoms):
         note = f"{len(shown):,} of {len(atoms):,} atoms, sampled evenly"
@@ -94,6 +98,24 @@ def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
         words: (which, {}) for words, which in seen.items()
     }
     return View(traces, layout_of(positions), choices, note, still)
+
+
+def _by_certainty(atoms: ase.Atoms) -> dict[str, tuple[str, NDArray[np.float64], float]]:
+    """Existence probabilities or, where they are not known, position errors (pm), to colour by.
+
+    Returns
+    -------
+    By label of the button: title of the colour bar, values, and the highest value of the colours.
+    """
+    there = existence(atoms)
+    if there is not None and not np.isnan(there).all():
+        return {"by existence": ("p_exists", there, 1.0)}
+    errors = position_errors(atoms)
+    known = np.zeros(0) if errors is None else 100 * errors[np.isfinite(errors)]
+    if errors is None or not len(known):
+        return {}
+    top = max(float(np.percentile(known, COLOURED)), 1e-3)
+    return {"by position error": ("standard error (pm)", 100 * errors, top)}
 
 
 def still_picture(

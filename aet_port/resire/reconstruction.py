@@ -70,7 +70,7 @@ class Reconstruction(Shown):
     metadata: dict[str, Any] = field(default_factory=dict)
 
     plot = methods.plot_reconstruction
-    """Plot R1 against iteration: :func:`aet_port.figures.results.plot_reconstruction`."""
+    """Plot R1 against iteration: :func:`aet_port.figures.model_results.plot_reconstruction`."""
 
     def _facts(self) -> dict[str, object]:
         return {

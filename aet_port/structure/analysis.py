@@ -79,7 +79,7 @@ class StructureResult(Shown):
     solutes: SoluteOrder | None = None
 
     plot = methods.plot_structure
-    """Plot g(r) with the cut-off: :func:`aet_port.figures.results.plot_structure`."""
+    """Plot g(r) with the cut-off: :func:`aet_port.figures.structure_results.plot_structure`."""
 
     def _facts(self) -> dict[str, object]:
         largest = {fold: int(found.size.max(initial=0)) for fold, found in self.networks.items()}

@@ -80,7 +80,7 @@ class Peaks(Shown):
     n_maxima: int | None = None
 
     plot = methods.plot_peaks
-    """Plot the peak heights: :func:`aet_port.figures.results.plot_peaks`."""
+    """Plot the peak heights: :func:`aet_port.figures.model_results.plot_peaks`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -83,7 +83,7 @@ class Classification(Shown):
     settled: bool = True
 
     plot = methods.plot_classification
-    """Plot the intensity histogram: :func:`aet_port.figures.results.plot_classification`."""
+    """Plot the intensity histogram: :func:`aet_port.figures.model_results.plot_classification`."""
 
     def _facts(self) -> dict[str, object]:
         counts = " ".join(f"{symbol} {number}" for symbol, number in self.counts.items())

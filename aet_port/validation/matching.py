@@ -60,7 +60,7 @@ class Matching(Shown):
     reference_quirks: bool
 
     plot = methods.plot_matching
-    """Plot the histogram of distances: :func:`aet_port.figures.results.plot_matching`."""
+    """Plot the histogram of distances: :func:`aet_port.figures.model_results.plot_matching`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -45,7 +45,7 @@ class Precision(Shown):
     deviations: NDArray[np.float64]
 
     plot = methods.plot_precision
-    """Plot the histogram of distances: :func:`aet_port.figures.results.plot_precision`."""
+    """Plot the histogram of distances: :func:`aet_port.figures.model_results.plot_precision`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -14,7 +14,7 @@ from aet_port.detection.cross_validation import with_r_free
 from aet_port.detection.loop import carry_out, volume_map
 from aet_port.detection.patching import Overlap, patch_models
 from aet_port.detection.search import Search
-from aet_port.io import read_model, read_volume, write_model
+from aet_port.io import read_model, read_volume, write_model, write_model_table
 from aet_port.io.arrays import write_npy
 from aet_port.refinement.settings import DEFAULTS
 from aet_port.workflow.config import RunConfig
@@ -22,6 +22,7 @@ from aet_port.workflow.run_folder import (
     ALIGNED,
     CLEANED,
     DETECTED,
+    DETECTED_TABLE,
     DETECTION,
     MODEL,
     PREPROCESSED,
@@ -110,6 +111,13 @@ def patch_areas(work: Work) -> dict[str, Any]:
     return {"atoms": len(found.model)}
 
 
+def tabulate_atoms(work: Work) -> dict[str, Any]:
+    """Write the atoms found as a table of comma-separated values."""
+    model = read_model(work.folder.path(DETECTED))
+    write_model_table(work.folder.path(DETECTED_TABLE), model)
+    return {"atoms": len(model)}
+
+
 def _whole_record(
     parts: dict[int, dict[str, Any]], kinds: list[str], overlaps: tuple[Overlap, ...]
 ) -> dict[str, Any]:
@@ -160,3 +168,5 @@ PATCH = Stage(
     (VOLUME, MODEL, DETECTED, DETECTION),
     patch_areas,
 )
+# A stage of its own, so that a finished run of an earlier version gets its table without a search.
+TABULATE = Stage("tabulate", (), (DETECTED,), (DETECTED_TABLE,), tabulate_atoms)

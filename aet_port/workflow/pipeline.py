@@ -20,7 +20,7 @@ from aet_port.structure import StructureResult
 from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
-from aet_port.workflow.detect_stage import DETECT, DETECT_AREAS, PATCH
+from aet_port.workflow.detect_stage import DETECT, DETECT_AREAS, PATCH, TABULATE
 from aet_port.workflow.model_stages import (
     ANALYZE,
     CLASSIFY,
@@ -216,6 +216,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
             stages.append(CLEAN_AGAIN)
     if config.from_counts:
         stages += [DETECT_AREAS, PATCH] if config.input.areas else [DETECT]
+        stages.append(TABULATE)
     else:
         stages += [RECONSTRUCT, TRACE, ASSEMBLE, SELECT]
         if len(config.species) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.uncertainty import COVARIANCES, P_SPECIES, SIGMA_HEIGHT, SIGMAS, doubtful_order
 from aet_port.detection.search import Search
 from aet_port.detection.state import SearchState
 from aet_port.io import read_model, write_model, write_tilt_series
@@ -30,7 +32,8 @@ input.projections = "counts.mat"
 input.angles = "angles.mat"
 """
 OF_PAPERS = ("peaks/whole.npz", "volumes/whole.npy", "refined.extxyz")
-OF_COUNTS = ("detected.extxyz", "detection.json")
+OF_COUNTS = ("detected.extxyz", "detected.csv", "detection.json")
+FIGURES = ("error_bars.svg", "error_bars_by_distance.svg")
 
 
 class Counts(NamedTuple):
@@ -64,6 +67,18 @@ def assert_found(model: Path, truth: AtomicModel) -> None:
     assert found.rmsd_pm < 6
 
 
+def assert_table(table: Path, model: Path) -> None:
+    """The table holds the atoms of the model, digit by digit."""
+    atoms = read_model(model).atoms
+    with table.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["species"] for row in rows] == atoms.get_chemical_symbols()
+    columns = dict(zip("xyz", atoms.positions.T, strict=True))
+    columns |= {name: atoms.arrays[name] for name in (*SIGMAS, *COVARIANCES, P_SPECIES)}
+    for name, values in columns.items():
+        np.testing.assert_array_equal([float(row[name]) for row in rows], values)
+
+
 def test_model_record_and_score_map(
     made: Counts, asked: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -71,10 +86,12 @@ def test_model_record_and_score_map(
     facts = asked(
         "detect", *made.files, "--species", "Ta", "-o", model, "--score-map", scores,
         "--checkpoint", tmp_path / "search.npz", "--threads", 1,
+        "--figures", tmp_path / "figures", "--figure-format", "svg",
     )  # fmt: skip
     assert_found(model, made.truth)
     record = json.loads((tmp_path / "found.detection.json").read_text())
-    assert facts == {"model": str(model)} | record
+    figures = [str(tmp_path / "figures" / name) for name in FIGURES]
+    assert facts == {"model": str(model), "figures": figures} | record
     assert record["species"] == {"Ta": ATOMS}
     assert len(record["projections"]) == 23
     stored = read_model(model).atoms.arrays
@@ -83,7 +100,11 @@ def test_model_record_and_score_map(
     assert volume.shape == (60, 57, 60)
     # Of the residual noise, in its own standard deviations.
     assert np.abs(volume[8:-8, 8:-8, 8:-8]).max() < 6
-    assert set(contents(tmp_path)) == {"found.extxyz", "found.detection.json", "scores.npy"}
+    assert_table(tmp_path / "found.atoms.csv", model)
+    assert set(contents(tmp_path)) == {
+        *("found.extxyz", "found.atoms.csv", "found.detection.json", "scores.npy"),
+        *(f"figures/{name}" for name in FIGURES),
+    }
 
 
 def test_a_model_is_checked(made: Counts, asked: Callable[..., Any], tmp_path: Path) -> None:
@@ -162,6 +183,15 @@ def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_
     (stored,) = asked("mdb", "query", sql, "--bank", bank)
     assert stored["n_atoms"] == ATOMS
     assert stored["r_mean"] == pytest.approx(record["r1"], rel=1e-6)
+    atoms = read_model(finished / "detected.extxyz").atoms
+    rows = asked("mdb", "query", "FROM atom ORDER BY atom", "--bank", bank)
+    for name in (*SIGMAS, *COVARIANCES, SIGMA_HEIGHT, P_SPECIES):
+        column = "p_species" if name == P_SPECIES else name
+        np.testing.assert_array_equal([row[column] for row in rows], atoms.arrays[name])
+    (first, *_) = asked("mdb", "query", "doubtful-atoms", "--bank", bank)
+    assert first["atom"] == doubtful_order(atoms)[0]
+    assert "How sure the atoms are" in page
+    assert_table(finished / "detected.csv", finished / "detected.extxyz")
     assert np.load(finished / "volume.npy").shape == (60, 57, 60)
     assert asked("report", finished)["report"] == str(finished / "report.html")
     # Nothing is left to do.
@@ -186,13 +216,15 @@ def finished(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "run"))
 
 
-@pytest.mark.parametrize("missing", ["detection.json", "volume.npy", "structure.json"])
+@pytest.mark.parametrize(
+    "missing", ["detection.json", "volume.npy", "detected.csv", "structure.json"]
+)
 def test_only_what_is_missing_is_made(
     made: Counts, finished: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(finished)
     (finished / missing).unlink()
-    if missing == "structure.json":
+    if missing in ("detected.csv", "structure.json"):
         monkeypatch.setattr(Search, "round", None)  # no search
     run(load_config(made.folder / "run.toml"), finished, resume=True, threads=1)
     after = contents(finished)

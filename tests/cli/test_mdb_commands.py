@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 import mdb
+from aet_port.io import read_model
+from aet_port.simulation import amorphous_particle
 from mdb.errors import BankError
 from tests.cli.samples import Refused, Sample
+from tests.mdb.samples import uncertainties
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +85,39 @@ def test_other_databases(sample: Sample, refused: Refused) -> None:
 @pytest.mark.parametrize("model", ["TaXX00002", "'; DROP TABLE atom; --", "x' OR 'a'='a", ""])
 def test_models_that_are_not_there(bank: Path, refused: Refused, model: str) -> None:
     refused("mdb", "show", model, "--bank", bank, parts=(bank, "`aet mdb list` shows"))
+
+
+def test_atoms_of_a_model_as_a_file(
+    bank: Path, asked: Callable[..., Any], refused: Refused, tmp_path: Path
+) -> None:
+    model = amorphous_particle(30, "Pt", seed=2)
+    for name, values in uncertainties(30).items():
+        model.atoms.set_array(name, values)
+    with mdb.Bank(bank) as opened:
+        mdb.deposit(opened, model)
+        kept = opened.atoms("PtXX00001", None)
+    table, full = tmp_path / "atoms.csv", tmp_path / "atoms.extxyz"
+    facts = asked("mdb", "atoms", "PtXX00001", "--bank", bank, "-o", table)
+    assert facts == {"model": str(table), "atoms": 30}
+    with table.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for name in uncertainties(30):
+        np.testing.assert_array_equal([float(row[name]) for row in rows], kept.arrays[name])
+    asked("mdb", "atoms", "PtXX00001", "--bank", bank, "-o", full)
+    with mdb.Bank(bank) as opened:
+        assert not mdb.deposit(opened, read_model(full)).new
+    refused(
+        *("mdb", "atoms", "PtXX00009", "--bank", bank, "-o", table),
+        parts=("no model 'PtXX00009'",),
+    )
+    refused(
+        *("mdb", "atoms", "PtXX00001", "--bank", bank, "-o", table, "--analysis", 7),
+        parts=("no analysis 7",),
+    )
+    refused(
+        *("mdb", "atoms", "PtXX00001", "--bank", bank, "-o", tmp_path / "atoms.txt"),
+        parts=("atoms.txt", ".csv"),
+    )
 
 
 def test_a_bank_in_use(bank: Path, refused: Refused, monkeypatch: object) -> None:

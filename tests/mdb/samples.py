@@ -8,9 +8,11 @@ from dataclasses import replace
 import ase
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 import mdb
 from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.uncertainty import P_EXISTS, P_SPECIES, SIGMA_HEIGHT, uncertainty_arrays
 from aet_port.structure import StructureResult, analyze
 from aet_port.validation.published_table import Row
 from mdb import Bank
@@ -29,6 +31,17 @@ def alloy(symbols: str, scale: float = 3.0) -> AtomicModel:
     atoms = ase.Atoms(symbols)
     atoms.positions[:, 0] = scale * np.arange(len(atoms))
     return AtomicModel(atoms, name=symbols)
+
+
+def uncertainties(n: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    """Arrays of what is known of the errors of n atoms, the covariances of full rank."""
+    rng = np.random.default_rng(seed)
+    roots = rng.normal(0, 0.1, (n, 3, 3))
+    found = uncertainty_arrays(roots @ roots.transpose(0, 2, 1))
+    found[SIGMA_HEIGHT] = rng.uniform(0.5, 1, n)
+    found[P_EXISTS] = rng.uniform(0, 1, n)
+    found[P_SPECIES] = rng.uniform(0.5, 1, n)
+    return found
 
 
 def shifted(
@@ -71,6 +84,8 @@ def deposit_everything(bank: Bank) -> None:
     atoms.set_array("flag", np.array(["", "by hand"])[np.arange(n) % 2])
     atoms.set_array("momenta", rng.normal(size=(n, 3)))
     atoms.set_array("label", np.array([f"a{k}" for k in range(n)]))
+    for name, values in uncertainties(n).items():
+        atoms.set_array(name, values)
     model = AtomicModel(atoms, name="alloy")
     series = TiltSeries(rng.uniform(1, 2, (3, 8, 6)), np.array([-60.0, 0, 55]), 0.36, name="tilts")
     details = mdb.Details(

@@ -14,7 +14,7 @@ import aet_port.cli.bank_check
 from aet_port.core.errors import InputError
 from mdb import Bank
 from mdb.checks import Check, check
-from mdb.invariants import KEYS, KINDS, RANGES, SPECIES, UNBOUND
+from mdb.invariants import KEYS, KINDS, RANGES, UNBOUND, WORDS
 from mdb.schema import migrations
 from mdb.validity import expected_schema, real_columns, refuse_senseless
 from mdb.value_rules import rules
@@ -238,7 +238,7 @@ def test_every_range(loose_path: Path) -> None:
     tried = {(table, expected) for table, _, expected in RANGE}
     for table, conditions in RANGES.items():
         for one in conditions:
-            words = "a chemical symbol" if one is SPECIES else one
+            words = WORDS.get(one, one)
             assert words.startswith("json_valid") or any(
                 table == known and words.startswith(start) for known, start in tried
             ), (table, words)

@@ -522,8 +522,9 @@ def test_a_bank_answers_named_queries_as_tables_of_arrow(stored: Stored) -> None
 def test_every_query_is_explained_and_uses_its_parameters() -> None:
     known = named.named_queries()
     assert set(known) == {
-        *("coordination", "largest-networks", "local-density", "motif-fractions"),
-        *("nearest-by-motifs", "nearest-by-pdf", "network-atoms", "network-sizes"),
+        *("coordination", "doubtful-atoms", "largest-networks", "local-density"),
+        *("motif-fractions", "nearest-by-motifs", "nearest-by-pdf", "network-atoms"),
+        "network-sizes",
         *("published-versus-computed", "temperature-motifs", "temperature-theta"),
         *("voronoi-top", "warren-cowley"),
     }

@@ -44,7 +44,7 @@ class BondAngles(Shown):
     partial_counts: dict[str, NDArray[np.int64]]
 
     plot = methods.plot_bond_angles
-    """Plot the distribution: :func:`aet_port.figures.results.plot_bond_angles`."""
+    """Plot the distribution: :func:`aet_port.figures.structure_results.plot_bond_angles`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -54,7 +54,7 @@ class BondOrder(Shown):
     normalised: NDArray[np.float64]
 
     plot = methods.plot_bond_order
-    """Q4 and Q6 of all atoms: :func:`aet_port.figures.results.plot_bond_order`."""
+    """Q4 and Q6 of all atoms: :func:`aet_port.figures.structure_results.plot_bond_order`."""
 
     def _facts(self) -> dict[str, object]:
         return {

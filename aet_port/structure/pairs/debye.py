@@ -45,7 +45,7 @@ class StructureFactor(Shown):
     partial: dict[Pair, NDArray[np.float64]]
 
     plot = methods.plot_structure_factor
-    """Plot S(q): :func:`aet_port.figures.results.plot_structure_factor`."""
+    """Plot S(q): :func:`aet_port.figures.structure_results.plot_structure_factor`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -52,7 +52,7 @@ class DiffractionPdf(Shown):
     g: NDArray[np.float64]
 
     plot = methods.plot_diffraction
-    """Plot g(r): :func:`aet_port.figures.results.plot_diffraction`."""
+    """Plot g(r): :func:`aet_port.figures.structure_results.plot_diffraction`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -67,7 +67,7 @@ class PartialPdf(Shown):
     shell_fraction: NDArray[np.float64]
 
     plot = methods.plot_partial_pdf
-    """Plot g(r): :func:`aet_port.figures.results.plot_partial_pdf`."""
+    """Plot g(r): :func:`aet_port.figures.structure_results.plot_partial_pdf`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -46,7 +46,7 @@ class PairDistribution(Shown):
     density: float
 
     plot = methods.plot_pair_distribution
-    """Plot g(r): :func:`aet_port.figures.results.plot_pair_distribution`."""
+    """Plot g(r): :func:`aet_port.figures.structure_results.plot_pair_distribution`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -46,7 +46,7 @@ class BipyramidGeometry(Shown):
     theta: NDArray[np.float64]
 
     plot = methods.plot_bipyramids
-    """Plot the tilts of the capping bonds: :func:`aet_port.figures.results.plot_bipyramids`."""
+    """Plot tilts of capping bonds: :func:`aet_port.figures.structure_results.plot_bipyramids`."""
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -40,7 +40,7 @@ class Motifs(Shown):
     ring: NDArray[np.int64]
 
     plot = methods.plot_motifs
-    """Plot their numbers: :func:`aet_port.figures.results.plot_motifs`."""
+    """Plot their numbers: :func:`aet_port.figures.structure_results.plot_motifs`."""
 
     def _facts(self) -> dict[str, object]:
         numbers = " ".join(f"{fold}:{number}" for fold, number in self.counts().items())

@@ -50,7 +50,7 @@ class Networks(Shown):
     length: NDArray[np.float64]
 
     plot = methods.plot_networks
-    """Plot their sizes: :func:`aet_port.figures.results.plot_networks`."""
+    """Plot their sizes: :func:`aet_port.figures.structure_results.plot_networks`."""
 
     def _facts(self) -> dict[str, object]:
         return {

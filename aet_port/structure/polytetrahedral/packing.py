@@ -57,7 +57,7 @@ class PackingCurve(Shown):
     atoms: NDArray[np.float64]
 
     plot = methods.plot_packing_curve
-    """Plot the curve: :func:`aet_port.figures.results.plot_packing_curve`."""
+    """Plot the curve: :func:`aet_port.figures.structure_results.plot_packing_curve`."""
 
     def _facts(self) -> dict[str, object]:
         return {

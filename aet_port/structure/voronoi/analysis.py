@@ -59,7 +59,7 @@ class Voronoi(Shown):
     reference_quirks: bool
 
     plot = methods.plot_voronoi
-    """Plot the most frequent indices: :func:`aet_port.figures.results.plot_voronoi`."""
+    """Plot the most frequent indices: :func:`aet_port.figures.structure_results.plot_voronoi`."""
 
     def _facts(self) -> dict[str, object]:
         return {

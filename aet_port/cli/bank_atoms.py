@@ -1,0 +1,42 @@
+"""``aet mdb atoms``: the atoms of a model of a bank as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mdb
+from aet_port.cli.bank_options import BankFile, ModelId
+from aet_port.cli.options import Json
+from aet_port.core.console import print_facts
+from aet_port.core.files import check_target
+
+SUFFIXES = (".csv", ".extxyz", ".xyz", ".lammps", ".data")
+
+
+def atoms(
+    model: ModelId,
+    bank: BankFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Model: .csv, .extxyz, .xyz or LAMMPS data.")
+    ],
+    analysis: Annotated[
+        int | None,
+        typer.Option(help="Number of an analysis whose results for each atom are added."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the atoms of a model, with everything that the bank knows of each, to a file.
+
+    Error bars and probabilities of each atom are columns of .csv and .extxyz; the other formats
+    hold species and positions only.
+    """
+    from aet_port.io import write_model
+
+    check_target(output, SUFFIXES)
+    with mdb.Bank(bank, read_only=True) as opened:
+        found = opened.atoms(model, analysis)
+    written = write_model(output, found)
+    print_facts(as_json, "aet mdb atoms", {"model": str(written), "atoms": len(found)})
