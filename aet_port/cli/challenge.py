@@ -55,7 +55,11 @@ def list_command(as_json: Json = False) -> None:
         )
         for one in CASES.values()
     ]
-    print_rows(heads, rows, "aet challenge list: atoms to within 5 %, dose in electrons per square angstrom")
+    print_rows(
+        heads,
+        rows,
+        "aet challenge list: atoms to within 5 %, dose in electrons per square angstrom",
+    )
 
 
 def make_command(

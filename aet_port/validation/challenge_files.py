@@ -8,7 +8,7 @@ import secrets
 import tempfile
 import tomllib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,8 @@ def read_truth(path: str | Path, case: PublicCase) -> tuple[AtomicModel, dict[st
             raise DataFileError(file, f"more than {LARGEST:,} bytes in {MODEL}", TRUTH_FILE)
         unpacked = Path(folder) / MODEL
         unpacked.write_bytes(archive.read(MODEL))
-        return read_model(unpacked), json.loads(archive.read(RECORD))
+        model = replace(read_model(unpacked), name=str(file))
+        return model, json.loads(archive.read(RECORD))
 
 
 def _electrons(case: ChallengeCase) -> float:

@@ -164,7 +164,7 @@ def _text(column: str, value: float | None) -> str:
 
 def _entry(name: str, found: Evaluation) -> Entry:
     precision, calibration = found.precision, found.calibration
-    values: dict[str, float | None] = {
+    values: dict[str, float | None] = dict.fromkeys(COLUMNS) | {
         "atoms": len(found.found),
         "recall": 100 * precision.recall,
         "precision": 100 * precision.precision,
