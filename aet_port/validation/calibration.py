@@ -25,6 +25,7 @@ from aet_port.validation.settings import SCORE
 
 MINIMUM_PAIRS = 30  # pairs below which nothing is said of the error bars
 MINIMUM_ATOMS = 100  # atoms below which nothing is said of probabilities
+UNKNOWN = "X"  # ASE's symbol of no element
 LEVELS = (0.5, 0.68, 0.95)  # of the ellipsoids
 FAR = 4.0  # standard errors; 63 in a million of a normal distribution lie beyond
 NORMAL_MEDIAN = 0.6744897501960817  # of |z|
@@ -173,7 +174,7 @@ def assess_calibration(
     ...     sigma_z=sigma)
     >>> result = assess_calibration(found, truth, aet.match_models(found, truth))
     >>> np.round(result.positions.rms, 1)  # errors are twice as large as stated
-    array([2. , 2.1, 1.9])
+    array([2.1, 2. , 1.9])
     >>> result.missing["existence"]
     'no array p_exists'
     """
@@ -184,7 +185,14 @@ def assess_calibration(
     existence = _claims(found.atoms.arrays, P_EXISTS, np.arange(len(found)), paired, bins)
     mine = np.array(found.species)[matching.found_index]
     right = mine == np.array(truth.species)[matching.truth_index]
-    species = _claims(found.atoms.arrays, P_SPECIES, matching.found_index, right, bins)
+    kinds = {*found.species, *truth.species}
+    species: Reliability | str
+    if UNKNOWN in kinds:
+        species = "a model without species"
+    elif len(kinds) == 1:
+        species = "only one species"
+    else:
+        species = _claims(found.atoms.arrays, P_SPECIES, matching.found_index, right, bins)
     if isinstance(existence, str):
         missing["existence"] = existence
     if isinstance(species, str):

@@ -9,8 +9,9 @@ from typing import Any
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.html_pages import render_page
+from aet_port.validation.calibration import UNKNOWN
 from aet_port.validation.challenge_files import PublicCase
-from aet_port.validation.evaluation import UNKNOWN, Evaluation, evaluate
+from aet_port.validation.evaluation import Evaluation, evaluate
 from aet_port.validation.settings import SCORE, ScoreSettings
 
 # Name, unit and digits behind the point of each column of numbers.

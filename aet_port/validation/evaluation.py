@@ -14,15 +14,15 @@ from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, P_SPECIES
-from aet_port.validation.calibration import Calibration, assess_calibration
+from aet_port.validation.calibration import UNKNOWN, Calibration, assess_calibration
 from aet_port.validation.frame_search import Frame, find_frame
 from aet_port.validation.matching import match_models
 from aet_port.validation.null_models import NullComparison, compare_with_packings
 from aet_port.validation.precision import Precision, score
 from aet_port.validation.settings import SCORE, ScoreSettings
 
-UNKNOWN = "X"  # ASE's symbol of no element
 TOO_WIDE = 0.75  # of the smallest distance of true atoms: one beyond is another atom's place
+LEAST_ATOMS = 20  # of the model, below which random packings say nothing
 ATOM_COLUMNS = ("atom", "species", "x", "y", "z", "partner", "true_species", "deviation")
 
 
@@ -158,7 +158,7 @@ def evaluate(
     >>> found.precision.recall, found.frame.axes
     (1.0, ('x', 'y', '-z'))
     >>> found.warnings[0][:28]
-    'the model is mirrored: its z'
+    'the model is mirrored: its x'
     """
     found, truth = as_model(found, "found"), as_model(truth, "truth")
     warnings: list[str] = []
@@ -173,7 +173,12 @@ def evaluate(
         found, there = _part(found, mine), _part(there, its)
     precision = score(found, there, settings.radius)
     null = None
-    if settings.packings:
+    if settings.packings and len(found) < LEAST_ATOMS:
+        warnings.append(
+            f"{len(found)} atoms are not compared with random packings: at least {LEAST_ATOMS}"
+            " are needed"
+        )
+    elif settings.packings:
         null = compare_with_packings(
             found.positions,
             there.positions - precision.matching.shift,

@@ -64,7 +64,7 @@ class Frame(Shown):
         return {
             "axes": " ".join(self.axes),
             "mirrored": "yes" if self.mirrored else "no",
-            "rotation": f"{self.angle:.3g} degrees",
+            "rotation": f"{round(self.angle, 3) + 0.0:g} degrees",
             "shift": " ".join(f"{round(float(one), 3) + 0.0:g}" for one in self.shift),
             "pairs": self.pairs,
         }

@@ -101,7 +101,9 @@ def test_what_is_missing_is_said() -> None:
     assert (result.positions, result.existence, result.species) == (None, None, None)
     assert "at least 30" in result.missing["positions"]
     assert result.missing["existence"] == "no array p_exists"
-    assert result.missing["species"] == "no array probability"
+    assert result.missing["species"] == "only one species"
+    kinds = AtomicModel.from_positions(truth.positions, ["Ta", "Pd", "Pt"] * 9)
+    assert assess(found, kinds).missing["species"] == "no array probability"
     found.atoms.set_array("p_exists", np.ones(27))
     assert assess(found, truth).missing["existence"].startswith("27 atoms with p_exists; at least")
     assert "sigma_x" in assess(truth, truth).missing["positions"]

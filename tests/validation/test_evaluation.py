@@ -104,6 +104,15 @@ def test_a_field_without_atoms() -> None:
         evaluate(away, away, QUICK.changed(field=(5.0, 5.0)))
 
 
+def test_few_atoms_are_not_compared_with_packings() -> None:
+    few = AtomicModel.from_positions(PLACES[:19], TRUTH.species[:19])
+    found = evaluate(few, TRUTH, ScoreSettings(radius=1.0))
+    assert found.null is None
+    assert found.warnings == (
+        "19 atoms are not compared with random packings: at least 20 are needed",
+    )
+
+
 def test_a_radius_beyond_the_neighbours_is_told() -> None:
     found = evaluate(spoilt(), TRUTH, QUICK.changed(radius=2.2))
     assert "use a smaller radius" in found.warnings[0]
