@@ -87,7 +87,10 @@ def _print(found: Evaluation) -> None:
                 f"recall of {len(null.packings)} random packings",
                 f"{100 * null.packings.mean():.1f} %, at most {100 * null.packings.max():.1f} %",
             ),
-            ("  as good as the model", f"{null.as_good}; p = {null.probability:.3f}"),
+            (
+                "  as good; model above mean",
+                f"{null.as_good}; {null.deviations:.1f} standard deviations",
+            ),
         ]
     if found.frame is not None:
         frame = found.frame
