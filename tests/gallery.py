@@ -27,7 +27,13 @@ from aet_port.structure import (
 from aet_port.structure.polytetrahedral.bipyramid_shapes import AverageBipyramid
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.tracing import Edit, difference_map
-from aet_port.validation import half_set_correlation
+from aet_port.validation import (
+    ScoreSettings,
+    evaluate,
+    find_frame,
+    half_set_correlation,
+    reliability,
+)
 from md_sim.comparison import Comparison
 from md_sim.potentials import POTENTIALS
 
@@ -100,8 +106,31 @@ def _chain() -> list[object]:
         aet.score(moved, alloy()),
         difference_map(made.volume, alloy()),
         half_set_correlation(series(), iterations=2),
+        *_judged(),
         Edit("remove", atom=0),
         aet.detect(counts(), ["Cu", "Ta"], DetectSettings(max_rounds=2), threads=1),
+    ]
+
+
+def _judged() -> list[object]:
+    """A model with error bars beside the truth."""
+    places = particle().positions
+    stated = {name: np.full(150, 0.1) for name in ("sigma_x", "sigma_y", "sigma_z")}
+    moved = places + np.random.default_rng(0).normal(0, 0.1, places.shape)
+    settings = ScoreSettings(packings=20)
+    found = evaluate(AtomicModel.from_positions(moved, "Ta", **stated), particle(), settings)
+    assert found.null is not None
+    assert found.calibration.positions is not None
+    curve = reliability(np.linspace(0.5, 1, 100), np.arange(100) > 20)
+    frame = find_frame(moved, places)
+    return [
+        found,
+        found.null,
+        found.calibration,
+        found.calibration.positions,
+        curve,
+        frame,
+        settings,
     ]
 
 

@@ -38,8 +38,14 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "compare-models": "compare_models:compare_models_command",
     "simulate": "simulate:simulate_command",
     "precision": "precision:precision_command",
+    "score": "score:score_command",
     "scoreboard": "scoreboard:scoreboard_command",
     "validate": "validate:validate_command",
+    "challenge": {
+        "list": "challenge:list_command",
+        "make": "challenge:make_command",
+        "score": "challenge:score_entries_command",
+    },
     "mdb": {
         "init": "bank:init",
         "deposit": "bank:deposit_command",
@@ -67,6 +73,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     },
 }
 GROUPS = {
+    "challenge": "Blind cases: images whose true atoms are sealed, and scores of several programs.",
     "mdb": "The materials data bank: models and their structure in one DuckDB file.",
     "md": "Melt-quench simulations with LAMMPS, analysed like the experiment.",
     "reference": "The published data of the two papers, and the functions of their code.",

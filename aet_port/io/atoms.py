@@ -1,4 +1,4 @@
-"""Atomic models: Materials Data Bank .xyz, extended .xyz, LAMMPS data, CIF and MATLAB files."""
+"""Atomic models: .xyz of the Materials Data Bank, extended .xyz, LAMMPS, CIF, CSV, MATLAB."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre
 from aet_port.io import matlab
 from aet_port.io.arrays import existing_file, reason
+from aet_port.io.atom_tables import read_atom_table
 from aet_port.io.cif_blocks import read_cif_blocks
 from aet_port.io.lammps_data import LAMMPS_SUFFIXES, read_data_file
 from aet_port.io.model_table import SUFFIX, write_model_table
 from aet_port.io.xyz_frames import XYZ_SUFFIXES, read_xyz_frames
 
-MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif or .mat"
+MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif, .csv or .mat"
 MARGIN = 10.0  # angstrom between a free particle and the box of its LAMMPS file
 _EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
 
@@ -44,11 +45,13 @@ def read_model(
     path
         .xyz (Materials Data Bank: number of atoms, comment, then symbol x y z; a comment with
         ``Properties=`` or ``Lattice=`` makes it extended .xyz), .extxyz, .lammps, .data, .lmp
-        (atom types by their masses, or ``species`` in the order of types), .cif, or .mat with
-        3 x N coordinates.
+        (atom types by their masses, or ``species`` in the order of types), .cif, .csv (a line of
+        titles such as ``species,x,y,z``, angstrom, see :func:`~.atom_tables.read_atom_table`), or
+        .mat with 3 x N coordinates.
     species
         For .mat: one symbol for all, a symbol per atom, or, with ``types``, a symbol per type.
-        For LAMMPS data: a symbol per type. Other files state the species.
+        For LAMMPS data: a symbol per type. For .csv without species: one symbol for all, or, if
+        it has type numbers, a symbol per type. Other files state the species.
     pixel_size, shape
         For .mat files with MATLAB pixel coordinates (1-based): angstrom per pixel and shape
         (nx, ny, nz) of their volume, whose rotation centre becomes the origin. Unless given, the
@@ -92,6 +95,8 @@ def read_model(
         positions = _mat_positions(file, name, pixel_size, shape)
         symbols = _mat_species(file, len(positions), species, types, types_variable)
         return AtomicModel.from_positions(positions, symbols, name=str(file))
+    if suffix == ".csv":
+        return read_atom_table(file, species)
     if suffix in LAMMPS_SUFFIXES:
         return AtomicModel(read_data_file(file, species, MODEL_FILE), name=str(file))
     if species is not None:

@@ -1,8 +1,15 @@
-"""Settings of the comparison of two models."""
+"""Settings of the comparison of two models, and of a model with the truth."""
 
 from __future__ import annotations
 
+from typing import Self
+
+from pydantic import model_validator
+
+from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, setting
+
+FEWEST_PACKINGS = 20
 
 
 class CompareSettings(Settings):
@@ -13,4 +20,31 @@ class CompareSettings(Settings):
     )
 
 
+class ScoreSettings(CompareSettings):
+    """Comparison of a model and its uncertainties with the truth."""
+
+    any_frame: bool = setting(
+        False, "Search for order and direction of the axes, handedness, shift and small rotation."
+    )
+    field: tuple[float, float] | None = setting(
+        None,
+        "Width along x and y, about the truth's origin, of the atoms that count; all unless given.",
+        unit="angstrom",
+        gt=0,
+        example=[60.0, 60.0],
+    )
+    packings: int = setting(
+        40, "Number of random packings to compare with, 20 or more; 0: none.", ge=0
+    )
+    bins: int = setting(10, "Largest number of bins of a reliability curve.", ge=1)
+    seed: int = setting(0, "Seed of the random packings.", ge=0)
+
+    @model_validator(mode="after")
+    def _enough_packings(self) -> Self:
+        if 0 < self.packings < FEWEST_PACKINGS:
+            raise InputError("packings", f"{self.packings}", f"{FEWEST_PACKINGS} or more, or 0")
+        return self
+
+
 DEFAULTS = CompareSettings()
+SCORE = ScoreSettings()

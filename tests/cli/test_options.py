@@ -25,7 +25,7 @@ from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
-from aet_port.validation.settings import CompareSettings
+from aet_port.validation.settings import CompareSettings, ScoreSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.sections import SyntheticSettings
 from tests.cli.samples import Aet, Refused
@@ -67,6 +67,8 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "analyze": _fields(AnalyzeSettings(), "cutoff"),
     "view": _fields(AnalyzeSettings()),
     "compare-models": _fields(CompareSettings()),
+    "score": _fields(ScoreSettings()),
+    "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")),
     "simulate": _fields(SimulateSettings()),
     "precision": _fields(SimulateSettings())
     | _fields(RESIRE_150, "iterations", "oversampling")
