@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
-from aet_port.core.uncertainty import SIGMA_HEIGHT, SIGMAS, uncertainty_arrays
+from aet_port.core.uncertainty import (
+    POSTERIOR_SPECIES,
+    SIGMA_HEIGHT,
+    SIGMAS,
+    uncertainty_arrays,
+)
 from aet_port.detection.candidates import WELL
 from aet_port.detection.height_drift import LocalHeights, local_heights
 from aet_port.detection.mixture import Species
@@ -208,6 +213,7 @@ def finished(
         posterior=local.posterior,
         local_factor=local.factors,
     )
+    model.atoms.info[POSTERIOR_SPECIES] = ",".join(symbols)
     return Detection(
         model, symbols, local.species, state.probe, noise, views.angles, views.shifts, views.shears,
         tuple(state.rounds), expected, deviance, chi_square, r1,
