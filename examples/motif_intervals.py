@@ -4,6 +4,7 @@ SIGMA (pm) is the error of each coordinate, for models without errors of their o
 """
 
 import sys
+from math import isnan
 
 import aet_port as aet
 from aet_port.figures.packing import write_packing_figures
@@ -27,7 +28,8 @@ print(f"{'':28} {'value':>7} {'mean':>7} {'2.5 %':>7} {'97.5 %':>7} {'no errors'
 for row in found.intervals.main:
     if row.name.startswith(("population", "motif_fraction", "largest_network", "theta")):
         numbers = f"{row.value:7.3g} {row.mean:7.3g} {row.low:7.3g} {row.high:7.3g}"
-        print(f"{row.name:28} {numbers} {row.extrapolated:9.3g}  {row.remark}")
+        exact = "-" if isnan(row.extrapolated) else f"{row.extrapolated:.3g}"
+        print(f"{row.name:28} {numbers} {exact:>9}  {row.remark}")
 for warning in found.intervals.warnings:
     print(warning)
 print(*[path for path in write_packing_figures(found, ".") if path.stem == "packing_intervals"])

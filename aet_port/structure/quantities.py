@@ -20,7 +20,7 @@ _FRACTIONS = (
 )
 
 
-def quantities(found: StructureResult) -> dict[str, Quantity]:
+def quantities_of(found: StructureResult) -> dict[str, Quantity]:
     """Every figure that an analysis summarises as one number.
 
     Numbers of atoms, tetrahedra, motifs (``motifs 5``) and networks by the fold of the motifs;
@@ -44,7 +44,7 @@ def quantities(found: StructureResult) -> dict[str, Quantity]:
     >>> import aet_port as aet
     >>> from aet_port.simulation import amorphous_particle
     >>> found = aet.analyze(amorphous_particle(60, "Ta"), cutoff=4.1, order=False)
-    >>> table = quantities(found)
+    >>> table = quantities_of(found)
     >>> table["motifs 5"].value == found.counts[5], table["motif_fraction 5"].most
     (True, 1.0)
 

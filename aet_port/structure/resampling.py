@@ -23,7 +23,7 @@ from aet_port.structure.intervals import (
     Intervals,
     Quantity,
 )
-from aet_port.structure.quantities import quantities
+from aet_port.structure.quantities import quantities_of
 from aet_port.structure.settings import LEAST_DRAWS
 
 # Multiples of the covariances; 1 gives the intervals, all of them the extrapolation to -1.
@@ -142,7 +142,7 @@ def resample(
         expected = f"that of these {len(atoms)} atoms"
         raise InputError("analysis", f"one of {len(found.order.groups)} atoms", expected)
     errors = model_errors(atoms, sigma)
-    own = quantities(found)
+    own = quantities_of(found)
     levels = LEVELS[1:] if errors.only_positions else LEVELS
     tasks = [
         Draw(
@@ -215,7 +215,7 @@ def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
             found = analyze(
                 drawn, cutoff=task.cutoff, delta=task.delta, alpha=task.alpha, order=task.order
             )
-            result.append(quantities(found))
+            result.append(quantities_of(found))
     except InputError as error:
         return None, str(error)
     return result, ""

@@ -16,7 +16,7 @@ from aet_port.simulation import amorphous_particle
 from aet_port.structure import Interval, Intervals, StructureResult, analyze, resample
 from aet_port.structure.draws import model_errors
 from aet_port.structure.intervals import Quantity
-from aet_port.structure.quantities import quantities
+from aet_port.structure.quantities import quantities_of
 from aet_port.structure.resampling import LEVELS, extrapolate
 from tests.structure.samples import close_packed
 
@@ -42,7 +42,7 @@ def test_certain_atoms_give_the_values_of_the_model_and_no_width() -> None:
     found = analyze(atoms, cutoff=4.0)
     intervals = resample(atoms, found, 5).intervals
     assert intervals is not None
-    own = quantities(found)
+    own = quantities_of(found)
     assert [row.name for row in intervals] == list(own)
     assert {"warren_cowley Cu-Ta", "motif_fraction 5", "mean_density", "population 5"} <= set(own)
     for row in intervals:
@@ -209,7 +209,7 @@ def test_intervals_come_back_from_json(particle: ase.Atoms) -> None:
 
 def test_quantities_have_bounds() -> None:
     found = analyze(close_packed(1, radius=6), cutoff=4.0)
-    table = quantities(found)
+    table = quantities_of(found)
     assert table["crystalline_fraction"].most == 1
     assert table["coordination_number"] == Quantity(table["coordination_number"].value, "1", 0.0)
     assert table["warren_cowley Ta-Ta"].least == -np.inf
