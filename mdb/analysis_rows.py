@@ -12,6 +12,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
 from mdb.hashing import canonical_json, digest
+from mdb.interval_rows import interval_table
 from mdb.mro_rows import mro_tables
 from mdb.network_rows import network_tables
 from mdb.order_rows import measure_table, order_tables
@@ -21,7 +22,8 @@ from mdb.packing_rows import packing_tables
 def analysis_hash(found: StructureResult, model: str) -> str:
     """SHA-256 of the model's hash, the parameters and the whole numbers of the results.
 
-    Reals are left out, because they may differ in the last digit between machines.
+    Reals are left out, because they may differ in the last digit between machines. Intervals follow
+    from the model and the parameters, which name their number and seed.
     """
     results: list[NDArray[Any]] = [
         found.tetrahedra.vertices,
@@ -48,6 +50,8 @@ def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
         measures |= found.packing.measures()
     if found.solutes is not None:
         tables |= mro_tables(found.solutes)
+    if found.intervals is not None:
+        tables["resampled_value"] = interval_table(found.intervals)
     if measures:
         tables["measure"] = measure_table(measures)
     return tables

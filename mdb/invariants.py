@@ -14,7 +14,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("tetrahedron", "motif", "motif_tetrahedron", "network", "network_member", "pdf"),
         *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
         *("bipyramid", "motif_contact", "partial_icosahedron", "packing"),
-        *("mro", "mro_member", "shared_atom"),
+        *("mro", "mro_member", "shared_atom", "resampled_value"),
     ),
     "validation": ("validation_row",),
 }
@@ -51,6 +51,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "mro": ("analysis_id", "mro"),
     "mro_member": ("analysis_id", "atom"),
     "shared_atom": ("analysis_id", "centre_1", "centre_2"),
+    "resampled_value": ("analysis_id", "name"),
     "md_run": ("md_run_id",),
     "md_thermo": ("md_run_id", "step"),
     "md_snapshot": ("model_id",),
@@ -190,6 +191,9 @@ RANGES: dict[str, tuple[str, ...]] = {
         *("lattice_constant > 0", "rms >= 0", "len(orientation) = 9"),
     ),
     "shared_atom": ("centre_1 < centre_2", "shared > 0"),
+    "resampled_value": (
+        *("sd >= 0", "low <= high", "unit <> ''", "samples BETWEEN 0 AND drawn", "drawn > 0"),
+    ),
     "md_run": (
         *("n_atoms > 0", "cooling_rate >= 0", "time_step > 0", "glass_transition > 0"),
         *("started <= finished", "json_valid(protocol)", SHA256.format("content_hash")),

@@ -19,6 +19,8 @@ from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.simulation.settings import SimulateSettings
 from aet_port.structure import (
+    Interval,
+    Intervals,
     debye_structure_factor,
     density_map,
     find_neighbours,
@@ -146,6 +148,7 @@ def _structure() -> list[object]:
     intensity = np.exp(-((q / 8) ** 2)) * factor.s
     return [
         found,
+        *_intervals(),
         found.pdf,
         found.tetrahedra,
         found.motifs,
@@ -172,6 +175,11 @@ def _structure() -> list[object]:
         alpha_shape(atoms, 5.0),
         pdf_from_diffraction(q, intensity, {"Ta": 1}, 0.055, 2.2),
     ]
+
+
+def _intervals() -> list[object]:
+    row = Interval("largest_network 5", "1", 219, 150.0, 60.0, 60.0, 340.0, 50)
+    return [row, Intervals((row,), 50, 0, "those stored with the model")]
 
 
 def _bank() -> list[object]:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.options import (
     FigureFormat,
     Json,
     Model,
+    Scheduler,
     Species,
     Types,
+    Workers,
     help_text,
     settings_options,
 )
 from aet_port.core.console import print_facts, print_json, print_rows
+from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
 
@@ -55,25 +59,37 @@ def analyze_command(
         Path | None, typer.Option(help="Folder for figures like those of the papers.")
     ] = None,
     figure_format: FigureFormat = "png",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
-    """Analyse the structure of a model: short-range order, bipyramids and their networks."""
+    """Analyse the structure of a model: short-range order, bipyramids and their networks.
+
+    With --resample, every result gets an interval from the uncertainties of the atoms.
+    """
     from aet_port.io import read_model
     from aet_port.structure import analyze
+    from aet_port.structure.draws import model_errors
     from mdb.schema import utc_now
 
+    if settings.sigma is not None and not settings.resample:
+        expected = "it together with --resample N"
+        raise InputError("--sigma", f"{settings.sigma:g} without --resample", expected)
     deltas = [settings.changed(delta=one).delta for one in delta or [settings.delta]]
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     symbols = species.split(",") if types is not None and species is not None else species
     atoms = read_model(model, symbols, types=types)
+    if settings.resample:
+        model_errors(atoms.atoms, settings.sigma)  # says at once what is missing
     analyses: list[StructureResult] = []
     times = [utc_now()]
     for one in deltas:
         # What delta does not change is computed once.
         first = analyses[0] if analyses else None
         used = settings.cutoff if first is None else first.cutoff
-        analyses.append(analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first))
+        found = analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first)
+        analyses.append(_resampled(atoms, found, settings, workers, scheduler, not as_json))
         times.append(utc_now())
     facts: dict[str, Any] = {"atoms": len(atoms)}
     if bank is not None:
@@ -86,6 +102,8 @@ def analyze_command(
         print_json(facts | {"analyses": summaries})
         return
     print_facts(False, f"aet analyze {model}", facts)
+    for summary in summaries:
+        summary.pop("intervals", None)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
     solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
     flat = [summary | summary.pop("packing") for summary in summaries]
@@ -94,6 +112,36 @@ def analyze_command(
     print_facts(False, "short-range order", order)
     if solutes is not None:
         print_facts(False, "medium-range order", solutes)
+    for found in analyses:
+        if found.intervals is not None:
+            print_intervals(found.intervals, f", delta {found.delta:g}")
+
+
+def _resampled(
+    atoms: AtomicModel,
+    found: StructureResult,
+    settings: AnalyzeSettings,
+    workers: int | None,
+    scheduler: str | None,
+    progress: bool,
+) -> StructureResult:
+    """The analysis with intervals if they are asked for."""
+    from aet_port.core.parallel import check_threads
+    from aet_port.structure import resample
+
+    if not settings.resample:
+        return found
+    # Asked for medium-range order, the analysis itself has it; the drawn models don't.
+    return resample(
+        atoms,
+        found,
+        settings.resample,
+        sigma=settings.sigma,
+        seed=settings.seed,
+        workers=check_threads(workers),
+        scheduler=scheduler,
+        progress=progress,
+    )
 
 
 def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:

@@ -9,13 +9,13 @@ import typer
 
 from aet_port.cli.options import Json, Scheduler, settings_options
 from aet_port.core.console import print_json, print_rows
-from aet_port.structure.settings import AnalyzeSettings
+from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
 
 if TYPE_CHECKING:
     from md_sim.snapshot_study import Study, StudyRow
 
 
-@settings_options()
+@settings_options(leave_out={"settings": OF_DRAWS})
 def analyze_quench_command(
     folder: Annotated[Path, typer.Argument(help="Folder of a quench, finished or not.")],
     settings: AnalyzeSettings,

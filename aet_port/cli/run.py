@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
 from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.console import print_facts, print_stages
@@ -69,7 +70,12 @@ def run_command(
         facts |= _reported(done, out / REPORT, config, failures)
     if failures:
         facts["failed"] = dict(failures)
+    intervals = None if as_json else facts.pop("intervals", None)
     print_facts(as_json, f"aet run {config}", facts)
+    if intervals is not None:
+        from aet_port.structure.intervals import Intervals
+
+        print_intervals(Intervals.from_summary(intervals))
     if not as_json:
         print_stages(done.timings)
     end_with(failures)

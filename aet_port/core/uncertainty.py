@@ -8,6 +8,8 @@ Array                  Meaning
 ``sigma_height``       standard error of ``height``, in its unit
 ``p_exists``           probability that there is an atom
 ``probability``        probability of the species given
+``posterior``          (n_atoms, n_species) probability of each species, in the order of
+                       ``atoms.info["posterior_species"]``, symbols with commas between them
 =====================  ===========================================================================
 """
 
@@ -15,11 +17,15 @@ from __future__ import annotations
 
 import ase
 import numpy as np
+from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
+
+from aet_port.core.errors import InputError
 
 SIGMAS = ("sigma_x", "sigma_y", "sigma_z")
 COVARIANCES = {"covariance_xy": (0, 1), "covariance_xz": (0, 2), "covariance_yz": (1, 2)}
 SIGMA_HEIGHT, P_EXISTS, P_SPECIES = "sigma_height", "p_exists", "probability"
+POSTERIOR, POSTERIOR_SPECIES = "posterior", "posterior_species"
 
 
 def uncertainty_arrays(covariances: ArrayLike) -> dict[str, NDArray[np.float64]]:
@@ -127,3 +133,44 @@ def doubtful_order(atoms: ase.Atoms) -> NDArray[np.int64]:
     order = np.lexsort(keys[::-1])
     known = np.any(~np.isnan(np.array(keys)), axis=0)
     return np.asarray(order[known[order]])
+
+
+def posterior_species(atoms: ase.Atoms) -> tuple[str, ...] | None:
+    """Symbols of the species in the order of the columns of ``posterior``; None if not known.
+
+    Models written before the order was stored with them: the species of a column is that of the
+    atoms for which it is the largest, X left out, if they agree.
+
+    Raises
+    ------
+    InputError
+        If the order that is stored does not fit the array.
+
+    Examples
+    --------
+    >>> import ase
+    >>> atoms = ase.Atoms("PtCo", info={"posterior_species": "Co,Pt"})
+    >>> atoms.set_array("posterior", np.array([[0.1, 0.9], [0.8, 0.2]]))
+    >>> posterior_species(atoms)
+    ('Co', 'Pt')
+    >>> del atoms.info["posterior_species"]
+    >>> posterior_species(atoms)
+    ('Co', 'Pt')
+    """
+    table = atoms.arrays.get(POSTERIOR)
+    if table is None:
+        return None
+    table = np.asarray(table).reshape(len(atoms), -1)
+    stored = atoms.info.get(POSTERIOR_SPECIES)
+    if stored is not None:
+        symbols = tuple(str(stored).split(","))
+        if len(symbols) != table.shape[1] or not set(symbols) <= set(chemical_symbols[1:]):
+            raise InputError(
+                POSTERIOR_SPECIES, repr(stored), f"{table.shape[1]} chemical symbols, as columns"
+            )
+        return symbols
+    best, given = table.argmax(axis=1), np.array(atoms.get_chemical_symbols())
+    kinds = [np.unique(given[(best == k) & (given != "X")]) for k in range(table.shape[1])]
+    known = all(len(kind) == 1 for kind in kinds)
+    found = tuple(str(kind[0]) for kind in kinds) if known else ()
+    return found if known and len(set(found)) == len(found) else None

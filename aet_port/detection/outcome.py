@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
-from aet_port.core.uncertainty import P_EXISTS, SIGMA_HEIGHT, SIGMAS, uncertainty_arrays
+from aet_port.core.uncertainty import (
+    P_EXISTS,
+    POSTERIOR_SPECIES,
+    SIGMA_HEIGHT,
+    SIGMAS,
+    uncertainty_arrays,
+)
 from aet_port.detection.candidates import WELL
 from aet_port.detection.certainty import Certainty
 from aet_port.detection.frame import nearest_to_nominal
@@ -229,6 +235,7 @@ def finished(
         posterior=posterior,
         local_factor=local.factors,
     )
+    model.atoms.info[POSTERIOR_SPECIES] = ",".join(symbols)
     return Detection(
         model, symbols, local.species, state.probe, noise, views.angles, views.shifts, views.shears,
         tuple(state.rounds), expected, deviance, chi_square, r1,

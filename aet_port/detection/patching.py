@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.sub_areas import SubAreas
-from aet_port.core.uncertainty import SIGMAS
+from aet_port.core.uncertainty import POSTERIOR_SPECIES, SIGMAS
 
 SAME = 1.2  # angstrom, below which atoms of two areas are one
 SEAM = 1.5  # angstrom of depth by which an area must surpass another to decide alone
@@ -185,6 +185,9 @@ def patch_models(
         own.positions = places[k]
         own.arrays["area"] = np.full(len(own), k + 1)
         atoms += own[kept[k]]
+    named = {own.atoms.info.get(POSTERIOR_SPECIES) for own in models.values()}
+    if len(named) == 1 and None not in named:
+        atoms.info[POSTERIOR_SPECIES] = named.pop()
     return Patched(AtomicModel(atoms, name=name), tuple(overlaps))
 
 

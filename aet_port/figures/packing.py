@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from aet_port.core.errors import InputError
 from aet_port.figures import styles as draw
+from aet_port.figures.intervals import packing_intervals
 from aet_port.structure.analysis import StructureResult
 from aet_port.structure.medium_range.order import SoluteOrder
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
@@ -34,7 +35,7 @@ def write_packing_figures(
 
     ``packing`` (motifs against distortion), ``bipyramid_bonds`` and ``theta`` (pentagonal
     bipyramids), ``dihedral`` (pairs of them), ``partial_icosahedra``, ``network_sizes``; with
-    a solute ``shared_atoms``, ``mro_sizes`` and ``mro_pdf``.
+    intervals ``packing_intervals``; with a solute ``shared_atoms``, ``mro_sizes`` and ``mro_pdf``.
 
     Parameters
     ----------
@@ -117,6 +118,9 @@ def _figures(
         result["network_sizes"] = partial(
             draw.sizes, values=networks, xlabel="bipyramids in a network", ylabel="networks"
         )
+    if found.intervals is not None:
+        names = {fold: NAMES[fold] for fold in FOLDS if fold <= 6}
+        result["packing_intervals"] = partial(packing_intervals, found=found.intervals, names=names)
     if found.solutes is not None:
         result |= _solutes(found.solutes)
     return result

@@ -10,6 +10,7 @@ import numpy as np
 from aet_port.figures.packing import NAMES
 from aet_port.reporting.charts import index_name, structure_charts
 from aet_port.reporting.content import Structure
+from aet_port.reporting.interval_sections import interval_section
 from aet_port.reporting.networks import network_view
 from aet_port.reporting.parts import (
     Absent,
@@ -65,6 +66,7 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
         Section("voronoi", "Voronoi indices", _voronoi(charts, found)),
         Section("motifs", "Motifs", _motifs(charts, found)),
         Section("networks", "Networks of bipyramids", _networks(atoms, charts, found)),
+        *interval_section(found.intervals),
         Section("medium-range-order", "Medium-range order", _orders(charts, found, no_orders)),
         Section(
             "figures",

@@ -11,6 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure, named
+from aet_port.structure.draws import origin_of
+from aet_port.structure.intervals import Interval, Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.short_range import FEWEST
 from mdb.bank import Bank
@@ -102,8 +104,32 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         motifs={one: known.get(one, 0) for one in range(3, 9)},
         networks={int(one): table[fold == one] for one in np.unique(fold)},
         bipyramids=_bipyramids(bank, asked, networks),
+        intervals=_intervals(bank, asked),
         **parts,
     )
+
+
+def _intervals(bank: Bank, asked: Mapping[str, Any]) -> Intervals | None:
+    rows = bank.sql("SELECT * FROM resampled_value WHERE analysis_id = $analysis", asked)
+    if not rows.num_rows:
+        return None
+    columns = {
+        name: reals(rows, name).tolist()
+        for name in ("value", "mean", "sd", "low", "high", "extrapolated")
+    }
+    found = [
+        Interval(
+            name=row["name"],
+            unit=row["unit"],
+            samples=row["samples"],
+            **{name: values[k] for name, values in columns.items()},
+        )
+        for k, row in enumerate(rows.to_pylist())
+    ]
+    text = bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)
+    sigma = json.loads(text["parameters"][0].as_py()).get("sigma")
+    first = rows.slice(0, 1).to_pylist()[0]
+    return Intervals(tuple(found), first["drawn"], first["seed"], origin_of(sigma), sigma)
 
 
 def _facts(bank: Bank, number: int) -> list[Fact]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import Volume
 from aet_port.structure.analysis import StructureResult
+from aet_port.structure.intervals import Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
 
 Fact = tuple[str, Any]
@@ -117,6 +118,8 @@ class Structure:
     orders
         Networks of medium-range order: solute, lattice, centres, length (angstrom), lattice
         constant (angstrom).
+    intervals
+        What the uncertainties of the atoms mean for the results.
     """
 
     facts: Sequence[Fact]
@@ -130,6 +133,7 @@ class Structure:
     networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bipyramids: Bipyramids | None = None
     orders: Sequence[tuple[str, str, int, float, float]] | None = None
+    intervals: Intervals | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +228,7 @@ def structure_of(found: StructureResult) -> Structure:
             for fold, n in found.networks.items()
         },
         bipyramids=Bipyramids(motifs.caps[five], motifs.ring[five, :5], network[five]),
+        intervals=found.intervals,
         **parts,
     )
 

@@ -10,6 +10,7 @@ from .bonds.nuclei import (
 )
 from .bonds.orientational import BondOrder, lattice_order
 from .bonds.warren_cowley import ChemicalOrder
+from .intervals import Interval, Intervals
 from .neighbours import Neighbours, find_neighbours
 from .pairs.debye import (
     StructureFactor,
@@ -54,6 +55,7 @@ from .polytetrahedral.sharing import (
     find_sharing,
     icosahedral_filling,
 )
+from .resampling import resample
 from .short_range import ShortRangeOrder
 from .voronoi.alpha_shapes import AlphaShape
 from .voronoi.analysis import Voronoi, voronoi_analysis
@@ -73,6 +75,8 @@ __all__ = [
     "DensityMap",
     "DiffractionPdf",
     "Interface",
+    "Interval",
+    "Intervals",
     "Motifs",
     "Neighbours",
     "Networks",
@@ -112,6 +116,7 @@ __all__ = [
     "pair_distribution",
     "partial_pair_distribution",
     "pdf_from_diffraction",
+    "resample",
     "surface_distance",
     "voronoi_analysis",
 ]

@@ -13,6 +13,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.structure.intervals import Intervals
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
@@ -58,6 +59,9 @@ class StructureResult(Shown):
         Shape, joints and density of the bipyramids; None without the order.
     solutes
         Medium-range order; None unless a solute was named.
+    intervals
+        What the uncertainties of the atoms mean for these results; None unless
+        :func:`aet_port.structure.resampling.resample` drew models from them.
 
     Examples
     --------
@@ -77,6 +81,7 @@ class StructureResult(Shown):
     order: ShortRangeOrder | None = None
     packing: PolytetrahedralOrder | None = None
     solutes: SoluteOrder | None = None
+    intervals: Intervals | None = None
 
     plot = methods.plot_structure
     """Plot g(r) with the cut-off: :func:`aet_port.figures.structure_results.plot_structure`."""
@@ -123,6 +128,7 @@ class StructureResult(Shown):
             **({} if self.packing is None else {"packing": self.packing.summary()}),
             **({} if self.solutes is None else {"medium_range_order": self.solutes.summary()}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
+            **({} if self.intervals is None else {"intervals": self.intervals.summary()}),
         }
 
 

@@ -11,7 +11,9 @@ from aet_port.core.records import read_json, write_json
 from aet_port.io import read_model, read_volume, write_model
 from aet_port.refinement.record import refinement_record
 from aet_port.refinement.verdict import ADVICE
-from aet_port.structure import StructureResult, analyze
+from aet_port.structure import Intervals, StructureResult, analyze, resample
+from aet_port.structure.draws import model_errors
+from aet_port.structure.resampling import with_intervals
 from aet_port.tracing.edits import Edit, completed_edits, read_edits, replay_edits, retyped_atoms
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -106,7 +108,20 @@ def refine_atoms(work: Work) -> dict[str, Any]:
 
 def analyze_structure(work: Work) -> dict[str, Any]:
     """Analyse the structure of the model."""
-    found = structure_of_run(work.config, work.folder)
+    settings = work.config.analyze
+    if settings.resample:
+        model_errors(final_model(work.config, work.folder).atoms, settings.sigma)  # at once
+    found = _analysed(work.config, work.folder)
+    if settings.resample:
+        found = resample(
+            final_model(work.config, work.folder).atoms,
+            found,
+            settings.resample,
+            sigma=settings.sigma,
+            seed=settings.seed,
+            scheduler=work.scheduler,
+            progress=work.progress,
+        )
     work.memo["structure"] = found
     summary = found.summary()
     write_json(work.folder.path(STRUCTURE), summary)
@@ -114,7 +129,15 @@ def analyze_structure(work: Work) -> dict[str, Any]:
 
 
 def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
-    """Compute the structure analysis of a run's model."""
+    """Compute the structure analysis of a run's model; intervals are those that the run made."""
+    found, path = _analysed(config, folder), folder.path(STRUCTURE)
+    if not config.analyze.resample or not path.exists():
+        return found
+    stored = dict(read_json(path)).get("intervals")
+    return found if stored is None else with_intervals(found, Intervals.from_summary(stored))
+
+
+def _analysed(config: RunConfig, folder: RunFolder) -> StructureResult:
     model = final_model(config, folder)
     settings = config.analyze
     return analyze(model.atoms, cutoff=settings.cutoff, delta=settings.delta)

@@ -201,6 +201,22 @@ def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_
     for name in ("report.html", "bank.duckdb"):
         before.pop(name), after.pop(name)
     assert after == before
+    # Intervals need the analysis alone once more, and come from the errors of the atoms found.
+    config = made.folder / "intervals.toml"
+    text = (made.folder / "run.toml").read_text()
+    config.write_text(f"{text}\n[analyze]\nresample = 5\n")
+    facts = asked("run", config, "--out", finished, "--resume", "--threads", 1)
+    assert (finished / "detected.extxyz").read_bytes() == after["detected.extxyz"]
+    assert "posterior_species" in (finished / "detected.extxyz").read_text().splitlines()[1]
+    intervals = facts["intervals"]
+    assert intervals["errors"] == "those stored with the model"
+    assert intervals["quantities"]["tetrahedra"]["samples"] == 5
+    rows = asked("mdb", "query", "intervals", "--bank", bank)
+    assert {row["name"] for row in rows} == set(intervals["quantities"])
+    # The report is made anew from what the run stored.
+    asked("report", finished)
+    page = (finished / "report.html").read_text()
+    assert "Intervals from the uncertainties of the atoms" in page
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, SimulateSettings
-from aet_port.structure.settings import AnalyzeSettings
+from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings, ScoreSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
@@ -64,8 +64,8 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "trace": _fields(TraceSettings()),
     "classify": _fields(ClassifySettings()),
     "refine": _fields(RefineSettings(), leave_out=("images", "take_over")),
-    "analyze": _fields(AnalyzeSettings(), "cutoff"),
-    "view": _fields(AnalyzeSettings()),
+    "analyze": _fields(AnalyzeSettings(), leave_out=("delta",)),
+    "view": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
     "compare-models": _fields(CompareSettings()),
     "score": _fields(ScoreSettings()),
     "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")),
@@ -77,7 +77,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "scoreboard": _fields(DoseSeriesSettings(), "atoms", "species", "seed", "calibrated")
     | _fields(PreprocessSettings(), "denoise")
     | _fields(RESIRE_150, "iterations"),
-    "md analyze": _fields(AnalyzeSettings()),
+    "md analyze": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
 }
 
 

@@ -22,6 +22,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bank_queries": (r"TaXX00001 new\nTaXX00002 new\n(.*\n)+\[\{'model_id'", ("bank.duckdb",)),
     "compare_with_simulation": (r"(nearest-by-\w+: rattled by 0\.[36] .*\n){2}", ()),
     "preprocess_frames": (r"frames 18.*\n.*images 9.*\nNoiseModel", ("clean.mat", "raw.mrc")),
+    "motif_intervals": (
+        r"errors: 10\.\d+ pm assumed .*\n(.*\n)+largest_network 5",
+        ("packing_intervals.png",),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import mdb
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.uncertainty import P_EXISTS, P_SPECIES, SIGMA_HEIGHT, uncertainty_arrays
-from aet_port.structure import StructureResult, analyze
+from aet_port.structure import Interval, Intervals, StructureResult, analyze
 from aet_port.validation.published_table import Row
 from mdb import Bank
 from mdb.checks import Check, check
@@ -74,9 +74,13 @@ def deposit_everything(bank: Bank) -> None:
         snapshot=mdb.Snapshot(number, 10, 300.0, 0.02),
     )
     rng = np.random.default_rng(0)
+    rows = (
+        Interval("motifs 5", "1", 40.0, 30.0, 3.0, 25.0, 35.5, 8, 52.0),
+        Interval("peak_3", "angstrom", *[float("nan")] * 5, 2),
+    )
     atoms = close_packed(0, radius=10)
     atoms.numbers[rng.random(len(atoms)) < 0.25] = 29
-    found = analyze(atoms, cutoff=4.0, solute="Cu")
+    found = replace(analyze(atoms, cutoff=4.0, solute="Cu"), intervals=Intervals(rows, 8, 3, "of"))
     n = len(atoms)
     atoms.set_array("type", np.arange(n) % 2 + 1)
     atoms.set_array("confidence", rng.uniform(0.5, 1, n))

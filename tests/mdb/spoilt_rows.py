@@ -148,6 +148,7 @@ LOST = {
     "mro": ("counts: centres of a solute network",),
     "mro_member": ("orphans: mro_member.mro without mro",),
     "shared_atom": (),
+    "resampled_value": (),
 }
 ORPHANS += [
     (
@@ -348,6 +349,7 @@ TWICE = {
     "packing": ("analysis 1", ("relations: packing ascending",)),
     "mro_member": ("analysis 2", ("counts: centres of a solute network",)),
     "shared_atom": ("analysis 2", ()),
+    "resampled_value": ("analysis 2", ()),
     "md_snapshot": ("TaXX00001", ()),
 }
 COUNTS += [

@@ -26,8 +26,10 @@ def bank_path(small: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(small, tmp_path / "some.bank"))
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
+def test_migrations_are_numbered_in_order() -> None:
+    versions = [step.version for step in migrations()]
+    assert versions[0] == 1
+    assert versions == sorted(set(versions))
 
 
 def test_a_new_bank_has_the_newest_schema_and_nothing_else_beside_it(tmp_path: Path) -> None:
@@ -193,7 +195,8 @@ def test_a_newer_bank_is_refused(bank_path: Path, read_only: bool) -> None:
 def test_an_older_bank_is_brought_up_to_date(
     bank_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = [*migrations(), Migration(len(migrations()) + 1, "more", "CREATE TABLE more (a INT)")]
+    after = migrations()[-1].version + 1
+    newer = [*migrations(), Migration(after, "more", "CREATE TABLE more (a INT)")]
     monkeypatch.setattr(mdb.schema, "migrations", lambda: newer)
     with pytest.raises(BankError, match="open it once for writing"), Bank(bank_path, True):
         pass
@@ -241,7 +244,8 @@ def test_a_bank_of_the_fourth_schema_keeps_what_it_holds(tmp_path: Path) -> None
 def test_a_failing_migration_leaves_the_bank_as_it_was(
     bank_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = Migration(len(migrations()) + 1, "more", "CREATE TABLE more (a INT); SELECT nonsense")
+    after = migrations()[-1].version + 1
+    broken = Migration(after, "more", "CREATE TABLE more (a INT); SELECT nonsense")
     with monkeypatch.context() as patch:
         patch.setattr(mdb.schema, "migrations", lambda: [*migrations(), broken])
         with pytest.raises(BankError, match="nonsense"), Bank(bank_path):

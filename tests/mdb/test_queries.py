@@ -21,7 +21,7 @@ from aet_port.cli.bank_query import queries as queries_command
 from aet_port.cli.bank_query import query as query_command
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.structure import ShortRangeOrder, StructureResult, analyze
+from aet_port.structure import ShortRangeOrder, StructureResult, analyze, resample
 from aet_port.structure.pairs.pdf import pair_distribution
 from mdb import Bank, MdRun, Snapshot, deposit, deposit_failure, deposit_run
 from mdb import queries as named
@@ -319,6 +319,33 @@ def test_warren_cowley(stored: Stored, ask: Any) -> None:
     np.testing.assert_allclose(of(rows, "number", "warren_cowley"), values)
 
 
+def test_intervals(tmp_path: Path) -> None:
+    particle = close_packed(0, radius=6)
+    found = analyze(particle, cutoff=4.0, order=False)
+    drawn = resample(particle, found, 6, sigma=8, seed=5)
+    assert drawn.intervals is not None
+    with Bank(tmp_path / "some.bank") as bank:
+        model = AtomicModel(particle, name="some")
+        plain = deposit(bank, model, analysis=found)
+        assert named.run(bank, "intervals").num_rows == 0
+        stored = deposit(bank, model, analysis=drawn)
+        assert stored.new_analysis  # not the analysis without intervals
+        assert not deposit(bank, model, analysis=drawn).new_analysis
+        rows = named.run(bank, "intervals", model=stored.id).to_pylist()
+        fewer = named.run(bank, "intervals", quantity="largest_network").to_pylist()
+        assert named.run(bank, "intervals", analysis=plain.analysis).num_rows == 0
+    assert of(rows, "name") == sorted((row.name,) for row in drawn.intervals)
+    for row in rows:
+        one = drawn.intervals[row["name"]]
+        for name in ("value", "mean", "sd", "low", "high", "extrapolated"):
+            value = getattr(one, name)
+            assert row[name] == (None if np.isnan(value) else value), row["name"]
+        assert (row["samples"], row["drawn"], row["seed"]) == (one.samples, 6, 5)
+        assert (row["wide"] is True) == ("wide" in one.remark)
+        assert row["analysis_id"] == stored.analysis
+    assert of(fewer, "name") == [(f"largest_network {fold}",) for fold in (4, 5, 6)]
+
+
 def density(atoms: ase.Atoms, order: ShortRangeOrder, counted: np.ndarray) -> float:
     mass, volume = atoms.get_masses()[counted].sum(), order.voronoi.volume[counted].sum()
     # An atomic mass unit in a cubic angstrom is 1.66 g/cm^3.
@@ -522,7 +549,7 @@ def test_a_bank_answers_named_queries_as_tables_of_arrow(stored: Stored) -> None
 def test_every_query_is_explained_and_uses_its_parameters() -> None:
     known = named.named_queries()
     assert set(known) == {
-        *("coordination", "doubtful-atoms", "largest-networks", "local-density"),
+        *("coordination", "doubtful-atoms", "intervals", "largest-networks", "local-density"),
         *("motif-fractions", "nearest-by-motifs", "nearest-by-pdf", "network-atoms"),
         "network-sizes",
         *("published-versus-computed", "temperature-motifs", "temperature-theta"),

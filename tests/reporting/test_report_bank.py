@@ -78,6 +78,15 @@ def test_entry_with_everything(everything: Path) -> None:
     for row in files:
         assert row["sha256"] in read.text
     assert "Not shown: a bank holds no images" in read.text
+    intervals = content.structure.intervals
+    assert intervals is not None
+    assert (intervals.samples, intervals.seed, len(intervals)) == (8, 3, 2)
+    row = intervals["motifs 5"]
+    assert (row.value, row.low, row.high, row.extrapolated) == (40.0, 25.0, 35.5, 52.0)
+    assert np.isnan(intervals["peak_3"].value)
+    assert "intervals" in read.ids
+    assert "motifs 5" in read.pieces
+    assert "35.5" in read.pieces
     assert "Not shown: a bank holds no volumes" in read.text
 
 
