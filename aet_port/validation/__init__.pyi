@@ -8,9 +8,9 @@ from .fourier_shell import (
 )
 from .frame_search import Frame, find_frame
 from .matching import Matching, match_models
-from .null_models import NullComparison
 from .precision import Precision, score
 from .probabilities import Reliability, reliability
+from .random_packings import NullComparison
 from .settings import ScoreSettings
 
 __all__ = [

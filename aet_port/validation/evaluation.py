@@ -17,8 +17,8 @@ from aet_port.core.uncertainty import P_EXISTS, P_SPECIES
 from aet_port.validation.calibration import UNKNOWN, Calibration, assess_calibration
 from aet_port.validation.frame_search import Frame, find_frame
 from aet_port.validation.matching import match_models
-from aet_port.validation.null_models import NullComparison, compare_with_packings
 from aet_port.validation.precision import Precision, score
+from aet_port.validation.random_packings import NullComparison, compare_with_packings
 from aet_port.validation.settings import SCORE, ScoreSettings
 
 TOO_WIDE = 0.75  # of the smallest distance of true atoms: one beyond is another atom's place

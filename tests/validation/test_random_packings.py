@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from aet_port.core.errors import InputError
-from aet_port.validation.null_models import RandomPackings, compare_with_packings
+from aet_port.validation.random_packings import RandomPackings, compare_with_packings
 from tests.validation.test_frame_search import packing
 
 MODEL = packing(400, seed=3)
