@@ -12,7 +12,7 @@ from aet_port.simulation import amorphous_particle
 from aet_port.structure import resample
 
 given = sys.argv[1:]
-model = amorphous_particle(100, "Ta", seed=1)
+model = amorphous_particle(60, "Ta", seed=1)
 if given:
     model = aet.read_model(given[0], "Ta" if given[0].endswith(".mat") else None)
 cutoff = float(given[1]) if len(given) > 1 else 4.12  # angstrom, as the paper for Ta

@@ -210,6 +210,7 @@ class Intervals(Shown):
             "sigma": self.sigma,
             "remarks": list(self.remarks),
             "warnings": self.warnings,
+            "names": [row.name for row in self.rows],  # files of JSON may sort the keys
             "quantities": {row.name: row.summary() for row in self.rows},
         }
 
@@ -228,7 +229,7 @@ class Intervals(Shown):
                 int(row["samples"]),
                 _real(row["extrapolated"]),
             )
-            for name, row in summary["quantities"].items()
+            for name, row in ((name, summary["quantities"][name]) for name in summary["names"])
         ]
         return cls(
             tuple(rows),

@@ -213,8 +213,6 @@ def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_
     assert intervals["quantities"]["tetrahedra"]["samples"] == 5
     rows = asked("mdb", "query", "intervals", "--bank", bank)
     assert {row["name"] for row in rows} == set(intervals["quantities"])
-    # The report is made anew from what the run stored.
-    asked("report", finished)
     page = (finished / "report.html").read_text()
     assert "Intervals from the uncertainties of the atoms" in page
 

@@ -126,3 +126,13 @@ def test_few_common_atoms_give_no_displacement() -> None:
 def test_unknown_areas_are_refused(models: dict[int, AtomicModel]) -> None:
     with pytest.raises(InputError, match="indices 0 to 1"):
         patch_models(AREAS, models, PIXEL, SHAPE)
+
+
+def test_the_order_of_species_is_kept_where_the_areas_agree(film: AtomicModel) -> None:
+    models = {k: seen_by(film, k) for k in (0, 1)}
+    models[0].atoms.info["posterior_species"] = "Co,Ta"
+    assert "posterior_species" not in patched(models).model.atoms.info
+    models[1].atoms.info["posterior_species"] = "Co,Ta"
+    assert patched(models).model.atoms.info["posterior_species"] == "Co,Ta"
+    models[1].atoms.info["posterior_species"] = "Ta,Co"
+    assert "posterior_species" not in patched(models).model.atoms.info
