@@ -278,7 +278,7 @@ def run(name: str, seed: int, threads: int = 2) -> str:
 
 
 def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Search) -> str:
-    """One row of the table, with a search of some kind."""
+    """One row of the table, with a search of some kind, without trials."""
     model = case.sample(seed)
     symbols = sorted(set(model.species), key=lambda one: case.counts[one])
     if case.areas is None:
@@ -286,7 +286,8 @@ def row(name: str, case: Case, seed: int, threads: int, kind: type[Search] = Sea
     else:
         every = [_images_of_area(case, model, seed, k) for k in range(len(case.areas))]
     begin, used = time.perf_counter(), time.process_time()
-    parts = [carry_out(kind(series, symbols, case.settings, threads)) for series in every]
+    settings = case.settings.model_copy(update={"trials": 0})
+    parts = [carry_out(kind(series, symbols, settings, threads)) for series in every]
     done, whole = parts[0], parts[0].model
     if case.areas is not None:
         models = {k: part.model for k, part in enumerate(parts)}

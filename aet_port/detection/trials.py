@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 from scipy.spatial import cKDTree
 
 from aet_port.detection.frame import nearest_to_nominal
@@ -144,19 +145,40 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
 def simulated(search: Search, state: SearchState, number: int) -> NDArray[np.float32]:
     """Images of the atoms found with new noise, shape (n_images, nx, ny), electrons.
 
-    Where the measured images deviate from the expected ones by more than their noise, so do the
-    simulated ones.
+    Where the model is wrong, the measured images deviate from the expected ones by more than their
+    noise, and the simulated ones do likewise: by random fields with the spectrum of that excess,
+    in proportion to the signal.
     """
     rng = np.random.default_rng([number, 31])
     expected = search.expected(state)
-    weights = search.likelihood.weights(expected)
-    excess = float(np.mean((expected - search.images) ** 2 * weights, dtype=np.float64)) - 1
+    roots = np.sqrt(search.likelihood.weights(expected))
+    excess = _excess_spectrum((search.images - expected) * roots)
+    signal = np.empty_like(expected)
+    for index in range(len(expected)):
+        signal[index] = expected[index] - search.likelihood.ground(state.views, index)
+    signal *= roots
+    signal /= np.sqrt(np.mean(signal**2, dtype=np.float64))
     images = np.empty_like(expected)
-    for image, ideal, weight in zip(images, expected, weights, strict=True):
+    for image, ideal, root, part in zip(images, expected, roots, signal, strict=True):
         counts = rng.poisson(np.maximum(ideal, 0)) if search.noise.counting else ideal
-        spread = np.sqrt(search.noise.read_noise**2 + max(excess, 0.0) / weight)
-        image[:] = counts + rng.normal(size=ideal.shape) * spread
+        field = fft.irfft2(fft.rfft2(rng.normal(size=ideal.shape)) * excess, s=ideal.shape)
+        read = rng.normal(size=ideal.shape) * search.noise.read_noise
+        image[:] = counts + read + field * part / root
     return images
+
+
+def _excess_spectrum(residual: NDArray) -> NDArray[np.float64]:
+    """Amplitude of residuals in units of their noise beyond one, on the half spectrum.
+
+    Root of the excess of the power, averaged over the images and over rings of frequencies.
+    """
+    nx, ny = residual.shape[1:]
+    power = np.mean([np.abs(fft.rfft2(one)) ** 2 for one in residual], axis=0) / (nx * ny)
+    ring = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
+    ring = np.round(ring * max(nx, ny)).astype(np.int64)
+    power[0, 0] = 1.0  # backgrounds are fitted
+    mean = np.bincount(ring.ravel(), power.ravel()) / np.bincount(ring.ravel())
+    return np.asarray(np.sqrt(np.maximum(mean - 1, 0)))[ring]
 
 
 class _Again(Search):

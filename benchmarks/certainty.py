@@ -1,0 +1,97 @@
+"""Are error bars, existence probabilities and claimed fractions of wrong atoms right?
+
+``python -m benchmarks.certainty [CASE ...]`` runs cases of ``benchmarks.atoms_from_counts`` as a
+stranger would and compares what each model states with the truth.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+
+from aet_port.detection.loop import carry_out
+from aet_port.detection.search import Search
+from aet_port.simulation import amorphous_alloy
+from aet_port.validation.evaluation import evaluate
+from aet_port.validation.settings import ScoreSettings
+from benchmarks.atoms_from_counts import CASES, GLASS_LINEAR, RADIUS, Case, _linear, images_of
+
+HEADS = (
+    "case", "atoms", "rms z (x, y, z)", "in 95 % ellipsoids", "spurious claimed", "observed",
+    "ECE of p_exists", "missed estimated", "observed", "wrong species expected", "observed", "time",
+)  # fmt: skip
+DOSES = (0.3, 0.4, 0.6)
+ALLOY = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
+
+
+def _dosed(dose: float) -> Case:
+    """A dense random glass of 6,000 atoms at a fraction of the dose of the glass paper."""
+    counts = {symbol: dose * count for symbol, count in GLASS_LINEAR.items()}
+    case = _linear(lambda seed: amorphous_alloy(6000, ALLOY, seed, 0.05))
+    return replace(case, counts=counts)
+
+
+EVERY = {
+    **{
+        name: CASES[name]
+        for name in (
+            "glass, sharp probe",
+            "glass, B' = 6",
+            "Si 208, 27 counts",
+            "Si 20000, 14 counts",
+            "SiGeSn 14000, 27 counts",
+            "Ta slab",
+            "C 7500, constant noise",
+        )
+    },
+    **{f"alloy 6000, {dose:g} of the dose": _dosed(dose) for dose in DOSES},
+}
+
+
+def row(name: str, case: Case, seed: int = 2026, threads: int = 2) -> str:
+    """One row of the table."""
+    truth = case.sample(seed)
+    symbols = sorted(set(truth.species), key=lambda one: case.counts[one])
+    series = images_of(case, truth, seed)
+    begin = time.perf_counter()
+    found = carry_out(Search(series, symbols, case.settings, threads))
+    seconds = time.perf_counter() - begin
+    field = None
+    if case.shape is not None:
+        field = (case.shape[0] * case.pixel_size, case.shape[1] * case.pixel_size)
+    settings = ScoreSettings(radius=RADIUS, packings=0, field=field)
+    judged = evaluate(found.model, truth, settings)
+    positions, existence = judged.calibration.positions, judged.calibration.existence
+    if positions is None or existence is None or found.certainty is None:
+        raise AssertionError(str(judged.calibration.missing))
+    record = found.summary()["certainty"]
+    precision, pairs = judged.precision, judged.precision.matching.matched
+    wrong = pairs - round(precision.species_fraction * pairs)
+    cells = [
+        name,
+        f"{len(found.model)}",
+        ", ".join(f"{one:.2f}" for one in positions.rms),
+        f"{100 * positions.coverage(0.95)[0]:.1f} %",
+        f"{100 * record['spurious_fraction']:.2f} %",
+        f"{100 * (1 - precision.precision):.2f} %",
+        f"{existence.expected_error:.4f}",
+        f"{100 * record['missed_fraction']:.2f} %",
+        f"{100 * (1 - precision.recall):.2f} %",
+        f"{found.summary()['expected_wrong_species']:.1f}",
+        f"{wrong}",
+        f"{seconds:.0f} s",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main(names: list[str]) -> None:
+    """Print the rows asked for."""
+    print("| " + " | ".join(HEADS) + " |", flush=True)
+    print("|" + "---|" * len(HEADS), flush=True)
+    for name in names or list(EVERY):
+        print(row(name, EVERY[name]), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
