@@ -35,6 +35,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "view": "view:view_command",
     "report": "report:report_command",
     "compare-models": "compare_models:compare_models_command",
+    "plan": "plan:plan_command",
     "simulate": "simulate:simulate_command",
     "precision": "precision:precision_command",
     "scoreboard": "scoreboard:scoreboard_command",

@@ -4,6 +4,8 @@ from .mixture import Species, mixture_of_heights
 from .noise import ImageNoise, image_noise
 from .number_of_species import SpeciesNumber, species_number
 from .outcome import Detection
+from .plan_settings import PlanSettings
+from .planning import Plan, plan_series, plan_table
 from .probe import Probe, fit_probe
 from .score_map import ScoreFilter, ScoreMap
 from .settings import DetectSettings
@@ -14,6 +16,8 @@ __all__ = [
     "Detection",
     "ImageNoise",
     "LocalHeights",
+    "Plan",
+    "PlanSettings",
     "Probe",
     "Round",
     "ScoreFilter",
@@ -25,5 +29,7 @@ __all__ = [
     "local_covariances",
     "local_heights",
     "mixture_of_heights",
+    "plan_series",
+    "plan_table",
     "species_number",
 ]

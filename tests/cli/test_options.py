@@ -18,11 +18,12 @@ import aet_port
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
+from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
-from aet_port.simulation.settings import Acquisition, SimulateSettings
+from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings
@@ -65,6 +66,12 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "analyze": _fields(AnalyzeSettings(), "cutoff"),
     "view": _fields(AnalyzeSettings()),
     "compare-models": _fields(CompareSettings()),
+    "plan": _fields(PlanSettings())
+    | _fields(SimulateSettings(), "pixel_size", "b_factor", "probe")
+    | _fields(SimulateSettings().two_gaussians)
+    | _fields(Microscope(), "energy", "inner", "outer")
+    | _fields(Acquisition(), "source_size", "read_noise", "background")
+    | _fields(DetectSettings(), "fdr", "depth", "confidence"),
     "simulate": _fields(SimulateSettings()),
     "precision": _fields(SimulateSettings())
     | _fields(RESIRE_150, "iterations", "oversampling")
