@@ -39,6 +39,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "simulate": "simulate:simulate_command",
     "precision": "precision:precision_command",
     "scoreboard": "scoreboard:scoreboard_command",
+    "validate-model": "validate_model:validate_model_command",
     "validate": "validate:validate_command",
     "mdb": {
         "init": "bank:init",

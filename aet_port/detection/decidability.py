@@ -39,6 +39,41 @@ def mixture_of_known(
     return Species(means, max(spread, NARROWEST) * means, counts / len(kinds))
 
 
+def least_heights(
+    errors: NDArray, species: Species, least_errors: float, fdr: float
+) -> NDArray[np.float64]:
+    """Measured height above which the search keeps an atom, by the standard error of the height.
+
+    Above ``least_errors`` standard errors (:func:`aet_port.detection.pruning.significant_errors`)
+    and not too low for the lightest species (:func:`aet_port.detection.pruning.too_low`).
+
+    Parameters
+    ----------
+    errors
+        Shape (n_atoms,): standard errors of the heights.
+    species
+        Mixture of the heights.
+    least_errors
+        Standard errors that a height must have.
+    fdr
+        Accepted fraction of wrong atoms.
+
+    Returns
+    -------
+    Shape (n_atoms,).
+    """
+    lightest, spread = species.means[0], species.spreads[0]
+    width = np.sqrt(spread**2 + errors**2)
+    improbable = np.minimum(lightest - norm.isf(fdr / 10) * width, EVIDENT * errors)
+    bounds = [
+        least_errors * errors,
+        np.full_like(errors, LEAST_HEIGHT * lightest),
+        improbable,
+        lightest - OUT_OF_QUESTION * width,
+    ]
+    return np.asarray(np.maximum.reduce(bounds))
+
+
 def fraction_found(
     heights: NDArray,
     errors: NDArray,
@@ -48,21 +83,15 @@ def fraction_found(
 ) -> NDArray[np.float64]:
     """Probability that the height of each atom passes the thresholds of the search.
 
-    A measured height ``h' = h + N(0, e^2)`` is kept if it is above ``least_errors`` standard errors
-    (:func:`aet_port.detection.pruning.significant_errors`) and not too low for the lightest species
-    (:func:`aet_port.detection.pruning.too_low`), that is above some ``t``; the probability is
-    ``Phi((h - t) / e)``.
+    ``Phi((h - t) / e)`` with ``t`` of :func:`least_heights`, for a measured height
+    ``h' = h + N(0, e^2)``.
 
     Parameters
     ----------
     heights, errors
         Shape (n_atoms,): true heights and their standard errors, in one unit.
-    species
-        Mixture of the heights.
-    least_errors
-        Standard errors that a height must have.
-    fdr
-        Accepted fraction of wrong atoms.
+    species, least_errors, fdr
+        As in that function.
 
     Returns
     -------
@@ -79,17 +108,7 @@ def fraction_found(
     >>> fraction_found(np.array([10.0, 10.0]), np.array([1.0, 2.5]), one, 4.0, 0.01).round(3)
     array([1. , 0.5])
     """
-    lightest, spread = species.means[0], species.spreads[0]
-    width = np.sqrt(spread**2 + errors**2)
-    improbable = np.minimum(lightest - norm.isf(fdr / 10) * width, EVIDENT * errors)
-    threshold = np.maximum.reduce(
-        [
-            least_errors * errors,
-            np.full_like(errors, LEAST_HEIGHT * lightest),
-            improbable,
-            lightest - OUT_OF_QUESTION * width,
-        ]
-    )
+    threshold = least_heights(errors, species, least_errors, fdr)
     return np.asarray(norm.cdf((heights - threshold) / errors))
 
 

@@ -23,6 +23,7 @@ PEAKS, VOLUME = "peaks/{area}.npz", "volume.npy"
 MODEL, UNEDITED = "model.xyz", "unedited.xyz"
 CLASSIFIED, REFINED, REFINEMENT = "classified.extxyz", "refined.extxyz", "refinement.json"
 DETECTED, DETECTION = "detected.extxyz", "detection.json"
+VALIDATION = "validation.json"
 STRUCTURE, COMPARISON = "structure.json", "comparison.json"
 _CHECKPOINTS = "checkpoints"
 

@@ -26,7 +26,7 @@ from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
-from aet_port.validation.settings import CompareSettings
+from aet_port.validation.settings import CompareSettings, HalfSetSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.sections import SyntheticSettings
 from tests.cli.samples import Aet, Refused
@@ -80,6 +80,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "scoreboard": _fields(DoseSeriesSettings(), "atoms", "species", "seed", "calibrated")
     | _fields(PreprocessSettings(), "denoise")
     | _fields(RESIRE_150, "iterations"),
+    "validate-model": _fields(HalfSetSettings()) | _fields(CompareSettings()),
     "md analyze": _fields(AnalyzeSettings()),
 }
 
