@@ -128,7 +128,7 @@ class Plan(Shown):
     >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
     >>> plan = plan_series(amorphous_particle(30, "Ta"), angles)
     >>> plan
-    <Plan: tilts 23, dose 8.2e+05, pixel size 0.35, position error 5.5 pm, found 100.00 %>
+    <Plan: tilts 23, dose 8.2e+05, pixel size 0.35, position error 2.3 pm, found 100.00 %>
     """
 
     model: AtomicModel
@@ -270,15 +270,15 @@ def plan_series(
 
     Examples
     --------
+    Palladium stands out from platinum, but hardly from silver, which has one electron more:
+
     >>> from aet_port.simulation import amorphous_alloy
-    >>> from aet_port.simulation.settings import Acquisition, SimulateSettings
-    >>> model = amorphous_alloy(60, {"Pd": 0.5, "Pt": 0.5})
     >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
-    >>> poor = SimulateSettings(acquisition=Acquisition(dose=2e4))
-    >>> [pair.verdict for pair in plan_series(model, angles).pairs]
-    ['decidable']
-    >>> [pair.verdict for pair in plan_series(model, angles, poor).pairs]
-    ['not decidable']
+    >>> for other in ("Pt", "Ag"):
+    ...     plan = plan_series(amorphous_alloy(60, {"Pd": 0.5, other: 0.5}), angles)
+    ...     print(plan.pairs[0].verdict)
+    decidable
+    doubtful
     """
     given, errors = as_model(model), settings.acquisition
     views_angles = np.asarray(angles, dtype=np.float64)

@@ -232,7 +232,7 @@ def estimate_recall(
     >>> atoms = Clarity(np.full(90, 5.0), np.ones(90), np.ones(90), one, 3.0, 0.01)
     >>> half = np.arange(90) % 3 > 0
     >>> round(estimate_recall(atoms, (half, half)).recall, 2)
-    0.97
+    0.96
     """
     if len(full) < FEWEST:
         raise InputError("half sets", f"{len(full)} atoms", f"at least {FEWEST}")

@@ -11,7 +11,12 @@ from aet_port.detection.loop import detect
 from aet_port.detection.noise import ImageNoise
 from aet_port.detection.settings import DetectSettings
 from aet_port.simulation import amorphous_particle
-from aet_port.validation.half_models import search_halves, split_counts, turned_onto
+from aet_port.validation.half_models import (
+    _of_halved_counts,
+    search_halves,
+    split_counts,
+    turned_onto,
+)
 from aet_port.validation.precision import score
 from tests.detection.samples import particle, ta_series
 
@@ -39,7 +44,16 @@ def test_halves_of_counts_are_independent(counting: bool, read: float) -> None:
     assert covariance == pytest.approx(0.0, abs=0.006 * variance)
 
 
-@pytest.mark.parametrize("split", [pytest.param("tilts", marks=pytest.mark.slow), "counts"])
+def test_halves_of_counts_are_searched_with_half_the_noise() -> None:
+    """In electrons, whatever the unit of the series; constant noise is estimated anew."""
+    changed = _of_halved_counts(DetectSettings(fdr=0.02), noise(True, 1.5))
+    assert (changed.counts_per_unit, changed.extended, changed.fdr) == (1.0, False, 0.02)
+    assert changed.read_noise == pytest.approx(1.5 / np.sqrt(2))
+    assert _of_halved_counts(DetectSettings(), noise(False, 1.0)).counts_per_unit is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", ["tilts", "counts"])
 def test_models_of_halves_agree_as_their_errors_say(split: str) -> None:
     series, truth = ta_series(40, 2e5), particle(40)
     full = detect(series, "Ta", threads=1).model
