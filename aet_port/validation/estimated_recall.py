@@ -18,7 +18,8 @@ from aet_port.detection.mixture import Species
 from aet_port.detection.pruning import significant_errors
 
 FEWEST = 10  # atoms, for an estimate
-POOR = 0.9  # recall below which an estimate is too high: missing neighbours seem to be no errors
+# Recall, and fraction of the full model in a half, below which an estimate is rough.
+POOR, LITTLE = 0.9, 0.8
 FACTORS = np.geomspace(0.3, 4.0, 100)  # of the errors, that are tried
 QUANTILES = (np.arange(15) + 0.5) / 15
 RESAMPLES = 100
@@ -157,11 +158,12 @@ class RecallEstimate:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user must know of the estimate."""
-        if self.recall >= POOR:
+        if self.recall >= POOR and min(self.of_full) >= LITTLE:
             return ()
         return (
-            f"an estimated recall of {100 * self.recall:.0f} %: where so many atoms are missing, "
-            "the errors of the others are too small and the estimate is too high",
+            f"estimated recall of {100 * self.recall:.0f} %, of which a half finds only "
+            f"{100 * min(self.of_full):.0f} %: where so many atoms are missing, the estimate may "
+            "be several percent off",
         )
 
     def summary(self) -> dict[str, Any]:

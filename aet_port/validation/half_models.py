@@ -72,6 +72,8 @@ class HalfModels(Shown):
         Pairs of atoms of the two (found: first, true: second).
     in_full
         Pairs of each half (found) and the full model (true).
+    unseen
+        Numbers of the images that each half did not see.
     volume
         Volume searched, cubic angstrom.
     fdr
@@ -84,6 +86,7 @@ class HalfModels(Shown):
     full: AtomicModel
     matching: Matching
     in_full: tuple[Matching, Matching]
+    unseen: tuple[NDArray[np.int64], NDArray[np.int64]]
     volume: float
     fdr: float
 
@@ -168,9 +171,13 @@ class HalfModels(Shown):
         ).resolution(threshold)
 
     def r_free(self) -> NDArray[np.float64]:
-        """R1 of each image for the atoms found without it; images of the second half first."""
+        """R1 of each image of the series for atoms found without it, shape (n_images,).
+
+        With halves of counts, the mean of the two halves of the image.
+        """
         found = [r_of_images(one.likelihood, one.atoms, one.views) for one in self.halves]
-        return np.concatenate(found)
+        numbers = np.concatenate(self.unseen)
+        return np.bincount(numbers, np.concatenate(found)) / np.bincount(numbers)
 
     def counts_in_halves(self) -> dict[str, int]:
         """Number of the full model's atoms found in no half, in one, and in both."""
@@ -180,7 +187,7 @@ class HalfModels(Shown):
     def summary(self) -> dict[str, Any]:
         """The agreement as plain numbers."""
         first, second = self.found_of_other
-        shells = self.shells
+        shells, free = self.shells, self.r_free()
         return {
             "atoms": [len(self.first), len(self.second)],
             "atoms_of_all_data": len(self.full),
@@ -193,7 +200,8 @@ class HalfModels(Shown):
             "expected_error_pm": self.expected_error_pm,
             "errors_relative_to_stated": self.error_ratio,
             "same_species": self.same_species,
-            "r_free": float(self.r_free().mean()),
+            "r_free": float(free.mean()),
+            "r_free_images": free.tolist(),
             "r_work": [float(one.found.r1.mean()) for one in self.halves],
             "recall_estimate": self.recall.summary(),
             "resolution_0.5": self.resolution(HALF),
@@ -273,7 +281,10 @@ def search_halves(
     if len(series) < FEWEST_IMAGES:
         raise InputError(series.name, f"{len(series)} images", f"{FEWEST_IMAGES} or more")
     whole = Search(series, symbols, settings, threads)
+    every = np.arange(len(series))
+    seen = (every[0::2], every[1::2])
     if split == "counts":
+        seen = (every, every)
         parts = split_counts(series, whole.noise, seed)
         settings = _of_halved_counts(settings, whole.noise)
     else:
@@ -293,7 +304,7 @@ def search_halves(
     volume = float(np.prod(whole.volume)) * series.pixel_size**3
     return HalfModels(
         (made[0], made[1]), first, second, full, match_models(first, second, radius), in_full,
-        volume, settings.fdr,
+        seen[::-1], volume, settings.fdr,
     )  # fmt: skip
 
 

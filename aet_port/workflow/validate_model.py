@@ -9,6 +9,7 @@ from typing import Any
 
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
+from aet_port.core.files import sha256
 from aet_port.core.records import read_json, write_json
 from aet_port.io import read_model
 from aet_port.refinement.settings import DEFAULTS as REFINE
@@ -42,6 +43,8 @@ class ModelValidation:
         R-free of the run's own searches with images left out (``folds``); None without.
     true
         Recall and RMSD of the model, where the run simulated its images.
+    model
+        SHA-256 of the model's file.
     """
 
     halves: HalfModels
@@ -49,6 +52,7 @@ class ModelValidation:
     settings: HalfSetSettings
     r_free: float | None
     true: dict[str, float] | None
+    model: str
 
     @property
     def passed(self) -> bool:
@@ -73,6 +77,7 @@ class ModelValidation:
     def summary(self) -> dict[str, Any]:
         """The validation as plain numbers."""
         return {
+            "model": {"file": DETECTED, "sha256": self.model},
             "settings": self.settings.plain(),
             "half_sets": self.halves.summary(),
             "null_models": {one.name: one.summary() for one in self.nulls},
@@ -147,7 +152,9 @@ def validate_run(
         known = score(full, read_model(place.path(TRUTH)), radius)
         true = {"recall": known.recall, "precision": known.precision, "rmsd_pm": known.rmsd_pm}
     found = read_json(place.path(DETECTION)).get("r_free")
-    done = ModelValidation(halves, tuple(nulls), settings, found, true)
+    done = ModelValidation(
+        halves, tuple(nulls), settings, found, true, sha256(place.path(DETECTED))
+    )
     write_json(place.path(VALIDATION), done.summary())
     return done
 

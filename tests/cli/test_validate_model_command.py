@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aet_port.core.files import sha256
 from aet_port.io import write_model, write_tilt_series
 from aet_port.simulation import amorphous_alloy, simulate_tilt_series
 from aet_port.workflow.config import load_config
@@ -55,6 +56,11 @@ def test_a_run_is_validated(finished_counts: Path, aet: Aet) -> None:
     assert set(facts["null_models"]) == NULLS
     assert all(one["p"] < 1e-3 for one in facts["null_models"].values())
     assert facts["passed"]
+    assert facts["model"]["sha256"] == sha256(run_folder / "detected.extxyz")
+    # Of even images the odd ones' atoms know nothing, and the reverse: noise is all that is left.
+    free = facts["half_sets"]["r_free_images"]
+    assert len(free) == 24
+    assert max(free) < 1.3 * min(free)
     assert facts["half_sets"]["common"] >= 39
     # Two points, as issue K asks.
     estimated = facts["half_sets"]["recall_estimate"]["recall"]
