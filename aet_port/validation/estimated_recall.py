@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from aet_port.core.data import AtomicModel
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import SIGMA_HEIGHT, existence
 from aet_port.detection.decidability import least_heights, mixture_of_known
@@ -124,8 +125,8 @@ def kinds_of(model: AtomicModel, symbols: Sequence[str]) -> NDArray[np.int64]:
     return np.array([known.get(symbol, 0) for symbol in model.species], dtype=np.int64)
 
 
-@dataclass(frozen=True)
-class RecallEstimate:
+@dataclass(frozen=True, repr=False)
+class RecallEstimate(Shown):
     """Estimated fraction of the atoms that a model and its halves hold.
 
     Attributes
@@ -154,6 +155,14 @@ class RecallEstimate:
     common_in_full: float
     factor: float
     atoms: float
+
+    def _facts(self) -> dict[str, object]:
+        low, high = self.interval
+        return {
+            "recall": f"{100 * self.recall:.1f} % ({100 * low:.1f} to {100 * high:.1f})",
+            "of the halves": ", ".join(f"{100 * one:.1f} %" for one in self.halves),
+            "atoms": f"{self.atoms:.0f}",
+        }
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import map_threads
 from aet_port.detection.cross_validation import r_of_images
@@ -21,8 +22,8 @@ REJECTED = 1e-3  # p-value
 FEWEST_DRAWS = 3  # for their standard deviation
 
 
-@dataclass(frozen=True)
-class NullTest:
+@dataclass(frozen=True, repr=False)
+class NullTest(Shown):
     """A null model compared with the model.
 
     Attributes
@@ -60,6 +61,15 @@ class NullTest:
     draws: int
     worse: int
     reason: str = ""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "rejected": self.rejected,
+            "p": None if self.p is None else f"{self.p:.2g}",
+            "draws": self.draws,
+            "reason": self.reason or None,
+        }
 
     @property
     def rejected(self) -> bool | None:
