@@ -19,7 +19,7 @@ from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettin
 
 if TYPE_CHECKING:
     from aet_port.core.data import AtomicModel
-    from aet_port.detection.planning import Plan
+    from aet_port.detection.plan_result import Plan
 
 # What changes neither the expected images nor their noise, and what the plan's own options give.
 _NOT_PLANNED = {"engine", "tilts", "shape", "numerics"}

@@ -4,8 +4,9 @@ from .mixture import Species, mixture_of_heights
 from .noise import ImageNoise, image_noise
 from .number_of_species import SpeciesNumber, species_number
 from .outcome import Detection
+from .plan_result import Plan
 from .plan_settings import PlanSettings
-from .planning import Plan, plan_series, plan_table
+from .planning import plan_series, plan_table
 from .probe import Probe, fit_probe
 from .score_map import ScoreFilter, ScoreMap
 from .settings import DetectSettings

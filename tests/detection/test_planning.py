@@ -12,8 +12,9 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import adf_cross_section
 from aet_port.detection.loop import detect
+from aet_port.detection.plan_result import PairPlan
 from aet_port.detection.plan_settings import PlanSettings
-from aet_port.detection.planning import PairPlan, plan_series, plan_table
+from aet_port.detection.planning import plan_series, plan_table
 from aet_port.simulation import amorphous_alloy, amorphous_particle, project_atoms
 from aet_port.simulation.acquisition import blur_source
 from aet_port.simulation.settings import Acquisition, SimulateSettings
