@@ -14,6 +14,7 @@ import md_sim
 import mdb
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.frame_series import FrameSeries
+from aet_port.detection import plan_series
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
@@ -31,10 +32,12 @@ from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.tracing import Edit, difference_map
 from aet_port.validation import (
     ScoreSettings,
+    against_nulls,
     evaluate,
     find_frame,
     half_set_correlation,
     reliability,
+    search_halves,
 )
 from md_sim.comparison import Comparison
 from md_sim.potentials import POTENTIALS
@@ -91,6 +94,9 @@ def _chain() -> list[object]:
     found = aet.classify(made.volume, alloy().positions, ["Cu", "Ta"], radius=0, non_atoms="none")
     moved = AtomicModel.from_positions(alloy().positions + 0.1, alloy().species)
     settings = SimulateSettings(pixel_size=PIXEL, shape=(32, 32))
+    quick = DetectSettings(max_rounds=2)
+    detected = aet.detect(counts(), ["Cu", "Ta"], quick, threads=1)
+    halves = search_halves(counts(), detected.model, ("Cu", "Ta"), quick, threads=1)
     return [
         alloy(),
         series(),
@@ -110,7 +116,11 @@ def _chain() -> list[object]:
         half_set_correlation(series(), iterations=2),
         *_judged(),
         Edit("remove", atom=0),
-        aet.detect(counts(), ["Cu", "Ta"], DetectSettings(max_rounds=2), threads=1),
+        detected,
+        halves,
+        halves.recall,
+        against_nulls(halves.halves, 1)[0],
+        plan_series(alloy(), ANGLES, settings, threads=1),
     ]
 
 

@@ -36,10 +36,12 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "view": "view:view_command",
     "report": "report:report_command",
     "compare-models": "compare_models:compare_models_command",
+    "plan": "plan:plan_command",
     "simulate": "simulate:simulate_command",
     "precision": "precision:precision_command",
     "score": "score:score_command",
     "scoreboard": "scoreboard:scoreboard_command",
+    "validate-model": "validate_model:validate_model_command",
     "validate": "validate:validate_command",
     "challenge": {
         "list": "challenge:list_command",

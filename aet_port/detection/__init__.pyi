@@ -6,6 +6,9 @@ from .model_check import ModelCheck, check_model
 from .noise import ImageNoise, image_noise
 from .number_of_species import SpeciesNumber, species_number
 from .outcome import Detection
+from .plan_result import Plan
+from .plan_settings import PlanSettings
+from .planning import plan_series, plan_table
 from .probe import Probe, fit_probe
 from .score_map import ScoreFilter, ScoreMap
 from .settings import DetectSettings
@@ -18,6 +21,8 @@ __all__ = [
     "ImageNoise",
     "LocalHeights",
     "ModelCheck",
+    "Plan",
+    "PlanSettings",
     "Probe",
     "Round",
     "ScoreFilter",
@@ -30,5 +35,7 @@ __all__ = [
     "local_covariances",
     "local_heights",
     "mixture_of_heights",
+    "plan_series",
+    "plan_table",
     "species_number",
 ]

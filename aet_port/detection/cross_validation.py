@@ -143,6 +143,25 @@ def _r_of(
     search: Search, found: Detection, rest: TiltSeries, settings: DetectSettings
 ) -> NDArray[np.float64]:
     """R1 of each image of a series that the search did not see."""
+    likelihood, atoms, views = unseen(search, found, rest)
+    return r_of_images(likelihood, atoms, fitted_views(likelihood, atoms, views, settings))
+
+
+def unseen(search: Search, found: Detection, rest: TiltSeries) -> tuple[Likelihood, Atoms, Views]:
+    """Likelihood of images that a search did not see, its atoms, and its views of them.
+
+    Parameters
+    ----------
+    search, found
+        The search and its result.
+    rest
+        Images not used in it, in the same unit.
+
+    Returns
+    -------
+    Likelihood with the noise and the probe of the search; its atoms; views at the angles of
+    ``rest``, without shifts, with the mean background of the search.
+    """
     own, noise = search.likelihood, search.noise
     images = noise.electrons(rest.images)
     likelihood = Likelihood(
@@ -157,12 +176,23 @@ def _r_of(
     )
     background = np.zeros((len(rest), len(own.terms)))
     background[:, 0] = noise.levels.mean()
-    views = Views(rest.angles, np.zeros((len(rest), 2)), background, found.shears)
+    return likelihood, atoms, Views(rest.angles, np.zeros((len(rest), 2)), background, found.shears)
+
+
+def fitted_views(
+    likelihood: Likelihood, atoms: Atoms, views: Views, settings: DetectSettings
+) -> Views:
+    """Views with the shifts and backgrounds that describe the images best, where these are free."""
     if settings.shifts or settings.angles:
         views = _shifted(likelihood, atoms, views, settings.background)
     if settings.background:
         views = replace(views, background=likelihood.best_background(atoms, views))
-    expected = likelihood.expected(atoms, views)
+    return views
+
+
+def r_of_images(likelihood: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.float64]:
+    """R1 of each image, ``sum |calculated - measured| / sum |measured|``, shape (n_images,)."""
+    expected, images = likelihood.expected(atoms, views), likelihood.images
     difference = np.abs(expected - images).sum(axis=(1, 2), dtype=np.float64)
     return np.asarray(difference / np.abs(images).sum(axis=(1, 2), dtype=np.float64))
 

@@ -27,6 +27,7 @@ from aet_port.reporting.run_agreement import agreement_of, convergence_of
 from aet_port.structure import StructureResult
 from aet_port.workflow.config import RunConfig, load_config
 from aet_port.workflow.model_stages import final_model, structure_of_run, takes_refined
+from aet_port.workflow.opened_run import check_same, open_run
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     DETECTED,
@@ -91,7 +92,7 @@ def read_run(
     MATLAB: none
     """
     place = RunFolder(Path(folder))
-    kept, record = _opened(place)
+    kept, record = open_run(place)
     given = None if config is None else load_config(config, resolve)
     if given is not None and given.text != kept.text:
         raise InputError(f"configuration {config}", "another one", f"that of the run {place.root}")
@@ -141,33 +142,6 @@ def read_run(
         volume=volume,
         structure=_structure(kept, place, missing, structure),
         missing=missing,
-    )
-
-
-def _opened(place: RunFolder) -> tuple[RunConfig, Mapping[str, Any]]:
-    """Configuration and record of a run."""
-    if not place.root.is_dir():
-        found = "a file" if place.root.exists() else "no such folder"
-        raise DataFileError(place.root, found, "the folder of a run, or a bank")
-    if not place.path("run.json").is_file():
-        inner = [path.parent.name for path in sorted(place.root.glob("*/run.json"))]
-        hint = f"; it holds the run {inner[0]}" if inner else ""
-        raise InputError(
-            f"run folder {place.root}", f"no run{hint}", "a folder that `aet run` made"
-        )
-    record = read_json(place.path("run.json"))
-    if not _is_record(record):
-        raise DataFileError(place.path("run.json"), "no record of a run", "the one `aet run` wrote")
-    kept = load_config(place.path("config.toml"))
-    if kept.text != record.get("config"):
-        raise DataFileError(place.path("config.toml"), "another configuration", "that of run.json")
-    return kept, record
-
-
-def _is_record(record: Any) -> bool:
-    inputs = record.get("inputs") if isinstance(record, dict) else None
-    return isinstance(inputs, dict) and all(
-        isinstance(one, list) and len(one) == 2 for one in inputs.values()
     )
 
 
@@ -229,21 +203,13 @@ def _series(
                 "angles": config.file(str(config.input.angles)),
             }
             for name, path in files.items():
-                _check_same(path, name, record)
+                check_same(path, name, record)
         return used_series(config, place, area), ""
     except InputError as error:
         there = own and place.path(VOLUMES, area).exists()
         if strict or (there and config.sample.pixel_size is not None):
             raise
         return None, f"{error}; --config names the configuration that the run was started with"
-
-
-def _check_same(path: Path, role: str, record: Mapping[str, Any]) -> None:
-    if not path.is_file():
-        raise DataFileError(path, "no such file", f"the {role} of the run")
-    known = record["inputs"].get(role)
-    if not known or sha256(path) != known[1]:
-        raise DataFileError(path, "another file", f"the {role} that the run read, by its hash")
 
 
 def _model(config: RunConfig, place: RunFolder, missing: dict[str, str]) -> AtomicModel | None:

@@ -1,4 +1,5 @@
 from .alloys import amorphous_alloy
+from .compositions import sample_of
 from .films import amorphous_film
 from .linear import (
     project_atoms,
@@ -14,6 +15,7 @@ __all__ = [
     "amorphous_particle",
     "amorphous_silicon",
     "project_atoms",
+    "sample_of",
     "simulate_tilt_series",
     "tilt_angles",
 ]

@@ -1,4 +1,6 @@
+from .atomic_shells import atomic_shell_correlation
 from .calibration import Calibration, ZScores, assess_calibration
+from .estimated_recall import RecallEstimate, estimate_recall
 from .evaluation import Evaluation, evaluate
 from .fourier_shell import (
     FourierShells,
@@ -7,7 +9,10 @@ from .fourier_shell import (
     half_sets,
 )
 from .frame_search import Frame, find_frame
+from .half_models import HalfModels, search_halves, split_counts
 from .matching import Matching, match_models
+from .null_models import atoms_displaced, random_packing, species_shuffled
+from .null_tests import NullTest, against_nulls
 from .precision import Precision, score
 from .probabilities import Reliability, reliability
 from .random_packings import NullComparison
@@ -18,19 +23,30 @@ __all__ = [
     "Evaluation",
     "FourierShells",
     "Frame",
+    "HalfModels",
     "Matching",
     "NullComparison",
+    "NullTest",
     "Precision",
+    "RecallEstimate",
     "Reliability",
     "ScoreSettings",
     "ZScores",
+    "against_nulls",
     "assess_calibration",
+    "atomic_shell_correlation",
+    "atoms_displaced",
+    "estimate_recall",
     "evaluate",
     "find_frame",
     "fourier_shell_correlation",
     "half_set_correlation",
     "half_sets",
     "match_models",
+    "random_packing",
     "reliability",
     "score",
+    "search_halves",
+    "species_shuffled",
+    "split_counts",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -10,6 +10,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, setting
 
 FEWEST_PACKINGS = 20
+Split = Literal["tilts", "counts"]
 
 
 class CompareSettings(Settings):
@@ -46,5 +47,16 @@ class ScoreSettings(CompareSettings):
         return self
 
 
+class HalfSetSettings(Settings):
+    """Validation of a model by halves of its data and by null models."""
+
+    split: Split = setting(
+        "tilts", "Halves: even and odd tilts, or each electron in one of two halves of every image."
+    )
+    draws: int = setting(5, "Number of random models of each null model.", ge=1)
+    seed: int = setting(0, "Seed of null models and of the split of counts.", ge=0)
+
+
 DEFAULTS = CompareSettings()
 SCORE = ScoreSettings()
+HALVES = HalfSetSettings()

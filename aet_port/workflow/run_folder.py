@@ -23,7 +23,7 @@ PEAKS, VOLUME = "peaks/{area}.npz", "volume.npy"
 MODEL, UNEDITED = "model.xyz", "unedited.xyz"
 CLASSIFIED, REFINED, REFINEMENT = "classified.extxyz", "refined.extxyz", "refinement.json"
 DETECTED, DETECTED_TABLE = "detected.extxyz", "detected.csv"
-DETECTION = "detection.json"
+DETECTION, VALIDATION = "detection.json", "validation.json"
 STRUCTURE, COMPARISON = "structure.json", "comparison.json"
 _CHECKPOINTS = "checkpoints"
 

@@ -18,14 +18,15 @@ import aet_port
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
+from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
-from aet_port.simulation.settings import Acquisition, SimulateSettings
+from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
-from aet_port.validation.settings import CompareSettings, ScoreSettings
+from aet_port.validation.settings import CompareSettings, HalfSetSettings, ScoreSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.sections import SyntheticSettings
 from tests.cli.samples import Aet, Refused
@@ -69,6 +70,12 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "compare-models": _fields(CompareSettings()),
     "score": _fields(ScoreSettings()),
     "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")),
+    "plan": _fields(PlanSettings())
+    | _fields(SimulateSettings(), "pixel_size", "b_factor", "probe")
+    | _fields(SimulateSettings().two_gaussians)
+    | _fields(Microscope(), "energy", "inner", "outer")
+    | _fields(Acquisition(), "source_size", "read_noise", "background")
+    | _fields(DetectSettings(), "fdr", "depth", "confidence"),
     "simulate": _fields(SimulateSettings()),
     "precision": _fields(SimulateSettings())
     | _fields(RESIRE_150, "iterations", "oversampling")
@@ -77,6 +84,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "scoreboard": _fields(DoseSeriesSettings(), "atoms", "species", "seed", "calibrated")
     | _fields(PreprocessSettings(), "denoise")
     | _fields(RESIRE_150, "iterations"),
+    "validate-model": _fields(HalfSetSettings()) | _fields(CompareSettings()),
     "md analyze": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
 }
 
