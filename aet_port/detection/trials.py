@@ -15,6 +15,7 @@ from aet_port.detection.state import INSIDE, SearchState
 from aet_port.refinement.likelihood import Likelihood
 
 RADIUS = 1.0  # angstrom, farthest from a true atom that a right one lies
+CLEAR = 3.0  # standard errors of an excess of power that is no chance
 NO_HEIGHT = 0.1  # standard errors, least height of which a logarithm is taken
 
 
@@ -170,15 +171,19 @@ def simulated(search: Search, state: SearchState, number: int) -> NDArray[np.flo
 def _excess_spectrum(residual: NDArray) -> NDArray[np.float64]:
     """Amplitude of residuals in units of their noise beyond one, on the half spectrum.
 
-    Root of the excess of the power, averaged over the images and over rings of frequencies.
+    Root of the excess of the power, averaged over the images and over rings of frequencies; zero
+    where it may be chance.
     """
     nx, ny = residual.shape[1:]
     power = np.mean([np.abs(fft.rfft2(one)) ** 2 for one in residual], axis=0) / (nx * ny)
     ring = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
     ring = np.round(ring * max(nx, ny)).astype(np.int64)
     power[0, 0] = 1.0  # backgrounds are fitted
-    mean = np.bincount(ring.ravel(), power.ravel()) / np.bincount(ring.ravel())
-    return np.asarray(np.sqrt(np.maximum(mean - 1, 0)))[ring]
+    count = np.bincount(ring.ravel())
+    excess = np.bincount(ring.ravel(), power.ravel()) / count - 1
+    # The power of noise scatters by its own mean; the half spectrum holds some values twice.
+    standard = np.sqrt(2 / (len(residual) * count))
+    return np.asarray(np.sqrt(np.where(excess > CLEAR * standard, excess, 0)))[ring]
 
 
 class _Again(Search):
