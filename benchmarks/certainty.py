@@ -1,7 +1,8 @@
 """Are error bars, existence probabilities and claimed fractions of wrong atoms right?
 
 ``python -m benchmarks.certainty [CASE ...]`` runs cases of ``benchmarks.atoms_from_counts`` as a
-stranger would and compares what each model states with the truth.
+stranger would and compares what each model states with the truth. ``decoys`` instead of a case puts
+wrong atoms into true models, takes right ones out, and asks the images.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from aet_port.core.data import AtomicModel
 from aet_port.detection.loop import carry_out
+from aet_port.detection.model_check import DOUBTFUL, check_model
 from aet_port.detection.search import Search
 from aet_port.simulation import amorphous_alloy
 from aet_port.validation.evaluation import evaluate
@@ -22,6 +29,8 @@ HEADS = (
     "ECE of p_exists", "missed estimated", "observed", "wrong species expected", "observed", "time",
 )  # fmt: skip
 DOSES = (0.3, 0.4, 0.6)
+FARTHER = 1.5  # angstrom between a decoy and any atom
+DECOYS = ("Si 208, 27 counts", "alloy 6000, 0.6 of the dose")
 ALLOY = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
 
 
@@ -85,8 +94,52 @@ def row(name: str, case: Case, seed: int = 2026, threads: int = 2) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def decoys(name: str, seed: int = 2026, share: float = 0.05, threads: int = 2) -> str:
+    """A true model with wrong atoms and without some right ones, checked against its images."""
+    case = EVERY[name]
+    truth = case.sample(seed)
+    series = images_of(case, truth, seed)
+    rng = np.random.default_rng([seed, 7])
+    count, places = round(share * len(truth)), truth.positions
+    gone = rng.choice(len(truth), count, replace=False)
+    tree, reach = cKDTree(places), np.linalg.norm(places, axis=1).max()
+    wrong: list[NDArray] = []
+    while len(wrong) < count:
+        drawn = rng.normal(size=3)
+        drawn *= reach * rng.uniform() ** (1 / 3) / np.linalg.norm(drawn)
+        if tree.query(drawn)[0] > FARTHER and all(
+            np.linalg.norm(drawn - w) > FARTHER for w in wrong
+        ):
+            wrong.append(drawn)
+    kept = np.setdiff1d(np.arange(len(truth)), gone)
+    kinds = [truth.species[k] for k in kept] + rng.choice(sorted(case.counts), count).tolist()
+    given = AtomicModel.from_positions(np.vstack([places[kept], wrong]), kinds)
+    begin = time.perf_counter()
+    found = check_model(series, given, case.settings, threads=threads)
+    seconds = time.perf_counter() - begin
+    doubtful = found.model.atoms.arrays["p_exists"] < DOUBTFUL
+    listed = np.empty((0, 3)) if found.missing is None else found.missing.positions
+    distance = cKDTree(listed).query(places[gone])[0] if len(listed) else np.full(count, np.inf)
+    far = cKDTree(places[gone]).query(listed)[0] > RADIUS if len(listed) else np.zeros(0, bool)
+    cells = [
+        name,
+        f"{100 * doubtful[len(kept) :].mean():.1f} %",
+        f"{100 * np.mean(distance <= RADIUS):.1f} %",
+        f"{100 * doubtful[: len(kept)].mean():.2f} %",
+        f"{far.sum()}",
+        f"{seconds:.0f} s",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
 def main(names: list[str]) -> None:
     """Print the rows asked for."""
+    if names[:1] == ["decoys"]:
+        print("| case | decoys doubtful | deleted listed | right doubtful | others listed | time |")
+        print("|---|---|---|---|---|---|", flush=True)
+        for name in names[1:] or DECOYS:
+            print(decoys(name), flush=True)
+        return
     print("| " + " | ".join(HEADS) + " |", flush=True)
     print("|" + "---|" * len(HEADS), flush=True)
     for name in names or list(EVERY):

@@ -38,8 +38,8 @@ class Trial:
         Right atoms of another species than the true one.
     expected_wrong
         Number of them that the stated probabilities lead one to expect.
-    truth
-        Number of atoms simulated.
+    truth, missed
+        Number of atoms simulated, and of those of them that were not found.
     """
 
     signs: NDArray[np.float64]
@@ -49,15 +49,11 @@ class Trial:
     wrong_species: int
     expected_wrong: float
     truth: int
+    missed: int
 
     def __str__(self) -> str:
         wrong = int(np.sum(~self.right))
         return f"of {self.truth} atoms {self.missed} missed, {wrong} wrong ones found"
-
-    @property
-    def missed(self) -> int:
-        """Number of atoms simulated that were not found."""
-        return self.truth - int(self.right.sum())
 
 
 def signs_of(state: SearchState) -> NDArray[np.float64]:
@@ -130,7 +126,8 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     least = INSIDE * len(search.images)
     inside = search.likelihood.seen(mine.atoms, mine.views) >= least
     there = search.likelihood.seen(true.atoms, true.views) >= least
-    right_inside = right & inside
+    right_inside, unmatched = right & inside, np.ones(len(there), bool)
+    unmatched[partner[right]] = False
     other = posterior.argmax(axis=1) != state.atoms.kinds[partner]
     return Trial(
         signs_of(done)[inside],
@@ -140,6 +137,7 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
         int(np.sum(other & right_inside)),
         float(np.sum(1 - posterior.max(axis=1)[right_inside])),
         int(there.sum()),
+        int(np.sum(there & unmatched)),
     )
 
 

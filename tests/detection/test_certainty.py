@@ -52,7 +52,7 @@ def made_trial(stretch: float = 1.0, wrong: int = 0, seed: int = 0) -> Trial:
     signs[~right, 0] -= 1.0
     misfit = stretch**2 * rng.chisquare(3, DRAWS)
     misfit[~right] = np.nan
-    return Trial(signs, right, np.exp(signs[:, 3]), misfit, 0, 0.0, DRAWS)
+    return Trial(signs, right, np.exp(signs[:, 3]), misfit, 0, 0.0, DRAWS, wrong)
 
 
 def state_of(heights: NDArray, error: float = 10.0, sigma: float = 0.1) -> SearchState:
@@ -84,6 +84,7 @@ def test_a_trial_knows_its_truth() -> None:
     search, state = dim()
     trial = run_trial(search, state)
     assert trial.truth == len(state.atoms)
+    # All atoms are on all images, so that none of the pairs is left out.
     assert trial.missed == trial.truth - trial.right.sum() <= 0.05 * trial.truth
     # 360 deviations: standard error of their mean square 0.075, and the model may be 40 % off.
     assert 0.7 < np.nanmean(trial.misfit) / 3 < 1.6
