@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -89,12 +90,19 @@ def map_tasks(
         from distributed import Client
     except ImportError as error:
         raise MissingDependencyError("a Dask scheduler", "cluster") from error
+    collecting = gc.isenabled()
+    # A client that got no answer closes itself when it is collected; inside the next one's start,
+    # that waits for a lock which this start holds.
+    gc.disable()
     try:
         client = Client(scheduler, timeout=ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         raise InputError(
             "scheduler", f"no answer at {scheduler}", "the address of a running dask scheduler"
         ) from error
+    finally:
+        if collecting:
+            gc.enable()
     with client:
         pieces = client.map(partial(_alone, function), list(items), pure=False)
         return list(client.gather(pieces))
