@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
 from scipy.stats import beta, chi2
 from sklearn.linear_model import LogisticRegression
@@ -20,6 +21,7 @@ from aet_port.detection.trials import Trial, sigma_of, signs_of
 
 BIN = 200  # right atoms that a factor of the covariances rests on, at least
 LEAST, MOST = 0.5, 20.0  # that factor
+FARTHEST = 50.0  # offset of logits
 LEVEL = 0.95  # of intervals, and of the ellipsoid whose size counts beside the mean
 
 
@@ -33,6 +35,8 @@ class Certainty:
         The trials.
     searched
         Volume searched, cubic angstrom.
+    signs
+        Shape (n, 4): :func:`~aet_port.detection.trials.signs_of` the atoms found in the images.
 
     Notes
     -----
@@ -41,9 +45,30 @@ class Certainty:
 
     trials: tuple[Trial, ...]
     searched: float
+    signs: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_classifier", self._fitted())
+        classifier = self._fitted()
+        object.__setattr__(self, "_classifier", classifier)
+        object.__setattr__(self, "_offset", 0.0 if classifier is None else self._in_all(classifier))
+
+    def _in_all(self, classifier: Pipeline) -> float:
+        """Offset of the logits with which as many atoms are wrong as in the trials.
+
+        What distinguishes the images from simulated ones shifts the signs of all atoms.
+        """
+        logits, wrong = classifier.decision_function(self.signs), self.wrong_fraction
+
+        def excess(offset: float) -> float:
+            return float(np.mean(expit(-logits - offset))) - wrong
+
+        return float(brentq(excess, -FARTHEST, FARTHEST))
+
+    @property
+    def wrong_fraction(self) -> float:
+        """Fraction of the atoms found in the trials that is wrong, half a one added."""
+        right = self.right
+        return float((np.sum(~right) + 0.5) / (len(right) + 1))
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -74,10 +99,10 @@ class Certainty:
         signal = expit(evidence(state.free, errors, state.mixture) + np.log(odds / (1 - odds)))
         classifier: Pipeline | None = getattr(self, "_classifier")  # noqa: B009
         if classifier is None:
-            right = self.right
-            alike = np.full(len(errors), (right.sum() + 0.5) / (len(right) + 1))
+            alike = np.full(len(errors), 1 - self.wrong_fraction)
         else:
-            alike = classifier.predict_proba(signs_of(state))[:, 1]
+            offset: float = getattr(self, "_offset")  # noqa: B009
+            alike = expit(classifier.decision_function(signs_of(state)) + offset)
         return np.asarray(np.minimum(signal, alike))
 
     def factors(self, covariances: NDArray) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from aet_port.detection.outcome import Detection, finished
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import SearchState
-from aet_port.detection.trials import run_trial
+from aet_port.detection.trials import run_trial, signs_of
 from aet_port.refinement.likelihood import Atoms
 
 
@@ -127,7 +127,7 @@ def carry_out(
                 for number in range(settings.trials):
                     trials.append(run_trial(search, state, number))
                     reporter.advance(note=str(trials[-1]))
-                certainty = Certainty(tuple(trials), search.searched)
+                certainty = Certainty(tuple(trials), search.searched, signs_of(state))
             except InputError as error:
                 failure = str(error)
     found = finished(

@@ -19,7 +19,7 @@ from aet_port.detection.pruning import SIGNIFICANT
 from aet_port.detection.search import SETTLING, Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import Round, SearchState
-from aet_port.detection.trials import RADIUS, mutual_pairs, run_trial
+from aet_port.detection.trials import RADIUS, mutual_pairs, run_trial, signs_of
 from aet_port.refinement.likelihood import Atoms
 
 LOWEST = 0.1  # of the median height, from which the fit of an atom starts
@@ -136,7 +136,7 @@ def check_model(
         )
     found = _searched(search, given)
     trials = [run_trial(search, found, number) for number in range(max(settings.trials, 1))]
-    certainty = Certainty(tuple(trials), search.searched)
+    certainty = Certainty(tuple(trials), search.searched, signs_of(found))
     same, partner = mutual_pairs(model.positions, found.atoms.positions)
     moved = np.linalg.norm(given.atoms.positions - model.positions, axis=1)
     # An atom that has gone elsewhere in the fit is not there.

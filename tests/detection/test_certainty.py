@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import norm
 
 import aet_port as aet
@@ -53,6 +54,11 @@ def made_trial(stretch: float = 1.0, wrong: int = 0, seed: int = 0) -> Trial:
     misfit = stretch**2 * rng.chisquare(3, DRAWS)
     misfit[~right] = np.nan
     return Trial(signs, right, np.exp(signs[:, 3]), misfit, 0, 0.0, DRAWS, wrong)
+
+
+def certain(*trials: Trial) -> Certainty:
+    """The calibration of atoms that look like those of the first trial."""
+    return Certainty(trials, 1e5, trials[0].signs)
 
 
 def state_of(heights: NDArray, error: float = 10.0, sigma: float = 0.1) -> SearchState:
@@ -102,18 +108,18 @@ def test_pairs_are_mutual() -> None:
 
 
 def test_errors_too_small_are_stretched() -> None:
-    certainty = Certainty((made_trial(stretch=1.5),), 1e5)
+    certainty = certain(made_trial(stretch=1.5))
     factors = certainty.factors(state_of(np.full(50, 100.0)).covariances)
     # Mean squares of bins of 200 atoms: 0.058 each; the larger of two estimates lies higher.
     np.testing.assert_allclose(factors, 1.5**2, rtol=0.25)
-    right = Certainty((made_trial(),), 1e5).factors(state_of(np.full(50, 100.0)).covariances)
+    right = certain(made_trial()).factors(state_of(np.full(50, 100.0)).covariances)
     np.testing.assert_allclose(right, 1.0, atol=0.25)
 
 
 def test_factors_follow_the_stated_error() -> None:
     small, large = made_trial(), made_trial(stretch=2.0, seed=1)
     large = replace(large, sigma=large.sigma * 4)
-    certainty = Certainty((small, large), 1e5)
+    certainty = certain(small, large)
     found = [
         certainty.factors(state_of(np.full(3, 100.0), sigma=sigma).covariances)[0]
         for sigma in (np.exp(-2.0), 4 * np.exp(-2.0))
@@ -133,7 +139,7 @@ def test_evidence_is_the_ratio_of_the_densities() -> None:
 
 
 def test_probability_of_noise_is_low_and_of_atoms_high() -> None:
-    certainty = Certainty((made_trial(),), 1e5)
+    certainty = certain(made_trial())
     heights = np.array([0.0, 10.0, 40.0, 100.0, 120.0])
     found = certainty.existence(state_of(heights))
     assert np.all(np.diff(found) >= 0)
@@ -145,7 +151,7 @@ def test_probability_of_noise_is_low_and_of_atoms_high() -> None:
 def test_probabilities_add_up_to_the_wrong_atoms_of_the_trials() -> None:
     wrong = 80
     trial = made_trial(wrong=wrong)
-    certainty = Certainty((trial,), 1e5)
+    certainty = certain(trial)
     assert certainty._classifier is not None  # type: ignore[attr-defined]
     claimed = 1 - certainty._classifier.predict_proba(trial.signs)[:, 1]  # type: ignore[attr-defined]
     # The intercept of a logistic regression makes the sums equal.
@@ -154,16 +160,26 @@ def test_probabilities_add_up_to_the_wrong_atoms_of_the_trials() -> None:
     assert np.median(claimed[trial.right]) < 0.01
 
 
+def test_as_many_atoms_are_wrong_as_in_the_trials() -> None:
+    """Where all heights of the images are lower, so that atoms look more doubtful."""
+    trial = made_trial(wrong=80)
+    signs = trial.signs - np.array([0.3, 0, 0, 0])
+    state = state_of(np.full(DRAWS, 100.0))
+    found = Certainty((trial,), 1e5, signs)
+    claimed = 1 - expit(found._classifier.decision_function(signs) + found._offset)  # type: ignore[attr-defined]
+    assert claimed.mean() == pytest.approx(80.5 / (DRAWS + 1), rel=1e-6)
+    assert found._offset > 0  # type: ignore[attr-defined]
+    assert np.all(found.existence(state) <= 1)
+
+
 def test_species_are_less_sure_if_trials_have_more_wrong_ones_than_expected() -> None:
     trial = replace(made_trial(), wrong_species=400, expected_wrong=0.0)
     fractions = np.array([0.5, 0.5])
     given = np.array([[1.0, 0.0], [0.2, 0.8]])
-    found = Certainty((trial,), 1e5).posterior(given, fractions)
+    found = certain(trial).posterior(given, fractions)
     # 10 % are wrong: 20 % at random, of which half hit.
     np.testing.assert_allclose(found, [[0.9, 0.1], [0.26, 0.74]])
-    np.testing.assert_array_equal(
-        Certainty((made_trial(),), 1e5).posterior(given, fractions), given
-    )
+    np.testing.assert_array_equal(certain(made_trial()).posterior(given, fractions), given)
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 50), (3, 50), (50, 50)])
