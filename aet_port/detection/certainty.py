@@ -96,7 +96,9 @@ class Certainty:
         """
         errors = np.sqrt(state.covariances[:, 0, 0])
         odds = len(state.atoms) / max(self.searched / PER_TRY, len(state.atoms) + 1.0)
-        signal = expit(evidence(state.free, errors, state.mixture) + np.log(odds / (1 - odds)))
+        signal = expit(
+            log_likelihood_ratio(state.free, errors, state.mixture) + np.log(odds / (1 - odds))
+        )
         classifier: Pipeline | None = getattr(self, "_classifier")  # noqa: B009
         if classifier is None:
             alike = np.full(len(errors), 1 - self.wrong_fraction)
@@ -167,7 +169,7 @@ class Certainty:
         }
 
 
-def evidence(free: NDArray, errors: NDArray, species: Species) -> NDArray[np.float64]:
+def log_likelihood_ratio(free: NDArray, errors: NDArray, species: Species) -> NDArray[np.float64]:
     """Logarithm of the likelihood of each height with an atom over that without one.
 
     ``ln [sum_s f_s N(h; m_s, d_s^2 + e^2) / N(h; 0, e^2)]``

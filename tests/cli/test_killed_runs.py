@@ -132,7 +132,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(
         "volume_stages.reconstruct_series",
         "volume_stages.trace_volume",
         "model_stages.selected_model",
-        "model_stages.structure_of_run",
+        "model_stages.analyze",
     ):
         with monkeypatch.context() as patched:
             patched.setattr(f"aet_port.workflow.{stage}", stop)

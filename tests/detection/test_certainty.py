@@ -16,7 +16,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from aet_port.detection import loop
-from aet_port.detection.certainty import Certainty, evidence, interval
+from aet_port.detection.certainty import Certainty, interval, log_likelihood_ratio
 from aet_port.detection.loop import detect
 from aet_port.detection.mixture import Species
 from aet_port.detection.model_check import check_model
@@ -135,7 +135,7 @@ def test_evidence_is_the_ratio_of_the_densities() -> None:
         for f, m, s in zip(species.fractions, species.means, species.spreads, strict=True)
     )
     expected = np.log(with_atom / norm.pdf(heights, 0, errors))
-    np.testing.assert_allclose(evidence(heights, errors, species), expected, rtol=1e-12)
+    np.testing.assert_allclose(log_likelihood_ratio(heights, errors, species), expected, rtol=1e-12)
 
 
 def test_probability_of_noise_is_low_and_of_atoms_high() -> None:
