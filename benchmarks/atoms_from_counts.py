@@ -126,7 +126,7 @@ def _film(species: str | Mapping[str, float]) -> Callable[[int], AtomicModel]:
     return lambda seed: amorphous_film(SLAB, species, seed)
 
 
-def _linear(sample: Callable[[int], AtomicModel], **changes: object) -> Case:
+def linear_case(sample: Callable[[int], AtomicModel], **changes: object) -> Case:
     plain = {"probe": None, "background": 0.0}
     return Case(sample, GLASS_LINEAR, TILTS, 0.347, **{**plain, **changes})  # type: ignore[arg-type]
 
@@ -136,11 +136,11 @@ CUTA = Case(
 )
 CASES = {
     "glass, sharp probe": Case(glass, GLASS_SHARP, TILTS, 0.347),
-    "glass, B' = 6": _linear(glass),
+    "glass, B' = 6": linear_case(glass),
     "glass, sharp probe, wrong angles": Case(
         glass, GLASS_SHARP, TILTS, 0.347, wrong_angles=ANGLE_ERRORS, settings=TURN
     ),
-    "glass, B' = 6, wrong angles": _linear(glass, wrong_angles=ANGLE_ERRORS, settings=TURN),
+    "glass, B' = 6, wrong angles": linear_case(glass, wrong_angles=ANGLE_ERRORS, settings=TURN),
     "Si 208, 14 counts": Case(silicon(208), {"Si": 14.0}, LOW, 0.195, read_noise=0.0),
     "Si 208, 27 counts": Case(silicon(208), {"Si": 27.0}, LOW, 0.195, read_noise=0.0),
     "Si 208, 276 counts": Case(silicon(208), {"Si": 276.0}, LOW, 0.195, read_noise=0.0),
@@ -161,7 +161,7 @@ CASES = {
 }
 
 
-ALLOY = _linear(
+ALLOY = linear_case(
     lambda seed: amorphous_alloy(6000, {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}, seed, 0.046)
 )
 

@@ -22,7 +22,7 @@ from aet_port.detection.search import Search
 from aet_port.simulation import amorphous_alloy
 from aet_port.validation.evaluation import evaluate
 from aet_port.validation.settings import ScoreSettings
-from benchmarks.atoms_from_counts import CASES, GLASS_LINEAR, RADIUS, Case, _linear, images_of
+from benchmarks.atoms_from_counts import CASES, GLASS_LINEAR, RADIUS, Case, images_of, linear_case
 
 HEADS = (
     "case", "atoms", "rms z (x, y, z)", "in 95 % ellipsoids", "spurious claimed", "observed",
@@ -37,7 +37,7 @@ ALLOY = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
 def _dosed(dose: float) -> Case:
     """A dense random glass of 6,000 atoms at a fraction of the dose of the glass paper."""
     counts = {symbol: dose * count for symbol, count in GLASS_LINEAR.items()}
-    case = _linear(lambda seed: amorphous_alloy(6000, ALLOY, seed, 0.05))
+    case = linear_case(lambda seed: amorphous_alloy(6000, ALLOY, seed, 0.05))
     return replace(case, counts=counts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,17 +48,24 @@ class Certainty:
     searched: float
     signs: NDArray[np.float64]
 
-    def __post_init__(self) -> None:
-        classifier = self._fitted()
-        object.__setattr__(self, "_classifier", classifier)
-        object.__setattr__(self, "_offset", 0.0 if classifier is None else self._in_all(classifier))
+    @cached_property
+    def classifier(self) -> Pipeline | None:
+        """Logistic regression of right and wrong atoms; None if the trials have only one kind."""
+        right = self.right
+        if right.all() or not right.any():
+            return None
+        signs = np.concatenate([one.signs for one in self.trials])
+        return make_pipeline(StandardScaler(), LogisticRegression()).fit(signs, right)
 
-    def _in_all(self, classifier: Pipeline) -> float:
-        """Offset of the logits with which as many atoms are wrong as in the trials.
+    @cached_property
+    def offset(self) -> float:
+        """Offset of its logits with which as many atoms are wrong as in the trials.
 
         What distinguishes the images from simulated ones shifts the signs of all atoms.
         """
-        logits, wrong = classifier.decision_function(self.signs), self.wrong_fraction
+        if self.classifier is None:
+            return 0.0
+        logits, wrong = self.classifier.decision_function(self.signs), self.wrong_fraction
 
         def excess(offset: float) -> float:
             return float(np.mean(expit(-logits - offset))) - wrong
@@ -74,13 +82,6 @@ class Certainty:
     def right(self) -> NDArray[np.bool_]:
         """Which of the atoms found in the trials are right."""
         return np.concatenate([one.right for one in self.trials])
-
-    def _fitted(self) -> Pipeline | None:
-        right = self.right
-        if right.all() or not right.any():
-            return None
-        signs = np.concatenate([one.signs for one in self.trials])
-        return make_pipeline(StandardScaler(), LogisticRegression()).fit(signs, right)
 
     def existence(self, state: SearchState) -> NDArray[np.float64]:
         """Probability that each atom exists, shape (n_atoms,).
@@ -99,12 +100,10 @@ class Certainty:
         signal = expit(
             log_likelihood_ratio(state.free, errors, state.mixture) + np.log(odds / (1 - odds))
         )
-        classifier: Pipeline | None = getattr(self, "_classifier")  # noqa: B009
-        if classifier is None:
+        if self.classifier is None:
             alike = np.full(len(errors), 1 - self.wrong_fraction)
         else:
-            offset: float = getattr(self, "_offset")  # noqa: B009
-            alike = expit(classifier.decision_function(signs_of(state)) + offset)
+            alike = expit(self.classifier.decision_function(signs_of(state)) + self.offset)
         return np.asarray(np.minimum(signal, alike))
 
     def factors(self, covariances: NDArray) -> NDArray[np.float64]:

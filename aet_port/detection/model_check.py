@@ -15,11 +15,12 @@ from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, uncertainty_arrays
 from aet_port.detection.certainty import Certainty
 from aet_port.detection.loop import volume_map
+from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.pruning import SIGNIFICANT
 from aet_port.detection.search import SETTLING, Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import Round, SearchState
-from aet_port.detection.trials import RADIUS, mutual_pairs, run_trial, signs_of
+from aet_port.detection.trials import RADIUS, run_trial, signs_of
 from aet_port.refinement.likelihood import Atoms
 
 LOWEST = 0.1  # of the median height, from which the fit of an atom starts
@@ -127,9 +128,14 @@ def check_model(
     >>> check_model(series, given, threads=1).doubtful
     array([30])
     """
-    symbols = _by_height(series, model, settings, threads)
-    search = Search(series, symbols, settings, threads)
-    given = _fitted(search, model)
+    kinds = np.array(model.species)
+    search = Search(series, sorted(set(model.species)), settings, threads)
+    heights = _first_heights(search, model.positions)
+    medians = {one: float(np.median(heights[kinds == one])) for one in search.symbols}
+    symbols = tuple(sorted(medians, key=lambda one: medians[one]))
+    if symbols != search.symbols:
+        search = Search(series, symbols, settings, threads)
+    given = _fitted(search, model, heights)
     if given.dispersion > 1:
         raise InputError(
             series.name, "images without the noise of their counts", "images as measured"
@@ -137,11 +143,12 @@ def check_model(
     found = _searched(search, given)
     trials = [run_trial(search, found, number) for number in range(max(settings.trials, 1))]
     certainty = Certainty(tuple(trials), search.searched, signs_of(found))
-    same, partner = mutual_pairs(model.positions, found.atoms.positions)
+    same, partner = mutual_pairs(model.positions, found.atoms.positions, RADIUS)
     moved = np.linalg.norm(given.atoms.positions - model.positions, axis=1)
     # An atom that has gone elsewhere in the fit is not there.
     existing = np.where(moved <= RADIUS, certainty.existence(given), 0.0)
-    existing[same] = certainty.existence(found)[partner[same]]
+    in_search = certainty.existence(found)
+    existing[same] = in_search[partner[same]]
     final = _replaced(given, same, found, partner[same])
     checked = _checked(search, model, final, certainty, existing)
     further = np.setdiff1d(np.arange(len(found.atoms)), partner[same])
@@ -152,7 +159,7 @@ def check_model(
         [symbols[kind] for kind in found.atoms.kinds[further]],
         name="missing",
         height=found.atoms.heights[further] * search.noise.unit * series.pixel_size**2,
-        p_exists=certainty.existence(found)[further],
+        p_exists=in_search[further],
     )
     return ModelCheck(checked, missing, certainty)
 
@@ -213,18 +220,6 @@ def _replaced(
     return replace(other, atoms=atoms, covariances=covariances, free=free)
 
 
-def _by_height(
-    series: TiltSeries, model: AtomicModel, settings: DetectSettings, threads: int | None
-) -> tuple[str, ...]:
-    """Species of a model by increasing image intensity."""
-    kinds = np.array(model.species)
-    symbols = sorted(set(model.species))
-    if len(symbols) == 1:
-        return tuple(symbols)
-    heights = _first_heights(Search(series, symbols, settings, threads), model.positions)
-    return tuple(sorted(symbols, key=lambda one: float(np.median(heights[kinds == one]))))
-
-
 def _first_heights(search: Search, positions: NDArray) -> NDArray[np.float64]:
     """Heights of atoms in the volume that the first round of a search looks at, electrons."""
     volume = volume_map(search)
@@ -233,9 +228,8 @@ def _first_heights(search: Search, positions: NDArray) -> NDArray[np.float64]:
     return np.asarray(ndimage.map_coordinates(volume, places.T, order=1), dtype=np.float64)
 
 
-def _fitted(search: Search, model: AtomicModel) -> SearchState:
-    """The model fitted to the images, as a state of the search."""
-    heights = _first_heights(search, model.positions)
+def _fitted(search: Search, model: AtomicModel, heights: NDArray) -> SearchState:
+    """The model fitted to the images from first heights (n_atoms,), as a state of the search."""
     usual = float(np.median(heights))
     if usual <= 0:
         raise InputError(

@@ -14,7 +14,7 @@ from aet_port.core.uncertainty import (
     P_EXISTS,
     POSTERIOR_SPECIES,
     SIGMA_HEIGHT,
-    SIGMAS,
+    position_errors,
     uncertainty_arrays,
 )
 from aet_port.detection.candidates import WELL
@@ -126,7 +126,9 @@ class Detection(Shown):
     def summary(self) -> dict[str, Any]:
         """Results as plain numbers."""
         kinds = self.model.species
-        errors = np.array([self.model.atoms.arrays[name] for name in SIGMAS])
+        errors = position_errors(self.model.atoms)
+        if errors is None:
+            raise AssertionError("a detected model has errors")
         return {
             "atoms": len(self.model),
             "species": {symbol: kinds.count(symbol) for symbol in dict.fromkeys(sorted(kinds))},
@@ -138,7 +140,7 @@ class Detection(Shown):
             ),
             "local_heights": None if self.local is None else self.local.summary(),
             "species_number": None if self.number is None else self.number.summary(),
-            "expected_position_error_pm": 100 * float(np.sqrt((errors**2).sum(axis=0).mean())),
+            "expected_position_error_pm": 100 * float(np.sqrt(np.mean(errors**2))),
             "expected_wrong_species": float(np.sum(1 - self.model.atoms.arrays["probability"])),
             "certainty": self._certainty(),
             "probe": vars(self.probe),

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.sub_areas import SubAreas
 from aet_port.core.uncertainty import POSTERIOR_SPECIES, SIGMAS
+from aet_port.detection.pairs import mutual_pairs
 
 SAME = 1.2  # angstrom, below which atoms of two areas are one
 SEAM = 1.5  # angstrom of depth by which an area must surpass another to decide alone
@@ -193,12 +193,9 @@ def patch_models(
 
 def _pairs(one: NDArray, other: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Mutual nearest neighbours that are one atom: their numbers in both lists."""
-    if not len(one) or not len(other):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    far, nearest = cKDTree(other).query(one)
-    _, back = cKDTree(one).query(other)
-    first = np.flatnonzero((far < SAME) & (back[nearest] == np.arange(len(one))))
-    return first, nearest[first]
+    paired, partner = mutual_pairs(one, other, SAME)
+    first = np.flatnonzero(paired)
+    return first, partner[first]
 
 
 def _displacement(one: NDArray, other: NDArray) -> NDArray[np.float64]:

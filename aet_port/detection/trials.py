@@ -10,6 +10,7 @@ from scipy import fft
 from scipy.spatial import cKDTree
 
 from aet_port.detection.frame import nearest_to_nominal
+from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.search import Search
 from aet_port.detection.state import INSIDE, SearchState
 from aet_port.refinement.likelihood import Likelihood
@@ -118,7 +119,7 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     nominal = search.series.angles
     true, mine = (nearest_to_nominal(one.atoms, one.views, nominal) for one in (state, done))
     covariances = mine.turned(done.covariances[:, 1:, 1:])
-    right, partner = mutual_pairs(mine.atoms.positions, true.atoms.positions)
+    right, partner = mutual_pairs(mine.atoms.positions, true.atoms.positions, RADIUS)
     away = mine.atoms.positions - true.atoms.positions[partner]
     misfit = np.einsum("ni,ni->n", away, np.linalg.solve(covariances, away[:, :, None])[:, :, 0])
     misfit[~right] = np.nan
@@ -173,7 +174,10 @@ def _excess_spectrum(residual: NDArray) -> NDArray[np.float64]:
     where it may be chance.
     """
     nx, ny = residual.shape[1:]
-    power = np.mean([np.abs(fft.rfft2(one)) ** 2 for one in residual], axis=0) / (nx * ny)
+    power = np.zeros((nx, ny // 2 + 1))
+    for image in residual:  # one by one: all spectra together are as large as the series
+        power += np.abs(fft.rfft2(image)) ** 2
+    power /= len(residual) * nx * ny
     ring = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
     ring = np.round(ring * max(nx, ny)).astype(np.int64)
     power[0, 0] = 1.0  # backgrounds are fitted
@@ -199,11 +203,3 @@ class _Again(Search):
     def start(self) -> SearchState:
         """Nothing found yet, but the probe."""
         return replace(super().start(), probe=self._known)
-
-
-def mutual_pairs(found: NDArray, truth: NDArray) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Which atoms found are mutual nearest neighbours of true ones, and of which."""
-    distance, partner = cKDTree(truth).query(found)
-    _, back = cKDTree(found).query(truth)
-    right = (back[partner] == np.arange(len(found))) & (distance <= RADIUS)
-    return right, partner

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
-from aet_port.core.files import check_target, write_whole
+from aet_port.core.files import check_target
 from aet_port.core.uncertainty import COVARIANCES, P_EXISTS, P_SPECIES, SIGMA_HEIGHT, SIGMAS
+from aet_port.io.atom_tables import write_rows
 
 FIRST = (P_EXISTS, P_SPECIES, *SIGMAS, *COVARIANCES, "height", SIGMA_HEIGHT)
 SUFFIX = ".csv"
@@ -66,15 +65,8 @@ def write_model_table(path: str | Path, model: AtomicModel | ase.Atoms) -> Path:
     model = as_model(model)
     check_target(path, (SUFFIX,))
     columns = _columns(model)
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
-
-    def write(partial: Path) -> None:
-        partial.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-
-    return write_whole(Path(path), write)
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return write_rows(path, list(columns), rows)
 
 
 def _columns(model: AtomicModel) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
-from aet_port.core.uncertainty import SIGMAS
+from aet_port.core.uncertainty import position_errors
 from aet_port.detection.cross_validation import fitted_views, r_of_images, unseen
 from aet_port.detection.loop import carry_out
 from aet_port.detection.noise import ImageNoise
@@ -215,10 +215,8 @@ class HalfModels(Shown):
 
 def _mean_square(model: AtomicModel, rows: NDArray | slice) -> float | None:
     """Mean square position error of some atoms as the model states it, square angstrom."""
-    arrays = model.atoms.arrays
-    if not all(name in arrays for name in SIGMAS):
-        return None
-    return float(np.mean(sum(arrays[name][rows] ** 2 for name in SIGMAS)))
+    errors = position_errors(model.atoms)
+    return None if errors is None else float(np.mean(errors[rows] ** 2))
 
 
 def search_halves(
@@ -301,10 +299,9 @@ def search_halves(
     if settings.angles:
         second, full = (turned_onto(model, first, radius) for model in (second, full))
     in_full = (match_models(first, full, radius), match_models(second, full, radius))
-    volume = float(np.prod(whole.volume)) * series.pixel_size**3
     return HalfModels(
         (made[0], made[1]), first, second, full, match_models(first, second, radius), in_full,
-        seen[::-1], volume, settings.fdr,
+        seen[::-1], whole.searched, settings.fdr,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
+from scipy.stats import binomtest
 
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -153,10 +153,8 @@ def binomial_interval(k: int, n: int, level: float = INTERVAL) -> tuple[float, f
     >>> low, round(high, 4)  # 1 - 0.025^(1/100)
     (0.0, 0.0362)
     """
-    tail = (1 - level) / 2
-    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
-    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-    return low, high
+    found = binomtest(k, n).proportion_ci(level)
+    return float(found.low), float(found.high)
 
 
 def _starts(p: NDArray, bins: int) -> NDArray[np.int64]:

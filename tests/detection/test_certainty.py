@@ -21,11 +21,12 @@ from aet_port.detection.loop import detect
 from aet_port.detection.mixture import Species
 from aet_port.detection.model_check import check_model
 from aet_port.detection.outcome import Detection
+from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.probe import Probe
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import SearchState
-from aet_port.detection.trials import Trial, mutual_pairs, run_trial, simulated
+from aet_port.detection.trials import RADIUS, Trial, run_trial, simulated
 from tests.detection.samples import atoms_at, flat_views, particle, ta_series
 
 DIM = 4e4  # electrons per square angstrom: heights of about 13 standard errors
@@ -101,7 +102,7 @@ def test_a_trial_knows_its_truth() -> None:
 def test_pairs_are_mutual() -> None:
     truth = np.array([[0.0, 0, 0], [5, 0, 0]])
     found = np.array([[0.3, 0, 0], [0.1, 0, 0], [6.1, 0, 0]])
-    right, partner = mutual_pairs(found, truth)
+    right, partner = mutual_pairs(found, truth, RADIUS)
     # The second is nearer to the first true atom; the third is beyond 1 angstrom.
     assert right.tolist() == [False, True, False]
     assert partner.tolist() == [0, 0, 1]
@@ -152,8 +153,8 @@ def test_probabilities_add_up_to_the_wrong_atoms_of_the_trials() -> None:
     wrong = 80
     trial = made_trial(wrong=wrong)
     certainty = certain(trial)
-    assert certainty._classifier is not None  # type: ignore[attr-defined]
-    claimed = 1 - certainty._classifier.predict_proba(trial.signs)[:, 1]  # type: ignore[attr-defined]
+    assert certainty.classifier is not None
+    claimed = 1 - certainty.classifier.predict_proba(trial.signs)[:, 1]
     # The intercept of a logistic regression makes the sums equal.
     assert claimed.sum() == pytest.approx(wrong, rel=0.01)
     assert np.median(claimed[~trial.right]) > 0.9
@@ -166,9 +167,9 @@ def test_as_many_atoms_are_wrong_as_in_the_trials() -> None:
     signs = trial.signs - np.array([0.3, 0, 0, 0])
     state = state_of(np.full(DRAWS, 100.0))
     found = Certainty((trial,), 1e5, signs)
-    claimed = 1 - expit(found._classifier.decision_function(signs) + found._offset)  # type: ignore[attr-defined]
+    claimed = 1 - expit(found.classifier.decision_function(signs) + found.offset)
     assert claimed.mean() == pytest.approx(80.5 / (DRAWS + 1), rel=1e-6)
-    assert found._offset > 0  # type: ignore[attr-defined]
+    assert found.offset > 0
     assert np.all(found.existence(state) <= 1)
 
 
