@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from aet_port.core.data import AtomicModel
 from aet_port.core.geometry import crop_centred
 from aet_port.core.parallel import map_tasks
 from aet_port.core.records import read_json, write_json
 from aet_port.core.sub_areas import SubAreas, patch_volumes
+from aet_port.core.uncertainty import existence
 from aet_port.detection.cross_validation import with_r_free
 from aet_port.detection.loop import carry_out, volume_map
 from aet_port.detection.patching import Overlap, patch_models
@@ -107,7 +109,7 @@ def patch_areas(work: Work) -> dict[str, Any]:
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
     parts = {area: dict(read_json(folder.path(AREA_DETECTION, area))) for area in areas}
-    write_json(folder.path(DETECTION), _whole_record(parts, found.model.species, found.overlaps))
+    write_json(folder.path(DETECTION), _whole_record(parts, found.model, found.overlaps))
     return {"atoms": len(found.model)}
 
 
@@ -119,10 +121,10 @@ def tabulate_atoms(work: Work) -> dict[str, Any]:
 
 
 def _whole_record(
-    parts: dict[int, dict[str, Any]], kinds: list[str], overlaps: tuple[Overlap, ...]
+    parts: dict[int, dict[str, Any]], model: AtomicModel, overlaps: tuple[Overlap, ...]
 ) -> dict[str, Any]:
     """Record of the whole: that of the first sub-area, with means, and those of all of them."""
-    first = parts[min(parts)]
+    first, kinds = parts[min(parts)], model.species
     symbols = list(first["heights_electrons"])
     warnings = [f"sub-area {area}: {text}" for area in parts for text in parts[area]["warnings"]]
     warnings += [
@@ -144,9 +146,24 @@ def _whole_record(
             for symbol in symbols
         },
         "expected_wrong_species": sum(part["expected_wrong_species"] for part in parts.values()),
+        "certainty": _whole_certainty([part["certainty"] for part in parts.values()], model),
         "overlaps": [one.summary() for one in overlaps],
         "areas": {str(area): part for area, part in parts.items()},
         "warnings": warnings,
+    }
+
+
+def _whole_certainty(
+    parts: list[dict[str, Any] | None], model: AtomicModel
+) -> dict[str, Any] | None:
+    """Estimates for the patched model; intervals are those of its sub-areas."""
+    known, existing = [part for part in parts if part is not None], existence(model.atoms)
+    if len(known) < len(parts) or existing is None:
+        return None
+    sums = ("trials", "atoms_in_trials", "wrong_species_in_trials")
+    return {name: sum(part[name] for part in known) for name in sums} | {
+        "spurious_fraction": float(np.mean(1 - existing)),
+        "missed_fraction": float(np.mean([part["missed_fraction"] for part in known])),
     }
 
 

@@ -112,6 +112,11 @@ def test_atoms_from_the_counts_of_two_areas(film: Film, original: Sample) -> Non
     assert overlap["common"] > 40
     assert overlap["alone"] <= 2
     assert overlap["rms_pm"] < 30  # measured 13
+    certainty, areas = found.detection["certainty"], found.detection["areas"].values()
+    in_trials = [part["certainty"]["atoms_in_trials"] for part in areas]
+    assert certainty["atoms_in_trials"] == sum(in_trials) > max(in_trials)
+    existing = found.model.atoms.arrays["p_exists"]
+    assert certainty["spurious_fraction"] == pytest.approx(np.mean(1 - existing))
     assert read_volume(found.volume_path, PIXEL).shape == (41, 41, 41)
     before = results(out)
     (out / "areas/area_02.json").unlink()
