@@ -103,11 +103,14 @@ class Sections:
         Length of one pixel along x, y, z in angstrom; 0 if the file does not state it.
     origin
         Position of voxel (0, 0, 0) in angstrom; None if the file does not state it.
+    ours
+        Whether this package wrote the file.
     """
 
     array: NDArray
     size: tuple[float, float, float]
     origin: NDArray[np.float64] | None
+    ours: bool = False
 
     def common_size(self, path: str | Path, axes: int) -> float | None:
         """The pixel size in angstrom, equal along the first ``axes`` axes; None if not stored.
@@ -166,7 +169,7 @@ def read_mrc(path: str | Path, expected: str) -> Sections:
         array = array.transpose([stored.index(axis) for axis in (3, 2, 1)])
     # Most programs write a zero origin without meaning the corner.
     known = origin if ours or origin.any() else None
-    return Sections(real_array(found, array, expected), size, known)  # type: ignore[arg-type]
+    return Sections(real_array(found, array, expected), size, known, ours)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading, real_array
 from aet_port.io.raw_images import RawImages
-from aet_port.io.units import angstrom, is_angle
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import angstrom, degrees, is_angle
 
 DM_SUFFIXES = (".dm3", ".dm4")
 DM_FILE = "a DigitalMicrograph file (.dm3, .dm4) with an image or a stack of images"
@@ -201,15 +203,16 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
 
 
-def read_dm(path: str | Path, image: int | None = None) -> RawImages:
+def read_dm(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the image or stack of a .dm3 or .dm4 file.
 
     Parameters
     ----------
     path
         The file.
-    image
-        Index of the image, not counting thumbnails; needed only if there are several.
+    read
+        Its ``image``, the number or name of the image, is needed only if there are several; the
+        thumbnail is not counted.
 
     Returns
     -------
@@ -235,21 +238,14 @@ def read_dm(path: str | Path, image: int | None = None) -> RawImages:
     main = [item for index, item in enumerate(entries) if index not in thumbnails]
     if not main:
         raise DataFileError(file, "no image", DM_FILE)
-    if image is None and len(main) > 1:
-        names = ", ".join(str(_plain_tags(item.get("Name", "?"))) for item in main)
-        raise DataFileError(
-            file, f"{len(main)} images ({names})", "one; choose with read_dm(path, image=...)"
-        )
-    if image is not None and not 0 <= image < len(main):
-        raise DataFileError(file, f"{len(main)} images", f"an image of index {image}")
-    chosen = main[image or 0]
+    chosen = _chosen(file, main, read.image)
     data = _at(chosen, "ImageData") or {}
     images = _pixels(file, data)
-    size, angles, unit = _calibration(file, data, images.shape)
+    sizes, angles = _calibration(file, data, images.shape)
     tags = _at(chosen, "ImageTags") or {}
-    if angles is None:
-        alpha = _number(_search(tags, ("Microscope Info", "Stage Position", "Stage Alpha")))
-        angles, unit = None if alpha is None else np.array([alpha]), "degree"
+    alpha = _number(_search(tags, ("Microscope Info", "Stage Position", "Stage Alpha")))
+    if not angles and alpha is not None:
+        angles = [Stated("tag Stage Alpha", np.array([alpha]))]
     metadata: dict[str, Any] = {}
     volts = _number(_search(tags, ("Microscope Info", "Voltage")))
     if volts:
@@ -261,7 +257,22 @@ def read_dm(path: str | Path, image: int | None = None) -> RawImages:
         if isinstance(_at(item, "ImageData", "Data"), np.ndarray):
             item["ImageData"] = {k: v for k, v in item["ImageData"].items() if k != "Data"}
     metadata["dm"] = _plain_tags(tree)
-    return RawImages(images, angles, size, None, metadata, unit, file)
+    return RawImages(images, angles, sizes, metadata=metadata)
+
+
+def _chosen(file: Path, images: list[Any], wanted: int | str | None) -> Any:
+    """The image with a number or name, or the only one."""
+    names = [str(_plain_tags(item.get("Name", "?"))) for item in images]
+    listing = f"{len(images)} images ({', '.join(names)})"
+    if wanted is None and len(images) > 1:
+        raise DataFileError(file, listing, "one; choose with --image NUMBER or NAME")
+    if isinstance(wanted, str):
+        if names.count(wanted) != 1:
+            raise DataFileError(file, listing, f"one image {wanted!r}; --image NUMBER or NAME")
+        return images[names.index(wanted)]
+    if wanted is not None and not 0 <= wanted < len(images):
+        raise DataFileError(file, listing, f"--image from 0 to {len(images) - 1}, not {wanted}")
+    return images[wanted or 0]
 
 
 def _pixels(file: Path, data: dict[str, Any]) -> NDArray:
@@ -288,23 +299,26 @@ def _pixels(file: Path, data: dict[str, Any]) -> NDArray:
 
 def _calibration(
     file: Path, data: dict[str, Any], shape: tuple[int, ...]
-) -> tuple[float | None, NDArray[np.float64] | None, str]:
-    """Pixel size in angstrom, and angles with their unit, if the axes state them."""
+) -> tuple[list[Stated[float]], list[Stated[NDArray[np.float64]]]]:
+    """Pixel size and angles, if the axes state them."""
     axes = list((_at(data, "Calibrations", "Dimension") or {}).values())
     units = [_plain_tags(axis.get("Units", "")) for axis in axes]
     units = [unit if isinstance(unit, str) else "" for unit in units]
     scales = [_number(axis.get("Scale")) or 0.0 for axis in axes]
-    sizes = [angstrom(file, scale, unit) for scale, unit in zip(scales[:2], units[:2], strict=True)]
-    angles: NDArray[np.float64] | None = None
-    unit = ""
+    angles: list[Stated[NDArray[np.float64]]] = []
     if len(axes) == 3 and is_angle(units[2]):
         # DigitalMicrograph: value = (index - origin) * scale
         origin = _number(axes[2].get("Origin")) or 0.0
-        angles = ((np.arange(shape[0]) - origin) * scales[2]).astype(np.float64)
-        unit = units[2]
-    if len(sizes) < 2 or sizes[0] is None or sizes[1] is None:
-        return None, angles, unit
-    if not np.isclose(sizes[0], sizes[1], rtol=1e-4, atol=0):
-        found = f"pixels of {sizes[0]:.6g} x {sizes[1]:.6g} angstrom"
-        raise DataFileError(file, found, "square pixels")
-    return sizes[0], angles, unit
+        values = (np.arange(shape[0]) - origin) * scales[2]
+        angles = stated("calibration of the third axis", lambda: degrees(file, values, units[2]))
+
+    def size() -> float | None:
+        sizes = [angstrom(file, scales[i], units[i]) for i in range(min(len(axes), 2))]
+        if len(sizes) < 2 or sizes[0] is None or sizes[1] is None:
+            return None
+        if not np.isclose(sizes[0], sizes[1], rtol=1e-4, atol=0):
+            found = f"pixels of {sizes[0]:.6g} x {sizes[1]:.6g} angstrom"
+            raise DataFileError(file, found, "square pixels")
+        return sizes[0]
+
+    return stated("calibration", size), angles

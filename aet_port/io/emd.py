@@ -28,7 +28,9 @@ from aet_port.core.files import write_whole
 from aet_port.core.frame_series import FrameSeries
 from aet_port.io.arrays import existing_file, reading, real_array
 from aet_port.io.raw_images import RawImages
-from aet_port.io.units import angstrom, is_angle, is_length, unit_word
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import angstrom, degrees, is_angle, is_length, unit_word
 from aet_port.io.velox import IMAGES, read_velox
 
 EMD_SUFFIXES = (".emd", ".h5", ".hdf5")
@@ -81,19 +83,20 @@ def _groups(file: Any) -> list[Any]:
     return found
 
 
-def read_emd(path: str | Path, group: str | None = None) -> RawImages:
+def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the tilt series of an EMD file.
 
     Parameters
     ----------
     path
         The file.
-    group
-        Name of the data set's group; needed only if the file holds several stacks of images.
+    read
+        Its ``group``, the path of the data set's group, is needed only if the file holds several
+        stacks of images; its ``detector`` for a file of Velox.
 
     Returns
     -------
-    RawImages; :meth:`RawImages.tilt_angles` converts radians if the units say so. Metadata: the
+    RawImages, angles in degrees. Metadata: the
     JSON that :func:`write_emd` stored, or under ``emd`` all attributes and small data sets of the
     file, with ``voltage_kv`` if an attribute gives the voltage.
 
@@ -107,18 +110,18 @@ def read_emd(path: str | Path, group: str | None = None) -> RawImages:
     file = existing_file(path, EMD_FILE)
     with reading(file, EMD_FILE), h5py.File(file, "r") as handle:
         groups = _groups(handle)
-        if group is not None:
-            groups = [item for item in groups if item.name.strip("/") == group.strip("/")]
+        names = ", ".join(item.name.strip("/") for item in groups) or "none"
+        if read.group is not None:
+            groups = [item for item in groups if item.name.strip("/") == read.group.strip("/")]
         elif len(groups) > 1:
             groups = [item for item in groups if item["data"].ndim in (3, 4)] or groups
         if not groups and IMAGES in handle:
-            return read_velox(file)
+            return read_velox(file, read)
         if len(groups) != 1:
-            names = ", ".join(item.name for item in groups) or "none"
             raise DataFileError(
                 file,
-                f"{len(groups)} data sets ({names})",
-                "one; choose with read_emd(path, group=...)",
+                f"{len(groups)} data sets (of {names})",
+                "one; choose with --group PATH",
             )
         chosen = groups[0]
         data = chosen["data"]
@@ -138,11 +141,12 @@ def read_emd(path: str | Path, group: str | None = None) -> RawImages:
         stored = chosen.attrs.get("pixel_size_angstrom")
     tilt, frame, x, y = order
     axis = axes[tilt]
-    angles = None
+    angles: list[Stated[NDArray[np.float64]]] = []
     if axis.of_angles:
         if axis.values is None or len(axis.values) != axis.length:
             raise DataFileError(file, f"no {axis.length} values on dim{tilt + 1}", "tilt angles")
-        angles = axis.values
+        values = axis.values
+        angles = stated(f"dim{tilt + 1}", lambda: degrees(file, values, axis.units))
     if frame is None:
         images = array.transpose(tilt, x, y)
         frames = None if counts is None else [int(count) for count in np.ravel(counts)]
@@ -150,9 +154,12 @@ def read_emd(path: str | Path, group: str | None = None) -> RawImages:
         images = array.transpose(tilt, frame, x, y)
         frames = [images.shape[1]] * images.shape[0]
         images = images.reshape(-1, *images.shape[2:])
-    size = _pixel_size(file, axes[x], axes[y]) if stored is None else float(stored)
+    sizes = stated(
+        "data set",
+        lambda: _pixel_size(file, axes[x], axes[y]) if stored is None else float(stored),
+    )
     images = np.ascontiguousarray(images)
-    return RawImages(images, angles, size, frames, metadata, axis.units, file)
+    return RawImages(images, angles, sizes, frames_per_tilt=frames, metadata=metadata)
 
 
 def _axis_order(file: Path, axes: list[_Axis]) -> tuple[int, int | None, int, int]:

@@ -7,51 +7,35 @@ file an ``.mdoc``, ``.rawtlt`` or ``.tlt`` is read, beside both kinds a sidecar
 
 from __future__ import annotations
 
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.core.frame_series import FrameSeries, plain
-from aet_port.io.arrays import read_mrc, read_tiff, reading, single_precision, write_mrc, write_tiff
+from aet_port.io.angle_files import one_axis_angles
+from aet_port.io.arrays import (
+    read_mrc,
+    read_tiff,
+    reading,
+    short,
+    single_precision,
+    write_mrc,
+    write_tiff,
+)
 from aet_port.io.mdoc import Mdoc, mdoc_angles, mdoc_number, read_mdoc, write_mdoc
 from aet_port.io.raw_images import RawImages
+from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.sidecar import Sidecar, find_sidecar, read_sidecar, write_sidecar
-from aet_port.io.tilt_series import read_angles
-from aet_port.io.units import angstrom, is_length
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import angstrom, degrees, is_length
 
 STACK_FILE = "frames as images of an MRC or TIFF file"
-SAME_SIZE = 1e-3  # relative; rounding of pixel sizes from several sources
 _LISTS = (".rawtlt", ".tlt")
-
-
-def one_axis_angles(path: str | Path) -> NDArray[np.float64]:
-    """Read the tilt angles of a file of angles, in the unit of the file.
-
-    Raises
-    ------
-    DataFileError
-        If the file cannot be read, or its angles are about several axes.
-    """
-    table = np.asarray(read_angles(path), dtype=np.float64)
-    if table[:, [0, 2]].any():
-        raise DataFileError(path, "phi or psi other than zero", "tilt angles about one axis")
-    return table[:, 1]
-
-
-def _agreed(file: Path, sizes: dict[str, float | None]) -> float | None:
-    """The first known pixel size, if all known ones agree."""
-    known = {source: size for source, size in sizes.items() if size is not None}
-    if not known:
-        return None
-    size = next(iter(known.values()))
-    for source, other in known.items():
-        if not np.isclose(other, size, rtol=SAME_SIZE, atol=0):
-            found = f"pixels of {other:.6g} angstrom in the {source}"
-            raise DataFileError(file, found, f"{size:.6g} angstrom, as in the {next(iter(known))}")
-    return size
 
 
 def _images(file: Path, array: NDArray) -> tuple[NDArray, list[int] | None]:
@@ -63,9 +47,33 @@ def _images(file: Path, array: NDArray) -> tuple[NDArray, list[int] | None]:
     return np.ascontiguousarray(stack.transpose(0, 2, 1)), frames
 
 
-def _beside(file: Path) -> Sidecar:
+def _beside(file: Path) -> tuple[Sidecar, AetError | None]:
+    """The sidecar of a file, and why it cannot be used."""
     sidecar = find_sidecar(file)
-    return Sidecar() if sidecar is None else read_sidecar(sidecar)
+    if sidecar is None:
+        return Sidecar(), None
+    try:
+        return read_sidecar(sidecar), None
+    except AetError as error:
+        return Sidecar(path=sidecar), error
+
+
+def _not_used(file: Path, problem: AetError) -> None:
+    text = f"{file}: a file beside it is not used ({short(str(problem))})"
+    warnings.warn(text, UserWarning, stacklevel=4)
+
+
+def _of_sidecar(
+    file: Path, notes: Sidecar
+) -> tuple[list[Stated[NDArray[np.float64]]], list[Stated[float]]]:
+    """Angles and pixel size of a sidecar."""
+    source = "" if notes.path is None else notes.path.name
+    angles, length = notes.angles, notes.pixel_size
+    of_angles: list[Stated[NDArray[np.float64]]] = []
+    if angles is not None:
+        where = notes.path or file
+        of_angles = stated(source, lambda: degrees(where, angles, notes.angle_unit))
+    return of_angles, [] if length is None else [Stated(source, length)]
 
 
 def _mdoc_of(file: Path) -> Path | None:
@@ -75,79 +83,100 @@ def _mdoc_of(file: Path) -> Path | None:
     return None
 
 
-def read_mrc_frames(file: Path) -> RawImages:
-    """Read images, angles, pixel size and metadata of an MRC file and the files beside it.
+def read_mrc_frames(file: Path, read: ReadSettings = READ) -> RawImages:
+    """Read images of an MRC file, and what it and the files beside it state about them.
 
     Raises
     ------
     DataFileError
-        If a file cannot be read, or they contradict each other in number or pixel size.
+        If the file cannot be read.
     """
     sections = read_mrc(file, STACK_FILE)
     images, frames = _images(file, sections.array)
-    notes = _beside(file)
+    notes, problem = _beside(file)
+    if problem is not None:
+        warnings.warn(
+            f"{file}: a file beside it is not used ({problem})", UserWarning, stacklevel=2
+        )
+    angles, sizes = _of_sidecar(file, notes)
     metadata: dict[str, Any] = {}
-    angles, unit, source = notes.angles, notes.angle_unit, notes.path
-    spacing = None
     doc = _mdoc_of(file)
     if doc is not None:
-        mdoc = read_mdoc(doc)
-        if mdoc.sections and len(mdoc.sections) != len(images):
-            found = f"{len(mdoc.sections)} sections"
-            raise DataFileError(doc, found, f"{len(images)}, as many as images in {file.name}")
-        spacing = mdoc_number(doc, mdoc, "PixelSpacing")
-        volts = mdoc_number(doc, mdoc, "Voltage")
-        metadata |= {} if volts is None else {"voltage_kv": volts}
-        metadata["mdoc"] = mdoc.as_metadata()
-        if angles is None:
-            angles, unit, source = mdoc_angles(doc, mdoc), "", doc
-    if angles is None:
-        angles, source = _listed_angles(file, len(images))
-    size = sections.common_size(file, 2)
+        more_angles, more_sizes, metadata = _of_mdoc(file, doc, len(images))
+        angles, sizes = [*angles, *more_angles], [*sizes, *more_sizes]
+    angles += _listed_angles(file, len(images))
     # Many programs that don't know the pixel size write 1 angstrom.
-    if size == 1.0 and (spacing is not None or notes.pixel_size is not None):
-        size = None
-    known = {"sidecar": notes.pixel_size, "mdoc": spacing, "header": size}
+    certain = sections.ours or 1.0 not in sections.size[:2]
+    sizes += stated("header", lambda: sections.common_size(file, 2), certain)
     # Metadata stored by write_frames are complete; the .mdoc then repeats part of them.
     kept = notes.metadata if notes.frames_per_tilt is not None else metadata | notes.metadata
     frames = notes.frames_per_tilt or frames
-    return RawImages(images, angles, _agreed(file, known), frames, kept, unit, source)
+    return RawImages(images, angles, sizes, frames_per_tilt=frames, metadata=kept)
 
 
-def _listed_angles(file: Path, n_images: int) -> tuple[NDArray[np.float64] | None, Path | None]:
+def _of_mdoc(
+    file: Path, doc: Path, n_images: int
+) -> tuple[list[Stated[NDArray[np.float64]]], list[Stated[float]], dict[str, Any]]:
+    """Angles, pixel size and metadata of an ``.mdoc``."""
+    try:
+        mdoc = read_mdoc(doc)
+    except AetError as error:
+        return [Stated(doc.name, None, error)], [Stated(doc.name, None, error)], {}
+
+    def angles() -> NDArray[np.float64] | None:
+        if mdoc.sections and len(mdoc.sections) != n_images:
+            found = f"{len(mdoc.sections)} sections"
+            raise DataFileError(doc, found, f"{n_images}, as many as images in {file.name}")
+        found_angles = mdoc_angles(doc, mdoc)
+        return None if found_angles is None else degrees(doc, found_angles, None)
+
+    metadata: dict[str, Any] = {"mdoc": mdoc.as_metadata()}
+    for item in stated(doc.name, lambda: mdoc_number(doc, mdoc, "Voltage")):
+        metadata |= {} if item.value is None else {"voltage_kv": item.value}
+    sizes = stated(doc.name, lambda: mdoc_number(doc, mdoc, "PixelSpacing"))
+    return stated(doc.name, angles), sizes, metadata
+
+
+def _listed_angles(file: Path, n_images: int) -> list[Stated[NDArray[np.float64]]]:
+    """Angles of lists beside a stack."""
+
+    def of(beside: Path) -> NDArray[np.float64]:
+        table = one_axis_angles(beside)
+        if n_images % len(table):
+            found = f"{len(table)} angles"
+            raise DataFileError(beside, found, f"{n_images}, one per image of {file.name}")
+        return table
+
+    found: list[Stated[NDArray[np.float64]]] = []
     for suffix in _LISTS:
         for beside in (file.with_suffix(suffix), file.with_name(file.name + suffix)):
-            if not beside.is_file():
-                continue
-            table = one_axis_angles(beside)
-            if n_images % len(table):
-                found = f"{len(table)} angles"
-                raise DataFileError(beside, found, f"{n_images}, one per image of {file.name}")
-            return table, beside
-    return None, None
+            if beside.is_file():
+                found += stated(beside.name, partial(of, beside))
+    return found
 
 
-def read_tiff_frames(file: Path) -> RawImages:
-    """Read images, angles, pixel size and metadata of a TIFF file and its sidecar.
+def read_tiff_frames(file: Path, read: ReadSettings = READ) -> RawImages:
+    """Read images of a TIFF file, and what it and its sidecar state about them.
 
     Raises
     ------
     DataFileError
-        If a file cannot be read, or they contradict each other in pixel size.
+        If the file cannot be read.
     """
     sections = read_tiff(file, STACK_FILE)
     images, frames = _images(file, sections.array)
     own, size = _tiff_notes(file)
-    notes = _beside(file)
-    known = {
-        "sidecar": notes.pixel_size,
-        "description": sections.common_size(file, 2),
-        "tags": size,
-    }
+    notes, problem = _beside(file)
+    if problem is not None:
+        warnings.warn(
+            f"{file}: a file beside it is not used ({problem})", UserWarning, stacklevel=2
+        )
+    angles, sizes = _of_sidecar(file, notes)
+    sizes += stated("description", lambda: sections.common_size(file, 2))
+    sizes += [] if size is None else [Stated("tags", size)]
     kept = notes.metadata if notes.frames_per_tilt is not None else own | notes.metadata
     frames = notes.frames_per_tilt or frames
-    size = _agreed(file, known)
-    return RawImages(images, notes.angles, size, frames, kept, notes.angle_unit, notes.path)
+    return RawImages(images, angles, sizes, frames_per_tilt=frames, metadata=kept)
 
 
 def _tiff_notes(file: Path) -> tuple[dict[str, Any], float | None]:

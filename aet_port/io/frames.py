@@ -17,25 +17,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import check_target
-from aet_port.core.frame_series import FrameSeries
+from aet_port.core.frame_series import ONE_TILT, FrameSeries
+from aet_port.io.angle_files import one_axis_angles
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES
-from aet_port.io.dm import DM_SUFFIXES, read_dm
-from aet_port.io.emd import EMD_SUFFIXES, read_emd, write_emd
-from aet_port.io.frame_stacks import (
-    SAME_SIZE,
-    one_axis_angles,
-    read_mrc_frames,
-    read_tiff_frames,
-    write_mrc_frames,
-    write_tiff_frames,
-)
+from aet_port.io.emd import EMD_SUFFIXES, write_emd
+from aet_port.io.frame_stacks import write_mrc_frames, write_tiff_frames
+from aet_port.io.image_files import read_raw_images
+from aet_port.io.image_folders import image_files
 from aet_port.io.raw_images import RawImages
-from aet_port.io.ser import SER_SUFFIXES, read_ser
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import (
+    SAME_SIZE,
+    Stated,
+    settled_angles,
+    settled_axis,
+    settled_size,
+)
 from aet_port.io.units import degrees
 
-FRAME_SUFFIXES = (*DM_SUFFIXES, *SER_SUFFIXES, *EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
 WRITABLE_SUFFIXES = (*EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
-FRAMES_FILE = "raw frames as .dm3, .dm4, .ser, .emd, .mrc (or variants) or .tif"
 _COMMON = ("voltage_kv", "dwell_time_us")
 
 
@@ -44,6 +44,7 @@ def read_frames(
     angles: ArrayLike | str | Path | None = None,
     pixel_size: float | None = None,
     frames_per_tilt: int | Sequence[int] | None = None,
+    read: ReadSettings = READ,
 ) -> FrameSeries:
     """Read the raw frames of a tilt series.
 
@@ -51,16 +52,19 @@ def read_frames(
     ----------
     path
         One file of a whole series; or a list of files, or a folder of files of one kind (in the
-        order of their names), one per tilt with one or more frames each. Angles and metadata
-        come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file, a ``.emi``
-        beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF files.
+        order of the numbers in their names), one per tilt with one or more frames each. Angles and
+        metadata come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file, a
+        ``.emi`` beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF files.
     angles
         Angles in degrees, one per tilt or per image, or a file of them; replace those found.
     pixel_size
         Angstrom; replaces the one found.
     frames_per_tilt
         One number or one per tilt; replaces that of the files. Unless given, consecutive images of
-        equal angle are frames of one tilt (see :meth:`FrameSeries.from_stack`).
+        equal angle are frames of one tilt (see :meth:`FrameSeries.from_stack`), and each of many
+        files is a tilt.
+    read
+        What to read from files that hold several things, and the direction of the tilt axis.
 
     Returns
     -------
@@ -73,6 +77,11 @@ def read_frames(
     InputError
         For frames of different size within a tilt, angles that look like radians, numbers of
         angles and images that do not match, or no pixel size.
+
+    Warns
+    -----
+    UserWarning
+        If a file states another pixel size, tilt axis or other angles than those given.
 
     Examples
     --------
@@ -89,26 +98,29 @@ def read_frames(
     >>> len(read), read.frames[0].shape, read.pixel_size
     (3, (2, 16, 16), 0.35)
     """
-    given = None if angles is None else _given_angles(angles)
-    if isinstance(path, str | Path) and not Path(path).is_dir():
-        file = Path(path)
-        raw = _read_one(file)
-        table = raw.tilt_angles() if given is None else given
-        counts = frames_per_tilt if frames_per_tilt is not None else raw.frames_per_tilt
-        if given is not None and frames_per_tilt is None:
-            counts = _fitting(raw.frames_per_tilt, len(given), len(raw.images))
-        size = _needed_size(file, raw.pixel_size if pixel_size is None else pixel_size)
-        return FrameSeries.from_stack(raw.images, table, size, counts, raw.metadata, str(file))
-    if isinstance(path, str | Path):
-        name, files = str(path), _files_of(Path(path))
-    else:
-        files = [Path(item) for item in path]
-        name = f"{files[0]} and {len(files) - 1} more" if files else "no files"
-    if not files:
-        raise InputError("path", "an empty list", FRAMES_FILE)
-    if frames_per_tilt is not None:
-        raise InputError("frames_per_tilt", repr(frames_per_tilt), "None: each file is a tilt")
-    return _from_files(name, files, given, pixel_size)
+    name, files = image_files(path)
+    given = None if angles is None else _given_angles(angles, read)
+    if len(files) == 1:
+        return _from_stack(files[0], given, pixel_size, frames_per_tilt, read)
+    return _from_files(name, files, given, pixel_size, frames_per_tilt, read)
+
+
+def _from_stack(
+    file: Path,
+    given: NDArray[np.float64] | None,
+    pixel_size: float | None,
+    frames_per_tilt: int | Sequence[int] | None,
+    read: ReadSettings,
+) -> FrameSeries:
+    """A series of one file."""
+    raw = read_raw_images(file, read)
+    counts = frames_per_tilt if frames_per_tilt is not None else raw.frames_per_tilt
+    if given is not None and frames_per_tilt is None:
+        counts = _fitting(raw.frames_per_tilt, len(given), len(raw.images))
+    table = settled_angles(file, raw.angles, given)
+    size = settled_size(file, raw.pixel_sizes, pixel_size)
+    metadata = _with_axis(file, raw, read)
+    return FrameSeries.from_stack(raw.images, table, size, counts, metadata, str(file))
 
 
 def _fitting(counts: list[int] | None, n_angles: int, n_images: int) -> list[int] | None:
@@ -116,82 +128,93 @@ def _fitting(counts: list[int] | None, n_angles: int, n_images: int) -> list[int
     return counts if counts is not None and n_angles in (len(counts), n_images) else None
 
 
-def _given_angles(angles: ArrayLike | str | Path) -> NDArray[np.float64]:
+def _with_axis(file: Path, raw: RawImages, read: ReadSettings) -> dict[str, Any]:
+    """The metadata, with the direction of the tilt axis if it is known."""
+    axis = settled_axis(file, raw.tilt_axes, read.tilt_axis)
+    return raw.metadata | ({} if axis is None else {"tilt_axis_degrees": axis})
+
+
+def _given_angles(angles: ArrayLike | str | Path, read: ReadSettings) -> NDArray[np.float64]:
     if isinstance(angles, str | Path):
-        return degrees(angles, one_axis_angles(angles), None)
+        return one_axis_angles(angles, read.angles_variable, read.angle_unit)
     table = np.asarray(angles, dtype=np.float64)
     if table.ndim != 1 or table.size == 0:
         raise InputError("angles", f"shape {table.shape}", "a list of tilt angles in degrees")
-    return degrees("angles given", table, None)
-
-
-def _needed_size(file: str | Path, size: float | None) -> float:
-    if size is None:
-        raise InputError(
-            f"{file}: pixel size",
-            "none in the file",
-            "the pixel size in angstrom: pixel_size=..., --pixel-size on the command line",
-        )
-    return size
-
-
-def _files_of(folder: Path) -> list[Path]:
-    """Image files of a folder, all of one kind."""
-    files = sorted(item for item in folder.iterdir() if item.suffix.lower() in FRAME_SUFFIXES)
-    if not files:
-        raise DataFileError(folder, "a folder without image files", FRAMES_FILE)
-    kinds = sorted({item.suffix.lower() for item in files})
-    if len(kinds) > 1:
-        raise DataFileError(folder, f"files of types {', '.join(kinds)}", "files of one type")
-    return files
+    return degrees("angles given", table, read.angle_unit)
 
 
 def _from_files(
-    name: str, files: list[Path], given: NDArray[np.float64] | None, pixel_size: float | None
+    name: str,
+    files: list[Path],
+    given: NDArray[np.float64] | None,
+    pixel_size: float | None,
+    frames_per_tilt: int | Sequence[int] | None,
+    read: ReadSettings,
 ) -> FrameSeries:
-    """A series with one file per tilt."""
-    frames, tilts, notes = [], [], []
+    """A series of many files: one per tilt, or with ``frames_per_tilt`` several per tilt."""
+    raws = [read_raw_images(file, read) for file in files]
     size, first = pixel_size, files[0]
-    for file in files:
-        raw = _read_one(file)
-        frames.append(raw.images)
-        own = raw.tilt_angles() if given is None else None
-        if own is not None and len(np.unique(own)) > 1:
-            raise DataFileError(file, f"{len(np.unique(own))} tilt angles", "one tilt per file")
-        tilts.append(None if own is None else float(own[0]))
-        if pixel_size is None and raw.pixel_size is not None:
-            if size is not None and not np.isclose(size, raw.pixel_size, rtol=SAME_SIZE, atol=0):
-                found = f"pixels of {raw.pixel_size:.6g} angstrom"
-                raise DataFileError(file, found, f"{size:.6g} angstrom, as {first}")
-            size = size or raw.pixel_size
-        notes.append({"file": file.name} | raw.metadata)
-    angles = given
-    if given is None and any(tilt is not None for tilt in tilts):
-        if None in tilts:
-            missing = files[tilts.index(None)]
-            raise DataFileError(missing, "no tilt angle", "one, as in the other files")
-        angles = np.array(tilts, dtype=np.float64)
+    for file, raw in zip(files, raws, strict=True):
+        if pixel_size is not None:
+            continue
+        own = settled_size(file, raw.pixel_sizes, None) if raw.pixel_sizes else None
+        if size is not None and own is not None and not np.isclose(own, size, rtol=SAME_SIZE):
+            found = f"pixels of {own:.6g} angstrom"
+            raise DataFileError(
+                file, found, f"{size:.6g} angstrom, as {first}; or --pixel-size for all"
+            )
+        size = size or own
+    notes = [{"file": file.name} | raw.metadata for file, raw in zip(files, raws, strict=True)]
     metadata: dict[str, Any] = {"files": notes}
     for key in _COMMON:
         values = {str(note.get(key)) for note in notes}
         if len(values) == 1 and key in notes[0]:
             metadata[key] = notes[0][key]
-    return FrameSeries(tuple(frames), angles, _needed_size(name, size), metadata, name)
+    axes = [
+        settled_axis(file, raw.tilt_axes, read.tilt_axis)
+        for file, raw in zip(files, raws, strict=True)
+    ]
+    if len(set(axes)) > 1:
+        found = f"tilt axes at {', '.join(sorted({str(axis) for axis in axes}))} degrees"
+        raise DataFileError(name, found, "one for all files; --tilt-axis ANGLE")
+    if axes[0] is not None:
+        metadata["tilt_axis_degrees"] = axes[0]
+    known = settled_size(name, [Stated("files", size)] if size else [], pixel_size)
+    tilts = given if given is not None else _angles_of(files, raws, frames_per_tilt is None)
+    if frames_per_tilt is None:
+        frames = tuple(raw.images for raw in raws)
+        return FrameSeries(frames, tilts, known, metadata, name)
+    stack = [image for raw in raws for image in raw.images]
+    if len({image.shape for image in stack}) > 1:
+        raise InputError(f"{name}: frames", "images of several sizes", "one size")
+    if tilts is not None and len(tilts) == len(files) and given is None:
+        tilts = np.repeat(tilts, [len(raw.images) for raw in raws])
+    return FrameSeries.from_stack(np.stack(stack), tilts, known, frames_per_tilt, metadata, name)
 
 
-def _read_one(file: Path) -> RawImages:
-    suffix = file.suffix.lower()
-    if suffix in DM_SUFFIXES:
-        return read_dm(file)
-    if suffix in SER_SUFFIXES:
-        return read_ser(file)
-    if suffix in EMD_SUFFIXES:
-        return read_emd(file)
-    if suffix in MRC_SUFFIXES:
-        return read_mrc_frames(file)
-    if suffix in TIFF_SUFFIXES:
-        return read_tiff_frames(file)
-    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", FRAMES_FILE)
+def _angles_of(
+    files: list[Path], raws: list[RawImages], one_each: bool
+) -> NDArray[np.float64] | None:
+    """The angle that each file states; None if none does."""
+    tilts: list[float | None] = []
+    for file, raw in zip(files, raws, strict=True):
+        own = settled_angles(file, raw.angles, None)
+        if own is None:
+            tilts.append(None)
+        elif np.ptp(own) > ONE_TILT:
+            found = f"tilt angles from {own.min():g} to {own.max():g}"
+            raise DataFileError(
+                file, found, "one tilt per file; a file of a whole series must be the only one"
+            )
+        else:
+            tilts.append(float(own[0] if np.ptp(own) == 0 else own.mean()))
+    if all(tilt is None for tilt in tilts):
+        return None
+    if None in tilts:
+        missing = files[tilts.index(None)]
+        expected = "one, as in the other files; or --angles FILE for all"
+        raise DataFileError(missing, "no tilt angle", expected)
+    return np.array(tilts, dtype=np.float64)
 
 
 def write_frames(

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading
 from aet_port.io.raw_images import RawImages
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import degrees
 
 SER_SUFFIXES = (".ser",)
 SER_FILE = "a TIA series file (.ser) with images"
@@ -84,7 +86,7 @@ def read_ser(path: str | Path) -> RawImages:
     with reading(file, SER_FILE):
         images, calibrations, header = _elements(file, file.read_bytes())
     metadata: dict[str, Any] = {"ser": header}
-    angles, unit = None, ""
+    angles: list[Stated[NDArray[np.float64]]] = []
     emi = _emi_of(file)
     if emi is not None:
         notes = read_emi(emi, _series_number(file))
@@ -92,9 +94,10 @@ def read_ser(path: str | Path) -> RawImages:
         metadata |= _common(notes)
         alpha = _described(notes, "Stage A")
         if alpha is not None:
-            angles, unit = np.array([alpha[0] + 0.0]), alpha[1]  # no negative zero
-    size = _pixel_size(file, calibrations)
-    return RawImages(images, angles, size, None, metadata, unit, emi)
+            value, unit = np.array([alpha[0] + 0.0]), alpha[1]  # no negative zero
+            angles = stated(emi.name, lambda: degrees(emi, value, unit))
+    sizes = stated("calibration", lambda: _pixel_size(file, calibrations))
+    return RawImages(images, angles, sizes, metadata=metadata)
 
 
 def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict[str, Any]]:

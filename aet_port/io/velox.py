@@ -18,31 +18,29 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading, real_array
 from aet_port.io.raw_images import RawImages
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import Stated, stated
 from aet_port.io.units import angstrom
 
 VELOX_FILE = "an EMD file of Velox with images"
 IMAGES = "Data/Image"
-SAME_TILT = 1e-4  # radian, scatter of the readings of a goniometer at rest
 
 
-def read_velox(path: str | Path, detector: str | None = None) -> RawImages:
+def read_velox(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the frames of one detector.
-
-    Consecutive frames whose stage tilt differs by less than 0.0001 rad are frames of one tilt,
-    which has their mean angle.
 
     Parameters
     ----------
     path
         The file.
-    detector
-        Name of the detector, such as ``"HAADF"``; needed only if the file holds images of several
-        detectors, of which none or several are HAADF.
+    read
+        Its ``detector``, the name of the detector such as ``"HAADF"``, is needed only if the file
+        holds images of several detectors, of which none or several are HAADF.
 
     Returns
     -------
-    RawImages, angles in radians. Metadata: ``velox``, the JSON of the first frame, with
-    ``voltage_kv``, ``dwell_time_us`` and ``detector``.
+    RawImages, with the stage tilt of each frame. Metadata: ``velox``, the JSON of the first frame,
+    with ``voltage_kv``, ``dwell_time_us`` and ``detector``.
 
     Raises
     ------
@@ -59,7 +57,7 @@ def read_velox(path: str | Path, detector: str | None = None) -> RawImages:
         images = handle.get(IMAGES)
         if not isinstance(images, h5py.Group) or len(images) == 0:
             raise DataFileError(file, f"no {IMAGES}", VELOX_FILE)
-        chosen = _chosen(file, images, detector)
+        chosen = _chosen(file, images, read.detector)
         data = chosen["Data"]
         if data.ndim != 3 or data.dtype.kind not in "iuf":
             raise DataFileError(
@@ -74,9 +72,10 @@ def read_velox(path: str | Path, detector: str | None = None) -> RawImages:
             )
         notes = [_record(file, column) for column in table.T]
         tilts = [_number(note, "Stage", "AlphaTilt") for note in notes]
-        angles, counts = None, [n]
+        angles: list[Stated[NDArray[np.float64]]] = []
         if None not in tilts:
-            angles, counts = _tilts(np.array(tilts, dtype=np.float64), n)
+            each = np.rad2deg(np.array(tilts, dtype=np.float64))
+            angles = [Stated("AlphaTilt of the stage", np.broadcast_to(each, n).copy())]
         first = notes[0]
         metadata: dict[str, Any] = {"velox": first, "detector": _detector(first)}
         volts, dwell = (
@@ -88,11 +87,9 @@ def read_velox(path: str | Path, detector: str | None = None) -> RawImages:
         return RawImages(
             np.ascontiguousarray(array),
             angles,
-            _pixel_size(file, first),
-            counts,
-            metadata,
-            "rad",
-            file,
+            stated("BinaryResult", lambda: _pixel_size(file, first)),
+            frames_per_tilt=None if angles else [n],
+            metadata=metadata,
         )
 
 
@@ -111,7 +108,7 @@ def _chosen(file: Path, images: Any, detector: str | None) -> Any:
         raise DataFileError(
             file,
             f"images of {', '.join(names)}",
-            f"one of detector {detector or 'HAADF'}; export the one you want",
+            f"one of detector {detector or 'HAADF'}; choose with --detector NAME",
         )
     return wanted[0]
 
@@ -138,15 +135,6 @@ def _number(note: dict[str, Any], *keys: str) -> float | None:
 
 def _detector(note: dict[str, Any]) -> str:
     return str(_entry(note, "BinaryResult", "Detector") or "unknown")
-
-
-def _tilts(radians: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], list[int]]:
-    """Angles of the tilts and their numbers of frames."""
-    if len(radians) == 1:
-        return radians, [n]
-    starts = np.flatnonzero(np.r_[True, np.abs(np.diff(radians)) >= SAME_TILT])
-    counts = np.diff(np.r_[starts, n])
-    return np.add.reduceat(radians, starts) / counts, counts.tolist()
 
 
 def _pixel_size(file: Path, note: dict[str, Any]) -> float | None:

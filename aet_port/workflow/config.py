@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from aet_port.workflow.sections import InputSettings, SampleSettings, SyntheticS
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"
-BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # metadata beside raw frames
+ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
+BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # metadata beside images
 
 SECTIONS: dict[str, type[Settings]] = {
     "sample": SampleSettings,
@@ -104,16 +105,13 @@ class RunConfig:
         return [self.file(name) for name in ((given,) if isinstance(given, str) else given)]
 
     def _frame_files(self) -> dict[str, Path]:
-        """The frames and the files beside them that give their angles, by role."""
+        """The frames and the files beside them that state their angles, by role."""
         named = self.frames()
         if len(named) == 1 and named[0].is_dir():
             named = sorted(path for path in named[0].iterdir() if path.is_file())
-        found = {f"frames {number}": path for number, path in enumerate(named)}
+        found: dict[str, Path] = {}
         for number, path in enumerate(named):
-            for suffix in BESIDE:
-                for beside in {path.with_suffix(suffix), Path(f"{path}{suffix}")} - set(named):
-                    if beside.is_file():
-                        found[f"frames {number} {suffix}"] = beside
+            found |= _with_neighbours(f"frames {number}", path, named)
         return found
 
     @property
@@ -139,10 +137,10 @@ class RunConfig:
             given |= self._frame_files()
         elif self.input.areas:
             for area in self.input.areas:
-                given[f"projections {area}"] = self.projections(area)
+                given |= _with_neighbours(f"projections {area}", self.projections(area))
             given["placement"] = self.file(str(self.input.placement))
         else:
-            given["projections"] = self.projections()
+            given |= _with_neighbours("projections", self.projections())
         return given
 
     def setting_files(self) -> dict[str, Path]:
@@ -171,6 +169,18 @@ class RunConfig:
             if not path.is_file():
                 raise DataFileError(path, "no such file", f"the {role} named in {self.path}")
         return given
+
+
+def _with_neighbours(role: str, path: Path, others: Collection[Path] = ()) -> dict[str, Path]:
+    """A file of images and the files beside it that state angles or pixel size, by role."""
+    found = {role: path}
+    if path.suffix.lower() in ALONE:
+        return found
+    for suffix in BESIDE:
+        for beside in {path.with_suffix(suffix), Path(f"{path}{suffix}")} - {path, *others}:
+            if beside.is_file():
+                found[f"{role} {suffix}"] = beside
+    return found
 
 
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
@@ -328,6 +338,8 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     given, frames = config.input, config.preprocess
     yield from _sources(config)
     if frames is not None:
+        if given.tilt_axis is not None:
+            yield "tilt_axis in [input] together with [preprocess]", "tilt_axis in [preprocess]"
         if frames.background_after_angles and config.refine_angles is None:
             yield "background_after_angles without [refine_angles]", "both of them"
         if frames.background_after_angles and frames.background is False:
@@ -385,8 +397,5 @@ def _sources(config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "model in [input] without [simulate]", "a section [simulate], or projections = ..."
     if given.projections is None:
         yield "no 'projections' in [input]", "projections = ..."
-    if config.preprocess is None:
-        if isinstance(given.projections, tuple):
-            yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"
-        if given.angles is None:
-            yield "no 'angles' in [input]", "angles = ..."
+    if config.preprocess is None and isinstance(given.projections, tuple):
+        yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"

@@ -13,7 +13,14 @@ from hypothesis.extra import numpy as hnp
 
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import DataFileError, InputError, OutputError
-from aet_port.io import read_angles, read_images, read_tilt_series, write_angles, write_tilt_series
+from aet_port.io import (
+    ReadSettings,
+    read_angles,
+    read_images,
+    read_tilt_series,
+    write_angles,
+    write_tilt_series,
+)
 
 IMAGES = [".mat", ".npy", ".mrc", ".mrcs", ".st", ".ali", ".tif", ".tiff"]
 ANGLES = [".mat", ".npy", ".txt", ".csv", ".tlt", ".rawtlt"]
@@ -213,9 +220,9 @@ def test_full_disk_and_wrong_variable(tmp_path, series, monkeypatch):
     path = tmp_path / "s.mat"
     write_tilt_series(path, path, series)
     with pytest.raises(DataFileError, match=r"no variable 'Projs'.*projections 3x4x5"):
-        read_tilt_series(path, path, projections_variable="Projs")
+        read_tilt_series(path, path, read=ReadSettings(variable="Projs"))
     with pytest.raises(DataFileError, match="no variable 'ang'"):
-        read_tilt_series(path, path, angles_variable="ang")
+        read_tilt_series(path, path, read=ReadSettings(angles_variable="ang"))
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")

@@ -1,0 +1,96 @@
+"""Reading of image files of all formats; the one door for raw frames and tilt series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from aet_port.core.errors import DataFileError
+from aet_port.io import matlab
+from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, read_npy, real_array
+from aet_port.io.dm import DM_SUFFIXES, read_dm
+from aet_port.io.emd import EMD_SUFFIXES, read_emd
+from aet_port.io.frame_stacks import read_mrc_frames, read_tiff_frames
+from aet_port.io.raw_images import RawImages
+from aet_port.io.ser import SER_SUFFIXES, read_ser
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import stated
+
+ARRAY_SUFFIXES = (".mat", ".npy")
+IMAGE_SUFFIXES = (
+    *DM_SUFFIXES,
+    *SER_SUFFIXES,
+    *EMD_SUFFIXES,
+    *MRC_SUFFIXES,
+    *TIFF_SUFFIXES,
+    *ARRAY_SUFFIXES,
+)
+IMAGES_FILE = "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emd (.h5), .mat or .npy"
+
+
+def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
+    """Read the images of one file and what it and the files beside it state about them.
+
+    Parameters
+    ----------
+    path
+        .mrc (.mrcs, .map, .rec, .st, .ali), .tif, .dm3, .dm4, .ser, .emd (.h5, .hdf5), .mat or
+        .npy.
+    read
+        What to read from a file that holds several things.
+
+    Returns
+    -------
+    RawImages; statements about pixel size, angles and tilt axis are not yet decided on.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing, of another type, truncated, or holds no images.
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix in DM_SUFFIXES:
+        return read_dm(file, read)
+    if suffix in SER_SUFFIXES:
+        return read_ser(file)
+    if suffix in EMD_SUFFIXES:
+        return read_emd(file, read)
+    if suffix in MRC_SUFFIXES:
+        return read_mrc_frames(file, read)
+    if suffix in TIFF_SUFFIXES:
+        return read_tiff_frames(file, read)
+    if suffix in ARRAY_SUFFIXES:
+        return _array_file(file, read)
+    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
+
+
+def _array_file(file: Path, read: ReadSettings) -> RawImages:
+    """Images of a .mat file, with its variable ``pixel_size``, or of a .npy file."""
+    if file.suffix.lower() == ".npy":
+        array = read_npy(file, IMAGES_FILE)
+        if array.ndim == 2:
+            array = array[np.newaxis]
+        elif array.ndim == 3 and read.axes == "nx,ny,n":
+            array = array.transpose(2, 0, 1)
+        if array.ndim != 3 or array.size == 0:
+            expected = "images (n, nx, ny), or (nx, ny, n) with --axes nx,ny,n"
+            raise DataFileError(file, f"an array of shape {array.shape}", expected)
+        return RawImages(np.ascontiguousarray(array))
+    array = matlab.read_images(file, read.variable)
+
+    def size() -> float | None:
+        found = matlab.read_variables(file, ["pixel_size"]).get("pixel_size")
+        expected = "pixel_size as one number in angstrom"
+        if found is None:
+            return None
+        if not isinstance(found, np.ndarray) or found.size != 1:
+            raise DataFileError(file, "pixel_size of another kind", expected)
+        return float(real_array(file, found, expected).reshape(-1)[0])
+
+    return RawImages(array, pixel_sizes=stated("variable pixel_size", size))
