@@ -22,6 +22,9 @@ from aet_port.detection.trials import Trial, sigma_of, signs_of
 
 BIN = 200  # right atoms that a factor of the covariances rests on, at least
 LEAST, MOST = 0.5, 20.0  # that factor
+# Ends of ranges of the distance from the border within which matter beyond it displaces atoms
+# (angstrom), right atoms that the errors of a range rest on, and the largest factor of an error.
+RANGES, FEW, FARTHEST_OFF = (0.5, 1.0, 2.0, 3.0), 15, 30.0
 FARTHEST = 50.0  # offset of logits
 LEVEL = 0.95  # of intervals, and of the ellipsoid whose size counts beside the mean
 
@@ -106,18 +109,43 @@ class Certainty:
             alike = expit(self.classifier.decision_function(signs_of(state)) + self.offset)
         return np.asarray(np.minimum(signal, alike))
 
-    def factors(self, covariances: NDArray) -> NDArray[np.float64]:
-        """Factors by which the covariances of positions are too small, shape (n_atoms,).
+    def scales(self, covariances: NDArray, border: NDArray | None = None) -> NDArray[np.float64]:
+        """Factors by which the errors of x, y and z are too small, shape (n_atoms, 3).
 
         Deviations in the trials relative to the stated covariance, by the size of the stated error:
-        their mean square or their 95 % quantile, whichever is larger.
+        their mean square or their 95 % quantile, whichever is larger. Near a border of the images
+        beyond which the sample goes on, the rms of each coordinate's deviation in stated errors, by
+        the distance from it.
 
         Parameters
         ----------
         covariances
             Shape (n_atoms, 4, 4): height (electrons) and position (angstrom).
+        border
+            Shape (n_atoms,): distance from the border of the images along y (angstrom), if the
+            sample goes on beyond it.
         """
-        right = self.right
+        of_trials = np.concatenate([one.border for one in self.trials])
+        far = of_trials >= (-np.inf if border is None else RANGES[-1])
+        factors = np.sqrt(self._factors(covariances, self.right & far))
+        found = np.repeat(factors[:, None], 3, axis=1)
+        if border is None:
+            return found
+        scores = np.concatenate([one.scores for one in self.trials])
+        first = -np.inf
+        for last in RANGES:
+            near = scores[self.right & (of_trials >= first) & (of_trials < last)]
+            # A range with too few atoms is joined with the next one.
+            if len(near) >= FEW or last == RANGES[-1]:
+                own = (border >= first) & (border < last)
+                if len(near):
+                    rms = np.clip(np.sqrt(np.mean(near**2, axis=0)), 1.0, FARTHEST_OFF)
+                    found[own] = np.maximum(found[own], rms)
+                first = last
+        return found
+
+    def _factors(self, covariances: NDArray, right: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Factors by which covariances are too small, from right atoms of trials, (n_atoms,)."""
         sigma = np.log(np.concatenate([one.sigma for one in self.trials])[right])
         misfit = np.concatenate([one.misfit for one in self.trials])[right]
         if not len(misfit):

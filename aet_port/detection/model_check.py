@@ -15,6 +15,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, uncertainty_arrays
 from aet_port.detection.certainty import Certainty
 from aet_port.detection.loop import volume_map
+from aet_port.detection.outside import border_distances
 from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.pruning import SIGNIFICANT
 from aet_port.detection.search import SETTLING, Search
@@ -174,8 +175,11 @@ def _checked(
     """The model as given with what the images say of each atom."""
     unit = search.noise.unit * search.series.pixel_size**2
     errors = np.sqrt(state.covariances[:, 0, 0])
-    covariances = state.covariances[:, 1:, 1:]
-    covariances = covariances * certainty.factors(state.covariances)[:, None, None]
+    border = None
+    if search.noise.extended:
+        border = border_distances(search.likelihood, state.atoms, state.views)
+    scales = certainty.scales(state.covariances, border)
+    covariances = state.covariances[:, 1:, 1:] * scales[:, :, None] * scales[:, None, :]
     mixture = state.mixture
     posterior = certainty.posterior(mixture.posterior(state.free, errors), mixture.fractions)
     kinds = np.array([search.symbols.index(symbol) for symbol in model.species])

@@ -24,6 +24,7 @@ from aet_port.detection.height_drift import LocalHeights, local_heights
 from aet_port.detection.mixture import Species
 from aet_port.detection.noise import ImageNoise
 from aet_port.detection.number_of_species import SpeciesNumber, species_number
+from aet_port.detection.outside import border_distances
 from aet_port.detection.probe import Probe
 from aet_port.detection.settings import DetectSettings
 from aet_port.detection.state import INSIDE, Round, SearchState
@@ -219,7 +220,9 @@ def finished(
     certain: dict[str, NDArray] = {}
     if certainty is not None:
         posterior = certainty.posterior(posterior, local.species.fractions)
-        places = places * certainty.factors(covariances)[:, None, None]
+        border = border_distances(likelihood, atoms, views) if noise.extended else None
+        scales = certainty.scales(covariances, border)
+        places = places * scales[:, :, None] * scales[:, None, :]
         certain[P_EXISTS] = certainty.existence(state)[inside]
     probability = posterior.max(axis=1)
     kinds = np.array(symbols)[local.kinds]

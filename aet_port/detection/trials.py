@@ -10,6 +10,7 @@ from scipy import fft
 from scipy.spatial import cKDTree
 
 from aet_port.detection.frame import nearest_to_nominal
+from aet_port.detection.outside import border_distances, continued
 from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.search import Search
 from aet_port.detection.state import INSIDE, SearchState
@@ -35,6 +36,10 @@ class Trial:
     misfit
         Shape (n,): squared deviation of the position, by its stated covariance: 3 on average if the
         covariance is right; NaN for wrong atoms.
+    scores
+        Shape (n, 3): deviation of each coordinate in stated errors; NaN for wrong atoms.
+    border
+        Shape (n,): distance from the border of the images along y, angstrom.
     wrong_species
         Right atoms of another species than the true one.
     expected_wrong
@@ -47,6 +52,8 @@ class Trial:
     right: NDArray[np.bool_]
     sigma: NDArray[np.float64]
     misfit: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    border: NDArray[np.float64]
     wrong_species: int
     expected_wrong: float
     truth: int
@@ -123,6 +130,8 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     away = mine.atoms.positions - true.atoms.positions[partner]
     misfit = np.einsum("ni,ni->n", away, np.linalg.solve(covariances, away[:, :, None])[:, :, 0])
     misfit[~right] = np.nan
+    scores = away / np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    scores[~right] = np.nan
     posterior = done.mixture.posterior(done.free, np.sqrt(done.covariances[:, 0, 0]))
     least = INSIDE * len(search.images)
     inside = search.likelihood.seen(mine.atoms, mine.views) >= least
@@ -135,6 +144,8 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
         right[inside],
         sigma_of(done.covariances)[inside],
         misfit[inside],
+        scores[inside],
+        border_distances(search.likelihood, mine.atoms, mine.views)[inside],
         int(np.sum(other & right_inside)),
         float(np.sum(1 - posterior.max(axis=1)[right_inside])),
         int(there.sum()),
@@ -147,12 +158,15 @@ def simulated(search: Search, state: SearchState, number: int) -> NDArray[np.flo
 
     Where the model is wrong, the measured images deviate from the expected ones by more than their
     noise, and the simulated ones do likewise: by random fields with the spectrum of that excess,
-    in proportion to the signal.
+    in proportion to the signal. A sample that fills the images goes on beyond their border.
     """
     rng = np.random.default_rng([number, 31])
-    expected = search.expected(state)
+    fitted = search.expected(state)
+    excess = _excess_spectrum((search.images - fitted) * np.sqrt(search.likelihood.weights(fitted)))
+    expected = fitted
+    if search.noise.extended:
+        expected = search.expected(continued(search.likelihood, state, number))
     roots = np.sqrt(search.likelihood.weights(expected))
-    excess = _excess_spectrum((search.images - expected) * roots)
     signal = np.empty_like(expected)
     for index in range(len(expected)):
         signal[index] = expected[index] - search.likelihood.ground(state.views, index)

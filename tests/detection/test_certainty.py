@@ -54,7 +54,10 @@ def made_trial(stretch: float = 1.0, wrong: int = 0, seed: int = 0) -> Trial:
     signs[~right, 0] -= 1.0
     misfit = stretch**2 * rng.chisquare(3, DRAWS)
     misfit[~right] = np.nan
-    return Trial(signs, right, np.exp(signs[:, 3]), misfit, 0, 0.0, DRAWS, wrong)
+    # Each coordinate's deviation, and atoms within 40 angstrom of the border.
+    scores = stretch * rng.normal(size=(DRAWS, 3))
+    border = rng.uniform(0, 40, DRAWS)
+    return Trial(signs, right, np.exp(signs[:, 3]), misfit, scores, border, 0, 0.0, DRAWS, wrong)
 
 
 def certain(*trials: Trial) -> Certainty:
@@ -110,11 +113,12 @@ def test_pairs_are_mutual() -> None:
 
 def test_errors_too_small_are_stretched() -> None:
     certainty = certain(made_trial(stretch=1.5))
-    factors = certainty.factors(state_of(np.full(50, 100.0)).covariances)
+    scales = certainty.scales(state_of(np.full(50, 100.0)).covariances)
+    assert scales.shape == (50, 3)
     # Mean squares of bins of 200 atoms: 0.058 each; the larger of two estimates lies higher.
-    np.testing.assert_allclose(factors, 1.5**2, rtol=0.25)
-    right = certain(made_trial()).factors(state_of(np.full(50, 100.0)).covariances)
-    np.testing.assert_allclose(right, 1.0, atol=0.25)
+    np.testing.assert_allclose(scales**2, 1.5**2, rtol=0.25)
+    right = certain(made_trial()).scales(state_of(np.full(50, 100.0)).covariances)
+    np.testing.assert_allclose(right**2, 1.0, atol=0.25)
 
 
 def test_factors_follow_the_stated_error() -> None:
@@ -122,10 +126,27 @@ def test_factors_follow_the_stated_error() -> None:
     large = replace(large, sigma=large.sigma * 4)
     certainty = certain(small, large)
     found = [
-        certainty.factors(state_of(np.full(3, 100.0), sigma=sigma).covariances)[0]
+        certainty.scales(state_of(np.full(3, 100.0), sigma=sigma).covariances)[0, 0] ** 2
         for sigma in (np.exp(-2.0), 4 * np.exp(-2.0))
     ]
     np.testing.assert_allclose(found, [1, 4], rtol=0.25)
+
+
+def test_errors_near_the_border_follow_the_trials() -> None:
+    """Where y is displaced ten times as much within 1 angstrom of the border, only there."""
+    trial = made_trial()
+    near = trial.border < 1
+    scores = np.where(near[:, None], trial.scores * [1, 10, 1], trial.scores)
+    misfit = np.where(near, np.sum(scores**2, axis=1), trial.misfit)
+    border = np.array([0.3, 0.7, 1.5, 20.0])
+    covariances = state_of(np.full(4, 100.0)).covariances
+    found = certain(replace(trial, scores=scores, misfit=misfit)).scales(covariances, border)
+    # About 50 atoms of a trial lie in each of the first two ranges: 10 %, three times that allowed.
+    np.testing.assert_allclose(found[:2, 1], 10, rtol=0.3)
+    assert np.all(found[:2, [0, 2]] < 1.4)
+    assert np.all(found[2:] < 1.4)
+    # A sample with vacuum around it has no such atoms.
+    assert np.all(certain(trial).scales(covariances) < 1.4)
 
 
 def test_evidence_is_the_ratio_of_the_densities() -> None:
