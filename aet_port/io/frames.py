@@ -21,9 +21,9 @@ from aet_port.core.frame_series import ONE_TILT, FrameSeries
 from aet_port.io.angle_files import one_axis_angles
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES
 from aet_port.io.emd import EMD_SUFFIXES, write_emd
-from aet_port.io.frame_stacks import write_mrc_frames, write_tiff_frames
 from aet_port.io.image_files import read_raw_images
 from aet_port.io.image_folders import image_files
+from aet_port.io.mrc_stacks import write_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import (
@@ -33,6 +33,7 @@ from aet_port.io.statements import (
     settled_axis,
     settled_size,
 )
+from aet_port.io.tiff_stacks import write_tiff_frames
 from aet_port.io.units import degrees
 
 WRITABLE_SUFFIXES = (*EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)

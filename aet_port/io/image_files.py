@@ -11,11 +11,12 @@ from aet_port.io import matlab
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, read_npy, real_array
 from aet_port.io.dm import DM_SUFFIXES, read_dm
 from aet_port.io.emd import EMD_SUFFIXES, read_emd
-from aet_port.io.frame_stacks import read_mrc_frames, read_tiff_frames
+from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.ser import SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import stated
+from aet_port.io.tiff_stacks import read_tiff_frames
 
 ARRAY_SUFFIXES = (".mat", ".npy")
 IMAGE_SUFFIXES = (
