@@ -161,6 +161,45 @@ def settled_angles(
     return np.asarray(good[0].value, dtype=np.float64) if good else None
 
 
+def fitting_angles(
+    file: str | Path,
+    statements: Sequence[Stated[Angles]],
+    n_images: int,
+    frames_per_tilt: int | Sequence[int] | None,
+) -> list[Stated[Angles]]:
+    """The statements about angles; those whose number fits neither images nor tilts are unusable.
+
+    Parameters
+    ----------
+    file
+        The file of the images, for errors.
+    statements
+        As for :func:`settled_angles`.
+    n_images
+        Number of images.
+    frames_per_tilt
+        Number of images of each tilt, or one for all; None if that follows from the angles.
+    """
+    known = frames_per_tilt
+    if known is None:
+        fits = {n for n in range(1, n_images + 1) if n_images % n == 0}
+    else:
+        fits = {n_images, n_images // max(known, 1) if isinstance(known, int) else len(known)}
+    return [_fitting(str(file), item, n_images, fits) for item in statements]
+
+
+def _fitting(file: str, item: Stated[Angles], n_images: int, fits: set[int]) -> Stated[Angles]:
+    if item.value is None or len(item.value) in fits:
+        return item
+    expected = f"{n_images}, one per image of {file}"
+    if fits == {n_images} and n_images % len(item.value) == 0:
+        expected += "; frames of one tilt are averaged by `aet preprocess`"
+    elif len(fits) > 1:
+        expected += ", or one per tilt"
+    problem = DataFileError(item.source, f"{len(item.value)} angles", expected)
+    return Stated(item.source, None, problem)
+
+
 def settled_axis(
     file: str | Path, statements: Sequence[Stated[float]], given: float | None
 ) -> float | None:
