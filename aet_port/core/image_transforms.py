@@ -59,10 +59,12 @@ def transform_images(images: ArrayLike, matrices: ArrayLike, shifts: ArrayLike) 
     if turns.shape != (n, 2, 2) or moves.shape != (n, 2):
         found = f"shapes {turns.shape} and {moves.shape}"
         raise InputError("transforms", found, f"({n}, 2, 2) and ({n}, 2), one for each image")
-    flat = np.flatnonzero(~(np.abs(np.linalg.det(turns)) > 1e-6))
-    if flat.size or not np.isfinite(moves).all():
-        which = int(flat[0]) if flat.size else int(np.argwhere(~np.isfinite(moves))[0, 0])
-        raise InputError(f"transform {which}", "a matrix without an inverse", "finite numbers")
+    finite = np.isfinite(turns).all(axis=(1, 2)) & np.isfinite(moves).all(axis=1)
+    good = finite & (np.abs(np.linalg.det(np.where(finite[:, None, None], turns, 0))) > 1e-6)
+    if not good.all():
+        expected = "finite numbers, and a matrix with an inverse"
+        found = "numbers that are no transform"
+        raise InputError(f"transform {int(np.argmin(good))}", found, expected)
     middle = (np.array(stack.shape[1:]) - 1) / 2
     kind = np.float32 if stack.dtype == np.float32 else np.float64
     result = np.empty(stack.shape, kind)

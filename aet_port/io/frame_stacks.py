@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.errors import AetError, DataFileError
-from aet_port.io.arrays import plain_path, short
+from aet_port.io.arrays import plain_path
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.sidecar import Sidecar, read_sidecar
-from aet_port.io.statements import Stated
+from aet_port.io.statements import Stated, why
 
 STACK_FILE = "frames as images of an MRC or TIFF file"
 
@@ -73,5 +73,5 @@ def of_sidecar(
 
 
 def _not_used(file: Path, what: str, problem: AetError) -> None:
-    text = f"{file}: {what} is not used ({short(str(problem))})"
+    text = f"{file}: {what} is not used ({why(problem)})"
     warnings.warn(text, UserWarning, stacklevel=4)

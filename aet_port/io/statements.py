@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.errors import AetError, DataFileError, InputError
-from aet_port.io.arrays import short
+from aet_port.io.arrays import reason, short
 
 T = TypeVar("T")
 Angles = NDArray[np.float64]
@@ -59,12 +59,22 @@ def stated(source: str, find: Callable[[], T | None], certain: bool = True) -> l
     return [] if value is None else [Stated(source, value, certain=certain)]
 
 
-def _usable(subject: str, statements: Sequence[Stated[Any]], advice: str) -> list[Stated[Any]]:
+def why(problem: AetError) -> str:
+    """The problem on one line, without the file, which the text around it names."""
+    if isinstance(problem, InputError):
+        return short(f"found {problem.found}; expected {problem.expected}")
+    return reason(problem)
+
+
+def _usable(
+    subject: str, statements: Sequence[Stated[Any]], what: str, advice: str
+) -> list[Stated[Any]]:
     """Usable statements, the certain ones if there are any; problems are errors or warnings."""
     good = [item for item in statements if item.problem is None]
     bad = [item for item in statements if item.problem is not None]
-    good = [item for item in good if item.certain] or good
-    if bad and not good:
+    sure = [item for item in good if item.certain]
+    good = sure or good
+    if bad and not sure:
         problem = bad[0].problem
         if isinstance(problem, DataFileError):
             raise DataFileError(problem.path, problem.found, f"{problem.expected}; {advice}")
@@ -72,8 +82,10 @@ def _usable(subject: str, statements: Sequence[Stated[Any]], advice: str) -> lis
             raise InputError(problem.subject, problem.found, f"{problem.expected}; {advice}")
         raise problem  # type: ignore[misc]
     for item in bad:
+        if item.problem is None:
+            continue
         warnings.warn(
-            f"{subject}: {item.source} is not used ({short(str(item.problem))})",
+            f"{subject}: {what} in the {item.source} not used ({why(item.problem)})",
             UserWarning,
             stacklevel=4,
         )
@@ -101,23 +113,21 @@ def settled_size(
     advice = f"or give it: pixel_size=..., {option}, pixel_size in [sample]"
     known = [item for item in statements if item.value is not None and item.certain]
     if given is not None:
-        for item in known[:1]:
-            if not _close(item.value, given, SAME_SIZE):
-                _contradicted(
-                    file,
-                    f"a pixel size of {given:.6g} angstrom",
-                    f"{item.value:.6g} angstrom in the {item.source}",
-                )
+        other = next((item for item in known if not _close(item.value, given, SAME_SIZE)), None)
+        if other is not None:
+            _contradicted(
+                file,
+                f"a pixel size of {given:.6g} angstrom",
+                f"{other.value:.6g} angstrom in the {other.source}",
+            )
         return given
-    good = _usable(str(file), statements, advice)
+    good = _usable(str(file), statements, "the pixel size", advice)
+    wanted = f"the pixel size in angstrom: pixel_size=..., {option}, pixel_size in [sample]"
     if not good:
-        wanted = f"the pixel size in angstrom: pixel_size=..., {option}, pixel_size in [sample]"
         raise InputError(subject, "none in the file", wanted)
     if not good[0].certain:
         found = f"{good[0].value:g} angstrom in the {good[0].source}"
-        raise InputError(
-            subject, f"{found}, which stands for an unknown one", f"{advice.removeprefix('or ')}"
-        )
+        raise InputError(subject, f"{found}, which stands for an unknown one", wanted)
     size = float(good[0].value or np.nan)
     for item in good[1:]:
         if not _close(item.value, size, SAME_SIZE):
@@ -144,13 +154,12 @@ def settled_angles(
     """
     known = [item for item in statements if item.value is not None]
     if given is not None:
-        for item in known[:1]:
-            if not _same_angles(item.value, given):
-                _contradicted(file, "angles", f"others in {item.source}")
+        other = next((item for item in known if not _same_angles(item.value, given)), None)
+        if other is not None:
+            _contradicted(file, "angles", f"others in {other.source}")
         return given
-    good = _usable(
-        str(file), statements, "or give the angles: angles=..., --angles FILE, angles in [input]"
-    )
+    advice = "or give the angles: angles=..., --angles FILE, angles in [input]"
+    good = _usable(str(file), statements, "the angles", advice)
     for item in good[1:]:
         if not _same_angles(item.value, good[0].value):
             warnings.warn(
@@ -217,15 +226,16 @@ def settled_axis(
     """
     known = [item for item in statements if item.value is not None]
     if given is not None:
-        for item in known[:1]:
-            if _turn_between(item.value, given) > SAME_AXIS:
-                _contradicted(
-                    file,
-                    f"a tilt axis at {given:g} degrees from y towards x",
-                    f"{item.value:g} degrees in the {item.source}",
-                )
+        other = next((item for item in known if _turn_between(item.value, given) > SAME_AXIS), None)
+        if other is not None:
+            _contradicted(
+                file,
+                f"a tilt axis at {given:g} degrees from y towards x",
+                f"{other.value:g} degrees in the {other.source}",
+            )
         return given
-    good = _usable(str(file), statements, "or give the tilt axis: --tilt-axis ANGLE")
+    advice = "or give the tilt axis: --tilt-axis ANGLE, tilt_axis in [input] or [preprocess]"
+    good = _usable(str(file), statements, "the tilt axis", advice)
     for item in good[1:]:
         if _turn_between(item.value, good[0].value) > SAME_AXIS:
             warnings.warn(
