@@ -131,7 +131,7 @@ class Sections:
     ours: bool = False
     size_is_known: bool = True
 
-    def common_size(self, path: str | Path, axes: int) -> float | None:
+    def common_size(self, path: str | Path, axes: int, advice: str = "") -> float | None:
         """The pixel size in angstrom, equal along the first ``axes`` axes; None if not stored.
 
         Raises
@@ -145,7 +145,7 @@ class Sections:
         if max(sizes) - min(sizes) > _SAME_LENGTH * max(sizes):
             found = " x ".join(f"{s:.6g}" for s in sizes)
             raise DataFileError(
-                path, f"pixels of {found} angstrom", "the same length along every axis"
+                path, f"pixels of {found} angstrom", f"the same length along every axis{advice}"
             )
         return sizes[0]
 

@@ -26,7 +26,8 @@ from aet_port.io.imod_files import BESIDE, transforms_beside
 from aet_port.io.raw_images import RawImages
 from aet_port.io.statements import Stated
 
-TRANSFORMS_FILE = "lines of six numbers, A11 A12 A21 A22 DX DY, as in IMOD's .xf"
+_GIVEN = "--transforms FILE, transforms in [input]"
+TRANSFORMS_FILE = f"lines of six numbers, A11 A12 A21 A22 DX DY, as in IMOD's .xf: {_GIVEN}"
 
 
 def read_transforms(path: str | Path) -> NDArray[np.float64]:
@@ -118,7 +119,7 @@ def transformed(file: Path, raw: RawImages, transforms: str) -> RawImages:
     path = transforms_beside(file) if transforms == BESIDE else Path(transforms)
     if path is None:
         found = f"{BESIDE!r}, but no .xf, .prexg or .prexf beside {file}"
-        raise InputError("--transforms (transforms in [input])", found, "a file: --transforms s.xf")
+        raise InputError("transforms", found, f"a file: {_GIVEN}")
     table = read_transforms(path)
     n = len(raw.images)
     counts = raw.frames_per_tilt
@@ -127,7 +128,7 @@ def transformed(file: Path, raw: RawImages, transforms: str) -> RawImages:
     elif len(table) != n and n % len(table) == 0:
         table = np.repeat(table, n // len(table), axis=0)
     if len(table) != n:
-        expected = f"{n}, one for each image of {file}, or one for each tilt; --transforms FILE"
+        expected = f"{n}, one for each image of {file}, or one for each tilt; {_GIVEN}"
         raise DataFileError(path, f"{len(table)} transforms", expected)
     if file.suffix.lower() in (".ali", ".preali"):
         text = f"{file}: its name says that it is aligned, but {path.name} is applied as asked for"

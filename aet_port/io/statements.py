@@ -25,6 +25,10 @@ Angles = NDArray[np.float64]
 SAME_SIZE = 1e-3  # relative; rounding of pixel sizes from several sources
 SAME_ANGLE = 0.1  # degrees; rounding of nominal angles from several sources
 SAME_AXIS = 0.5  # degrees
+GIVEN_ANGLES = (
+    "a file of angles: after that of the projections, by --angles (aet preprocess), or angles in "
+    "[input]"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +162,7 @@ def settled_angles(
         if other is not None:
             _contradicted(file, "angles", f"others in {other.source}")
         return given
-    advice = "or give the angles: angles=..., --angles FILE, angles in [input]"
+    advice = f"or give {GIVEN_ANGLES}"
     good = _usable(str(file), statements, "the angles", advice)
     for item in good[1:]:
         if not _same_angles(item.value, good[0].value):

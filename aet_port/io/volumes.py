@@ -103,7 +103,7 @@ def read_volume(
         origin = sections.origin
         # If the size is given, unequal axes in the header do not matter.
         axes = 1 if voxel_size is not None else 2 if flat else 3
-        own = sections.common_size(file, axes)
+        own = sections.common_size(file, axes, "; or --pixel-size")
         if voxel_size is None and own is not None and not sections.size_is_known:
             raise InputError(
                 f"{file}: voxel size",

@@ -193,7 +193,7 @@ def test_mdoc_of_any_encoding_and_order(tmp_path, encoding):
 def test_only_the_angles_of_an_mdoc_of_another_length_are_unusable(tmp_path, n):
     write_mrc_bytes(tmp_path / "s.mrc", SECTIONS, pixel=1.0)
     mdoc(tmp_path / "s.mdoc", np.arange(n), "PixelSpacing = 0.5\nVoltage = 200\n" + TITLE)
-    with pytest.raises(DataFileError, match=f"{n} sections; expected 5.*--angles FILE"):
+    with pytest.raises(DataFileError, match=f"{n} sections; expected 5.*--angles"):
         read_frames(tmp_path / "s.mrc")
     angles_file(tmp_path / "s.rawtlt", RAW)
     with pytest.warns(UserWarning, match=rf"angles in the s\.mdoc not used \(found {n} sections"):
