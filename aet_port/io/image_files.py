@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from aet_port.core.errors import DataFileError
 from aet_port.io import matlab
-from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, read_npy, real_array
+from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, image_suffix, read_npy, real_array
 from aet_port.io.dm import DM_SUFFIXES, read_dm
 from aet_port.io.emd import EMD_SUFFIXES, read_emd
-from aet_port.io.frame_stacks import read_mrc_frames, read_tiff_frames
+from aet_port.io.imod_transforms import transformed
+from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.ser import SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
-from aet_port.io.statements import stated
+from aet_port.io.statements import Stated, stated
+from aet_port.io.tiff_stacks import read_tiff_frames
 
 ARRAY_SUFFIXES = (".mat", ".npy")
 IMAGE_SUFFIXES = (
@@ -35,14 +38,15 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     Parameters
     ----------
     path
-        .mrc (.mrcs, .map, .rec, .st, .ali), .tif, .dm3, .dm4, .ser, .emd (.h5, .hdf5), .mat or
-        .npy.
+        .mrc (.mrcs, .map, .rec, .st, .ali, .preali; also .mrc.gz, .mrc.bz2), .tif, .dm3, .dm4,
+        .ser, .emd (.h5, .hdf5), .mat or .npy.
     read
         What to read from a file that holds several things.
 
     Returns
     -------
-    RawImages; statements about pixel size, angles and tilt axis are not yet decided on.
+    RawImages; statements about pixel size, angles and tilt axis are not yet decided on. The images
+    are transformed if ``read`` names transforms.
 
     Raises
     ------
@@ -54,7 +58,16 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     MATLAB: none
     """
     file = Path(path)
-    suffix = file.suffix.lower()
+    raw = _of_format(file, read)
+    axis = raw.metadata.get("tilt_axis_degrees")  # of frames that write_frames wrote
+    if not raw.tilt_axes and isinstance(axis, int | float) and not isinstance(axis, bool):
+        raw = replace(raw, tilt_axes=[Stated("metadata", float(axis))])
+    return raw if read.transforms is None else transformed(file, raw, read.transforms)
+
+
+def _of_format(file: Path, read: ReadSettings) -> RawImages:
+    """Images of a file of any format."""
+    suffix = image_suffix(file)
     if suffix in DM_SUFFIXES:
         return read_dm(file, read)
     if suffix in SER_SUFFIXES:
