@@ -94,7 +94,7 @@ def _chain() -> list[object]:
     found = aet.classify(made.volume, alloy().positions, ["Cu", "Ta"], radius=0, non_atoms="none")
     moved = AtomicModel.from_positions(alloy().positions + 0.1, alloy().species)
     settings = SimulateSettings(pixel_size=PIXEL, shape=(32, 32))
-    quick = DetectSettings(max_rounds=2)
+    quick = DetectSettings(max_rounds=2, trials=0)
     detected = aet.detect(counts(), ["Cu", "Ta"], quick, threads=1)
     halves = search_halves(counts(), detected.model, ("Cu", "Ta"), quick, threads=1)
     return [

@@ -75,8 +75,8 @@ def detect(
     >>> import aet_port as aet
     >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
     >>> truth = amorphous_particle(30, "Ta")
-    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
-    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(48, 48))
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(36, 36))
     >>> found = aet.detect(series, "Ta", threads=1)
     >>> len(found.model)
     30

@@ -122,8 +122,8 @@ def check_model(
     >>> from aet_port.detection import check_model
     >>> from aet_port.simulation import amorphous_particle, simulate_tilt_series
     >>> truth = amorphous_particle(30, "Ta")
-    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 6)]
-    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(48, 48))
+    >>> angles = [[0, theta, 0] for theta in range(-66, 67, 12)]
+    >>> series = simulate_tilt_series(truth, angles, pixel_size=0.5, shape=(36, 36))
     >>> given = aet.AtomicModel.from_positions(
     ...     np.vstack([truth.positions, [[0, 0, 9.0]]]), "Ta")
     >>> check_model(series, given, threads=1).doubtful

@@ -92,6 +92,27 @@ class _Normal(NamedTuple):
     background: NDArray[np.float64]
 
 
+class _Spectra:
+    """Spectra of the drawn atoms by image, the same for every probe; kept of a sample of images."""
+
+    def __init__(self, likelihood: Likelihood, atoms: Atoms, views: Views) -> None:
+        self._made, self._room = lambda n: likelihood.layers(atoms, views, n), _sample(likelihood)
+        self._kept: dict[int, NDArray] = {}
+
+    def __getitem__(self, number: int) -> NDArray:
+        found = self._kept.get(number)
+        if found is None:
+            found = self._made(number)
+            if len(self._kept) < self._room:
+                self._kept[number] = found
+        return found
+
+
+def _sample(likelihood: Likelihood) -> int:
+    """Number of images that choose the form of the probe."""
+    return max(SAMPLE, SAMPLE_PIXELS // likelihood.images[0].size)
+
+
 def fit_probe(
     likelihood: Likelihood,
     atoms: Atoms,
@@ -100,6 +121,7 @@ def fit_probe(
     symbols: Sequence[str],
     background: bool,
     images: Sequence[int] | None = None,
+    spectra: _Spectra | None = None,
 ) -> ProbeFit:
     """Fit the probe to the images, atoms fixed, except for a common factor of their heights.
 
@@ -120,6 +142,8 @@ def fit_probe(
         Whether the background is fitted too.
     images
         Numbers of the images to use, all unless given.
+    spectra
+        Those of the same atoms, if they have been drawn before.
 
     Returns
     -------
@@ -127,15 +151,16 @@ def fit_probe(
     """
     names = ["scale", "narrow", "wide", "weight"] if probe.weight < 1 else ["scale", "narrow"]
     chosen = range(len(likelihood)) if images is None else images
+    spectra = _Spectra(likelihood, atoms, views) if spectra is None else spectra
     scale, damping = 1.0, 1e-3
-    found = _normal(likelihood, atoms, views, probe, symbols, scale, names, chosen, background)
+    found = _normal(likelihood, spectra, views, probe, symbols, scale, names, chosen, background)
     for _ in range(STEPS):
         stiff = found.normal + damping * np.diag(np.diag(found.normal))
         step = -np.linalg.solve(stiff, found.slope)
         moved = dict(zip(names, step, strict=True))
         trial = _moved(probe, moved)
         new = _normal(
-            likelihood, atoms, views, trial, symbols, scale + moved["scale"], names, chosen,
+            likelihood, spectra, views, trial, symbols, scale + moved["scale"], names, chosen,
             background,
         )  # fmt: skip
         if new.cost >= found.cost:
@@ -186,8 +211,8 @@ def choose_probe(
     -------
     The form chosen, fitted.
     """
-    number = max(SAMPLE, SAMPLE_PIXELS // likelihood.images[0].size)
-    images = range(0, len(likelihood), max(1, len(likelihood) // number))
+    images = range(0, len(likelihood), max(1, len(likelihood) // _sample(likelihood)))
+    spectra = _Spectra(likelihood, atoms, views)
     signal = _signal(likelihood, atoms, views, images)
     fits = []
     for form_factor in (True, False):
@@ -197,7 +222,7 @@ def choose_probe(
                 start = replace(probe, form_factor=form_factor, weight=weight)
                 if weight < 1 and probe.weight == 1:
                     start = replace(start, wide=max(WIDE, probe.narrow + 10))
-            found = fit_probe(likelihood, atoms, views, start, symbols, background, images)
+            found = fit_probe(likelihood, atoms, views, start, symbols, background, images, spectra)
             handicap = 0.0 if form_factor else WITHOUT_FACTOR * signal + LEAST_WITHOUT
             handicap += 0.0 if weight == 1 else TWO * signal + LEAST_TWO
             fits.append((found.cost + handicap, found.probe))
@@ -219,7 +244,7 @@ def _signal(likelihood: Likelihood, atoms: Atoms, views: Views, images: Sequence
 
 def _normal(
     likelihood: Likelihood,
-    atoms: Atoms,
+    spectra: _Spectra,
     views: Views,
     probe: Probe,
     symbols: Sequence[str],
@@ -245,7 +270,7 @@ def _normal(
     terms = likelihood.terms.reshape(len(likelihood.terms), -1).astype(np.float64)
 
     def one(number: int) -> tuple[NDArray, NDArray, float, NDArray]:
-        layers = np.sum(likelihood.layers(atoms, views, number) * factors, axis=0)
+        layers = np.sum(spectra[number] * factors, axis=0)
         images = fft.irfft2(columns * layers, s=likelihood.canvas)[:, *likelihood.window]
         expected = np.float32(scale) * images[0] + likelihood.ground(views, number)
         images[1:] *= scale

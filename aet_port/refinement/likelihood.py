@@ -72,9 +72,11 @@ class Views:
 
     def rows(self) -> NDArray[np.float64]:
         """Matrices from positions to the detector, shape (n_images, 2, 3)."""
-        matrix = np.eye(2)
-        matrix[0, 1], matrix[1, 0] = self.shears
-        return np.einsum("ij,njk->nik", matrix, euler_rotations(self.angles)[:, :2])
+        return np.einsum("ij,njk->nik", self.shear_matrix(), euler_rotations(self.angles)[:, :2])
+
+    def shear_matrix(self) -> NDArray[np.float64]:
+        """Matrix of the shears, shape (2, 2)."""
+        return np.array([[1.0, self.shears[0]], [self.shears[1], 1.0]])
 
 
 @dataclass(frozen=True)
@@ -172,10 +174,13 @@ class Likelihood:
     def places(self, atoms: Atoms, views: Views, number: int) -> NDArray[np.float64]:
         """Positions of the atoms on one image, pixels from its first one."""
         rotation = replace(views, angles=views.angles[number : number + 1]).rows()[0]
+        return self._places(atoms, rotation, views.shifts[number])
+
+    def _places(self, atoms: Atoms, rotation: NDArray, shift: NDArray) -> NDArray[np.float64]:
         seen = np.empty((len(atoms), 2))
         for row in range(2):  # no BLAS, whose threads would compete with ours
             seen[:, row] = sum(rotation[row, axis] * atoms.positions[:, axis] for axis in range(3))
-        seen += views.shifts[number]
+        seen += shift
         return seen / self.pixel_size + [n // 2 for n in self.shape]
 
     def seen(self, atoms: Atoms, views: Views) -> NDArray[np.int64]:
@@ -286,10 +291,11 @@ class Likelihood:
         -------
         The cost and its derivatives.
         """
-        rotations = views.rows()
+        plain, matrix = euler_rotations(views.angles)[:, :2], views.shear_matrix()
+        rotations = np.einsum("ij,njk->nik", matrix, plain)
 
         def one(number: int) -> tuple[float, NDArray, NDArray]:
-            places = self.places(atoms, views, number) + self._margin
+            places = self._places(atoms, rotations[number], views.shifts[number]) + self._margin
             if best_ground:
                 image = self._drawn_image(self._layers(atoms, places))
                 image, _ = self.with_best_ground(image, views.background[number], number)
@@ -320,10 +326,7 @@ class Likelihood:
                     positions[:, axis] += pull * rotations[number, row, axis]
                     by_rotation[number, row, axis] = np.sum(pull * atoms.positions[:, axis])
             shifts[number] = pulls.sum(axis=0)
-        plain = euler_rotations(views.angles)[:, :2]
         shears = np.array([np.sum(by_rotation[:, i] * plain[:, 1 - i]) for i in range(2)])
-        matrix = np.eye(2)
-        matrix[0, 1], matrix[1, 0] = views.shears
         by_rotation = np.einsum("ji,njk->nik", matrix, by_rotation)
         return Slopes(cost, positions, heights, by_rotation, shifts, background, shears)
 

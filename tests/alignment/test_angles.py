@@ -102,8 +102,8 @@ def test_from_the_volume_in_short() -> None:
     np.testing.assert_allclose(held[0], result.series.angles, atol=1e-9)
     np.testing.assert_allclose(held[1], result.shifts, atol=1e-9)
     np.testing.assert_array_equal(result.turns, result.series.angles - case.series.angles)
-    again = refine_angles(case.series, **options, threads=1)
-    np.testing.assert_array_equal(again.series.angles, result.series.angles)
+    again = refine_angles(case.series, **options | {"max_rounds": 3}, threads=1)
+    np.testing.assert_array_equal(again.r1, result.r1[:3])
 
 
 @pytest.mark.slow

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from aet_port.cli.app import main
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.uncertainty import COVARIANCES, P_SPECIES, SIGMA_HEIGHT, SIGMAS, doubtful_order
 from aet_port.detection.search import Search
@@ -21,7 +25,7 @@ from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
-from tests.cli.samples import Aet, Refused, contents
+from tests.cli.samples import Aet, Refused, contents, results
 
 ATOMS = 60
 FIVE_LINES = """\
@@ -33,6 +37,7 @@ input.angles = "angles.mat"
 """
 OF_PAPERS = ("peaks/whole.npz", "volumes/whole.npy", "refined.extxyz")
 OF_COUNTS = ("detected.extxyz", "detected.csv", "detection.json")
+ALONE = "detect.trials = 0\n"  # half of the time, where trials do not matter
 FIGURES = ("error_bars.svg", "error_bars_by_distance.svg")
 
 
@@ -57,7 +62,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Counts:
     series = simulate_tilt_series(truth, angles, 0.4, (60, 57), 8e5, seed=1)
     write_tilt_series(folder / "counts.mat", folder / "angles.mat", series)
     (folder / "run.toml").write_text(FIVE_LINES)
+    (folder / "alone.toml").write_text(FIVE_LINES + ALONE)
     return Counts(truth, folder)
+
+
+class FiveLines(NamedTuple):
+    """The folder of a run, and what the command printed."""
+
+    folder: Path
+    facts: dict[str, Any]
 
 
 def assert_found(model: Path, truth: AtomicModel) -> None:
@@ -162,9 +175,24 @@ def test_bad_input(made: Counts, refused: Refused, tmp_path: Path) -> None:
     assert contents(tmp_path) == {}
 
 
-def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_path: Path) -> None:
-    finished = tmp_path / "run"
-    facts = asked("run", made.folder / "run.toml", "--out", finished, "--threads", 1)
+@pytest.fixture(scope="module")
+def five_lines(made: Counts, tmp_path_factory: pytest.TempPathFactory) -> FiveLines:
+    """A finished run of five lines, trials included; to be read only."""
+    folder = tmp_path_factory.mktemp("five_lines") / "run"
+    words = ("run", made.folder / "run.toml", "--out", folder, "--threads", 1, "--json")
+    said = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(sys, "argv", ["aet", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code
+    return FiveLines(folder, json.loads(said.getvalue()))
+
+
+def test_five_lines_use_the_counts(
+    made: Counts, five_lines: FiveLines, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    facts, finished = five_lines.facts, Path(shutil.copytree(five_lines.folder, tmp_path / "run"))
     assert facts["atoms"] == ATOMS
     assert facts["new"] is True
     assert "peaks" not in facts
@@ -196,7 +224,8 @@ def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_
     assert asked("report", finished)["report"] == str(finished / "report.html")
     # Nothing is left to do.
     before = contents(finished)
-    asked("run", made.folder / "run.toml", "--out", finished, "--resume", "--threads", 1)
+    words = ("--out", finished, "--resume", "--threads", 1, "--no-report")
+    asked("run", made.folder / "run.toml", *words)
     after = contents(finished)
     for name in ("report.html", "bank.duckdb"):
         before.pop(name), after.pop(name)
@@ -219,9 +248,9 @@ def test_five_lines_use_the_counts(made: Counts, asked: Callable[..., Any], tmp_
 
 @pytest.fixture(scope="module")
 def original(made: Counts, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a finished run; to be read only."""
+    """Folder of a finished run without trials; to be read only."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    assert run(load_config(made.folder / "run.toml"), folder, threads=1).failures == ()
+    assert run(load_config(made.folder / "alone.toml"), folder, threads=1).failures == ()
     return folder
 
 
@@ -240,14 +269,14 @@ def test_only_what_is_missing_is_made(
     (finished / missing).unlink()
     if missing in ("detected.csv", "structure.json"):
         monkeypatch.setattr(Search, "round", None)  # no search
-    run(load_config(made.folder / "run.toml"), finished, resume=True, threads=1)
+    run(load_config(made.folder / "alone.toml"), finished, resume=True, threads=1)
     after = contents(finished)
     before.pop("timings.json"), after.pop("timings.json")
     assert after == before
 
 
 def test_an_interrupted_run_goes_on(
-    made: Counts, original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Counts, five_lines: FiveLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, out = load_config(made.folder / "run.toml"), tmp_path / "run"
 
@@ -267,9 +296,7 @@ def test_an_interrupted_run_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(Search, "round", only_of_trials)  # all others are done
         run(config, out, resume=True, threads=1)
-    before, after = contents(original), contents(out)
-    before.pop("timings.json"), after.pop("timings.json")
-    assert after == before
+    assert results(out) == results(five_lines.folder)
 
 
 def test_report_of_a_damaged_record(finished: Path, refused: Refused) -> None:

@@ -18,7 +18,7 @@ from aet_port.validation.precision import score
 from tests.cli.samples import Aet, Refused, contents
 
 # Coarse pixels and few iterations: the stages take a second each.
-SMALL = ("--pixel-size", 0.4, "--threads", 1)
+SMALL = ("--pixel-size", 0.4, "--threads", 1, "--max-rounds", 3)
 QUICK = (
     *("--preset", "papers", "--pixel-size", 0.6, "--threads", 1),
     *("--iterations", 40, "--oversampling", 2),

@@ -242,7 +242,7 @@ def test_a_failed_trial_leaves_the_atoms(monkeypatch: pytest.MonkeyPatch) -> Non
         raise InputError("images", "no atom", "more")
 
     monkeypatch.setattr(loop, "run_trial", fails)
-    found = detect(ta_series(), "Ta", threads=1)
+    found = detect(ta_series(), "Ta", DetectSettings(max_rounds=1), threads=1)
     assert len(found.model) == 40
     assert P_EXISTS not in found.model.atoms.arrays
     assert found.warnings[-1].startswith("no probabilities")

@@ -23,6 +23,9 @@ from aet_port.detection.settings import DetectSettings
 from aet_port.simulation import amorphous_alloy, simulate_tilt_series
 from tests.detection.samples import ANGLES, FINE, electrons_per_unit, particle, ta_series
 
+# Trials, which take as long as the search, have tests of their own.
+ALONE = DetectSettings(trials=0)
+
 
 def same(first: Detection, second: Detection) -> bool:
     """Whether two results have the same bytes."""
@@ -38,7 +41,7 @@ def same(first: Detection, second: Detection) -> bool:
 
 @pytest.fixture(scope="module")
 def found() -> Detection:
-    return detect(ta_series(), "Ta", threads=1)
+    return detect(ta_series(), "Ta", ALONE, threads=1)
 
 
 def test_every_atom_of_a_small_particle_is_found(found: Detection) -> None:
@@ -96,7 +99,7 @@ def test_residual_scores_hold_no_atom(found: Detection) -> None:
 
 
 def test_threads_change_nothing(found: Detection) -> None:
-    assert same(detect(ta_series(), "Ta", threads=2), found)
+    assert same(detect(ta_series(), "Ta", ALONE, threads=2), found)
 
 
 def test_close_atoms_that_the_images_tell_apart_stay_two() -> None:
@@ -106,7 +109,8 @@ def test_close_atoms_that_the_images_tell_apart_stay_two() -> None:
     apart = np.linalg.norm(places[:-2] - places[-1], axis=1) > 2.2
     places = places[np.append(apart, [True, True])]
     model = AtomicModel.from_positions(places, ["Ta"] * len(places))
-    found = detect(simulate_tilt_series(model, ANGLES, FINE, (56, 56), 8e5, seed=1), "Ta")
+    series = simulate_tilt_series(model, ANGLES, FINE, (56, 56), 8e5, seed=1)
+    found = detect(series, "Ta", ALONE, threads=1)
     distance = np.linalg.norm(found.model.positions[:, None] - places, axis=2).min(axis=0)
     assert len(found.model) == len(places)
     assert distance.max() < 0.2
@@ -115,7 +119,7 @@ def test_close_atoms_that_the_images_tell_apart_stay_two() -> None:
 def test_two_species() -> None:
     truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
     series = simulate_tilt_series(truth, ANGLES, FINE, (56, 56), 8e5, seed=1)
-    made = detect(series, ["Cu", "Ta"], threads=1)
+    made = detect(series, ["Cu", "Ta"], ALONE, threads=1)
     precision = aet.score(made.model, truth)
     assert precision.matching.matched == 40 == len(made.model)
     # A Ta atom is five times as bright as one of Cu.
@@ -157,7 +161,7 @@ def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch)
 def test_a_species_too_many_is_said() -> None:
     truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
     series = simulate_tilt_series(truth, ANGLES, FINE, (56, 56), 8e5, seed=1)
-    made = detect(series, ["Cu", "Pd", "Ta"], threads=1)
+    made = detect(series, ["Cu", "Pd", "Ta"], ALONE, threads=1)
     assert any(text.startswith("the heights support 2 species") for text in made.warnings)
     assert made.summary()["warnings"] == list(made.warnings)
     assert made.model.atoms.arrays["posterior"].shape[1] == 3  # assigned all the same
@@ -170,28 +174,27 @@ def test_an_interrupted_search_goes_on(
     rounds = Search.round
 
     def stopped(search: Search, state):  # type: ignore[no-untyped-def]
-        if len(state.rounds) == 2:  # before any trial
+        if len(state.rounds) == 2:
             raise KeyboardInterrupt
         return rounds(search, state)
 
     with monkeypatch.context() as patched:
         patched.setattr(Search, "round", stopped)
         with pytest.raises(KeyboardInterrupt):
-            detect(ta_series(), "Ta", threads=1, checkpoint=path)
+            detect(ta_series(), "Ta", ALONE, threads=1, checkpoint=path)
     assert path.exists()
     done: list[int] = []
 
     def counted(search: Search, state):  # type: ignore[no-untyped-def]
-        if type(search) is Search:  # not of a trial
-            done.append(len(state.rounds))
+        done.append(len(state.rounds))
         return rounds(search, state)
 
     monkeypatch.setattr(Search, "round", counted)
-    assert same(detect(ta_series(), "Ta", threads=1, checkpoint=path), found)
+    assert same(detect(ta_series(), "Ta", ALONE, threads=1, checkpoint=path), found)
     assert done == list(range(2, len(found.rounds)))  # the first two are not repeated
     # All rounds are done; what is left is the end.
     done.clear()
-    assert same(detect(ta_series(), "Ta", threads=1, checkpoint=path), found)
+    assert same(detect(ta_series(), "Ta", ALONE, threads=1, checkpoint=path), found)
     assert done == []
 
 
@@ -207,10 +210,10 @@ def test_a_checkpoint_of_something_else_is_refused(
     with monkeypatch.context() as patched:
         patched.setattr(Search, "finish", stopped)
         with pytest.raises(KeyboardInterrupt):
-            detect(series, "Ta", DetectSettings(max_rounds=1), threads=1, checkpoint=path)
-    settings, species = DetectSettings(max_rounds=1), "Ta"
+            detect(series, "Ta", ALONE.changed(max_rounds=1), threads=1, checkpoint=path)
+    settings, species = ALONE.changed(max_rounds=1), "Ta"
     if change == "settings":
-        settings = DetectSettings(max_rounds=1, fdr=0.02)
+        settings = ALONE.changed(max_rounds=1, fdr=0.02)
     elif change == "images":
         series = replace(series, images=series.images + 1)
     else:
@@ -221,7 +224,7 @@ def test_a_checkpoint_of_something_else_is_refused(
 
 def test_what_can_be_wrong_is_said() -> None:
     unit = image_noise(ta_series().images, DetectSettings()).unit
-    wrong = DetectSettings(max_rounds=1, counts_per_unit=2 / unit)
+    wrong = ALONE.changed(max_rounds=1, counts_per_unit=2 / unit)
     made = detect(ta_series(), "Ta", wrong, threads=1)
     assert any(text.startswith("the search did not settle in 1 round") for text in made.warnings)
     # Twice the electrons have half the relative variance that they should: chi-square two.
@@ -233,7 +236,7 @@ def test_pure_noise_has_no_atoms() -> None:
     images = np.random.default_rng(5).poisson(20.0, (len(ANGLES), 56, 56)).astype(np.float32)
     series = TiltSeries(images, ANGLES, FINE, name="nothing")
     with pytest.raises(InputError) as caught:
-        detect(series, "Ta", DetectSettings(counts_per_unit=1.0, extended=False), threads=1)
+        detect(series, "Ta", ALONE.changed(counts_per_unit=1.0, extended=False), threads=1)
     assert caught.value.subject == "nothing"
     assert "signal" in caught.value.expected or "dose" in caught.value.expected
 
@@ -252,7 +255,7 @@ def test_wrong_angles_come_back() -> None:
     wrong = ANGLES + np.random.default_rng(0).normal(0, 0.5, ANGLES.shape)
     series = replace(ta_series(dose=8e6), angles=wrong)
     known = {"counts_per_unit": electrons_per_unit(8e6), "read_noise": 1.0}
-    made = detect(series, "Ta", DetectSettings(angles=True, **known), threads=1)
+    made = detect(series, "Ta", ALONE.changed(angles=True, **known), threads=1)
     assert np.sqrt(np.mean(turned(wrong, ANGLES) ** 2)) > 0.6
     # An atom is known to 3 pm on one image; forty, 4 angstrom from the axis, give 0.07 degrees.
     assert np.sqrt(np.mean(turned(made.angles, ANGLES) ** 2)) < 0.1

@@ -72,8 +72,9 @@ def test_misfit_of_noise(blur: float) -> None:
 def test_faint_atoms_are_said_to_be_doubtful() -> None:
     dose = 9e3
     known = DetectSettings(
-        counts_per_unit=electrons_per_unit(dose), read_noise=1.0, max_rounds=2, background=False
-    )
+        counts_per_unit=electrons_per_unit(dose), read_noise=1.0, max_rounds=2, background=False,
+        trials=0,
+    )  # fmt: skip
     made = detect(ta_series(dose=dose), "Ta", known, threads=1)
     assert any("standard errors (median)" in text for text in made.warnings)
 

@@ -15,6 +15,7 @@ from aet_port.detection.loop import detect
 from aet_port.detection.plan_result import PairPlan
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.planning import plan_series, plan_table
+from aet_port.detection.settings import DetectSettings
 from aet_port.simulation import amorphous_alloy, amorphous_particle, project_atoms
 from aet_port.simulation.acquisition import blur_source
 from aet_port.simulation.settings import Acquisition, SimulateSettings
@@ -150,7 +151,8 @@ def obtained(model: AtomicModel, tilts: int, seed: int, species: tuple[str, ...]
     exposed = Acquisition(dose=2e5, seed=seed)
     made = SimulateSettings(pixel_size=0.4, b_factor=5.0, acquisition=exposed)
     angles = PlanSettings().angles(tilts)
-    found = detect(simulate(model, angles, made).series, species, threads=1)
+    series = simulate(model, angles, made).series
+    found = detect(series, species, DetectSettings(trials=0), threads=1)
     planned = plan_series(model, angles, made, threads=1)
     return score(found.model, model).rmsd_pm / planned.position_error_pm
 

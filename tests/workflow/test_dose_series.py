@@ -12,6 +12,7 @@ import pytest
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.scan_distortion import ScanDistortion
+from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.chain import preprocess
 from aet_port.preprocessing.placement import crop_images
 from aet_port.preprocessing.settings import PreprocessSettings
@@ -36,6 +37,7 @@ SMALL = DoseSeriesSettings(
     simulate_frames=RawFrameSettings(n_frames=2),
     preprocess=PreprocessSettings(denoise="nlm"),
     reconstruct=ReconstructSettings(iterations=20, oversampling=2),
+    detect=DetectSettings(shifts=True, trials=0),
 )
 
 
