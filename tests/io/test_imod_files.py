@@ -102,6 +102,7 @@ def test_size_of_an_aligned_stack_is_not_that_of_the_raw_one(tmp_path):
         ("          Tilt axis rotation angle =   -0.5", 0.5),
         ("Tilt axis angle = 0", 0),
         ("Tilt axis angle = 260.", 100),
+        ("Tilt axis angle = -1e-05", 1e-5),
         ("RotationAngle = 175", None),
         ("SerialEM: Digitized on a Titan, 21-Nov-26  10:00:00", None),
     ],
