@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from aet_port.core.errors import DataFileError
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import matlab
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, read_npy, real_array
 from aet_port.io.dm import DM_SUFFIXES, read_dm
 from aet_port.io.emd import EMD_SUFFIXES, read_emd
 from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.raw_images import RawImages
-from aet_port.io.ser import SER_SUFFIXES, read_ser
+from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import stated
 from aet_port.io.tiff_stacks import read_tiff_frames
@@ -22,12 +22,20 @@ ARRAY_SUFFIXES = (".mat", ".npy")
 IMAGE_SUFFIXES = (
     *DM_SUFFIXES,
     *SER_SUFFIXES,
+    *EMI_SUFFIXES,
     *EMD_SUFFIXES,
     *MRC_SUFFIXES,
     *TIFF_SUFFIXES,
     *ARRAY_SUFFIXES,
 )
-IMAGES_FILE = "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emd (.h5), .mat or .npy"
+_CHOICES = {
+    "image": (*DM_SUFFIXES, *EMD_SUFFIXES, *TIFF_SUFFIXES, *EMI_SUFFIXES),
+    "detector": (*DM_SUFFIXES, *EMD_SUFFIXES),
+    "group": EMD_SUFFIXES,
+}
+IMAGES_FILE = (
+    "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5), .mat or .npy"
+)
 
 
 def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
@@ -36,8 +44,8 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     Parameters
     ----------
     path
-        .mrc (.mrcs, .map, .rec, .st, .ali), .tif, .dm3, .dm4, .ser, .emd (.h5, .hdf5), .mat or
-        .npy.
+        .mrc (.mrcs, .map, .rec, .st, .ali), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5, .hdf5),
+        .mat or .npy.
     read
         What to read from a file that holds several things.
 
@@ -48,7 +56,9 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     Raises
     ------
     DataFileError
-        If the file is missing, of another type, truncated, or holds no images.
+        If the file is missing, of another type, truncated, or holds no images, or several.
+    InputError
+        For a choice that files of this type do not offer.
 
     Notes
     -----
@@ -56,10 +66,11 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """
     file = Path(path)
     suffix = file.suffix.lower()
+    _check_choice(file, read)
     if suffix in DM_SUFFIXES:
         return read_dm(file, read)
-    if suffix in SER_SUFFIXES:
-        return read_ser(file)
+    if suffix in (*SER_SUFFIXES, *EMI_SUFFIXES):
+        return read_ser(file, read)
     if suffix in EMD_SUFFIXES:
         return read_emd(file, read)
     if suffix in MRC_SUFFIXES:
@@ -69,6 +80,15 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     if suffix in ARRAY_SUFFIXES:
         return _array_file(file, read)
     raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
+
+
+def _check_choice(file: Path, read: ReadSettings) -> None:
+    """Refuse a choice that files of this type do not offer, instead of ignoring it."""
+    for name, suffixes in _CHOICES.items():
+        value = getattr(read, name)
+        if value is not None and file.suffix.lower() not in suffixes:
+            expected = f"--{name} only for files of type {', '.join(suffixes)}"
+            raise InputError(f"{file}: --{name}", repr(value), expected)
 
 
 def _array_file(file: Path, read: ReadSettings) -> RawImages:

@@ -20,13 +20,13 @@ from aet_port.io.arrays import (
     TIFF_SUFFIXES,
     read_mrc,
     read_npy,
-    read_tiff,
     real_array,
     single_precision,
     write_mrc,
     write_npy,
     write_tiff,
 )
+from aet_port.io.tiff_pages import read_tiff
 
 VOLUME_SUFFIXES = (".npy", ".mat", *MRC_SUFFIXES, *TIFF_SUFFIXES)
 VOLUME_FILE = "a volume as .mat, .npy, .mrc, .map, .rec, .tif or .tiff"

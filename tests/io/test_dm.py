@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from aet_port.core.errors import DataFileError
 from aet_port.io.dm import read_dm, read_dm_tags
 from aet_port.io.frames import read_frames
+from aet_port.io.settings import ReadSettings
 
 CODES = {"i2": 2, "i4": 3, "u2": 4, "u4": 5, "f4": 6, "f8": 7, "u1": 10, "i8": 11, "u8": 12}
 IMAGES = {"i2": 1, "f4": 2, "u1": 6, "i4": 7, "i1": 9, "u2": 10, "u4": 11, "f8": 12}
@@ -185,11 +187,11 @@ def test_several_images_must_be_chosen(tmp_path, pixels):
     path = tmp_path / "a.dm3"
     entries = image_entry(pixels, NM), image_entry(pixels + 7, NM)
     path.write_bytes(Writer(3, "<").file(dm_tree(*entries)))
-    with pytest.raises(DataFileError, match=r"2 images \(HAADF, HAADF\)"):
+    with pytest.raises(DataFileError, match=r"2 images \(0 HAADF, 1 HAADF\)"):
         read_dm(path)
-    assert read_dm(path, image=1).images[0, 0, 0] == 7
-    with pytest.raises(DataFileError, match="an image of index 2"):
-        read_dm(path, image=2)
+    assert read_dm(path, ReadSettings(image=1)).images[0, 0, 0] == 7
+    with pytest.raises(DataFileError, match="one, not --image 2"):
+        read_dm(path, ReadSettings(image=2))
 
 
 @pytest.mark.parametrize(("version", "order"), [(3, "<"), (4, ">")])
@@ -211,10 +213,12 @@ def test_damage_is_an_error_and_never_hangs(tmp_path, pixels):
         damaged = data.copy()
         damaged[at : at + 3] = rng.bytes(3)
         path.write_bytes(damaged)
-        try:
-            read_dm_tags(path)
-        except DataFileError:
-            refused += 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tags of unknown types are left out
+            try:
+                read_dm_tags(path)
+            except DataFileError:
+                refused += 1
     assert refused > 10
 
 
@@ -260,8 +264,9 @@ def test_images_that_are_none(tmp_path, pixels, change, message):
 def test_bad_calibrations(tmp_path, pixels, axes, message):
     path = tmp_path / "a.dm3"
     path.write_bytes(Writer(3, "<").file(dm_tree(image_entry(pixels, axes))))
-    with pytest.raises(DataFileError, match=message):
-        read_dm(path)
+    with pytest.raises(DataFileError, match=f"{message}.*--pixel-size"):
+        read_frames(path)
+    assert read_frames(path, pixel_size=0.5).pixel_size == 0.5
 
 
 def test_other_files(tmp_path):

@@ -12,6 +12,7 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.io.emd import read_emd, write_emd
 from aet_port.io.frames import read_frames
+from aet_port.io.settings import ReadSettings
 
 NX, NY, N = 3, 4, 5
 ANGLES = np.array([-60.0, -30, 0, 30, 60])
@@ -209,7 +210,8 @@ def test_another_dialect(tmp_path, stack):
         ((2, 3, 4), [along(2), along(3), along(4)], "a volume"),
         ((2, 5, 4), [along(2), (ANGLES, "angles", "deg"), along(4)], "dim2 of 5 'angles'"),
         ((5, 5, 4), [(ANGLES, "a", "deg"), (ANGLES, "b", "deg"), along(4)], "dim2 of 5 'b'"),
-        ((3, 4), [along(3), along(4)], "2 axes"),
+        ((5,), [(ANGLES, "angles", "deg")], "a plot: dim1 of 5"),
+        ((2, 2, 2, 2, 2), [along(2)] * 5, "5 axes"),
         ((5, 3, 4), [(ANGLES[:4], "angles", "deg"), along(3), along(4)], "no 5 values on dim1"),
         ((5, 3, 4), [(ANGLES, "angles", "deg"), along(3), along(4, step=1)], "square pixels"),
         ((5, 3, 4), [(ANGLES, "angles", "deg"), along(3, "y", "1/nm"), along(4)], "'1/nm'"),
@@ -228,9 +230,9 @@ def test_several_data_sets_must_be_chosen(tmp_path, stack):
     axes = [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")]
     write(path, stack, axes, "data/one")
     write(path, stack + 1, axes, "data/two")
-    with pytest.raises(DataFileError, match=r"2 data sets \(/data/one, /data/two\)"):
+    with pytest.raises(DataFileError, match=r"2 images \(0 data/one, 1 data/two\).*--group PATH"):
         read_emd(path)
-    assert read_emd(path, "data/two").images[0, 0, 0] == 1
+    assert read_emd(path, ReadSettings(group="data/two")).images[0, 0, 0] == 1
 
 
 def test_truncated_and_foreign_files(tmp_path, stack):
