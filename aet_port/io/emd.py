@@ -43,6 +43,7 @@ from aet_port.io.emd_axes import (
     read_axes,
 )
 from aet_port.io.emd_notes import series_metadata, stage_angle, tilt_axis
+from aet_port.io.hdf5_heaps import check_heaps
 from aet_port.io.hdf5_tree import (
     attribute,
     member,
@@ -110,6 +111,7 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
     import h5py
 
     file = existing_file(path, EMD_FILE)
+    check_heaps(file)
     with reading(file, EMD_FILE), h5py.File(file, "r") as handle:
         candidates = _candidates(file, handle)
         if not candidates and member(handle, *IMAGES.split("/")) is not None:

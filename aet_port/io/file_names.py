@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_DIGITS = re.compile(r"(\d+)")
+# A number with sign and decimals where a part of the name begins, else digits.
+_NUMBER = re.compile(r"((?:^|(?<=[\s_=(]))[-+]?\d+(?:\.\d+)?(?!\.?\d)|\d+)", re.ASCII)
 _FIELD = re.compile(r"(\d+(?:\.\d+)?)")
 # m12p5, n12, p7: a sign and a decimal point as letters, in names without signs and points.
 _LETTERS = re.compile(r"(?<![A-Za-z0-9])([mnp]?)(\d{1,2})(?:p(\d{1,3}))?(?![A-Za-z0-9.])")
@@ -22,11 +23,13 @@ _LARGEST = 90.0  # degrees
 _GAP = 5  # largest step of a tilt scheme, in its median step; images may be missing
 
 
-def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Key that sorts names by the numbers in them: img_2 before img_10."""
-    parts = _DIGITS.split(path.name.lower())
+def natural_key(path: Path) -> tuple[tuple[int, float, str], ...]:
+    """Key that sorts names by the numbers in them: img_2 before img_10, s_-3.0 before s_0.0."""
+    parts = _NUMBER.split(path.name.lower())
     return tuple(
-        (0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in parts
+        (0, float(part) if "." in part else int(part), "") if index % 2 else (1, 0, part)
+        for index, part in enumerate(parts)
+        if part
     )
 
 
@@ -88,7 +91,7 @@ def name_angles(files: Sequence[Path]) -> NameAngles | None:
         return None
     for letters in (False, True):
         rows = [_numbers(_without_suffix(file), letters) for file in files]
-        shapes = {tuple(number.before.casefold() for number in row) for row in rows}
+        shapes = {_shape(row) for row in rows}
         if len(shapes) > 1 or not rows[0]:
             continue
         columns = [list(column) for column in zip(*rows, strict=True)]
@@ -101,6 +104,12 @@ def name_angles(files: Sequence[Path]) -> NameAngles | None:
         shown = f"{first.before[-8:]}{first.sign}{first.text}{first.after[:4]}"
         return NameAngles(np.array([number.value for number in column]) + 0.0, shown)
     return None
+
+
+def _shape(row: list[_Number]) -> tuple[str, ...]:
+    """The texts of a name without its numbers."""
+    tail = [row[-1].after] if row else []
+    return tuple(text.casefold() for text in (*(number.before for number in row), *tail))
 
 
 def _without_suffix(file: Path) -> str:
@@ -166,7 +175,8 @@ def _rank(column: list[_Number], following: list[_Number] | None) -> int:
 def _scheme(different: NDArray[np.float64]) -> bool:
     """Whether steps between sorted angles are those of a tilt scheme."""
     steps = np.diff(different)
-    return bool(steps.max() <= _GAP * np.median(steps))
+    usual = np.sort(steps)[(len(steps) - 1) // 2]
+    return bool(steps.max() <= _GAP * usual)
 
 
 def _counts(different: NDArray[np.float64]) -> bool:

@@ -219,12 +219,13 @@ def _per_image(
     frames_per_tilt: int | Sequence[int],
 ) -> Angles | None:
     """Angles per tilt or per image, where the number of frames is given."""
-    angles = given
-    if given is None or len(given) == len(counts):
-        if given is not None:
-            _said(name, given, stated)
-        angles = stated if given is None else given
-        n_tilts = sum(counts) // frames_per_tilt if isinstance(frames_per_tilt, int) else None
-        if angles is not None and not (given is not None and n_tilts == len(angles)):
-            return np.repeat(angles, counts)
-    return angles
+    if given is None:
+        return None if stated is None else np.repeat(stated, counts)
+    if isinstance(frames_per_tilt, int):
+        n_tilts = sum(counts) / max(frames_per_tilt, 1)
+    else:
+        n_tilts = len(frames_per_tilt)
+    if len(given) == len(counts):
+        _said(name, given, stated)
+    per_file = len(given) == len(counts) and len(given) != n_tilts
+    return np.repeat(given, counts) if per_file else given

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading
+from aet_port.io.hdf5_heaps import check_heaps
 from aet_port.io.hdf5_tree import check_size, member, stored_array
 from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
@@ -62,6 +63,7 @@ def read_velox(path: str | Path, read: ReadSettings = READ) -> RawImages:
     import h5py
 
     file = existing_file(path, VELOX_FILE)
+    check_heaps(file)
     with reading(file, VELOX_FILE), h5py.File(file, "r") as handle:
         images = member(handle, *IMAGES.split("/"))
         if not isinstance(images, h5py.Group) or len(images) == 0:

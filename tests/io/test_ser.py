@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError
-from aet_port.io.frames import read_frames
 from aet_port.io.emi import read_emi
+from aet_port.io.frames import read_frames
 from aet_port.io.ser import read_ser
 from aet_port.io.settings import ReadSettings
 
