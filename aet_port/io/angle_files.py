@@ -90,7 +90,10 @@ def read_angles(
         table = matlab.euler_table(file, _text_table(file))
     else:
         raise DataFileError(file, f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
-    turned = degrees(file, table.reshape(-1) if table[:, [0, 2]].any() else table[:, 1], unit)
+    several_axes = table[:, [0, 2]].any()
+    if unit is None and several_axes and len(np.unique(table, axis=0)) < 3:
+        return table  # three angles of one orientation tell nothing
+    turned = degrees(file, table.reshape(-1) if several_axes else table[:, 1], unit)
     return table if unit != "radian" else _in_degrees(table, turned)
 
 

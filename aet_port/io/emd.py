@@ -149,7 +149,7 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
             else axis_pixel_size(file, axes[order.x], axes[order.y])
         ),
     )
-    tilt_axes = stated("attributes", lambda: tilt_axis(file, notes | metadata))
+    tilt_axes = stated("attributes", lambda: tilt_axis(file, notes))
     if not tilt_axes and tomviz and axes[0].of_angles:
         tilt_axes = [Stated("convention of tomviz", 90.0)]
     return RawImages(np.ascontiguousarray(images), angles, sizes, tilt_axes, frames, metadata)

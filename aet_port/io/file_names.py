@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.io.arrays import plain_path
+
 # A number with sign and decimals where a part of the name begins, else digits.
 _NUMBER = re.compile(r"((?:^|(?<=[\s_=(]))[-+]?\d+(?:\.\d+)?(?!\.?\d)|\d+)", re.ASCII)
 _FIELD = re.compile(r"(\d+(?:\.\d+)?)")
@@ -114,7 +116,7 @@ def _shape(row: list[_Number]) -> tuple[str, ...]:
 
 def _without_suffix(file: Path) -> str:
     """The name without its suffix, of which a decimal point of the angle is no part."""
-    return file.name[: -len(file.suffix)] if file.suffix else file.name
+    return plain_path(file).stem
 
 
 def _numbers(name: str, letters: bool) -> list[_Number]:

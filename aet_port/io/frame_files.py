@@ -22,7 +22,14 @@ from aet_port.io.file_names import name_angles
 from aet_port.io.image_files import read_raw_images
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import ReadSettings
-from aet_port.io.statements import SAME_SIZE, Stated, settled_angles, settled_axis, settled_size
+from aet_port.io.statements import (
+    SAME_SIZE,
+    Stated,
+    fitting_angles,
+    settled_angles,
+    settled_axis,
+    settled_size,
+)
 
 _COMMON = ("voltage_kv", "dwell_time_us")
 _NAME_DIGITS = 1.0  # degrees; names hold nominal angles, lists often refined ones
@@ -136,7 +143,8 @@ def _angles_of(name: str, files: list[Path], raws: list[RawImages], given: bool)
             expected = "one tilt per file; a file of a whole series must be the only one"
             raise DataFileError(file, found, expected)
         try:
-            own = settled_angles(file, raw.angles, None)
+            fitting = fitting_angles(file, raw.angles, len(raw.images), None)
+            own = settled_angles(file, fitting, None)
         except AetError:
             if not given:
                 raise

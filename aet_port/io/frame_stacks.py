@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.errors import AetError, DataFileError
-from aet_port.io.sidecar import Sidecar, find_sidecar, read_sidecar
-from aet_port.io.statements import Stated, stated
-from aet_port.io.units import degrees
+from aet_port.io.arrays import plain_path
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.sidecar import Sidecar, read_sidecar
+from aet_port.io.statements import Stated, why
 
 STACK_FILE = "frames as images of an MRC or TIFF file"
 
@@ -28,27 +29,49 @@ def stack_images(file: Path, array: NDArray) -> tuple[NDArray, list[int] | None]
     return np.ascontiguousarray(stack.transpose(0, 2, 1)), frames
 
 
-def beside(file: Path) -> Sidecar:
-    """The sidecar of a file; one that cannot be used is named in a warning."""
-    sidecar = find_sidecar(file)
-    if sidecar is None:
-        return Sidecar()
-    try:
-        return read_sidecar(sidecar)
-    except AetError as problem:
-        text = f"{file}: a file beside it is not used ({problem})"
-        warnings.warn(text, UserWarning, stacklevel=3)
-        return Sidecar(path=sidecar)
+def beside(file: Path, read: ReadSettings = READ) -> Sidecar:
+    """The sidecar of an image file: ``s.tif.json``, ``s.json`` or the same with .csv.
+
+    Parameters
+    ----------
+    file
+        The image file.
+    read
+        Unit of the angles, where the sidecar states none.
+
+    Returns
+    -------
+    The first sidecar that can be read; an empty one if there is none.
+
+    Warns
+    -----
+    UserWarning
+        If a file of that name cannot be read, or its frames per tilt or metadata cannot be used.
+    """
+    name = plain_path(file)
+    for suffix in (".json", ".csv"):
+        for path in dict.fromkeys((name.with_name(name.name + suffix), name.with_suffix(suffix))):
+            if not path.is_file():
+                continue
+            try:
+                found = read_sidecar(path, read)
+            except AetError as problem:
+                _not_used(file, path.name, problem)
+                continue
+            if found is not None:
+                for part in found.problems:
+                    _not_used(file, f"a part of {path.name}", part)
+                return found
+    return Sidecar()
 
 
 def of_sidecar(
     file: Path, notes: Sidecar
 ) -> tuple[list[Stated[NDArray[np.float64]]], list[Stated[float]]]:
-    """Angles and pixel size of a sidecar."""
-    source = "" if notes.path is None else notes.path.name
-    angles, length = notes.angles, notes.pixel_size
-    of_angles: list[Stated[NDArray[np.float64]]] = []
-    if angles is not None:
-        where = notes.path or file
-        of_angles = stated(source, lambda: degrees(where, angles, notes.angle_unit))
-    return of_angles, [] if length is None else [Stated(source, length)]
+    """Angles and pixel size of a sidecar, in lists of their own."""
+    return list(notes.angles), list(notes.pixel_sizes)
+
+
+def _not_used(file: Path, what: str, problem: AetError) -> None:
+    text = f"{file}: {what} is not used ({why(problem)})"
+    warnings.warn(text, UserWarning, stacklevel=4)

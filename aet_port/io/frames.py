@@ -8,6 +8,7 @@ file. DigitalMicrograph and SER: see :mod:`aet_port.io.dm`, :mod:`aet_port.io.se
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from aet_port.io.mrc_stacks import write_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import (
+    fitting_angles,
     settled_angles,
     settled_axis,
     settled_size,
@@ -52,7 +54,8 @@ def read_frames(
     path
         One file of a whole series; or a list of files, or a folder of files of one kind (in the
         order of the numbers in their names), one per tilt with one or more frames each. Angles and
-        metadata come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file, a
+        metadata come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file (its
+        extended header if there is none), a
         ``.emi`` beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF files.
     angles
         Angles in degrees, one per tilt or per image, or a file of them; replace those found.
@@ -114,13 +117,28 @@ def _from_stack(
 ) -> FrameSeries:
     """A series of one file."""
     raw = read_raw_images(file, read)
-    counts = frames_per_tilt if frames_per_tilt is not None else raw.frames_per_tilt
+    n_images = len(raw.images)
+    own = _own_counts(file, raw)
+    counts = frames_per_tilt if frames_per_tilt is not None else own
     if given is not None and frames_per_tilt is None:
-        counts = _fitting(raw.frames_per_tilt, len(given), len(raw.images))
-    table = settled_angles(file, raw.angles, given)
+        counts = _fitting(own, len(given), n_images)
+    table = settled_angles(file, fitting_angles(file, raw.angles, n_images, counts), given)
     size = settled_size(file, raw.pixel_sizes, pixel_size)
     metadata = _with_axis(file, raw, read)
     return FrameSeries.from_stack(raw.images, table, size, counts, metadata, str(file))
+
+
+def _own_counts(file: Path, raw: RawImages) -> list[int] | None:
+    """Frames per tilt that the file states, if they add up to its images."""
+    counts, n = raw.frames_per_tilt, len(raw.images)
+    if counts is not None and sum(counts) != n:
+        text = (
+            f"{file}: frames per tilt that add up to {sum(counts)} are not used for {n} images; "
+            "give --frames-per-tilt"
+        )
+        warnings.warn(text, UserWarning, stacklevel=4)
+        return None
+    return counts
 
 
 def _fitting(counts: list[int] | None, n_angles: int, n_images: int) -> list[int] | None:

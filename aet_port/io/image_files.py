@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import matlab
-from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, read_npy, real_array
+from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, image_suffix, read_npy, real_array
 from aet_port.io.dm import DM_SUFFIXES, read_dm
 from aet_port.io.emd import EMD_SUFFIXES, read_emd
+from aet_port.io.imod_transforms import transformed
 from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
-from aet_port.io.statements import stated
+from aet_port.io.statements import Stated, stated
 from aet_port.io.tiff_stacks import read_tiff_frames
 
 ARRAY_SUFFIXES = (".mat", ".npy")
@@ -44,14 +46,15 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     Parameters
     ----------
     path
-        .mrc (.mrcs, .map, .rec, .st, .ali), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5, .hdf5),
-        .mat or .npy.
+        .mrc (.mrcs, .map, .rec, .st, .ali, .preali; also .mrc.gz, .mrc.bz2), .tif, .dm3, .dm4,
+        .ser, .emi, .emd (.h5, .hdf5), .mat or .npy.
     read
         What to read from a file that holds several things.
 
     Returns
     -------
-    RawImages; statements about pixel size, angles and tilt axis are not yet decided on.
+    RawImages; statements about pixel size, angles and tilt axis are not yet decided on. The images
+    are transformed if ``read`` names transforms.
 
     Raises
     ------
@@ -65,8 +68,17 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     MATLAB: none
     """
     file = Path(path)
-    suffix = file.suffix.lower()
     _check_choice(file, read)
+    raw = _of_format(file, read)
+    axis = raw.metadata.get("tilt_axis_degrees")  # of frames that write_frames wrote
+    if not raw.tilt_axes and isinstance(axis, int | float) and not isinstance(axis, bool):
+        raw = replace(raw, tilt_axes=[Stated("metadata", float(axis))])
+    return raw if read.transforms is None else transformed(file, raw, read.transforms)
+
+
+def _of_format(file: Path, read: ReadSettings) -> RawImages:
+    """Images of a file of any format."""
+    suffix = image_suffix(file)
     if suffix in DM_SUFFIXES:
         return read_dm(file, read)
     if suffix in (*SER_SUFFIXES, *EMI_SUFFIXES):
@@ -86,7 +98,7 @@ def _check_choice(file: Path, read: ReadSettings) -> None:
     """Refuse a choice that files of this type do not offer, instead of ignoring it."""
     for name, suffixes in _CHOICES.items():
         value = getattr(read, name)
-        if value is not None and file.suffix.lower() not in suffixes:
+        if value is not None and image_suffix(file) not in suffixes:
             expected = f"--{name} only for files of type {', '.join(suffixes)}"
             raise InputError(f"{file}: --{name}", repr(value), expected)
 

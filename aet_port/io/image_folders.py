@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.io.arrays import TIFF_SUFFIXES
+from aet_port.io.arrays import TIFF_SUFFIXES, image_suffix
 from aet_port.io.dm import DM_SUFFIXES
 from aet_port.io.emd import EMD_SUFFIXES
 from aet_port.io.file_names import natural_key
@@ -58,8 +58,8 @@ def image_files(
         (
             item
             for item in folder.iterdir()
-            if item.suffix.lower() in IMAGE_SUFFIXES
-            and item.suffix.lower() not in EMI_SUFFIXES
+            if image_suffix(item) in IMAGE_SUFFIXES
+            and image_suffix(item) not in EMI_SUFFIXES
             and not item.name.startswith(".")
             and item.is_file()
         ),
@@ -67,7 +67,7 @@ def image_files(
     )
     if not files:
         raise DataFileError(folder, "a folder without image files", IMAGES_FILE)
-    kinds = sorted({item.suffix.lower() for item in files})
+    kinds = sorted({image_suffix(item) for item in files})
     if len({_type(kind) for kind in kinds}) > 1:
         expected = "files of one type; or list those that are meant, FILE FILE ... or FOLDER/*.tif"
         raise DataFileError(folder, f"files of types {', '.join(kinds)}", expected)

@@ -48,6 +48,12 @@ class ReadSettings(Settings):
         ge=-180,
         le=180,
     )
+    transforms: str | None = setting(
+        None,
+        "File of IMOD's image transforms (.xf, .prexg) to apply, or 'beside' for the one beside "
+        "the images; the tilt axis is along y then.",
+        example="series.xf",
+    )
 
 
 READ = ReadSettings()

@@ -18,13 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.errors import AetError, DataFileError, InputError
-from aet_port.io.arrays import short
+from aet_port.io.arrays import reason, short
 
 T = TypeVar("T")
 Angles = NDArray[np.float64]
 SAME_SIZE = 1e-3  # relative; rounding of pixel sizes from several sources
 SAME_ANGLE = 0.1  # degrees; rounding of nominal angles from several sources
 SAME_AXIS = 0.5  # degrees
+GIVEN_ANGLES = (
+    "a file of angles: after that of the projections, by --angles (aet preprocess), or angles in "
+    "[input]"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +63,22 @@ def stated(source: str, find: Callable[[], T | None], certain: bool = True) -> l
     return [] if value is None else [Stated(source, value, certain=certain)]
 
 
-def _usable(subject: str, statements: Sequence[Stated[Any]], advice: str) -> list[Stated[Any]]:
+def why(problem: AetError) -> str:
+    """The problem on one line, without the file, which the text around it names."""
+    if isinstance(problem, InputError):
+        return short(f"found {problem.found}; expected {problem.expected}")
+    return reason(problem)
+
+
+def _usable(
+    subject: str, statements: Sequence[Stated[Any]], what: str, advice: str
+) -> list[Stated[Any]]:
     """Usable statements, the certain ones if there are any; problems are errors or warnings."""
     good = [item for item in statements if item.problem is None]
     bad = [item for item in statements if item.problem is not None]
-    good = [item for item in good if item.certain] or good
-    if bad and not good:
+    sure = [item for item in good if item.certain]
+    good = sure or good
+    if bad and not sure:
         problem = bad[0].problem
         if isinstance(problem, DataFileError):
             raise DataFileError(problem.path, problem.found, f"{problem.expected}; {advice}")
@@ -72,8 +86,10 @@ def _usable(subject: str, statements: Sequence[Stated[Any]], advice: str) -> lis
             raise InputError(problem.subject, problem.found, f"{problem.expected}; {advice}")
         raise problem  # type: ignore[misc]
     for item in bad:
+        if item.problem is None:
+            continue
         warnings.warn(
-            f"{subject}: {item.source} is not used ({short(str(item.problem))})",
+            f"{subject}: {what} in the {item.source} not used ({why(item.problem)})",
             UserWarning,
             stacklevel=4,
         )
@@ -101,23 +117,21 @@ def settled_size(
     advice = f"or give it: pixel_size=..., {option}, pixel_size in [sample]"
     known = [item for item in statements if item.value is not None and item.certain]
     if given is not None:
-        for item in known[:1]:
-            if not _close(item.value, given, SAME_SIZE):
-                _contradicted(
-                    file,
-                    f"a pixel size of {given:.6g} angstrom",
-                    f"{item.value:.6g} angstrom in the {item.source}",
-                )
+        other = next((item for item in known if not _close(item.value, given, SAME_SIZE)), None)
+        if other is not None:
+            _contradicted(
+                file,
+                f"a pixel size of {given:.6g} angstrom",
+                f"{other.value:.6g} angstrom in the {other.source}",
+            )
         return given
-    good = _usable(str(file), statements, advice)
+    good = _usable(str(file), statements, "the pixel size", advice)
+    wanted = f"the pixel size in angstrom: pixel_size=..., {option}, pixel_size in [sample]"
     if not good:
-        wanted = f"the pixel size in angstrom: pixel_size=..., {option}, pixel_size in [sample]"
         raise InputError(subject, "none in the file", wanted)
     if not good[0].certain:
         found = f"{good[0].value:g} angstrom in the {good[0].source}"
-        raise InputError(
-            subject, f"{found}, which stands for an unknown one", f"{advice.removeprefix('or ')}"
-        )
+        raise InputError(subject, f"{found}, which stands for an unknown one", wanted)
     size = float(good[0].value or np.nan)
     for item in good[1:]:
         if not _close(item.value, size, SAME_SIZE):
@@ -144,13 +158,12 @@ def settled_angles(
     """
     known = [item for item in statements if item.value is not None]
     if given is not None:
-        for item in known[:1]:
-            if not _same_angles(item.value, given):
-                _contradicted(file, "angles", f"others in {item.source}")
+        other = next((item for item in known if not _same_angles(item.value, given)), None)
+        if other is not None:
+            _contradicted(file, "angles", f"others in {other.source}")
         return given
-    good = _usable(
-        str(file), statements, "or give the angles: angles=..., --angles FILE, angles in [input]"
-    )
+    advice = f"or give {GIVEN_ANGLES}"
+    good = _usable(str(file), statements, "the angles", advice)
     for item in good[1:]:
         if not _same_angles(item.value, good[0].value):
             warnings.warn(
@@ -159,6 +172,45 @@ def settled_angles(
                 stacklevel=3,
             )
     return np.asarray(good[0].value, dtype=np.float64) if good else None
+
+
+def fitting_angles(
+    file: str | Path,
+    statements: Sequence[Stated[Angles]],
+    n_images: int,
+    frames_per_tilt: int | Sequence[int] | None,
+) -> list[Stated[Angles]]:
+    """The statements about angles; those whose number fits neither images nor tilts are unusable.
+
+    Parameters
+    ----------
+    file
+        The file of the images, for errors.
+    statements
+        As for :func:`settled_angles`.
+    n_images
+        Number of images.
+    frames_per_tilt
+        Number of images of each tilt, or one for all; None if that follows from the angles.
+    """
+    known = frames_per_tilt
+    if known is None:
+        fits = {n for n in range(1, n_images + 1) if n_images % n == 0}
+    else:
+        fits = {n_images, n_images // max(known, 1) if isinstance(known, int) else len(known)}
+    return [_fitting(str(file), item, n_images, fits) for item in statements]
+
+
+def _fitting(file: str, item: Stated[Angles], n_images: int, fits: set[int]) -> Stated[Angles]:
+    if item.value is None or len(item.value) in fits:
+        return item
+    expected = f"{n_images}, one per image of {file}"
+    if fits == {n_images} and n_images % len(item.value) == 0:
+        expected += "; frames of one tilt are averaged by `aet preprocess`"
+    elif len(fits) > 1:
+        expected += ", or one per tilt"
+    problem = DataFileError(item.source, f"{len(item.value)} angles", expected)
+    return Stated(item.source, None, problem)
 
 
 def settled_axis(
@@ -178,15 +230,16 @@ def settled_axis(
     """
     known = [item for item in statements if item.value is not None]
     if given is not None:
-        for item in known[:1]:
-            if _turn_between(item.value, given) > SAME_AXIS:
-                _contradicted(
-                    file,
-                    f"a tilt axis at {given:g} degrees from y towards x",
-                    f"{item.value:g} degrees in the {item.source}",
-                )
+        other = next((item for item in known if _turn_between(item.value, given) > SAME_AXIS), None)
+        if other is not None:
+            _contradicted(
+                file,
+                f"a tilt axis at {given:g} degrees from y towards x",
+                f"{other.value:g} degrees in the {other.source}",
+            )
         return given
-    good = _usable(str(file), statements, "or give the tilt axis: --tilt-axis ANGLE")
+    advice = "or give the tilt axis: --tilt-axis ANGLE, tilt_axis in [input] or [preprocess]"
+    good = _usable(str(file), statements, "the tilt axis", advice)
     for item in good[1:]:
         if _turn_between(item.value, good[0].value) > SAME_AXIS:
             warnings.warn(

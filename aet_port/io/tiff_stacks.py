@@ -31,7 +31,7 @@ def read_tiff_frames(file: Path, read: ReadSettings = READ) -> RawImages:
     """
     contents = read_tiff_pages(file, STACK_FILE, read)
     images, frames = stack_images(file, contents.sections.array)
-    notes = beside(file)
+    notes = beside(file, read)
     angles, sizes = of_sidecar(file, notes)
     sizes += stated("description", lambda: contents.sections.common_size(file, 2))
     found = tiff_calibration(file, contents)

@@ -29,7 +29,13 @@ from aet_port.io.arrays import (
 from aet_port.io.image_files import read_raw_images
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
-from aet_port.io.statements import settled_angles, settled_axis, settled_size
+from aet_port.io.statements import (
+    GIVEN_ANGLES,
+    fitting_angles,
+    settled_angles,
+    settled_axis,
+    settled_size,
+)
 
 WRITABLE_FILE = "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff"
 
@@ -130,10 +136,11 @@ def read_tilt_series(
 
 def _own_angles(projections: str | Path, raw: RawImages) -> NDArray[np.float64]:
     """Euler angles (n, 3) from the file of the projections or beside it."""
-    theta = settled_angles(projections, raw.angles, None)
+    fitting = fitting_angles(projections, raw.angles, len(raw.images), 1)
+    theta = settled_angles(projections, fitting, None)
     if theta is None:
         found = "none in the file or beside it"
-        raise InputError(f"{projections}: angles", found, f"a file of {ANGLES_FILE}")
+        raise InputError(f"{projections}: angles", found, GIVEN_ANGLES)
     return np.stack([np.zeros_like(theta), theta, np.zeros_like(theta)], axis=1)
 
 

@@ -92,7 +92,7 @@ def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray
             f"{subject}: angles",
             f"{len(values)} angles between {values.min():.4g} and {values.max():.4g} without a "
             "unit, which look like radians",
-            "degrees; convert them (numpy.rad2deg), or state the unit in the file",
+            "degrees; or the unit: --angle-unit radian or degree, angle_unit in [input]",
         )
     return values
 

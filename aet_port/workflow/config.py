@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.settings import Settings, nearest
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.imod_files import BESIDE
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -21,12 +22,11 @@ from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
 from aet_port.validation.settings import CompareSettings
+from aet_port.workflow.input_files import with_neighbours
 from aet_port.workflow.sections import InputSettings, SampleSettings, SyntheticSettings
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"
-ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
-BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # metadata beside images
 
 SECTIONS: dict[str, type[Settings]] = {
     "sample": SampleSettings,
@@ -111,7 +111,7 @@ class RunConfig:
             named = sorted(path for path in named[0].iterdir() if path.is_file())
         found: dict[str, Path] = {}
         for number, path in enumerate(named):
-            found |= _with_neighbours(f"frames {number}", path, named)
+            found |= with_neighbours(f"frames {number}", path, self.input.transforms, named)
         return found
 
     @property
@@ -133,14 +133,17 @@ class RunConfig:
             given["model"] = self.file(self.input.model)
         if self.simulated:
             return given
+        if self.input.transforms not in (None, BESIDE):
+            given["transforms"] = self.file(str(self.input.transforms))
         if self.preprocess is not None:
             given |= self._frame_files()
         elif self.input.areas:
             for area in self.input.areas:
-                given |= _with_neighbours(f"projections {area}", self.projections(area))
+                file = self.projections(area)
+                given |= with_neighbours(f"projections {area}", file, self.input.transforms)
             given["placement"] = self.file(str(self.input.placement))
         else:
-            given |= _with_neighbours("projections", self.projections())
+            given |= with_neighbours("projections", self.projections(), self.input.transforms)
         return given
 
     def setting_files(self) -> dict[str, Path]:
@@ -169,18 +172,6 @@ class RunConfig:
             if not path.is_file():
                 raise DataFileError(path, "no such file", f"the {role} named in {self.path}")
         return given
-
-
-def _with_neighbours(role: str, path: Path, others: Collection[Path] = ()) -> dict[str, Path]:
-    """A file of images and the files beside it that state angles or pixel size, by role."""
-    found = {role: path}
-    if path.suffix.lower() in ALONE:
-        return found
-    for suffix in BESIDE:
-        for beside in {path.with_suffix(suffix), Path(f"{path}{suffix}")} - {path, *others}:
-            if beside.is_file():
-                found[f"{role} {suffix}"] = beside
-    return found
 
 
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:

@@ -15,6 +15,7 @@ from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.io import read_tilt_series
 from aet_port.io.arrays import read_npy
 from aet_port.io.frames import read_frames
+from aet_port.io.imod_files import BESIDE
 from aet_port.io.settings import ReadSettings
 from aet_port.preprocessing.placement import Placement, crop_images
 from aet_port.refinement.settings import RefineSettings
@@ -81,7 +82,15 @@ def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> Frame
 def frames_reading(config: RunConfig) -> ReadSettings:
     """What to read of raw frames: ``[input]`` with the tilt axis of ``[preprocess]``."""
     axis = None if config.preprocess is None else config.preprocess.tilt_axis
-    return config.input.changed(tilt_axis=None if axis == "find" else axis)
+    return _reading(config).changed(tilt_axis=None if axis == "find" else axis)
+
+
+def _reading(config: RunConfig) -> ReadSettings:
+    """What to read of the images, ``[input]``, with the path of the transforms completed."""
+    given, transforms = config.input, config.input.transforms
+    if transforms in (None, BESIDE):
+        return given
+    return given.changed(transforms=str(config.file(str(transforms))))
 
 
 def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
@@ -91,7 +100,7 @@ def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
         config.projections(area),
         None if given.angles is None else config.file(given.angles),
         config.sample.pixel_size,
-        given,
+        _reading(config),
     )
 
 

@@ -376,7 +376,7 @@ def test_tilt_axis_of_an_attribute(tmp_path, stack, value, units, expected):
 def test_tilt_axis_survives_a_round_trip(tmp_path, stack):
     series = FrameSeries((stack,), [0.0], 0.3, {"tilt_axis_degrees": 90.0})
     path = write_emd(tmp_path / "a.emd", series)
-    assert read_emd(path).tilt_axes[0].value == 90
+    assert read_frames(path).tilt_axis == 90
 
 
 def test_emd_1_counts_from_dim0_and_states_two_values(tmp_path, stack):
