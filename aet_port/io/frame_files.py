@@ -113,7 +113,7 @@ def _common_size(name: str, files: list[Path], raws: list[RawImages], given: flo
         own = settled_size(file, raw.pixel_sizes, None) if raw.pixel_sizes else None
         if size is not None and own is not None and not np.isclose(own, size, rtol=SAME_SIZE):
             found = f"pixels of {own:.6g} angstrom"
-            expected = f"{size:.6g} angstrom, as {first}; or --pixel-size for all"
+            expected = f"{size:.6g} angstrom, as {first}; or --pixel-size, pixel_size in [sample]"
             raise DataFileError(file, found, expected)
         if size is None:
             size, first = own, file
@@ -130,7 +130,7 @@ def _common_axis(
     axes = [settled_axis(file, raw.tilt_axes, None) for file, raw in zip(files, raws, strict=True)]
     if len(set(axes)) > 1:
         found = f"tilt axes at {', '.join(sorted({str(axis) for axis in axes}))} degrees"
-        raise DataFileError(name, found, "one for all files; --tilt-axis ANGLE")
+        raise DataFileError(name, found, "one for all files; --tilt-axis, tilt_axis in [input]")
     return axes[0]
 
 
@@ -166,7 +166,7 @@ def _angles_of(name: str, files: list[Path], raws: list[RawImages], given: bool)
         return stated
     if named is None and any(tilt is not None for tilt in tilts) and not given:
         missing = files[tilts.index(None)]
-        expected = "one, as in the other files; or --angles FILE for all"
+        expected = "one, as in the other files; or --angles FILE, angles in [input]"
         raise DataFileError(missing, "no tilt angle", expected)
     if named is not None and not given:
         low, high = named.values.min(), named.values.max()
@@ -209,7 +209,9 @@ def _tilts(
     if n_files % len(given) == 0:
         each = n_files // len(given)
         return _images_of(counts, np.full(len(given), each)), given
-    expected = "one per file, per tilt or per image; or --frames-per-tilt"
+    expected = (
+        "one per file, per tilt or per image; or --frames-per-tilt, frames_per_tilt in [preprocess]"
+    )
     found = f"{len(given)} angles for {n_files} files of {n_images} images"
     raise InputError(f"{name}: angles", found, expected)
 

@@ -81,6 +81,9 @@ def _type(suffix: str) -> str:
 def _listed(files: list[Path], keep_order: bool) -> tuple[str, list[Path]]:
     if not files:
         raise InputError("path", "an empty list", IMAGES_FILE)
+    folders = [file for file in files if file.is_dir()]
+    if folders and len(files) > 1:
+        raise InputError(str(folders[0]), "a folder in a list", "files, or one folder alone")
     twice = [file for index, file in enumerate(files) if file in files[:index]]
     if twice:
         raise InputError(str(twice[0]), "the same file twice in a list", "each file once")

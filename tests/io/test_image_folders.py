@@ -114,6 +114,8 @@ def test_lists_of_a_shell_are_read_in_natural_order(tmp_path):
     # Any other order is someone's choice.
     mixed = [tmp_path / name for name in ("img_3.tif", "img_10.tif", "img_1.tif")]
     assert image_files(mixed)[1] == mixed
+    with pytest.raises(InputError, match="a folder in a list"):
+        image_files([tmp_path, *mixed])
     with pytest.raises(InputError, match="same file twice"):
         image_files([*mixed, mixed[0]])
 
