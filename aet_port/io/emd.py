@@ -25,6 +25,7 @@ about x, so that of its files (known by its folders, such as ``tomviz_scalars``)
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,7 +56,7 @@ from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
 from aet_port.io.units import degrees
-from aet_port.io.velox import IMAGES, read_velox
+from aet_port.io.velox import IMAGES, images_of_velox
 
 EMD_SUFFIXES = (".emd", ".h5", ".hdf5")
 EMD_FILE = "an EMD file with a tilt series"
@@ -107,6 +108,11 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
     ------
     DataFileError
         If the file is missing, truncated or not an EMD file, or holds no images, or several.
+
+    Warns
+    -----
+    UserWarning
+        If the JSON cannot be read.
     """
     import h5py
 
@@ -115,7 +121,7 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
     with reading(file, EMD_FILE), h5py.File(file, "r") as handle:
         candidates = _candidates(file, handle)
         if not candidates and member(handle, *IMAGES.split("/")) is not None:
-            return read_velox(file, read)
+            return images_of_velox(file, handle, read)
         if read.group is None and read.image is None:
             stacks = [
                 item for item in candidates if not item.problem and item.item["data"].ndim > 2
@@ -126,10 +132,12 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
         axes = read_axes(file, chosen, data.shape)
         order = axis_order(file, axes)
         array = stored_array(file, data, EMD_FILE)
-        metadata, notes = series_metadata(file, handle, chosen)
+        metadata, notes, problem = series_metadata(file, handle, chosen)
         counts = attribute(chosen, "frames_per_tilt")
         stored = attribute(chosen, "pixel_size_angstrom")
         tomviz = any(name in handle for name in _TOMVIZ) or "tomviz_scalars" in chosen
+    if problem is not None:
+        warnings.warn(f"{file}: metadata not used: {problem}", UserWarning, stacklevel=2)
     if order.tilt is None:
         images, frames = array.transpose(order.x, order.y)[np.newaxis], None
     elif order.frame is None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.io.arrays import short
 from aet_port.io.hdf5_tree import (
     as_text,
     attributes,
@@ -26,19 +27,26 @@ _TILT_AXIS = {"tilt axis", "tilt axis angle", "tilt axis degrees"}
 _VOLTAGE = {"voltage", "accelerating voltage", "high tension", "voltage kv"}
 
 
-def series_metadata(file: Path, handle: Any, chosen: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Metadata of the series, and the attributes of the file."""
+def series_metadata(
+    file: Path, handle: Any, chosen: Any
+) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """Metadata of the series, the attributes of the file, and why its JSON cannot be used."""
     import h5py
 
-    own = member(chosen, "metadata")
+    own, problem = member(chosen, "metadata"), None
     if isinstance(own, h5py.Dataset):
-        check_size(file, own, "metadata")
-        found = json.loads(as_text(plain_value(own[()])))
-        if isinstance(found, dict):
-            return found, {}
+        try:
+            check_size(file, own, "metadata")
+            found = json.loads(as_text(plain_value(own[()])))
+            if isinstance(found, dict):
+                return found, {}, None
+            problem = f"{type(found).__name__} instead of a dictionary"
+        except Exception as error:  # damage; h5py raises every kind
+            problem = short(str(error))
     notes = _everything(handle, chosen)
     volts = _volts(notes)
-    return {"emd": notes} | ({} if volts is None else {"voltage_kv": volts}), notes
+    metadata = {"emd": notes} | ({} if volts is None else {"voltage_kv": volts})
+    return metadata, notes, problem
 
 
 def _everything(handle: Any, chosen: Any) -> dict[str, Any]:

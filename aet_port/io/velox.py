@@ -65,16 +65,29 @@ def read_velox(path: str | Path, read: ReadSettings = READ) -> RawImages:
     file = existing_file(path, VELOX_FILE)
     check_heaps(file)
     with reading(file, VELOX_FILE), h5py.File(file, "r") as handle:
-        images = member(handle, *IMAGES.split("/"))
-        if not isinstance(images, h5py.Group) or len(images) == 0:
-            raise DataFileError(file, f"no {IMAGES}", VELOX_FILE)
-        chosen = _chosen(file, _candidates(images, _labels(handle)), read)
-        array = stored_array(file, chosen["Data"], VELOX_FILE)
-        if array.ndim == 2:
-            array = array[:, :, np.newaxis]
-        array = np.ascontiguousarray(array.transpose(2, 1, 0))
-        n = len(array)
-        notes, problem = _records(file, member(chosen, "Metadata"), n)
+        return images_of_velox(file, handle, read)
+
+
+def images_of_velox(file: Path, handle: Any, read: ReadSettings) -> RawImages:
+    """The frames of one detector in an open file; see :func:`read_velox`.
+
+    Raises
+    ------
+    DataFileError
+        As :func:`read_velox`.
+    """
+    import h5py
+
+    images = member(handle, *IMAGES.split("/"))
+    if not isinstance(images, h5py.Group) or len(images) == 0:
+        raise DataFileError(file, f"no {IMAGES}", VELOX_FILE)
+    chosen = _chosen(file, _candidates(images, _labels(handle)), read)
+    array = stored_array(file, chosen["Data"], VELOX_FILE)
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    array = np.ascontiguousarray(array.transpose(2, 1, 0))
+    n = len(array)
+    notes, problem = _records(file, member(chosen, "Metadata"), n)
     first = notes[0] if notes else {}
     tilts = [_number(note, "Stage", "AlphaTilt") for note in notes]
     angles: list[Stated[NDArray[np.float64]]] = []

@@ -430,3 +430,15 @@ def test_damaged_heaps_of_texts_are_refused(tmp_path, stack):
     path.write_bytes(data)
     with pytest.raises(DataFileError, match="a damaged heap of texts"):
         read_emd(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", b"\xff\xfe"])
+def test_metadata_that_cannot_be_read_cost_a_warning(tmp_path, stack, text):
+    path = write_emd(tmp_path / "a.emd", FrameSeries((stack[:2], stack[2:]), [-3, 3], 0.5))
+    with h5py.File(path, "a") as file:
+        del file["data/tomography/metadata"]
+        file["data/tomography/metadata"] = text
+    with pytest.warns(UserWarning, match="metadata not used"):
+        series = read_frames(path)
+    np.testing.assert_array_equal(series.stack(), stack)
+    assert series.frames_per_tilt == [2, 3]
