@@ -7,7 +7,6 @@ MRC and TIFF files hold sections (or pages) of rows y and columns x, so a file's
 from __future__ import annotations
 
 import json
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,56 +164,6 @@ def read_npy(path: str | Path, expected: str) -> NDArray:
             array.close()
             raise DataFileError(found, "an archive of several arrays", "a .npy file with one array")
     return real_array(found, array, expected)
-
-
-@contextmanager
-def _log_is_error(path: Path, logger_name: str, expected: str) -> Iterator[None]:
-    """Treat problems that a library only logs (tifffile: missing pages, truncation) as errors."""
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = records.append  # type: ignore[method-assign, assignment]
-    logger = logging.getLogger(logger_name)
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
-    if records:
-        found = f"unreadable contents ({short(records[0].getMessage())})"
-        raise DataFileError(path, found, expected)
-
-
-def read_tiff(path: str | Path, expected: str) -> Sections:
-    """Read the pages of a TIFF stack, (page, row y, column x).
-
-    Raises
-    ------
-    DataFileError
-        If it is missing, truncated, in colour, or holds several series.
-    """
-    import tifffile
-
-    found = existing_file(path, expected)
-    with (
-        reading(found, expected),
-        _log_is_error(found, "tifffile", expected),
-        tifffile.TiffFile(found) as tiff,
-    ):
-        if len(tiff.series) != 1 or "S" in tiff.series[0].axes:
-            kind = f"{len(tiff.series)} series" if len(tiff.series) != 1 else "colour pages"
-            raise DataFileError(found, kind, "one stack of grey pages")
-        array = tiff.series[0].asarray()
-        text = tiff.pages.first.description
-    length, origin = 0.0, None
-    if '"voxel_size_angstrom"' in text:
-        with reading(found, "voxel_size_angstrom and origin_angstrom as numbers"):
-            notes = json.loads(text)
-            length = float(notes["voxel_size_angstrom"])
-            if "origin_angstrom" in notes:
-                origin = np.array(notes["origin_angstrom"], dtype=np.float64)
-    return Sections(real_array(found, array, expected), (length, length, length), origin)
 
 
 def single_precision(name: str, array: NDArray) -> NDArray[np.float32]:

@@ -16,20 +16,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
-from aet_port.core.frame_series import ONE_TILT, FrameSeries
+from aet_port.core.frame_series import FrameSeries
 from aet_port.io.angle_files import one_axis_angles
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES
 from aet_port.io.emd import EMD_SUFFIXES, write_emd
+from aet_port.io.frame_files import read_frame_files
 from aet_port.io.image_files import read_raw_images
 from aet_port.io.image_folders import image_files
 from aet_port.io.mrc_stacks import write_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import (
-    SAME_SIZE,
-    Stated,
     fitting_angles,
     settled_angles,
     settled_axis,
@@ -39,7 +38,6 @@ from aet_port.io.tiff_stacks import write_tiff_frames
 from aet_port.io.units import degrees
 
 WRITABLE_SUFFIXES = (*EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
-_COMMON = ("voltage_kv", "dwell_time_us")
 
 
 def read_frames(
@@ -102,11 +100,12 @@ def read_frames(
     >>> len(read), read.frames[0].shape, read.pixel_size
     (3, (2, 16, 16), 0.35)
     """
-    name, files = image_files(path)
+    listed = angles is not None and not isinstance(angles, str | Path)
+    name, files = image_files(path, keep_order=listed)
     given = None if angles is None else _given_angles(angles, read)
     if len(files) == 1:
         return _from_stack(files[0], given, pixel_size, frames_per_tilt, read)
-    return _from_files(name, files, given, pixel_size, frames_per_tilt, read)
+    return read_frame_files(name, files, given, pixel_size, frames_per_tilt, read)
 
 
 def _from_stack(
@@ -160,80 +159,6 @@ def _given_angles(angles: ArrayLike | str | Path, read: ReadSettings) -> NDArray
     if table.ndim != 1 or table.size == 0:
         raise InputError("angles", f"shape {table.shape}", "a list of tilt angles in degrees")
     return degrees("angles given", table, read.angle_unit)
-
-
-def _from_files(
-    name: str,
-    files: list[Path],
-    given: NDArray[np.float64] | None,
-    pixel_size: float | None,
-    frames_per_tilt: int | Sequence[int] | None,
-    read: ReadSettings,
-) -> FrameSeries:
-    """A series of many files: one per tilt, or with ``frames_per_tilt`` several per tilt."""
-    raws = [read_raw_images(file, read) for file in files]
-    size, first = pixel_size, files[0]
-    for file, raw in zip(files, raws, strict=True):
-        if pixel_size is not None:
-            continue
-        own = settled_size(file, raw.pixel_sizes, None) if raw.pixel_sizes else None
-        if size is not None and own is not None and not np.isclose(own, size, rtol=SAME_SIZE):
-            found = f"pixels of {own:.6g} angstrom"
-            raise DataFileError(
-                file, found, f"{size:.6g} angstrom, as {first}; or --pixel-size for all"
-            )
-        size = size or own
-    notes = [{"file": file.name} | raw.metadata for file, raw in zip(files, raws, strict=True)]
-    metadata: dict[str, Any] = {"files": notes}
-    for key in _COMMON:
-        values = {str(note.get(key)) for note in notes}
-        if len(values) == 1 and key in notes[0]:
-            metadata[key] = notes[0][key]
-    axes = [
-        settled_axis(file, raw.tilt_axes, read.tilt_axis)
-        for file, raw in zip(files, raws, strict=True)
-    ]
-    if len(set(axes)) > 1:
-        found = f"tilt axes at {', '.join(sorted({str(axis) for axis in axes}))} degrees"
-        raise DataFileError(name, found, "one for all files; --tilt-axis ANGLE")
-    if axes[0] is not None:
-        metadata["tilt_axis_degrees"] = axes[0]
-    known = settled_size(name, [Stated("files", size)] if size else [], pixel_size)
-    tilts = given if given is not None else _angles_of(files, raws, frames_per_tilt is None)
-    if frames_per_tilt is None:
-        frames = tuple(raw.images for raw in raws)
-        return FrameSeries(frames, tilts, known, metadata, name)
-    stack = [image for raw in raws for image in raw.images]
-    if len({image.shape for image in stack}) > 1:
-        raise InputError(f"{name}: frames", "images of several sizes", "one size")
-    if tilts is not None and len(tilts) == len(files) and given is None:
-        tilts = np.repeat(tilts, [len(raw.images) for raw in raws])
-    return FrameSeries.from_stack(np.stack(stack), tilts, known, frames_per_tilt, metadata, name)
-
-
-def _angles_of(
-    files: list[Path], raws: list[RawImages], one_each: bool
-) -> NDArray[np.float64] | None:
-    """The angle that each file states; None if none does."""
-    tilts: list[float | None] = []
-    for file, raw in zip(files, raws, strict=True):
-        own = settled_angles(file, raw.angles, None)
-        if own is None:
-            tilts.append(None)
-        elif np.ptp(own) > ONE_TILT:
-            found = f"tilt angles from {own.min():g} to {own.max():g}"
-            raise DataFileError(
-                file, found, "one tilt per file; a file of a whole series must be the only one"
-            )
-        else:
-            tilts.append(float(own[0] if np.ptp(own) == 0 else own.mean()))
-    if all(tilt is None for tilt in tilts):
-        return None
-    if None in tilts:
-        missing = files[tilts.index(None)]
-        expected = "one, as in the other files; or --angles FILE for all"
-        raise DataFileError(missing, "no tilt angle", expected)
-    return np.array(tilts, dtype=np.float64)
 
 
 def write_frames(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aet_port.core.errors import DataFileError
+from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import matlab
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, image_suffix, read_npy, real_array
 from aet_port.io.dm import DM_SUFFIXES, read_dm
@@ -15,7 +15,7 @@ from aet_port.io.emd import EMD_SUFFIXES, read_emd
 from aet_port.io.imod_transforms import transformed
 from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.raw_images import RawImages
-from aet_port.io.ser import SER_SUFFIXES, read_ser
+from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
 from aet_port.io.tiff_stacks import read_tiff_frames
@@ -24,12 +24,20 @@ ARRAY_SUFFIXES = (".mat", ".npy")
 IMAGE_SUFFIXES = (
     *DM_SUFFIXES,
     *SER_SUFFIXES,
+    *EMI_SUFFIXES,
     *EMD_SUFFIXES,
     *MRC_SUFFIXES,
     *TIFF_SUFFIXES,
     *ARRAY_SUFFIXES,
 )
-IMAGES_FILE = "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emd (.h5), .mat or .npy"
+_CHOICES = {
+    "image": (*DM_SUFFIXES, *EMD_SUFFIXES, *TIFF_SUFFIXES, *EMI_SUFFIXES),
+    "detector": (*DM_SUFFIXES, *EMD_SUFFIXES),
+    "group": EMD_SUFFIXES,
+}
+IMAGES_FILE = (
+    "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5), .mat or .npy"
+)
 
 
 def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
@@ -39,7 +47,7 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     ----------
     path
         .mrc (.mrcs, .map, .rec, .st, .ali, .preali; also .mrc.gz, .mrc.bz2), .tif, .dm3, .dm4,
-        .ser, .emd (.h5, .hdf5), .mat or .npy.
+        .ser, .emi, .emd (.h5, .hdf5), .mat or .npy.
     read
         What to read from a file that holds several things.
 
@@ -51,13 +59,16 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     Raises
     ------
     DataFileError
-        If the file is missing, of another type, truncated, or holds no images.
+        If the file is missing, of another type, truncated, or holds no images, or several.
+    InputError
+        For a choice that files of this type do not offer.
 
     Notes
     -----
     MATLAB: none
     """
     file = Path(path)
+    _check_choice(file, read)
     raw = _of_format(file, read)
     axis = raw.metadata.get("tilt_axis_degrees")  # of frames that write_frames wrote
     if not raw.tilt_axes and isinstance(axis, int | float) and not isinstance(axis, bool):
@@ -70,8 +81,8 @@ def _of_format(file: Path, read: ReadSettings) -> RawImages:
     suffix = image_suffix(file)
     if suffix in DM_SUFFIXES:
         return read_dm(file, read)
-    if suffix in SER_SUFFIXES:
-        return read_ser(file)
+    if suffix in (*SER_SUFFIXES, *EMI_SUFFIXES):
+        return read_ser(file, read)
     if suffix in EMD_SUFFIXES:
         return read_emd(file, read)
     if suffix in MRC_SUFFIXES:
@@ -81,6 +92,15 @@ def _of_format(file: Path, read: ReadSettings) -> RawImages:
     if suffix in ARRAY_SUFFIXES:
         return _array_file(file, read)
     raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
+
+
+def _check_choice(file: Path, read: ReadSettings) -> None:
+    """Refuse a choice that files of this type do not offer, instead of ignoring it."""
+    for name, suffixes in _CHOICES.items():
+        value = getattr(read, name)
+        if value is not None and image_suffix(file) not in suffixes:
+            expected = f"--{name} only for files of type {', '.join(suffixes)}"
+            raise InputError(f"{file}: --{name}", repr(value), expected)
 
 
 def _array_file(file: Path, read: ReadSettings) -> RawImages:

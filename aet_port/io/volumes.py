@@ -20,7 +20,6 @@ from aet_port.io.arrays import (
     TIFF_SUFFIXES,
     image_suffix,
     read_npy,
-    read_tiff,
     real_array,
     single_precision,
     write_mrc,
@@ -28,6 +27,7 @@ from aet_port.io.arrays import (
     write_tiff,
 )
 from aet_port.io.mrc_sections import read_mrc
+from aet_port.io.tiff_pages import read_tiff
 
 VOLUME_SUFFIXES = (".npy", ".mat", *MRC_SUFFIXES, *TIFF_SUFFIXES)
 VOLUME_FILE = "a volume as .mat, .npy, .mrc, .map, .rec, .tif or .tiff"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from aet_port.io.emi import emi_of
 from aet_port.io.imod_files import BESIDE, beside, transforms_beside
+from aet_port.io.ser import SER_SUFFIXES
 
 _ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
 _METADATA = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")
@@ -32,6 +34,8 @@ def with_neighbours(
         found[f"{role} transforms"] = file
     if path.suffix.lower() in _ALONE:
         return found
+    if path.suffix.lower() in SER_SUFFIXES and (emi := emi_of(path)) is not None:
+        found[f"{role} .emi"] = emi
     for suffix in _METADATA:
         for number, file in enumerate(beside(path, suffix)):
             if file not in others:
