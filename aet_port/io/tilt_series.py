@@ -20,17 +20,16 @@ from aet_port.io import matlab
 from aet_port.io.arrays import (
     MRC_SUFFIXES,
     TIFF_SUFFIXES,
-    existing_file,
     read_mrc,
     read_npy,
     read_tiff,
-    reading,
     real_array,
     single_precision,
     write_mrc,
     write_npy,
     write_tiff,
 )
+from aet_port.io.number_tables import read_number_table
 
 IMAGES_FILE = "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff"
 ANGLES_FILE = "angles as .mat, .npy, .txt, .csv, .tlt or .rawtlt"
@@ -87,38 +86,6 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
     return _images_and_size(path, name, need_size=False)[0]
 
 
-def _text_table(file: Path) -> NDArray[np.float64]:
-    """Numbers of a text file, one row per line, separated by blanks, commas or semicolons."""
-    expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
-    with reading(existing_file(file, ANGLES_FILE), expected):
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines, start=1):
-        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
-        try:
-            row = [float(word) for word in words]
-        except ValueError as error:
-            if not rows and not any(_is_number(word) for word in words):
-                continue  # a line of column titles
-            raise DataFileError(file, f"{line.strip()!r} in line {number}", expected) from error
-        if row and rows and len(row) != len(rows[0]):
-            found = f"{len(row)} numbers in line {number} after {len(rows[0])} above"
-            raise DataFileError(file, found, expected)
-        if row:
-            rows.append(row)
-    if not rows:
-        raise DataFileError(file, "no numbers", expected)
-    return np.array(rows)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 def read_angles(path: str | Path, name: str | None = None) -> NDArray:
     """Read Euler angles phi, theta, psi (n, 3) in degrees; a list of single numbers is theta.
 
@@ -143,7 +110,8 @@ def read_angles(path: str | Path, name: str | None = None) -> NDArray:
     if suffix == ".npy":
         return matlab.euler_table(file, read_npy(file, ANGLES_FILE))
     if suffix in TEXT_SUFFIXES:
-        return matlab.euler_table(file, _text_table(file))
+        expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
+        return matlab.euler_table(file, read_number_table(file, expected, columns=(1, 3)))
     raise DataFileError(file, f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
 
 
