@@ -39,7 +39,14 @@ Projections = Annotated[
 Angles = Annotated[
     Path, typer.Argument(help="Tilt angles (degrees): .mat, .npy, .txt, .tlt or .rawtlt.")
 ]
-VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .mrc, .mat or .tif.")]
+VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .npz, .mrc, .mat or .tif.")]
+VolumeVariable = Annotated[
+    str | None,
+    typer.Option(
+        "--variable",
+        help="Array of the volume, where a .mat or .npz file has several, such as obj.volume.",
+    ),
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(help="Checkpoint file, from which an interrupted run continues."),
