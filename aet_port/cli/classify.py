@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Json, PixelSize, Threads, VolumeFile, settings_options
+from aet_port.cli.options import (
+    Json,
+    PixelSize,
+    Threads,
+    VolumeFile,
+    VolumeVariable,
+    settings_options,
+)
 from aet_port.core.console import print_facts
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import check_target
@@ -32,6 +39,7 @@ def classify_command(
     output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
     settings: ClassifySettings,
     pixel_size: PixelSize = None,
+    variable: VolumeVariable = None,
     edits: Annotated[
         Path | None,
         typer.Option(help="File of manual edits to make beforehand: .csv or .jsonl."),
@@ -53,7 +61,7 @@ def classify_command(
         check_target(figure, (".png", ".svg"))
     if output.exists() and model.exists() and output.samefile(model):
         raise InputError("output", f"{output}, the input model itself", "another file")
-    read = read_volume(volume, pixel_size)
+    read = read_volume(volume, pixel_size, variable)
     traced = _traced(model, read)
     changes = [] if edits is None else read_edits(edits)
     edited = replay_edits(traced, changes)

@@ -47,7 +47,14 @@ AnglesIfAny = Annotated[
         "projections' file unless given."
     ),
 ]
-VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .mrc, .mat or .tif.")]
+VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .npz, .mrc, .mat or .tif.")]
+VolumeVariable = Annotated[
+    str | None,
+    typer.Option(
+        "--variable",
+        help="Array of the volume, where a .mat or .npz file has several, such as obj.volume.",
+    ),
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(help="Checkpoint file, from which an interrupted run continues."),

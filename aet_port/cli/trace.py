@@ -13,6 +13,7 @@ from aet_port.cli.options import (
     PixelSize,
     Threads,
     VolumeFile,
+    VolumeVariable,
     settings_options,
 )
 from aet_port.core.console import print_facts
@@ -32,6 +33,7 @@ def trace_command(
         ),
     ] = None,
     pixel_size: PixelSize = None,
+    variable: VolumeVariable = None,
     checkpoint: Checkpoint = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -42,7 +44,7 @@ def trace_command(
 
     check_target(output, PEAK_SUFFIXES)
     symbols = (species or "").replace(",", " ").split()
-    read = read_volume(volume, pixel_size)
+    read = read_volume(volume, pixel_size, variable)
     peaks = trace_volume(
         read, settings, symbols, threads=threads, checkpoint=checkpoint, progress=not as_json
     )

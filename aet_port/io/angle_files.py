@@ -10,46 +10,16 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.io import matlab
-from aet_port.io.arrays import existing_file, read_npy, reading, write_npy
+from aet_port.io.arrays import read_npy, write_npy
 from aet_port.io.mdoc import mdoc_angles, read_mdoc
+from aet_port.io.npy_images import NPZ_SUFFIX, read_npz
+from aet_port.io.number_tables import read_number_table
 from aet_port.io.settings import AngleUnit
 from aet_port.io.units import degrees
 
 TEXT_SUFFIXES = (".txt", ".csv", ".tlt", ".rawtlt")
 WRITABLE_ANGLES = (".mat", ".npy", *TEXT_SUFFIXES)
-ANGLES_FILE = "angles as .mat, .npy, .txt, .csv, .tlt, .rawtlt or .mdoc"
-
-
-def _text_table(file: Path) -> NDArray[np.float64]:
-    """Numbers of a text file, one row per line, separated by blanks, commas or semicolons."""
-    expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
-    with reading(existing_file(file, ANGLES_FILE), expected):
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines, start=1):
-        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
-        try:
-            row = [float(word) for word in words]
-        except ValueError as error:
-            if not rows and not any(_is_number(word) for word in words):
-                continue  # a line of column titles
-            raise DataFileError(file, f"{line.strip()!r} in line {number}", expected) from error
-        if row and rows and len(row) != len(rows[0]):
-            found = f"{len(row)} numbers in line {number} after {len(rows[0])} above"
-            raise DataFileError(file, found, expected)
-        if row:
-            rows.append(row)
-    if not rows:
-        raise DataFileError(file, "no numbers", expected)
-    return np.array(rows)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+ANGLES_FILE = "angles as .mat, .npy, .npz, .txt, .csv, .tlt, .rawtlt or .mdoc"
 
 
 def read_angles(
@@ -60,9 +30,9 @@ def read_angles(
     Parameters
     ----------
     path
-        .mat, .npy (single precision is kept), .txt, .csv, .tlt, .rawtlt, or .mdoc of SerialEM.
+        .mat, .npy, .npz (single precision is kept), .txt, .csv, .tlt, .rawtlt, or .mdoc of SerialEM.
     name
-        Variable of a .mat file; needed only if several fit.
+        Variable of a .mat or .npz file; needed only if several fit.
     unit
         Unit of the numbers; degrees unless given, but numbers that look like radians are refused.
 
@@ -81,13 +51,16 @@ def read_angles(
         table = matlab.read_angles(file, name)
     elif suffix == ".npy":
         table = matlab.euler_table(file, read_npy(file, ANGLES_FILE))
+    elif suffix == NPZ_SUFFIX:
+        table = matlab.euler_table(file, read_npz(file, ANGLES_FILE, name))
     elif suffix == ".mdoc":
         theta = mdoc_angles(file, read_mdoc(file))
         if theta is None:
             raise DataFileError(file, "no TiltAngle", "one in every section [ZValue = n]")
         table = matlab.euler_table(file, theta)
     elif suffix in TEXT_SUFFIXES:
-        table = matlab.euler_table(file, _text_table(file))
+        expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
+        table = matlab.euler_table(file, read_number_table(file, expected, columns=(1, 3)))
     else:
         raise DataFileError(file, f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
     several_axes = table[:, [0, 2]].any()

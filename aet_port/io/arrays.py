@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali", ".preali")
 COMPRESSED = (".gz", ".bz2")
 TIFF_SUFFIXES = (".tif", ".tiff")
 LABEL = "aet-port: sections z, rows y, columns x; origin is voxel (0, 0, 0)"
+_ROUNDING = 100  # units in the last place; what inverse Fourier transforms leave
 _SAME_LENGTH = 1e-4  # relative; MRC keeps cell lengths in single precision, IMOD rounds further
 
 
@@ -96,14 +98,33 @@ def reading(path: str | Path, expected: str) -> Iterator[None]:
 def real_array(path: str | Path, array: NDArray, expected: str) -> NDArray:
     """``array`` in native byte order if it holds real numbers (or booleans).
 
+    Of complex numbers whose imaginary part is zero within rounding the real part is taken, with a
+    warning.
+
     Raises
     ------
     DataFileError
-        For complex numbers, text or other types.
+        For other complex numbers, text or other types.
     """
+    if array.dtype.kind == "c":
+        array = _real_part(path, array, expected)
     if array.dtype.kind not in "biuf":
         raise DataFileError(path, f"an array of type {array.dtype}", expected)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _real_part(path: str | Path, array: NDArray, expected: str) -> NDArray:
+    real = np.ascontiguousarray(array.real)
+    if array.size:
+        largest = float(np.abs(array.imag).max())
+        limit = _ROUNDING * np.finfo(real.dtype).eps * float(np.abs(real).max())
+        if not largest <= limit:
+            found = f"complex numbers ({array.dtype}), imaginary parts up to {largest:.3g}"
+            raise DataFileError(
+                path, found, f"{expected}; save the real part or the absolute value"
+            )
+    warnings.warn(f"{path}: complex numbers without imaginary part, taken as real", stacklevel=3)
+    return real
 
 
 @dataclass(frozen=True)
@@ -158,12 +179,46 @@ def read_npy(path: str | Path, expected: str) -> NDArray:
         If it is missing, truncated, or not a plain array of real numbers.
     """
     found = existing_file(path, expected)
-    with reading(found, expected):
-        array = np.load(found, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            array.close()
+    with reading(found, expected), open(found, "rb") as handle:
+        if handle.read(4) == b"PK\x03\x04":
             raise DataFileError(found, "an archive of several arrays", "a .npy file with one array")
+        handle.seek(0)
+        array = read_npy_stream(handle, found.stat().st_size, found, expected)
     return real_array(found, array, expected)
+
+
+def read_npy_stream(handle: IO[bytes], size: int, path: str | Path, expected: str) -> NDArray:
+    """Read an array in NumPy's format from ``size`` bytes, which its header must agree with.
+
+    Raises
+    ------
+    DataFileError
+        If there are fewer bytes than the header states, or others than plain numbers.
+    """
+    start = handle.tell()
+    version = np.lib.format.read_magic(handle)
+    if version == (1, 0):
+        header = np.lib.format.read_array_header_1_0(handle)
+    elif version == (2, 0):
+        header = np.lib.format.read_array_header_2_0(handle)
+    else:
+        found = f"version {version[0]}.{version[1]} of NumPy's format"
+        raise DataFileError(path, found, f"{expected}, of plain numbers (version 1 or 2)")
+    shape, _, kind = header
+    if kind.names is not None:
+        found = f"a table with the columns {short(', '.join(kind.names))}"
+        raise DataFileError(path, found, f"{expected}, as an array of plain numbers")
+    if kind.hasobject or kind.kind not in "biufc":
+        found = f"an array of type {kind}"
+        raise DataFileError(path, found, f"{expected}, as an array of plain numbers")
+    stated, left = prod(map(int, shape)) * kind.itemsize, size - (handle.tell() - start)
+    if min(shape, default=0) < 0 or stated > left:
+        lengths = " x ".join(map(str, shape))
+        found = f"{left:,} bytes of an array of {lengths} ({stated:,} bytes)"
+        raise DataFileError(path, found, f"{expected}, the whole file")
+    handle.seek(start)
+    array: NDArray = np.lib.format.read_array(handle, allow_pickle=False)
+    return array
 
 
 def single_precision(name: str, array: NDArray) -> NDArray[np.float32]:

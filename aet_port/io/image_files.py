@@ -9,18 +9,19 @@ import numpy as np
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import matlab
-from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, image_suffix, read_npy, real_array
+from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, image_suffix, real_array
 from aet_port.io.dm import DM_SUFFIXES, read_dm
 from aet_port.io.emd import EMD_SUFFIXES, read_emd
 from aet_port.io.imod_transforms import transformed
 from aet_port.io.mrc_stacks import read_mrc_frames
+from aet_port.io.npy_images import NPZ_SUFFIX, read_npy_images
 from aet_port.io.raw_images import RawImages
 from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
 from aet_port.io.tiff_stacks import read_tiff_frames
 
-ARRAY_SUFFIXES = (".mat", ".npy")
+ARRAY_SUFFIXES = (".mat", ".npy", NPZ_SUFFIX)
 IMAGE_SUFFIXES = (
     *DM_SUFFIXES,
     *SER_SUFFIXES,
@@ -34,22 +35,28 @@ _CHOICES = {
     "image": (*DM_SUFFIXES, *EMD_SUFFIXES, *TIFF_SUFFIXES, *EMI_SUFFIXES),
     "detector": (*DM_SUFFIXES, *EMD_SUFFIXES),
     "group": EMD_SUFFIXES,
+    "variable": (".mat", NPZ_SUFFIX),
 }
 IMAGES_FILE = (
-    "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5), .mat or .npy"
+    "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5), .mat, .npy or .npz"
 )
 
 
-def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
+def read_raw_images(
+    path: str | Path, read: ReadSettings = READ, n_angles: int | None = None
+) -> RawImages:
     """Read the images of one file and what it and the files beside it state about them.
 
     Parameters
     ----------
     path
         .mrc (.mrcs, .map, .rec, .st, .ali, .preali; also .mrc.gz, .mrc.bz2), .tif, .dm3, .dm4,
-        .ser, .emi, .emd (.h5, .hdf5), .mat or .npy.
+        .ser, .emi, .emd (.h5, .hdf5), .mat, .npy or .npz.
     read
         What to read from a file that holds several things.
+    n_angles
+        Number of tilt angles, if it is known: an array of NumPy whose images fit it only in the
+        other order of the axes is refused.
 
     Returns
     -------
@@ -69,14 +76,14 @@ def read_raw_images(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """
     file = Path(path)
     _check_choice(file, read)
-    raw = _of_format(file, read)
+    raw = _of_format(file, read, n_angles)
     axis = raw.metadata.get("tilt_axis_degrees")  # of frames that write_frames wrote
     if not raw.tilt_axes and isinstance(axis, int | float) and not isinstance(axis, bool):
         raw = replace(raw, tilt_axes=[Stated("metadata", float(axis))])
     return raw if read.transforms is None else transformed(file, raw, read.transforms)
 
 
-def _of_format(file: Path, read: ReadSettings) -> RawImages:
+def _of_format(file: Path, read: ReadSettings, n_angles: int | None) -> RawImages:
     """Images of a file of any format."""
     suffix = image_suffix(file)
     if suffix in DM_SUFFIXES:
@@ -90,7 +97,7 @@ def _of_format(file: Path, read: ReadSettings) -> RawImages:
     if suffix in TIFF_SUFFIXES:
         return read_tiff_frames(file, read)
     if suffix in ARRAY_SUFFIXES:
-        return _array_file(file, read)
+        return _array_file(file, read, n_angles)
     raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
 
 
@@ -103,18 +110,10 @@ def _check_choice(file: Path, read: ReadSettings) -> None:
             raise InputError(f"{file}: --{name}", repr(value), expected)
 
 
-def _array_file(file: Path, read: ReadSettings) -> RawImages:
-    """Images of a .mat file, with its variable ``pixel_size``, or of a .npy file."""
-    if file.suffix.lower() == ".npy":
-        array = read_npy(file, IMAGES_FILE)
-        if array.ndim == 2:
-            array = array[np.newaxis]
-        elif array.ndim == 3 and read.axes == "nx,ny,n":
-            array = array.transpose(2, 0, 1)
-        if array.ndim != 3 or array.size == 0:
-            expected = "images (n, nx, ny), or (nx, ny, n) with --axes nx,ny,n"
-            raise DataFileError(file, f"an array of shape {array.shape}", expected)
-        return RawImages(np.ascontiguousarray(array))
+def _array_file(file: Path, read: ReadSettings, n_angles: int | None) -> RawImages:
+    """Images of a .mat file, with its variable ``pixel_size``, or of a .npy or .npz file."""
+    if file.suffix.lower() != ".mat":
+        return RawImages(read_npy_images(file, read.axes, n_angles, read.variable))
     array = matlab.read_images(file, read.variable)
 
     def size() -> float | None:

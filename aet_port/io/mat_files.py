@@ -6,82 +6,172 @@ Axes are not reordered here; :mod:`aet_port.io.matlab` knows the meaning of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
-from aet_port.io.arrays import existing_file, reading
+from aet_port.io.arrays import existing_file, reading, reason
+from aet_port.io.mat_values import StoredVariable, unread_objects
 
-MAT_FILE = "a MATLAB file of version 5 to 7.3; save it again, in MATLAB: save(name, '-v7')"
+MAT_FILE = "a whole MATLAB file of version 4 to 7.3; save it again, in MATLAB: save(name, '-v7')"
 V7_LIMIT = 2**31 - 1  # bytes of one variable; larger ones need version 7.3
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 _TYPES = "numbers, text, cells or structures"
 
 
+class Fault(NamedTuple):
+    """Why a variable could not be read, and its class and size as far as the file states them."""
+
+    reason: str
+    kind: str
+    shape: tuple[int, ...] | None
+
+
+class Contents(NamedTuple):
+    """Variables of a file: values of those that could be read, faults of the others."""
+
+    values: dict[str, Any]
+    faults: dict[str, Fault]
+
+
 def read_variables(path: str | Path, names: Sequence[str] | None = None) -> dict[str, Any]:
     """Read variables of a .mat file in MATLAB's orientation.
 
-    A scalar structure, an object and a containers.Map become a dict of their fields, a cell array
-    or an array of structures an object array, text a str; numbers remain arrays of two or more
-    dimensions in the precision stored.
+    A scalar structure, an object and a containers.Map become a dict of their fields, a table a dict
+    of its columns, a cell array or an array of structures an object array, text a str; numbers
+    remain arrays of two or more dimensions in the precision stored, sparse matrices become full.
+    What is none of these, such as a function handle, becomes
+    :class:`aet_port.io.mat_values.Unread`.
 
     Parameters
     ----------
     path
-        File of version 5, 6, 7 or 7.3.
+        File of version 4, 5, 6, 7 or 7.3.
     names
-        Variables to read, if the file has them; all unless given.
+        Variables to read, if the file has them; all unless given. Of all, damaged ones are left
+        out, with a warning.
 
     Raises
     ------
     DataFileError
-        If the file is missing, truncated, of another format, or the variables cannot be read
-        completely.
+        If the file is missing, truncated or of another format, or a variable named in ``names`` is
+        damaged.
 
     MATLAB: load, importdata
     """
-    found = existing_file(path, MAT_FILE)
-    with reading(found, MAT_FILE):
-        with open(found, "rb") as handle:
-            head = handle.read(128)
-        if len(head) < 128 or head[126:] not in (b"IM", b"MI"):
-            raise DataFileError(found, "no MATLAB header", MAT_FILE)
-        from matio import load_from_mat  # slow to import, and only needed here
-
-        variables = load_from_mat(found, variable_names=None if names is None else list(names))
-        return {
-            name: _plain(value) for name, value in variables.items() if not name.startswith("__")
-        }
+    contents = read_contents(path, names)
+    for name, fault in contents.faults.items():
+        if names is not None:
+            raise DataFileError(path, f"an unreadable variable, {name} ({fault.reason})", MAT_FILE)
+    warn_of_faults(path, contents.faults)
+    return contents.values
 
 
-def _plain(value: Any) -> Any:
-    """Convert the reader's own types to dicts, lists of dicts, text and plain arrays."""
-    from matio.utils.matclass import MatlabContainerMap, MatlabOpaque
+def read_contents(
+    path: str | Path, names: Collection[str] | None = None, objects: bool = True
+) -> Contents:
+    """Read variables one by one, so that a damaged one does not affect the others.
 
-    if isinstance(value, MatlabOpaque):
-        return _plain(value.properties)
-    if isinstance(value, (dict, MatlabContainerMap)):
-        return {key: _plain(item) for key, item in value.items()}
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.dtype.names is not None:
-        rows = np.empty(value.shape, dtype=object)
-        for index in np.ndindex(value.shape):
-            rows[index] = {field: _plain(value[index][field]) for field in value.dtype.names}
-        return rows.flat[0] if rows.size == 1 else rows
-    if value.dtype == object:
-        cells = np.empty(value.shape, dtype=object)
-        for index in np.ndindex(value.shape):
-            cells[index] = _plain(value[index])
-        return cells
-    if value.dtype.kind == "U" and value.size <= 1:
-        return str(value.reshape(-1)[0]) if value.size else ""
-    plain = np.asarray(value)
-    return plain.astype(plain.dtype.newbyteorder("="), copy=False)
+    Parameters
+    ----------
+    path, names
+        As for :func:`read_variables`.
+    objects
+        Whether objects are read; otherwise they become :class:`aet_port.io.mat_values.Unread`.
+
+    Raises
+    ------
+    DataFileError
+        If the file is missing, truncated or of another format.
+    """
+    file = existing_file(path, MAT_FILE)
+    contents = Contents({}, {})
+    with reading(file, MAT_FILE):
+        variables, check = _stored(file)
+        counts = Counter(one.name for one in variables)
+        for one in variables:
+            if names is not None and one.name not in names:
+                continue
+            if counts[one.name] > 1:
+                fault = Fault(f"stored {counts[one.name]} times", one.kind, one.shape)
+                contents.faults[one.name] = fault
+                continue
+            try:
+                value = one.load()
+            except Exception as error:  # every kind; other variables are not affected
+                contents.faults[one.name] = Fault(reason(error), one.kind, one.shape)
+                continue
+            contents.values[one.name] = value
+        if objects:
+            _add_objects(file, contents.values, check)
+    return contents
+
+
+def warn_of_faults(path: str | Path, faults: Mapping[str, Fault]) -> None:
+    """Warn of unreadable variables that were left out, once for each file."""
+    parts = [f"{name} ({fault.reason})" for name, fault in faults.items()]
+    text = f"{path}: unreadable variables left out: {', '.join(parts)}"
+    if faults and text not in _warned:
+        _warned.add(text)
+        warnings.warn(text, stacklevel=3)
+
+
+_warned: set[str] = set()
+
+
+def _stored(file: Path) -> tuple[list[StoredVariable], Callable[[Sequence[str]], None]]:
+    """The variables of a file, and a check of what belongs to the objects in one of them."""
+    with open(file, "rb") as handle:
+        head = handle.read(128)
+    order = {b"IM": "<", b"MI": ">"}.get(head[126:128])
+    if order is None:
+        from aet_port.io import mat_v4
+
+        found = mat_v4.stored_variables(file)
+        if not found:
+            is_hdf5 = head.startswith(b"\x89HDF")
+            raise DataFileError(
+                file, f"no MATLAB header{' but plain HDF5' if is_hdf5 else ''}", MAT_FILE
+            )
+        return found, lambda _: None
+    version = head[125] if order == "<" else head[124]
+    if version == 1:
+        from aet_port.io import mat_v5
+
+        return mat_v5.stored_variables(file, order), lambda _: mat_v5.check_objects(file, order)
+    if version == 2:
+        from aet_port.io import mat_hdf5
+
+        return mat_hdf5.stored_variables(file), lambda names: mat_hdf5.check_objects(file, names)
+    raise DataFileError(file, f"version {version} of MATLAB's files", MAT_FILE)
+
+
+def _add_objects(
+    file: Path, values: dict[str, Any], check: Callable[[Sequence[str]], None]
+) -> None:
+    """Put the objects that mat-io can read into the values where they are missing."""
+    names = [name for name, value in values.items() if unread_objects(value)]
+    if not names:
+        return
+    from aet_port.io.mat_objects import read_objects, with_objects
+
+    # All at once; where that fails, without those that cannot be read.
+    for group in (names, *([name] for name in names)):
+        try:
+            check(group)
+            found = read_objects(file, group)
+        except Exception:  # of any kind; what is no object has been read
+            continue
+        for name, value in found.items():
+            values[name] = with_objects(values[name], value)
+        if group is names:
+            return
 
 
 def write_mat(path: str | Path, variables: Mapping[str, Any]) -> Path:
@@ -114,7 +204,9 @@ def write_mat(path: str | Path, variables: Mapping[str, Any]) -> Path:
     def write(partial: Path) -> None:
         try:
             if version == "7.3":
-                from matio import save_to_mat
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of pandas, when it is imported
+                    from matio import save_to_mat
 
                 save_to_mat(partial, dict(variables), version="v7.3", oned_as="row")
             else:

@@ -1,12 +1,11 @@
 """Images, angles, volumes and positions of .mat files, converted from MATLAB's orientation.
 
 MATLAB stores images as (nx, ny, n), positions as 3 x N and counts pixels from 1; the package
-works with (n, nx, ny) and (N, 3). Versions 5, 6, 7 and 7.3 and objects of classes are read.
+works with (n, nx, ny) and (N, 3). Versions 4, 5, 6, 7 and 7.3 and objects of classes are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import real_array
-from aet_port.io.mat_files import read_variables, write_mat
+from aet_port.io.mat_files import read_contents, read_variables, write_mat
+from aet_port.io.mat_selection import listing, numeric_arrays, select_array
 
 __all__ = [
     "SubAreaTable",
     "euler_table",
     "read_angles",
     "read_array",
+    "read_contents",
     "read_images",
     "read_per_atom",
     "read_positions",
@@ -33,7 +34,11 @@ __all__ = [
     "write_positions",
     "write_volume",
 ]
-_LISTED = 12  # largest number of variables listed in an error
+# How a variable is named on the command line and in the file of a run.
+IMAGES_VARIABLE = "--variable NAME, or projections_variable in [input] of a run"
+ANGLES_VARIABLE = "--angles-variable NAME, or angles_variable in [input] of a run"
+VOLUME_VARIABLE = "--variable NAME, or save it alone, in MATLAB: save('new.mat', 'NAME')"
+IN_PYTHON = "name=..., or save it alone, in MATLAB: save('new.mat', 'NAME')"
 
 
 class SubAreaTable(NamedTuple):
@@ -41,59 +46,6 @@ class SubAreaTable(NamedTuple):
 
     centres: NDArray[np.float64]
     half_widths: NDArray[np.float64]
-
-
-def _arrays(variables: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray]:
-    """Numeric arrays by name, those inside structures and objects as ``outer.inner``."""
-    result: dict[str, NDArray] = {}
-    for name, value in variables.items():
-        if isinstance(value, dict):
-            result |= _arrays(value, f"{prefix}{name}.")
-        elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-            result[f"{prefix}{name}"] = value
-    return result
-
-
-def _listing(arrays: Mapping[str, NDArray]) -> str:
-    if not arrays:
-        return "no numeric variable"
-    parts = [f"{name} {'x'.join(map(str, array.shape))}" for name, array in arrays.items()]
-    more = f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else ""
-    return "the variables " + ", ".join(parts[:_LISTED]) + more
-
-
-def _select(
-    path: str | Path,
-    name: str | None,
-    fits: Callable[[NDArray], bool],
-    wanted: str,
-    favourite: str | None = None,
-) -> NDArray:
-    """The array called ``name``, or the only one that matches, as with importdata.
-
-    If several match, one called ``favourite`` is preferred, then variables to fields of structures,
-    then arrays to scalars.
-    """
-    arrays = _arrays(read_variables(path, None if name is None else [name.split(".")[0]]))
-    pool = {key: a for key, a in arrays.items() if name is None or key.startswith(f"{name}.")}
-    chosen = {key: array for key, array in pool.items() if fits(array)}
-    for better in (
-        [key for key in chosen if key.split(".")[-1] == favourite],
-        [key for key in chosen if "." not in key],
-        [key for key, array in chosen.items() if array.size > 1],
-    ):
-        narrower = {key: chosen[key] for key in better if key in chosen}
-        if len(chosen) > 1 and narrower:
-            chosen = narrower
-    if name in arrays:
-        chosen = {name: arrays[name]}
-    elif name is not None and not pool:
-        found = f"no variable {name!r} but {_listing(_arrays(read_variables(path)))}"
-        raise DataFileError(path, found, wanted)
-    if len(chosen) != 1:
-        found = f"{len(chosen)} that fit: {_listing(chosen)}" if chosen else _listing(arrays)
-        raise DataFileError(path, found, f"{wanted}; name the variable to read")
-    return real_array(path, next(iter(chosen.values())), f"{wanted}, of real numbers")
 
 
 def _refuse(path: str | Path, array: NDArray, wanted: str) -> DataFileError:
@@ -108,8 +60,8 @@ def read_array(path: str | Path, name: str | None = None) -> NDArray:
     path
         The .mat file.
     name
-        Variable, ``outer.inner`` inside a structure or object; unless given, the file must hold a
-        single array (not counting scalars).
+        Variable, ``outer.inner`` inside a structure or object, ``name{k}`` in a cell array; unless
+        given, the file must hold a single array (not counting scalars).
 
     Raises
     ------
@@ -118,13 +70,14 @@ def read_array(path: str | Path, name: str | None = None) -> NDArray:
 
     MATLAB: importdata
     """
-    return _select(path, name, lambda array: True, "a numeric array")
+    return select_array(path, name, lambda array: True, "a numeric array", IN_PYTHON)
 
 
 def read_images(path: str | Path, name: str | None = None) -> NDArray:
     """Read projections (n, nx, ny) from MATLAB's (nx, ny, n), in the precision stored.
 
-    A single image, which MATLAB stores as (nx, ny), is accepted if its variable is named.
+    A cell array of images of the same size is a stack too. A single image, which MATLAB stores as
+    (nx, ny), is accepted if its variable is named. Of several arrays ``projections`` is taken.
 
     Raises
     ------
@@ -134,7 +87,9 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles (importdata)
     """
     wanted = "projections as one array (nx, ny, n)"
-    array = _select(path, name, lambda a: a.ndim == 3, wanted)
+    array = select_array(
+        path, name, lambda a: a.ndim == 3, wanted, IMAGES_VARIABLE, "projections", stack=True
+    )
     if array.ndim == 2 and name is not None:
         array = array[:, :, np.newaxis]
     if array.ndim != 3 or array.size == 0:
@@ -155,7 +110,9 @@ def read_volume_array(path: str | Path, name: str | None = None) -> NDArray:
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::SaveResults (importdata)
     """
     wanted = "a volume as one array (nx, ny, nz)"
-    array = _select(path, name, lambda a: a.ndim == 3, wanted, "reconstruction")
+    array = select_array(
+        path, name, lambda a: a.ndim == 3, wanted, VOLUME_VARIABLE, "reconstruction"
+    )
     if array.ndim == 2 and name is not None:
         array = array[:, :, np.newaxis]
     if array.ndim != 3 or array.size == 0:
@@ -211,13 +168,16 @@ def read_angles(path: str | Path, name: str | None = None) -> NDArray:
     def fits(array: NDArray) -> bool:
         return array.ndim == 2 and (3 in array.shape or 1 in array.shape)
 
-    return euler_table(path, _select(path, name, fits, "angles as one array (n, 3)"))
+    wanted = "angles as one array (n, 3)"
+    table = select_array(path, name, fits, wanted, ANGLES_VARIABLE, "angles", stack=True)
+    return euler_table(path, table)
 
 
 def read_positions(path: str | Path, name: str | None = None) -> NDArray:
     """Read positions (N, 3) as stored (angstrom or 1-based pixels), single or double precision.
 
-    Nothing is shifted or scaled. A table N x 3 is not transposed; 3 x 3 is taken as 3 x N.
+    Nothing is shifted or scaled. A table N x 3 is not transposed; 3 x 3 is taken as 3 x N. Of
+    several arrays ``model`` is taken.
 
     Raises
     ------
@@ -227,7 +187,9 @@ def read_positions(path: str | Path, name: str | None = None) -> NDArray:
     MATLAB: importdata of the models of both papers, 3 x N
     """
     wanted = "positions as one array 3 x N"
-    array = _select(path, name, lambda a: a.ndim == 2 and 3 in a.shape, wanted)
+    array = select_array(
+        path, name, lambda a: a.ndim == 2 and 3 in a.shape, wanted, IN_PYTHON, "model"
+    )
     if array.ndim != 2 or 3 not in array.shape:
         raise _refuse(path, array, wanted)
     table = array if array.dtype == np.float32 else array.astype(np.float64)
@@ -245,7 +207,7 @@ def read_per_atom(path: str | Path, name: str | None = None) -> NDArray:
     MATLAB: importdata
     """
     wanted = "one number per atom, 1 x N"
-    array = _select(path, name, lambda a: a.ndim == 2 and 1 in a.shape, wanted)
+    array = select_array(path, name, lambda a: a.ndim == 2 and 1 in a.shape, wanted, IN_PYTHON)
     if array.ndim != 2 or 1 not in array.shape:
         raise _refuse(path, array, wanted)
     return np.ascontiguousarray(array.reshape(-1))
@@ -262,9 +224,10 @@ def read_sub_area_table(path: str | Path) -> SubAreaTable:
     MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m (importdata of alignPara.mat)
     """
     wanted = "sub-areas CropCen and CropHalf, n x 3 each"
-    arrays = {key.split(".")[-1]: array for key, array in _arrays(read_variables(path)).items()}
+    found = numeric_arrays(read_contents(path).values)
+    arrays = {key.split(".")[-1]: array for key, array in found.items()}
     if not {"CropCen", "CropHalf"} <= set(arrays):
-        raise DataFileError(path, _listing(arrays), wanted)
+        raise DataFileError(path, listing(arrays), wanted)
     centres, half = (
         real_array(path, arrays[key], wanted).astype(np.float64) for key in ("CropCen", "CropHalf")
     )

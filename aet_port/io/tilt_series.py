@@ -111,11 +111,12 @@ def read_tilt_series(
     >>> len(series), series.detector, series.angles[:, 1]
     (3, (32, 24), array([-30.,   0.,  30.]))
     """
-    raw = read_raw_images(projections, read)
     if angles is None:
+        raw = read_raw_images(projections, read)
         table = _own_angles(projections, raw)
     else:
         table = read_angles(angles, read.angles_variable, read.angle_unit)
+        raw = read_raw_images(projections, read, len(table))
         if not table[:, [0, 2]].any():
             settled_angles(projections, raw.angles, np.asarray(table[:, 1], dtype=np.float64))
     if len(table) != len(raw.images):

@@ -20,28 +20,34 @@ from aet_port.io.arrays import (
     TIFF_SUFFIXES,
     image_suffix,
     read_npy,
-    real_array,
     single_precision,
     write_mrc,
     write_npy,
     write_tiff,
 )
 from aet_port.io.mrc_sections import read_mrc
+from aet_port.io.npy_images import NPZ_SUFFIX, read_npz
 from aet_port.io.tiff_pages import read_tiff
 
 VOLUME_SUFFIXES = (".npy", ".mat", *MRC_SUFFIXES, *TIFF_SUFFIXES)
-VOLUME_FILE = "a volume as .mat, .npy, .mrc, .map, .rec, .tif or .tiff"
+VOLUME_FILE = "a volume as .mat, .npy, .npz, .mrc, .map, .rec, .tif or .tiff"
 _ROUNDING = 1e-5  # relative; MRC keeps lengths in single precision
 
 
-def _lengths(path: Path) -> tuple[float | None, NDArray[np.float64] | None]:
-    """Voxel size and origin that :func:`write_volume` stored with the volume, if present."""
-    expected = "voxel_size and origin as numbers in angstrom"
+def _lengths(path: Path, given: float | None) -> tuple[float | None, NDArray[np.float64] | None]:
+    """Voxel size and origin that :func:`write_volume` stored with the volume, if present.
+
+    What other programs call so does not matter where the voxel size is given.
+    """
+    expected = "voxel_size and origin as numbers in angstrom, or --pixel-size"
     found: dict[str, NDArray[np.float64]] = {}
-    for key, value in matlab.read_variables(path, ["voxel_size", "origin"]).items():
-        if not isinstance(value, np.ndarray) or value.size != {"voxel_size": 1, "origin": 3}[key]:
+    stored = matlab.read_contents(path, ["voxel_size", "origin"], objects=False).values
+    for key, value in stored.items():
+        if isinstance(value, np.ndarray) and value.size == {"voxel_size": 1, "origin": 3}[key]:
+            if value.dtype.kind in "biuf":
+                found[key] = value.astype(np.float64).reshape(-1)
+        elif given is None and "voxel_size" in stored:
             raise DataFileError(path, f"{key} of another kind", expected)
-        found[key] = real_array(path, value, expected).astype(np.float64).reshape(-1)
     return float(found["voxel_size"][0]) if "voxel_size" in found else None, found.get("origin")
 
 
@@ -53,13 +59,13 @@ def read_volume(
     Parameters
     ----------
     path
-        .mat (versions 5 to 7.3, saved RESIRE objects too), .npy, .mrc, .map, .rec (also .mrc.gz,
-        .mrc.bz2), .tif, .tiff.
+        .mat (versions 4 to 7.3, saved RESIRE objects too), .npy, .npz, .mrc, .map, .rec (also
+        .mrc.gz, .mrc.bz2), .tif, .tiff.
     voxel_size
         Angstrom; unless given, that of the file is used (MRC header, description of a TIFF file,
         variable ``voxel_size`` of a .mat file).
     name
-        Variable of a .mat file; needed only if several match.
+        Variable of a .mat file or array of a .npz file; needed only if several match.
 
     Returns
     -------
@@ -92,9 +98,11 @@ def read_volume(
     origin: NDArray[np.float64] | None = None
     if suffix == ".mat":
         array = matlab.read_volume_array(file, name)
-        own, origin = _lengths(file)
+        own, origin = _lengths(file, voxel_size)
     elif suffix == ".npy":
         array = read_npy(file, VOLUME_FILE)
+    elif suffix == NPZ_SUFFIX:
+        array = read_npz(file, VOLUME_FILE, name)
     elif suffix in MRC_SUFFIXES or suffix in TIFF_SUFFIXES:
         sections = (read_mrc if suffix in MRC_SUFFIXES else read_tiff)(file, VOLUME_FILE)
         flat = sections.array.ndim == 2

@@ -266,14 +266,14 @@ def test_missing_file_and_folder(tmp_path):
         matlab.read_images(tmp_path)
 
 
-def test_what_a_reader_warns_of_is_an_error(tmp_path):
-    """A variable the library skips with a warning must not vanish."""
+def test_a_variable_stored_twice_is_refused(tmp_path):
+    """None of the two must vanish."""
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"a": np.eye(2)})
     whole = path.read_bytes()
     body = whole[128:]
     path.write_bytes(whole + body)  # the same variable twice; the first would be lost
-    with pytest.raises(DataFileError, match="Duplicate variable"):
+    with pytest.raises(DataFileError, match=r"a \(stored 2 times\)"):
         matlab.read_array(path)
 
 
