@@ -49,8 +49,10 @@ demo: $(VENV)/installed
 
 # In their own order: the files with the longest tests have few, and would else come last, alone.
 # Two workers share the cores: no library under NumPy or LAMMPS is to start threads of its own.
+# Bytecode is kept, or workers and the commands that tests start compile all modules each time.
 test: $(VENV)/installed-test
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" \
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
+		$(BIN)/python -m pytest -m "not slow" \
 		-n 2 --dist loadfile --no-loadscope-reorder --every-golden tests
 
 regression: $(VENV)/installed-test
