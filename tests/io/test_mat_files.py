@@ -16,7 +16,7 @@ import scipy.io
 import scipy.sparse
 
 from aet_port.core.errors import DataFileError
-from aet_port.io import mat_files, matlab, read_images, read_tilt_series, read_volume
+from aet_port.io import mat_files, matlab, read_tilt_series, read_volume
 from aet_port.io.mat_objects import _plain
 from aet_port.io.mat_values import Unread
 from tests.io.mat_elements_written import (
@@ -327,7 +327,7 @@ def test_errors_name_the_option(tmp_path, stack):
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"a": stack, "b": stack, "t": np.ones((5, 1)), "u": np.ones((5, 1))})
     for reader, option in [
-        (read_images, "--variable NAME, or projections_variable in [input]"),
+        (matlab.read_images, "--variable NAME, or variable in [input]"),
         (matlab.read_angles, "--angles-variable NAME, or angles_variable in [input]"),
         (matlab.read_volume_array, "--variable NAME"),
         (matlab.read_per_atom, "save('new.mat', 'NAME')"),
