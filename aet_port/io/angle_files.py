@@ -30,7 +30,8 @@ def read_angles(
     Parameters
     ----------
     path
-        .mat, .npy, .npz (single precision is kept), .txt, .csv, .tlt, .rawtlt, or .mdoc of SerialEM.
+        .mat, .npy, .npz (single precision is kept), .txt, .csv, .tlt, .rawtlt, or .mdoc of
+        SerialEM.
     name
         Variable of a .mat or .npz file; needed only if several fit.
     unit

@@ -35,7 +35,7 @@ __all__ = [
     "write_volume",
 ]
 # How a variable is named on the command line and in the file of a run.
-IMAGES_VARIABLE = "--variable NAME, or projections_variable in [input] of a run"
+IMAGES_VARIABLE = "--variable NAME, or variable in [input] of a run"
 ANGLES_VARIABLE = "--angles-variable NAME, or angles_variable in [input] of a run"
 VOLUME_VARIABLE = "--variable NAME, or save it alone, in MATLAB: save('new.mat', 'NAME')"
 IN_PYTHON = "name=..., or save it alone, in MATLAB: save('new.mat', 'NAME')"

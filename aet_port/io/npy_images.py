@@ -88,7 +88,7 @@ def read_npy_images(
         For other ``axes``.
     """
     if axes not in ("n,nx,ny", "nx,ny,n"):
-        raise InputError("axes", repr(axes), "'n,nx,ny' or 'nx,ny,n'")
+        raise InputError("axes", repr(axes), "'n,nx,ny' or 'nx,ny,n'; --axes nx,ny,n")
     if Path(path).suffix.lower() == NPZ_SUFFIX:
         array = read_npz(path, _IMAGES, name)
     else:
