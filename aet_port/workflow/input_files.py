@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from aet_port.io.imod_files import BESIDE, beside, transforms_beside
+from aet_port.io.imod_files import BESIDE, named_alike, transforms_beside
 
 _ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
 _METADATA = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")
@@ -33,7 +33,7 @@ def with_neighbours(
     if path.suffix.lower() in _ALONE:
         return found
     for suffix in _METADATA:
-        for number, file in enumerate(beside(path, suffix)):
+        for number, file in enumerate(named_alike(path, suffix)):
             if file not in others:
                 found[f"{role} {suffix}" + (f" {number}" if number else "")] = file
     return found
