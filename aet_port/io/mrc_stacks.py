@@ -21,8 +21,7 @@ from aet_port.core.frame_series import FrameSeries
 from aet_port.io.angle_files import one_axis_angles
 from aet_port.io.arrays import plain_path, single_precision, write_mrc
 from aet_port.io.frame_stacks import STACK_FILE, beside, of_sidecar, stack_images
-from aet_port.io.imod_files import beside as named_alike
-from aet_port.io.imod_files import has_refined_angles, is_aligned, mdoc_beside
+from aet_port.io.imod_files import has_refined_angles, is_aligned, mdoc_beside, named_alike
 from aet_port.io.mdoc import (
     AXIS_TITLE,
     Mdoc,

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from aet_port.io.emi import emi_of
-from aet_port.io.imod_files import BESIDE, beside, transforms_beside
+from aet_port.io.imod_files import BESIDE, named_alike, transforms_beside
 from aet_port.io.ser import SER_SUFFIXES
 
-_ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
+_ALONE = (".mat", ".npy", ".npz")  # files beside which no metadata are looked for
 _METADATA = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")
 
 
@@ -37,7 +37,7 @@ def with_neighbours(
     if path.suffix.lower() in SER_SUFFIXES and (emi := emi_of(path)) is not None:
         found[f"{role} .emi"] = emi
     for suffix in _METADATA:
-        for number, file in enumerate(beside(path, suffix)):
+        for number, file in enumerate(named_alike(path, suffix)):
             if file not in others:
                 found[f"{role} {suffix}" + (f" {number}" if number else "")] = file
     return found
