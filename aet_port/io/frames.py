@@ -3,7 +3,13 @@
 Axis order: x is an image's horizontal direction, y its vertical one, in all formats except the
 Materials Data Bank's EMD, which stores x first. A series with a horizontal tilt axis must be
 rotated afterwards. MRC and TIFF: section or page = image, rows y, columns x, in the order of the
-file. DigitalMicrograph and SER: see :mod:`aet_port.io.dm`, :mod:`aet_port.io.ser`.
+file.
+
+Handedness: in MRC files y runs up the screen, in DigitalMicrograph, SER (turned when read), Velox
+and TIFF files down. An axis that is at some angle clockwise from the vertical on the screen is at
+that angle from y towards x in the first, at minus that angle in the others. The same images with y
+down give the mirror image of what they give with y up, unless the signs of the tilt angles are
+reversed; which of the two is the object depends on how the stage turns, which files do not say.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES
 from aet_port.io.emd import EMD_SUFFIXES, write_emd
 from aet_port.io.frame_files import read_frame_files
 from aet_port.io.image_files import read_raw_images
-from aet_port.io.image_folders import image_files
+from aet_port.io.image_folders import files_of_series
 from aet_port.io.mrc_stacks import write_mrc_frames
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
@@ -53,18 +59,19 @@ def read_frames(
     ----------
     path
         One file of a whole series; or a list of files, or a folder of files of one kind (in the
-        order of the numbers in their names), one per tilt with one or more frames each. Angles and
-        metadata come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file or its
-        extended header, a ``.emi`` beside a SER file, and a ``.json`` or ``.csv`` sidecar beside
-        MRC and TIFF files.
+        order of the numbers in their names), one per tilt with one or more frames each; for the
+        order of lists see :mod:`aet_port.io.image_folders`. Angles and metadata come from the file,
+        a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file (its extended header if there is
+        none), a ``.emi`` beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF
+        files; for many files without any, from their names, if they hold angles without doubt.
     angles
         Angles in degrees, one per tilt or per image, or a file of them; replace those found.
     pixel_size
         Angstrom; replaces the one found.
     frames_per_tilt
         One number or one per tilt; replaces that of the files. Unless given, consecutive images of
-        equal angle are frames of one tilt (see :meth:`FrameSeries.from_stack`), and each of many
-        files is a tilt.
+        equal angle, in one file or in many, are frames of one tilt (see
+        :meth:`FrameSeries.from_stack`), and each of many files without angles is a tilt.
     read
         What to read from files that hold several things, and the direction of the tilt axis.
 
@@ -83,7 +90,8 @@ def read_frames(
     Warns
     -----
     UserWarning
-        If a file states another pixel size, tilt axis or other angles than those given.
+        If a file states another pixel size, tilt axis or other angles than those given, or angles
+        are taken from the names of files, or files are not read in the order listed.
 
     Examples
     --------
@@ -101,7 +109,7 @@ def read_frames(
     (3, (2, 16, 16), 0.35)
     """
     listed = angles is not None and not isinstance(angles, str | Path)
-    name, files = image_files(path, keep_order=listed)
+    name, files = files_of_series(path, keep_order=listed)
     given = None if angles is None else _given_angles(angles, read)
     if len(files) == 1:
         return _from_stack(files[0], given, pixel_size, frames_per_tilt, read)

@@ -23,7 +23,7 @@ from aet_port.io.ser import EMI_SUFFIXES
 _ONE_TYPE = (TIFF_SUFFIXES, DM_SUFFIXES, EMD_SUFFIXES)  # suffixes that count as one type
 
 
-def image_files(
+def files_of_series(
     path: str | Path | Sequence[str | Path], keep_order: bool = False
 ) -> tuple[str, list[Path]]:
     """Name and files of a series, in their order; see the notes of the module.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.file_names import name_angles, natural_key
 from aet_port.io.frames import read_frames
-from aet_port.io.image_folders import image_files
+from aet_port.io.image_folders import files_of_series
 from aet_port.io.settings import ReadSettings
 
 NX, NY = 4, 3
@@ -75,7 +75,11 @@ def test_hidden_and_foreign_files_are_passed_over(tmp_path):
     for name in ("._a_1.tif", ".hidden.tif", "notes.txt", "a.mdoc", "Thumbs.db", "log.json"):
         (tmp_path / name).write_bytes(b"nothing")
     (tmp_path / "more.tif").mkdir()
-    assert [path.name for path in image_files(tmp_path)[1]] == ["a_1.tif", "a_2.TIFF", "a_10.tif"]
+    assert [path.name for path in files_of_series(tmp_path)[1]] == [
+        "a_1.tif",
+        "a_2.TIFF",
+        "a_10.tif",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -93,10 +97,10 @@ def test_types_of_files_in_a_folder(tmp_path, names, accepted):
         (tmp_path / name).write_bytes(b"")
     if accepted:
         expected = [name for name in names if not name.endswith(".emi")]
-        assert [path.name for path in image_files(tmp_path)[1]] == expected
+        assert [path.name for path in files_of_series(tmp_path)[1]] == expected
     else:
         with pytest.raises(DataFileError, match=r"types .* expected files of one type; or list"):
-            image_files(tmp_path)
+            files_of_series(tmp_path)
 
 
 def test_lists_of_a_shell_are_read_in_natural_order(tmp_path):
@@ -113,11 +117,11 @@ def test_lists_of_a_shell_are_read_in_natural_order(tmp_path):
     assert series.stack()[:3, 0, 0].tolist() == [0, 9, 10]
     # Any other order is someone's choice.
     mixed = [tmp_path / name for name in ("img_3.tif", "img_10.tif", "img_1.tif")]
-    assert image_files(mixed)[1] == mixed
+    assert files_of_series(mixed)[1] == mixed
     with pytest.raises(InputError, match="a folder in a list"):
-        image_files([tmp_path, *mixed])
+        files_of_series([tmp_path, *mixed])
     with pytest.raises(InputError, match="same file twice"):
-        image_files([*mixed, mixed[0]])
+        files_of_series([*mixed, mixed[0]])
 
 
 @pytest.mark.parametrize(
