@@ -10,7 +10,6 @@ import typer
 from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.options import (
     FigureFormat,
-    Json,
     Model,
     Scheduler,
     Species,
@@ -19,7 +18,8 @@ from aet_port.cli.options import (
     help_text,
     settings_options,
 )
-from aet_port.core.console import print_facts, print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 @settings_options(leave_out={"settings": ("delta",)})
+@table_options
 def analyze_command(
     model: Model,
     settings: AnalyzeSettings,
@@ -61,7 +62,7 @@ def analyze_command(
     figure_format: FigureFormat = "png",
     workers: Workers = None,
     scheduler: Scheduler = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Analyse the structure of a model: short-range order, bipyramids and their networks.
 
@@ -89,7 +90,7 @@ def analyze_command(
         first = analyses[0] if analyses else None
         used = settings.cutoff if first is None else first.cutoff
         found = analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first)
-        analyses.append(_resampled(atoms, found, settings, workers, scheduler, not as_json))
+        analyses.append(_resampled(atoms, found, settings, workers, scheduler, form.for_people))
         times.append(utc_now())
     facts: dict[str, Any] = {"atoms": len(atoms)}
     if bank is not None:
@@ -98,8 +99,7 @@ def analyze_command(
         written = _draw(analyses[0], figures, figure_format)
         facts["figures"] = [str(path) for path in written]
     summaries = [found.summary() for found in analyses]
-    if as_json:
-        print_json(facts | {"analyses": summaries})
+    if form.taken([facts | summary for summary in summaries], facts | {"analyses": summaries}):
         return
     print_facts(False, f"aet analyze {model}", facts)
     for summary in summaries:

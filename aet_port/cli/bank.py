@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,12 +18,11 @@ from aet_port.cli.bank_options import (
     Temperature,
 )
 from aet_port.cli.options import Json, Model, Species
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
+from aet_port.core.terminal import print_line
 from mdb.records import OPTIMIZATION_TYPES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
@@ -49,7 +48,7 @@ WHERE model_id = $model GROUP BY ALL ORDER BY analysis_id, fold
 def init(bank: BankFile) -> None:
     """Create an empty bank, or bring the schema of an existing one up to date."""
     with mdb.Bank(bank) as opened:
-        print(f"{bank}: schema version {opened.version}")
+        print_line(f"{bank}: schema version {opened.version}")
 
 
 def deposit_command(
@@ -104,14 +103,20 @@ def deposit_command(
     print_facts(as_json, "aet mdb deposit", {"model": stored.id, "new": stored.new})
 
 
-def list_models(bank: BankFile, as_json: Json = False) -> None:
+@table_options
+def list_models(bank: BankFile, form: TableForm = AS_TEXT) -> None:
     """List the models of a bank, the newest version of each."""
     with mdb.Bank(bank, read_only=True) as opened:
-        _print(opened.sql(LIST), as_json)
+        found = opened.sql(LIST)
+    form.give(found.to_reader())
 
 
-def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
-    """Show what a bank holds of a model: its facts, and its analyses with their motifs."""
+@table_options
+def show(model: ModelId, bank: BankFile, form: TableForm = AS_TEXT) -> None:
+    """Show what a bank holds of a model: its facts, and its analyses with their motifs.
+
+    CSV and Parquet hold the analyses.
+    """
     with mdb.Bank(bank, read_only=True) as opened:
         facts = opened.sql(FACTS, {"model": model}).to_pylist()
         if not facts:
@@ -119,12 +124,14 @@ def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
             raise InputError(f"model of bank {bank}", repr(model), expected)
         analyses = opened.sql(ANALYSES, {"model": model})
     known = {name: value for name, value in facts[0].items() if value is not None}
-    if as_json:
+    if form.as_csv or form.parquet is not None:
+        form.give(analyses.to_reader())
+    elif form.as_json:
         print_json(known | {"analyses": analyses.to_pylist()})
-        return
-    print_rows(("", ""), list(known.items()), f"aet mdb show {model}")
-    if analyses.num_rows:
-        _print(analyses, as_json)
+    else:
+        print_rows(("", ""), list(known.items()), f"aet mdb show {model}")
+        if analyses.num_rows:
+            form.give(analyses.to_reader())
 
 
 def export(
@@ -139,11 +146,3 @@ def export(
         made = export_bank(opened, folder, show_progress=not as_json)
         facts = {"folder": str(made), "bank_hash": bank_hash(opened)}
     print_facts(as_json, "aet mdb export", facts)
-
-
-def _print(result: pa.Table, as_json: bool) -> None:
-    rows = result.to_pylist()
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(result.column_names, [list(row.values()) for row in rows])
