@@ -56,6 +56,14 @@ def analyze_command(
         str | None,
         typer.Option(help="Solute species whose medium-range order is analysed (takes minutes)."),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File for every quantity of each atom: .extxyz, .csv, .parquet or LAMMPS .dump.",
+        ),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="Folder for figures like those of the papers.")
     ] = None,
@@ -69,7 +77,8 @@ def analyze_command(
     With --resample, every result gets an interval from the uncertainties of the atoms.
     """
     from aet_port.io import read_model
-    from aet_port.structure import analyze
+    from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
+    from aet_port.structure import analyze, atom_quantities
     from aet_port.structure.draws import model_errors
     from mdb.schema import utc_now
 
@@ -77,6 +86,10 @@ def analyze_command(
         expected = "it together with --resample N"
         raise InputError("--sigma", f"{settings.sigma:g} without --resample", expected)
     deltas = [settings.changed(delta=one).delta for one in delta or [settings.delta]]
+    if output is not None:
+        check_target(output, ATOM_SUFFIXES)
+        if len(deltas) > 1:
+            raise InputError("--output", f"{len(deltas)} values of --delta", "one of them")
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     symbols = species.split(",") if types is not None and species is not None else species
@@ -93,6 +106,8 @@ def analyze_command(
         analyses.append(_resampled(atoms, found, settings, workers, scheduler, form.for_people))
         times.append(utc_now())
     facts: dict[str, Any] = {"atoms": len(atoms)}
+    if output is not None:
+        facts["file"] = str(write_atoms(output, atom_quantities(atoms, analyses[0])))
     if bank is not None:
         facts |= {"bank": str(bank), "model": _deposit(bank, model, atoms, kind, analyses, times)}
     if figures is not None:

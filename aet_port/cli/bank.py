@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from aet_port.cli.options import Json, Model, Species
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
+from aet_port.core.files import check_target
 from aet_port.core.terminal import print_line
 from mdb.records import OPTIMIZATION_TYPES
 
@@ -135,14 +136,50 @@ def show(model: ModelId, bank: BankFile, form: TableForm = AS_TEXT) -> None:
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="New folder for the Parquet files.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER|MODEL",
+            help="New folder for the Parquet files of the whole bank, or with --output a model id.",
+        ),
+    ],
     bank: BankFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File for the atoms of one model: .extxyz, .csv, .parquet or LAMMPS .dump.",
+        ),
+    ] = None,
+    analysis: Annotated[
+        int | None,
+        typer.Option(help="Number of the analysis whose results each atom gets; the newest."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a bank as Parquet files, partitioned by model and analysis."""
+    """Export a bank as Parquet files, or one model with every quantity of each atom.
+
+    The Parquet files are partitioned by model and analysis; `aet mdb import` reads them.
+    """
+    if output is not None:
+        print_facts(as_json, "aet mdb export", _export_model(bank, what, output, analysis))
+        return
+    if analysis is not None:
+        raise InputError("--analysis", f"{analysis} without --output", "-o FILE for a model")
     from mdb.parquet_export import bank_hash, export_bank
 
     with mdb.Bank(bank, read_only=True) as opened:
-        made = export_bank(opened, folder, show_progress=not as_json)
+        made = export_bank(opened, Path(what), show_progress=not as_json)
         facts = {"folder": str(made), "bank_hash": bank_hash(opened)}
     print_facts(as_json, "aet mdb export", facts)
+
+
+def _export_model(bank: Path, model: str, output: Path, analysis: int | None) -> dict[str, Any]:
+    from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
+
+    check_target(output, ATOM_SUFFIXES)
+    with mdb.Bank(bank, read_only=True) as opened:
+        found = opened.atoms(model, "newest" if analysis is None else analysis)
+    names = [name for name in found.arrays if name not in ("numbers", "positions")]
+    return {"file": str(write_atoms(output, found)), "atoms": len(found), "quantities": names}

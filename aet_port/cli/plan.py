@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Species, Threads, settings_options
-from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
-from aet_port.core.console import print_rows
+from aet_port.cli.options import Json, Species, Threads, settings_options
+from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.terminal import print_line
@@ -45,7 +44,6 @@ HEADS = (
         "search": set(DetectSettings.model_fields) - {"fdr", "depth", "confidence"},
     }
 )
-@table_options
 def plan_command(
     sample: Annotated[
         str,
@@ -70,7 +68,7 @@ def plan_command(
         Path | None, typer.Option("--csv", help="Also write the table to this file: .csv.")
     ] = None,
     threads: Threads = None,
-    form: TableForm = AS_TEXT,
+    as_json: Json = False,
 ) -> None:
     """Predict, before any image is taken, how well the atoms of a sample will be found.
 
@@ -90,15 +88,17 @@ def plan_command(
     model = _model(sample, plan, species)
     plans = plan_table(model, plan, simulation, search, threads=threads)
     if table is not None:
-        write_whole(table, lambda partial: _write_csv(partial, _lines(plans)))
+        write_whole(table, lambda partial: _write_csv(partial, plans))
     if out is not None:
         from aet_port.io import write_model
 
         write_model(out, plans[0].model)
-    # Without what the options gave, a plan could not be repeated.
-    given = plan.plain() | {"simulate": simulation.plain(), "fdr": search.fdr}
-    content = {"sample": model.name, "settings": given, "plans": [one.summary() for one in plans]}
-    if form.taken(_lines(plans), content):
+    if as_json:
+        # Without what the options gave, a plan could not be repeated.
+        given = plan.plain() | {"simulate": simulation.plain(), "fdr": search.fdr}
+        print_json(
+            {"sample": model.name, "settings": given, "plans": [one.summary() for one in plans]}
+        )
         return
     print_rows(HEADS, [row for one in plans for row in _rows(one)], f"aet plan: {model.name}")
     for one in plans:
@@ -136,8 +136,7 @@ def _rows(plan: Plan) -> list[tuple[str, ...]]:
     ]
 
 
-def _lines(plans: Sequence[Plan]) -> list[dict[str, Any]]:
-    """A row for each plan and species."""
+def _write_csv(path: Path, plans: Sequence[Plan]) -> None:
     lines: list[dict[str, Any]] = []
     for plan in plans:
         facts = plan.summary()
@@ -145,10 +144,6 @@ def _lines(plans: Sequence[Plan]) -> list[dict[str, Any]]:
         for symbol, one in facts["species"].items():
             own = {key: value for key, value in one.items() if key != "given"}
             lines.append(series | {"species": symbol} | own)
-    return lines
-
-
-def _write_csv(path: Path, lines: Sequence[dict[str, Any]]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, list(lines[0]), lineterminator="\n")
         writer.writeheader()
