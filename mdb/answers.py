@@ -181,7 +181,10 @@ class Answer(Fetch):
 
     def __init__(self, bank: Asked, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         def ask(connection: duckdb.DuckDBPyConnection) -> Iterator[Any]:
-            reader = select(bank, connection, sql, parameters).to_arrow_reader(BATCH)
+            rows = select(bank, connection, sql, parameters)
+            # Its name before DuckDB 1.5 was another.
+            batches = getattr(rows, "to_arrow_reader", None) or rows.fetch_arrow_reader
+            reader = batches(BATCH)
             yield reader.schema
             yield from reader
 

@@ -238,7 +238,7 @@ class Bank(Shown):
 
         Examples
         --------
-        >>> with Bank("bank.duckdb", read_only=True) as bank:
+        >>> with Bank("bank.duckdb") as bank:
         ...     with bank.stream("SELECT range AS i FROM range(100000)") as answer:
         ...         print(answer.schema.names, sum(len(batch) for batch in answer))
         ['i'] 100000

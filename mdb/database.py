@@ -92,9 +92,10 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     connection = connect(path, False, time.monotonic())
     try:
-        connection.begin()
-        yield connection
-        connection.commit()
+        with interrupted():
+            connection.begin()
+            yield connection
+            connection.commit()
     except duckdb.Error as error:
         raise BankError(path, one_line(error), "nothing was stored") from error
     finally:

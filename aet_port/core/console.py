@@ -22,7 +22,7 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str
     """Print a table with column headings, its numbers rounded, and an empty line after it."""
     if title:
         print_line(title)
-    right = [any(map(_is_number, cells)) for cells in zip(*rows, strict=True)]
+    right = [_are_numbers(cells) for cells in zip(*rows, strict=True)]
     table = TextTable(columns, right or [False] * len(columns), line_width())
     for line in table.lines([list(zip(*(map(_text, row) for row in rows), strict=True))]):
         write(line + "\n")
@@ -51,21 +51,22 @@ def _plain(value: Any) -> Any:
     return without_nan(value.tolist()) if hasattr(value, "tolist") else str(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _are_numbers(cells: Sequence[Any]) -> bool:
+    known = [one for one in cells if one is not None and one != ""]
+    return bool(known) and all(isinstance(one, Real) and not isinstance(one, bool) for one in known)
 
 
 def _text(value: Any) -> str:
     """A cell: a rounded number, nothing for None and NaN."""
     if value is None or (isinstance(value, Real) and value != value):
         return ""
-    return number_text(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return number_text(value)
+    return json.dumps(_rounded(value)) if isinstance(value, dict | list) else str(value)
 
 
 def _fact(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return _text(value) if isinstance(value, float) else json.dumps(_rounded(value))
+    return _text(value) if isinstance(value, float | str) else json.dumps(_rounded(value))
 
 
 def _rounded(content: Any) -> Any:

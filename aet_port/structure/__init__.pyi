@@ -1,5 +1,5 @@
 from .analysis import StructureResult, analyze
-from .atom_quantities import atom_quantities
+from .atom_arrays import atom_quantities
 from .bonds.angles import BondAngles
 from .bonds.nuclei import (
     Interface,

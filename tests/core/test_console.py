@@ -46,3 +46,11 @@ def test_rows_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
     print_stages([{"stage": "trace", "seconds": 61.25, "peak_gb": 1.5, "peaks": 3}])
     assert "61.2" in (text := capsys.readouterr().out)
     assert "1.50 GB" in text
+
+
+def test_lists_beside_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only columns of numbers alone are aligned right: others are folded on a terminal."""
+    print_rows(("", "a", "b"), [("sizes", [1, 2.00004], 3.5), ("n", 12, None)])
+    assert capsys.readouterr().out == (
+        "       a         b\n-----  --------  ---\nsizes  [1, 2.0]  3.5\nn      12\n\n"
+    )
