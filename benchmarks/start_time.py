@@ -17,7 +17,7 @@ from benchmarks.timing import Row
 from mdb import Bank
 
 ROUNDS = 7
-CONSOLE = "import sys; from aet_port.cli.app import main; sys.exit(main())"
+CONSOLE = "import sys; from aet_port.cli.entry import main; sys.exit(main())"
 
 
 def user_seconds(command: Sequence[str]) -> float:

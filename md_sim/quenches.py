@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
+from aet_port.core.terminal import print_note
 from md_sim.eam_forms import EamForm
 from md_sim.errors import SimulationError
 from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
@@ -377,7 +378,7 @@ def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:
             else:
                 last = line.strip()
                 if show_progress:
-                    print(line, end="", file=sys.stderr, flush=True)
+                    print_note(line.rstrip())
     if running.returncode:
         words = sorted(set(told)) or [last]
         found = f"{ranks} ranks ended with {running.returncode}: {'; '.join(words)}"

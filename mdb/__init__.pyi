@@ -1,6 +1,7 @@
 from .bank import Bank
 from .deposits import deposit, deposit_failure
-from .errors import BankError
+from .errors import BankError, QueryTimeoutError
+from .query_settings import QuerySettings
 from .records import (
     Deposit,
     Details,
@@ -21,6 +22,8 @@ __all__ = [
     "Edit",
     "MdRun",
     "Provenance",
+    "QuerySettings",
+    "QueryTimeoutError",
     "Reconstruction",
     "Snapshot",
     "SpeciesFit",

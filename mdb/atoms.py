@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from aet_port.structure.analysis import NETWORK_FOLDS
+from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from mdb.errors import BankError
 from mdb.model_rows import ARRAY_COLUMNS
 
@@ -25,6 +27,16 @@ FROM atom_order JOIN voronoi USING (analysis_id, atom) WHERE analysis_id = $id O
 _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
 SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
+"""
+# The largest network of each atom and fold, numbered from 1 within its fold.
+_NETWORKS = """
+SELECT fold, atom, min(place) AS place FROM (
+    SELECT motif, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif
+    WHERE analysis_id = $id
+) JOIN network_member AS member USING (motif) JOIN (
+    SELECT network, fold, row_number() OVER (PARTITION BY fold ORDER BY network) AS place
+    FROM network WHERE analysis_id = $id
+) USING (network) WHERE member.analysis_id = $id GROUP BY fold, atom
 """
 
 
@@ -40,7 +52,9 @@ def assemble(
     :mod:`aet_port.core.uncertainty` and all further ones are there if they were deposited. An
     analysis adds ``q4``, ``q6``, ``boo``, ``crystalline``, ``nucleus``, ``signed_distance``, ``n3``
     to ``n6``, ``cn``, ``voronoi_volume``, ``density``, ``surface``, ``sites`` (bipyramids that the
-    atom caps) and ``folds`` (bits: 2^fold for each kind of motif that the atom is a corner of).
+    atom caps), ``motifs_3`` to ``motifs_8`` (number of motifs of each fold that the atom is a
+    corner of), ``network_4`` to ``network_6`` (its largest network of these: 1 for the largest of
+    all, 0 for none) and ``folds`` (bits: 2^fold for each kind of motif).
     What is undefined is NaN, or -1 where whole numbers stand.
 
     Parameters
@@ -153,6 +167,15 @@ def _results(
     bits = np.left_shift(1, corners["fold"].to_numpy().astype(np.int64))
     np.bitwise_or.at(folds, corners["atom"].to_numpy(), bits)
     found["folds"] = folds
+    places, numbers = corners["atom"].to_numpy(), corners["fold"].to_numpy()
+    for fold in FOLDS:
+        found[f"motifs_{fold}"] = np.bincount(places[numbers == fold], minlength=n_atoms)
+    networks = _ask(connection, _NETWORKS, number)
+    places, numbers = networks["atom"].to_numpy(), networks["fold"].to_numpy()
+    for fold in NETWORK_FOLDS:
+        of_fold = numbers == fold
+        found[f"network_{fold}"] = np.zeros(n_atoms, dtype=np.int64)
+        found[f"network_{fold}"][places[of_fold]] = networks["place"].to_numpy()[of_fold]
     caps = _ask(connection, _CAPS, number)
     found["sites"] = np.zeros(n_atoms, dtype=np.int64)
     found["sites"][caps["atom"].to_numpy()] = caps["sites"].to_numpy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from glob import escape
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +15,13 @@ import duckdb
 import pyarrow as pa
 
 from aet_port.core.display import Shown
+from mdb.answers import Answer, Fetch, select
 from mdb.atoms import assemble
-from mdb.database import connect, create, make_folder, one_line
+from mdb.database import connect, create, interrupted, make_folder, one_line
 from mdb.errors import BankError
 from mdb.queries import run
 from mdb.query_parameters import Value
+from mdb.query_settings import QuerySettings
 from mdb.schema import migrate, newest_version, schema_version
 from mdb.write_queue import readers_turn, writers_turn
 
@@ -43,6 +45,8 @@ class Bank(Shown):
         For queries only.
     wait
         Longest time in seconds to wait for another process that has the bank open; 10 unless given.
+    limits
+        Time and memory that each query may take; half of the machine's memory unless given.
 
     Raises
     ------
@@ -69,11 +73,16 @@ class Bank(Shown):
     """
 
     def __init__(
-        self, path: str | Path, read_only: bool = False, wait: float | None = None
+        self,
+        path: str | Path,
+        read_only: bool = False,
+        wait: float | None = None,
+        limits: QuerySettings | None = None,
     ) -> None:
         self.path = Path(path)
         self.read_only = read_only
         self.wait = WAIT if wait is None else wait
+        self.limits = QuerySettings() if limits is None else limits
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._inside = False
         self._depth = 0
@@ -137,6 +146,8 @@ class Bank(Shown):
     def connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Context with a connection of one's own, which sees no work of open transactions.
 
+        Ctrl-C while DuckDB works raises ``KeyboardInterrupt``.
+
         Raises
         ------
         BankError
@@ -145,19 +156,14 @@ class Bank(Shown):
         if not self._inside:
             raise BankError(self.path, "not open", "use it as: with Bank(path) as bank")
         if self._connection is not None:
-            cursor = self._connection.cursor()
-            try:
+            with closing(self._connection.cursor()) as cursor, interrupted():
                 yield cursor
-            finally:
-                cursor.close()
             return
         deadline = time.monotonic() + self.wait
         readers_turn(self.path, deadline)
-        connection = connect(self.path, True, deadline)
-        try:
+        opened = connect(self.path, True, deadline, self.limits.memory)
+        with closing(opened) as connection, interrupted():
             yield connection
-        finally:
-            connection.close()
 
     def _open_for_writing(self) -> None:
         deadline = time.monotonic() + self.wait
@@ -170,7 +176,7 @@ class Bank(Shown):
                 for leftover in self.path.parent.glob(pattern):
                     leftover.unlink()
             create(self.path)
-        self._connection = connect(self.path, False, deadline)
+        self._connection = connect(self.path, False, deadline, self.limits.memory)
         version = self._check_version(self._connection)
         if version < newest_version():
             with self.transaction() as connection:
@@ -200,20 +206,44 @@ class Bank(Shown):
         Raises
         ------
         BankError
-            For SQL that is wrong, not a single reading statement, or fails when run.
+            For SQL that is wrong, not a single reading statement, or fails when run;
+            :class:`mdb.errors.QueryTimeoutError` if it takes too long.
         """
-        try:
-            with self.connected() as connection:
-                statements = connection.extract_statements(sql)
-                allowed = [duckdb.StatementType.SELECT]
-                if self.read_only:  # EXPLAIN ANALYZE runs what it explains, a DELETE too
-                    allowed.append(duckdb.StatementType.EXPLAIN)
-                if len(statements) != 1 or statements[0].type not in allowed:
-                    kinds = ", ".join(s.type.name for s in statements) or "no statement"
-                    raise BankError(self.path, f"found {kinds}", "only one SELECT is allowed")
-                return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
-        except duckdb.Error as error:
-            raise BankError(self.path, one_line(error), "correct the query") from error
+
+        def ask(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
+            yield select(self, connection, sql, parameters).to_arrow_table()
+
+        with Fetch(self, ask) as fetch:
+            return fetch.next()
+
+    def stream(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
+        """Result of one SELECT as Arrow batches that come while the query runs.
+
+        Rows are fetched a little ahead, by a thread; a short result is soon complete, and the file
+        closed, whatever the time that whoever takes the rows needs.
+
+        Parameters
+        ----------
+        sql, parameters
+            As of :meth:`sql`.
+
+        Returns
+        -------
+        A context that gives batches of rows; ``schema`` has the names and types of the columns.
+
+        Raises
+        ------
+        BankError
+            As of :meth:`sql`; also for what fails only after some rows.
+
+        Examples
+        --------
+        >>> with Bank("bank.duckdb") as bank:
+        ...     with bank.stream("SELECT range AS i FROM range(100000)") as answer:
+        ...         print(answer.schema.names, sum(len(batch) for batch in answer))
+        ['i'] 100000
+        """
+        return Answer(self, sql, parameters)
 
     def query(self, name: str, /, **parameters: Value | None) -> pa.Table:
         """Answer of a named query, such as ``aet mdb queries`` lists.
@@ -284,11 +314,12 @@ class Bank(Shown):
             raise BankError(self.path, "not open", "use it as: with Bank(path) as bank")
         self._depth += 1
         try:
-            if self._depth > 1:
-                yield connection
-            else:
-                self._failed = False
-                yield from self._outermost(connection)
+            with interrupted():
+                if self._depth > 1:
+                    yield connection
+                else:
+                    self._failed = False
+                    yield from self._outermost(connection)
         except BaseException as error:
             self._failed = True
             if isinstance(error, duckdb.Error):

@@ -28,6 +28,7 @@ _WRITING: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "checkpoint_threshold": "256MB",
 }
+_MEMORY = "50%"  # of what the process may have
 _RETRY = 0.02  # seconds between attempts at a locked bank
 
 
@@ -91,17 +92,25 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     connection = connect(path, False, time.monotonic())
     try:
-        connection.begin()
-        yield connection
-        connection.commit()
+        with interrupted():
+            connection.begin()
+            yield connection
+            connection.commit()
     except duckdb.Error as error:
         raise BankError(path, one_line(error), "nothing was stored") from error
     finally:
         connection.close()
 
 
-def connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+def connect(
+    path: Path, read_only: bool, deadline: float, memory: float | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open a bank, waiting for others to close it until ``deadline`` (of ``time.monotonic``).
+
+    Parameters
+    ----------
+    memory
+        That queries may take (GB); half of the machine's unless given.
 
     Raises
     ------
@@ -110,7 +119,8 @@ def connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConn
     """
     while True:
         try:
-            config = _SEALED if read_only else _WRITING | _SEALED
+            limit = _MEMORY if memory is None else f"{memory:g}GB"
+            config = (_SEALED if read_only else _WRITING | _SEALED) | {"memory_limit": limit}
             return duckdb.connect(str(path), read_only=read_only, config=config)
         except duckdb.Error as error:
             text = one_line(error)
@@ -127,6 +137,17 @@ def connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConn
             if "not a valid duckdb" in text.lower() or path.is_dir():
                 raise BankError(path, "not a DuckDB file", "give the path of a bank") from error
             raise BankError(path, text, "give the path of a readable bank") from error
+
+
+@contextmanager
+def interrupted() -> Iterator[None]:
+    """Context in which Ctrl-C raises ``KeyboardInterrupt``, not DuckDB's ``RuntimeError``."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from None
 
 
 def one_line(error: Exception) -> str:

@@ -33,3 +33,13 @@ class BankError(AetError):
     def __init__(self, path: str | Path, found: str, expected: str) -> None:
         self.path = Path(path)
         super().__init__(f"bank {path}: {found}; {expected}")
+
+
+class QueryTimeoutError(BankError):
+    """A query that took longer than it may."""
+
+    exit_code = 1
+
+    def __init__(self, path: str | Path, seconds: float) -> None:
+        advice = "ask for less, or give it more time (--timeout)"
+        super().__init__(path, f"no answer within {seconds:g} s", advice)

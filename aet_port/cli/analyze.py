@@ -10,7 +10,6 @@ import typer
 from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.options import (
     FigureFormat,
-    Json,
     Model,
     Scheduler,
     Species,
@@ -19,7 +18,8 @@ from aet_port.cli.options import (
     help_text,
     settings_options,
 )
-from aet_port.core.console import print_facts, print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 @settings_options(leave_out={"settings": ("delta",)})
+@table_options
 def analyze_command(
     model: Model,
     settings: AnalyzeSettings,
@@ -55,20 +56,29 @@ def analyze_command(
         str | None,
         typer.Option(help="Solute species whose medium-range order is analysed (takes minutes)."),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File for every quantity of each atom: .extxyz, .csv, .parquet or LAMMPS .dump.",
+        ),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="Folder for figures like those of the papers.")
     ] = None,
     figure_format: FigureFormat = "png",
     workers: Workers = None,
     scheduler: Scheduler = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Analyse the structure of a model: short-range order, bipyramids and their networks.
 
     With --resample, every result gets an interval from the uncertainties of the atoms.
     """
     from aet_port.io import read_model
-    from aet_port.structure import analyze
+    from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
+    from aet_port.structure import analyze, atom_quantities
     from aet_port.structure.draws import model_errors
     from mdb.schema import utc_now
 
@@ -76,6 +86,10 @@ def analyze_command(
         expected = "it together with --resample N"
         raise InputError("--sigma", f"{settings.sigma:g} without --resample", expected)
     deltas = [settings.changed(delta=one).delta for one in delta or [settings.delta]]
+    if output is not None:
+        check_target(output, ATOM_SUFFIXES)
+        if len(deltas) > 1:
+            raise InputError("--output", f"{len(deltas)} values of --delta", "one of them")
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     symbols = species.split(",") if types is not None and species is not None else species
@@ -89,17 +103,18 @@ def analyze_command(
         first = analyses[0] if analyses else None
         used = settings.cutoff if first is None else first.cutoff
         found = analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first)
-        analyses.append(_resampled(atoms, found, settings, workers, scheduler, not as_json))
+        analyses.append(_resampled(atoms, found, settings, workers, scheduler, form.for_people))
         times.append(utc_now())
     facts: dict[str, Any] = {"atoms": len(atoms)}
+    if output is not None:
+        facts["file"] = str(write_atoms(output, atom_quantities(atoms, analyses[0])))
     if bank is not None:
         facts |= {"bank": str(bank), "model": _deposit(bank, model, atoms, kind, analyses, times)}
     if figures is not None:
         written = _draw(analyses[0], figures, figure_format)
         facts["figures"] = [str(path) for path in written]
     summaries = [found.summary() for found in analyses]
-    if as_json:
-        print_json(facts | {"analyses": summaries})
+    if form.taken([facts | summary for summary in summaries], facts | {"analyses": summaries}):
         return
     print_facts(False, f"aet analyze {model}", facts)
     for summary in summaries:

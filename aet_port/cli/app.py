@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +17,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from aet_port.core.errors import AetError, InputError
+from aet_port.core.terminal import OutputClosed, print_note
 
 BAD_INPUT = 2
+INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
+CLOSED = 141
 _FOLDER = Path(__file__).resolve().parent
 
 # Name of a command: module and function. Those below a group stand under its name.
@@ -82,6 +86,10 @@ GROUPS = {
 }
 
 
+class Interrupted(Exception):
+    """Ctrl-C, with what to say."""
+
+
 class LazyGroup(TyperGroup):
     """A group of commands whose modules are imported when one of them is called."""
 
@@ -109,6 +117,13 @@ class LazyGroup(TyperGroup):
         if name not in self.table and not name.startswith("-") and not ctx.resilient_parsing:
             raise InputError("command", repr(name), _nearest(name, self.table) + _see(ctx))
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it in one line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted(str(error) or "interrupted") from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Help of the group, without importing its commands."""
@@ -143,11 +158,20 @@ def _nothing() -> None:
     """A group does nothing by itself."""
 
 
+class LoadedCommand(TyperCommand):
+    """A command whose module is loaded."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, which Ctrl-C stops from now on by an exception."""
+        (ctx.find_root().obj or _nothing)()
+        return super().invoke(ctx)
+
+
 @cache
 def _command(name: str, module: str, function: str) -> Any:
     found = getattr(importlib.import_module(f"aet_port.cli.{module}"), function)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name)(found)
+    app.command(name, cls=LoadedCommand)(found)
     return typer.main.get_command(app)
 
 
@@ -181,23 +205,59 @@ def _aet(
     """Atomic electron tomography: tilt series to atoms, structure and a SQL bank."""
 
 
-def main() -> None:
-    """Entry point: exit code 0 done, 1 a check failed, 2 bad input (one line on standard error)."""
+def main(loaded: Callable[[], object] | None = None) -> None:
+    """Entry point: exit code 0 done, 1 a check failed, 2 bad input (one line on standard error).
+
+    Ctrl-C gives 130; a reader that closes the output, such as ``head``, 141, without a word.
+
+    Parameters
+    ----------
+    loaded
+        Called when the modules of the command are loaded, before it runs.
+    """
+    try:
+        code = _run(loaded)
+        sys.stdout.flush()
+    except (OutputClosed, BrokenPipeError):
+        _drop_output()
+        code = CLOSED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(loaded: Callable[[], object] | None) -> Any:
+    """Exit code of the command."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            code = typer.main.get_command(app).main(prog_name="aet", standalone_mode=False)
+            group = typer.main.get_command(app)
+            code = group.main(prog_name="aet", standalone_mode=False, obj=loaded)
+            if code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
+                raise Interrupted("interrupted")
+            return code
         except AetError as error:
-            _fail(str(error))
+            return _fail(str(error), error.exit_code)
+        except (Interrupted, KeyboardInterrupt) as error:
+            _drop_output()
+            return _fail(str(error) or "interrupted", INTERRUPTED, "aet")
+        except OutputClosed:
+            raise
         except Exception as error:
             # Of the command line itself: an unknown option, a word where a number should be.
             if not hasattr(error, "format_message"):
                 raise
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]
-                sys.exit(BAD_INPUT)
-            _fail(_usage(error))
-    sys.exit(code if isinstance(code, int) else 0)
+                return BAD_INPUT
+            return _fail(_usage(error))
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: nobody reads it, or the pipe is full."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):  # no file behind it
+        return
 
 
 def _usage(error: Any) -> str:
@@ -236,16 +296,16 @@ def _see(context: Any) -> str:
     return "" if context is None else f"; see `{context.command_path} --help`"
 
 
-def _fail(text: str) -> None:
-    print(f"aet: error: {' '.join(text.split())}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+def _fail(text: str, code: int = BAD_INPUT, before: str = "aet: error") -> int:
+    print_note(f"{before}: {' '.join(text.split())}")
+    return code
 
 
 def _show_warning(
     message: Warning | str, category: type[Warning], *_: object, **__: object
 ) -> None:
     """A warning on one line, without the line of code that gave it."""
-    print(f"aet: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print_note(f"aet: warning: {' '.join(str(message).split())}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,12 +18,12 @@ from aet_port.cli.bank_options import (
     Temperature,
 )
 from aet_port.cli.options import Json, Model, Species
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
+from aet_port.core.files import check_target
+from aet_port.core.terminal import print_line
 from mdb.records import OPTIMIZATION_TYPES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 LIST = """
 SELECT model_id, kind, name, n_atoms, count(analysis_id) AS analyses
@@ -49,7 +49,7 @@ WHERE model_id = $model GROUP BY ALL ORDER BY analysis_id, fold
 def init(bank: BankFile) -> None:
     """Create an empty bank, or bring the schema of an existing one up to date."""
     with mdb.Bank(bank) as opened:
-        print(f"{bank}: schema version {opened.version}")
+        print_line(f"{bank}: schema version {opened.version}")
 
 
 def deposit_command(
@@ -104,14 +104,20 @@ def deposit_command(
     print_facts(as_json, "aet mdb deposit", {"model": stored.id, "new": stored.new})
 
 
-def list_models(bank: BankFile, as_json: Json = False) -> None:
+@table_options
+def list_models(bank: BankFile, form: TableForm = AS_TEXT) -> None:
     """List the models of a bank, the newest version of each."""
     with mdb.Bank(bank, read_only=True) as opened:
-        _print(opened.sql(LIST), as_json)
+        found = opened.sql(LIST)
+    form.give(found.to_reader())
 
 
-def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
-    """Show what a bank holds of a model: its facts, and its analyses with their motifs."""
+@table_options
+def show(model: ModelId, bank: BankFile, form: TableForm = AS_TEXT) -> None:
+    """Show what a bank holds of a model: its facts, and its analyses with their motifs.
+
+    CSV and Parquet hold the analyses.
+    """
     with mdb.Bank(bank, read_only=True) as opened:
         facts = opened.sql(FACTS, {"model": model}).to_pylist()
         if not facts:
@@ -119,31 +125,61 @@ def show(model: ModelId, bank: BankFile, as_json: Json = False) -> None:
             raise InputError(f"model of bank {bank}", repr(model), expected)
         analyses = opened.sql(ANALYSES, {"model": model})
     known = {name: value for name, value in facts[0].items() if value is not None}
-    if as_json:
+    if form.as_csv or form.parquet is not None:
+        form.give(analyses.to_reader())
+    elif form.as_json:
         print_json(known | {"analyses": analyses.to_pylist()})
-        return
-    print_rows(("", ""), list(known.items()), f"aet mdb show {model}")
-    if analyses.num_rows:
-        _print(analyses, as_json)
+    else:
+        print_rows(("", ""), list(known.items()), f"aet mdb show {model}")
+        if analyses.num_rows:
+            form.give(analyses.to_reader())
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="New folder for the Parquet files.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER|MODEL",
+            help="New folder for the Parquet files of the whole bank, or with --output a model id.",
+        ),
+    ],
     bank: BankFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File for the atoms of one model: .extxyz, .csv, .parquet or LAMMPS .dump.",
+        ),
+    ] = None,
+    analysis: Annotated[
+        int | None,
+        typer.Option(help="Number of the analysis whose results each atom gets; the newest."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a bank as Parquet files, partitioned by model and analysis."""
+    """Export a bank as Parquet files, or one model with every quantity of each atom.
+
+    The Parquet files are partitioned by model and analysis; `aet mdb import` reads them.
+    """
+    if output is not None:
+        print_facts(as_json, "aet mdb export", _export_model(bank, what, output, analysis))
+        return
+    if analysis is not None:
+        raise InputError("--analysis", f"{analysis} without --output", "-o FILE for a model")
     from mdb.parquet_export import bank_hash, export_bank
 
     with mdb.Bank(bank, read_only=True) as opened:
-        made = export_bank(opened, folder, show_progress=not as_json)
+        made = export_bank(opened, Path(what), show_progress=not as_json)
         facts = {"folder": str(made), "bank_hash": bank_hash(opened)}
     print_facts(as_json, "aet mdb export", facts)
 
 
-def _print(result: pa.Table, as_json: bool) -> None:
-    rows = result.to_pylist()
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(result.column_names, [list(row.values()) for row in rows])
+def _export_model(bank: Path, model: str, output: Path, analysis: int | None) -> dict[str, Any]:
+    from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
+
+    check_target(output, ATOM_SUFFIXES)
+    with mdb.Bank(bank, read_only=True) as opened:
+        found = opened.atoms(model, "newest" if analysis is None else analysis)
+    names = [name for name in found.arrays if name not in ("numbers", "positions")]
+    return {"file": str(write_atoms(output, found)), "atoms": len(found), "quantities": names}

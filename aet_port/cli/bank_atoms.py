@@ -13,14 +13,17 @@ from aet_port.cli.options import Json
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 
-SUFFIXES = (".csv", ".extxyz", ".xyz", ".lammps", ".data")
+MODEL_SUFFIXES = (".xyz", ".lammps", ".data")
 
 
 def atoms(
     model: ModelId,
     bank: BankFile,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Model: .csv, .extxyz, .xyz or LAMMPS data.")
+        Path,
+        typer.Option(
+            "-o", "--output", help="Model: .extxyz, .csv, .parquet, .dump, .xyz or LAMMPS data."
+        ),
     ],
     analysis: Annotated[
         int | None,
@@ -30,13 +33,15 @@ def atoms(
 ) -> None:
     """Write the atoms of a model, with everything that the bank knows of each, to a file.
 
-    Error bars and probabilities of each atom are columns of .csv and .extxyz; the other formats
-    hold species and positions only.
+    Error bars and probabilities of each atom are columns of .extxyz, .csv, .parquet and LAMMPS
+    .dump; the other formats hold species and positions only.
     """
-    from aet_port.io import write_model
+    from aet_port.io import write_atoms, write_model
+    from aet_port.io.atom_files import ATOM_SUFFIXES
 
-    check_target(output, SUFFIXES)
+    check_target(output, (*ATOM_SUFFIXES, *MODEL_SUFFIXES))
     with mdb.Bank(bank, read_only=True) as opened:
         found = opened.atoms(model, analysis)
-    written = write_model(output, found)
+    write = write_model if output.suffix.lower() in MODEL_SUFFIXES else write_atoms
+    written = write(output, found)
     print_facts(as_json, "aet mdb atoms", {"model": str(written), "atoms": len(found)})

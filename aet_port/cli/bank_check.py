@@ -10,18 +10,20 @@ import typer
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.cli.options import Json
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
+from aet_port.core.terminal import print_line
 
 CHECK_FAILED = 1
 
 
+@table_options
 def check(
     bank: BankFile,
     no_hashes: Annotated[
         bool, typer.Option("--no-hashes", help="Skip the hashes, for which every row is read.")
     ] = False,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Verify the hashes, counts, links and value ranges of a bank without changing it.
 
@@ -30,21 +32,14 @@ def check(
     from mdb.checks import check as verify
 
     with mdb.Bank(bank, read_only=True) as opened:
-        found = verify(opened, hashes=not no_hashes, show_progress=not as_json)
+        found = verify(opened, hashes=not no_hashes, show_progress=form.for_people)
     tally = Counter(one.status for one in found)
-    if as_json:
-        print_json(
-            {
-                "checks": [asdict(one) for one in found],
-                "passed": tally["passed"],
-                "failed": tally["failed"],
-                "not_attempted": tally["not attempted"],
-            }
-        )
-    else:
+    checks = [asdict(one) for one in found]
+    counts = {name.replace(" ", "_"): tally[name] for name in ("passed", "failed", "not attempted")}
+    if not form.taken(checks, {"checks": checks, **counts}):
         rows = [(one.name, one.status, one.found, ", ".join(one.ids)) for one in found]
         print_rows(("check", "status", "found", "entries"), rows, f"aet mdb check {bank}")
-        print(
+        print_line(
             f"{tally['passed']} passed, {tally['failed']} failed, "
             f"{tally['not attempted']} not attempted"
         )

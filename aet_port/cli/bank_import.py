@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aet_port.cli.bank_options import BankFile, Doi, Licence, Sample, Temperature
-from aet_port.cli.options import Json
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
 from aet_port.core.errors import InputError
+from aet_port.core.terminal import print_line
 from matlab_reference import golden_path, locate_reference
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mdb.published import Published, PublishedDeposit
 
 
+@table_options
 def import_command(
     files: Annotated[
         list[Path],
@@ -54,7 +55,7 @@ def import_command(
             "first valley of each model's pair distribution unless given."
         ),
     ] = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Import models from files, or a bank that was exported as Parquet.
 
@@ -72,7 +73,9 @@ def import_command(
         if len(files) > 1 or unused:
             found = f"{folders[0]} beside {unused[0] if unused else f'{len(files) - 1} more'}"
             raise InputError("folder", found, "one exported bank, without options for model files")
-        _print_facts(asdict(import_bank(bank, folders[0], show_progress=not as_json)), as_json)
+        facts = asdict(import_bank(bank, folders[0], show_progress=form.for_people))
+        if not form.taken([facts], facts):
+            print_rows(("", ""), list(facts.items()), "aet mdb import")
         return
     done = import_models(
         bank,
@@ -83,10 +86,10 @@ def import_command(
         details=Details(temperature=temperature, doi=doi, licence=licence),
         with_analysis=analyze,
         cutoff=cutoff,
-        show_progress=not as_json,
+        show_progress=form.for_people,
     )
-    if as_json:
-        print_json([_plain(one) for one in done])
+    records = [{"file": str(one.file), **asdict(model)} for one in done for model in one.models]
+    if form.taken(records, [_plain(one) for one in done]):
         return
     rows = [(str(one.file), len(one.models), one.new, _range(one)) for one in done]
     print_rows(("file", "models", "new", "ids"), rows, "aet mdb import")
@@ -102,13 +105,7 @@ def _range(done: ImportedFile) -> str:
     return first if len(done.models) == 1 else f"{first} to {last}"
 
 
-def _print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        print_rows(("", ""), list(facts.items()), "aet mdb import")
-
-
+@table_options
 def published_command(
     bank: BankFile,
     sample: Annotated[
@@ -120,7 +117,7 @@ def published_command(
     quick: Annotated[
         bool, typer.Option("--quick", help="Skip the medium-range order, which takes minutes.")
     ] = False,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Import the published models of both papers and analyse their structure."""
     from matlab_reference.published import read_published
@@ -134,11 +131,10 @@ def published_command(
         sample,
         validate=validate,
         quick=quick,
-        show_progress=not as_json,
+        show_progress=form.for_people,
     )
-    if as_json:
-        print_json(asdict(result))
-    else:
+    plain = asdict(result)
+    if not form.taken(plain["models"], plain):
         _print_published(result)
 
 
@@ -150,9 +146,9 @@ def _print_published(result: Published) -> None:
     heads = ("id", "sample", "model", "atoms", "analysis", "")
     print_rows(heads, rows, "aet mdb import-published")
     for what, why in {**result.missing, **result.left_out}.items():
-        print(f"not imported: {what}: {why}")
+        print_line(f"not imported: {what}: {why}")
     if result.validation is not None:
-        print(f"published and computed values: validation {result.validation}")
+        print_line(f"published and computed values: validation {result.validation}")
 
 
 def _news(one: PublishedDeposit) -> str:

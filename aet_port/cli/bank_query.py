@@ -11,10 +11,13 @@ import typer
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.cli.options import Json
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.options import Json, settings_options
+from aet_port.cli.table_form import TableForm, table_options
+from aet_port.core.console import print_json
 from aet_port.core.errors import InputError
+from aet_port.core.terminal import print_line
 from mdb.queries import named_queries
+from mdb.query_settings import QuerySettings
 
 Setting = Annotated[
     list[str] | None,
@@ -29,38 +32,41 @@ def queries(as_json: Json = False) -> None:
         print_json([{k: v for k, v in asdict(one).items() if k != "sql"} for one in known])
         return
     for one in known:
-        print(f"{one.name}: {one.description}")
+        print_line(f"{one.name}: {one.description}")
         usage = [parameter.usage() for parameter in one.parameters]
         wide = max((len(how) for how, _ in usage), default=0)
         for how, what in usage:
-            print(f"    {how:{wide}}  {what}")
+            print_line(f"    {how:{wide}}  {what}")
         if one.notes:
-            print(f"    {one.notes}")
+            print_line(f"    {one.notes}")
 
 
+@settings_options()
+@table_options
 def query(
     sql: Annotated[
         str, typer.Argument(help="A SELECT, or the name of a query that `aet mdb queries` lists.")
     ],
     bank: BankFile,
+    limits: QuerySettings,
+    form: TableForm,
     settings: Setting = None,
-    as_json: Json = False,
 ) -> None:
     """Run SQL or a named query on a bank.
 
-    Queries cannot change the bank, attach databases or read files.
+    Queries cannot change the bank, attach databases or read files. Of columns of one name, JSON and
+    Parquet number the second and further ones.
     """
     named = re.fullmatch(r"[A-Za-z]\w*(-\w+)*", sql) is not None
     if settings and not named:
         raise InputError("--set", "a query in SQL", "the name of a query; see `aet mdb queries`")
-    with mdb.Bank(bank, read_only=True) as opened:
+    with mdb.Bank(bank, read_only=True, limits=limits) as opened:
         # One word is no SQL, so a misspelt name gets the list of names.
-        found = opened.query(sql, **parse_settings(settings or ())) if named else opened.sql(sql)
-    rows = found.to_pylist()
-    if as_json:
-        print_json(rows)
-    else:
-        print_rows(found.column_names, [list(row.values()) for row in rows])
+        if named:
+            form.give(opened.query(sql, **parse_settings(settings or ())).to_reader())
+            return
+        with opened.stream(sql) as answer:
+            form.give(answer)
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aet_port.cli.options import Json, settings_options
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.cli.two_models import read_one
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
+from aet_port.core.terminal import print_line, print_note
 from aet_port.validation.settings import ScoreSettings
 
 if TYPE_CHECKING:
@@ -21,27 +22,26 @@ if TYPE_CHECKING:
 CHECK_FAILED = 1
 
 
-def list_command(as_json: Json = False) -> None:
+@table_options
+def list_command(form: TableForm = AS_TEXT) -> None:
     """List the cases that can be made."""
     from aet_port.validation.challenge_cases import CASES
 
-    if as_json:
-        print_json(
-            [
-                {
-                    "case": case.name,
-                    "about": case.about,
-                    "species": list(case.species),
-                    "atoms": case.atoms,
-                    "tilts": len(case.tilts),
-                    "dose": case.settings.acquisition.dose,
-                    "pixel_size": case.settings.pixel_size,
-                    "seed": case.seed,
-                    "extra": case.extra,
-                }
-                for case in CASES.values()
-            ]
-        )
+    records = [
+        {
+            "case": case.name,
+            "about": case.about,
+            "species": list(case.species),
+            "atoms": case.atoms,
+            "tilts": len(case.tilts),
+            "dose": case.settings.acquisition.dose,
+            "pixel_size": case.settings.pixel_size,
+            "seed": case.seed,
+            "extra": case.extra,
+        }
+        for case in CASES.values()
+    ]
+    if form.taken(records):
         return
     heads = ("case", "species", "atoms", "tilts", "dose", "what it is")
     rows = [
@@ -96,7 +96,7 @@ def make_command(
     facts = {"case": recipe.name, **{name: str(path) for name, path in made.items()}}
     print_facts(as_json, "aet challenge make", facts)
     if not as_json:
-        print(f"Give away {made['folder']}; keep {made['truth']} until all entries are in.")
+        print_line(f"Give away {made['folder']}; keep {made['truth']} until all entries are in.")
 
 
 @settings_options(leave_out={"settings": ("radius", "field", "bins")})
@@ -153,10 +153,10 @@ def score_entries_command(
         print_json(content | {"html": str(page), "csv": str(table)})
     else:
         print_rows(heads(BRIEF), [row.words(BRIEF) for row in rows], f"case {case.case}")
-        print(f"All columns: {page}, {table}")
+        print_line(f"All columns: {page}, {table}")
         for row in rows:
             for remark in row.remarks:
-                print(f"aet: {row.name}: {remark}", file=sys.stderr)
+                print_note(f"aet: {row.name}: {remark}")
     if not all(row.scored for row in rows):
         raise typer.Exit(CHECK_FAILED)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import check_target
+from aet_port.core.terminal import print_note
 from aet_port.tracing.settings import ClassifySettings
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def classify_command(
         rows["figure"] = str(write_class_figure(figure, found))
     if not found.settled:
         flips = f"{found.changes[-1]} atoms still change species in the local reclassification"
-        print(f"aet: warning: {flips}; see --radius, --unassigned", file=sys.stderr)
+        print_note(f"aet: warning: {flips}; see --radius, --unassigned")
     print_facts(as_json, "aet classify", rows)
 
 

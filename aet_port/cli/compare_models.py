@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Figures, Json, settings_options
+from aet_port.cli.options import Figures, settings_options
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.cli.two_models import UNKNOWN, FileSpecies, FileTypes, print_species, read_two
-from aet_port.core.console import print_facts, print_json
+from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.validation.settings import CompareSettings
 
 
 @settings_options()
+@table_options
 def compare_models_command(
     first: Annotated[Path, typer.Argument(help="Model to evaluate.")],
     second: Annotated[Path, typer.Argument(help="Model to compare it with, such as the true one.")],
@@ -28,7 +30,7 @@ def compare_models_command(
         ),
     ] = False,
     figures: Figures = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Compare two models atom by atom: recall, precision, species, RMSD, missed and spurious."""
     from aet_port.validation.precision import score
@@ -46,8 +48,8 @@ def compare_models_command(
         from aet_port.figures.precision import write_precision_figures
 
         facts["figures"] = [str(path) for path in write_precision_figures(figures, found)]
-    if as_json:
-        print_json(facts)
+    species_rows = [{"species": name} | row for name, row in facts.get("species", {}).items()]
+    if form.taken(species_rows or [facts], facts):
         return
     by_species, confusion = facts.pop("species", None), facts.pop("confusion", None)
     print_facts(False, "aet compare-models", facts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import INTERRUPTED, Json, Resume, Threads, settings_options
-from aet_port.core.console import print_json, print_rows, print_stages
+from aet_port.cli.options import INTERRUPTED, Resume, Threads, settings_options
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows, print_stages
+from aet_port.core.terminal import print_line
 from aet_port.simulation.settings import Acquisition
 from aet_port.workflow.sections import DEMO_SPECIES, SyntheticSettings
 
@@ -23,6 +24,7 @@ SQL = "SELECT fold, count(*) AS motifs FROM motif GROUP BY fold ORDER BY fold"
 
 
 @settings_options(leave_out={"noise": set(Acquisition.model_fields) - {"dose"}})
+@table_options
 def demo_command(
     sample: SyntheticSettings,
     noise: Acquisition,
@@ -32,7 +34,7 @@ def demo_command(
     species: Annotated[
         str, typer.Option(help="Chemical symbol, or several, lightest first: Co,Pd,Pt.")
     ] = DEMO_SPECIES,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Run the whole chain on a synthetic particle: tilt series, atoms, bank and picture."""
     from aet_port.workflow.demo_run import make_demo
@@ -46,15 +48,11 @@ def demo_command(
             species=species,
             threads=threads,
             resume=resume,
-            progress=not as_json,
+            progress=form.for_people,
         )
     except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        raise
+        raise KeyboardInterrupt(INTERRUPTED) from None
     picture, bank = out / result.picture.name, out / result.bank.name
-    if as_json:
-        print_json(result.summary() | {"picture": str(picture), "bank": str(bank)})
-        return
     matching, found, true = result.matching, result.structure, result.truth_structure
     sizes = [", ".join(map(str, one.networks[5].size[:5])) for one in (true, found)]
     rows = [
@@ -66,6 +64,12 @@ def demo_command(
         *((MOTIFS[fold], true.counts[fold], found.counts[fold]) for fold in MOTIFS),
         ("largest pentagonal networks", *sizes),
     ]
+    content = result.summary() | {"picture": str(picture), "bank": str(bank)}
+    records = [{"quantity": str(name).strip(), "true": t, "found": f} for name, t, f in rows]
+    if form.taken(records, content):
+        return
     print_rows(("", "true", "found"), rows, f"aet demo: a {result.run.config.sample.name}")
     print_stages(result.run.timings)
-    print(f'picture: {picture}\nbank:    {bank}\nquery:   aet mdb query "{SQL}" --bank {bank}')
+    print_line(f"picture: {picture}")
+    print_line(f"bank:    {bank}")
+    print_line(f'query:   aet mdb query "{SQL}" --bank {bank}')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aet_port.core.console import print_facts, print_rows
+from aet_port.core.terminal import print_line
 
 if TYPE_CHECKING:
     from aet_port.structure.intervals import Interval, Intervals
@@ -17,12 +18,12 @@ def print_intervals(intervals: Intervals, of: str = "") -> None:
     title = f"{intervals.samples} models drawn from the uncertainties of the atoms{of}"
     print_facts(False, title, {"errors": intervals.errors, "seed": intervals.seed})
     print_rows(HEADS, [_row(row) for row in intervals.main])
-    print(
+    print_line(
         "no errors: estimate without position errors, where they shift the mean and it is stable;"
         " standard error up to twice that of the drawn models (sd in --json)"
     )
     for warning in intervals.warnings:
-        print(warning)
+        print_line(warning)
 
 
 def _row(row: Interval) -> tuple[str, ...]:

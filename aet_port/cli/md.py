@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aet_port.cli.options import Json, Resume
-from aet_port.core.console import print_facts, print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
 from md_sim.protocol import PRESETS, Protocol, preset
@@ -112,11 +113,11 @@ def _facts(done: Quench) -> dict[str, Any]:
     return facts
 
 
-def potentials(as_json: Json = False) -> None:
+@table_options
+def potentials(form: TableForm = AS_TEXT) -> None:
     """List the built-in potentials and the properties they give the perfect crystal."""
     rows = [_of_crystal(potential) for potential in POTENTIALS.values()]
-    if as_json:
-        print_json(rows)
+    if form.taken(rows):
         return
     headings = {
         "name": "potential",

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 import mdb
 from aet_port.cli.bank_options import BankFile
-from aet_port.cli.options import FigureFormat, Figures, Json
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.options import FigureFormat, Figures
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
 from aet_port.core.files import check_target
+from aet_port.core.terminal import line_width, print_line
 
 if TYPE_CHECKING:
     from md_sim.comparison import Comparison
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _LABEL, _COLUMN = 40, 10  # characters that names and one snapshot take
 
 
+@table_options
 def compare_command(
     run: Annotated[
         str, typer.Argument(help="Folder of a quench, or number of its run in the bank.")
@@ -34,7 +36,7 @@ def compare_command(
     ] = None,
     figures: Figures = None,
     figure_format: FigureFormat = "png",
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Compare an experimental model with every snapshot of a quench.
 
@@ -52,12 +54,12 @@ def compare_command(
         name = newest_experiment(opened, number) if model is None else model
         found = compare(opened, name, number, analysis)
         written = [] if figures is None else _draw(opened, found, figures, figure_format)
-    if as_json:
-        print_json(found.plain() | {"figures": [str(path) for path in written]})
+    content = found.plain() | {"figures": [str(path) for path in written]}
+    if form.taken(content["snapshots"], content):
         return
     _show(found)
     for path in written:
-        print(path)
+        print_line(str(path))
 
 
 def _draw(bank: mdb.Bank, found: Comparison, folder: Path, form: str) -> list[Path]:
@@ -68,11 +70,12 @@ def _draw(bank: mdb.Bank, found: Comparison, folder: Path, form: str) -> list[Pa
 
 def _show(found: Comparison) -> None:
     title = f"{found.experiment.model_id} ({found.experiment.name}) beside run {found.run_name}"
-    fit = max(1, (Console().width - _LABEL) // _COLUMN)
+    width = line_width()
+    fit = len(found.points) if width is None else max(1, (width - _LABEL) // _COLUMN)
     for start in range(0, len(found.points), fit):
         shown = found.points[start : start + fit]
         print_rows(found.columns(shown), found.rows(shown), title)
     columns = ("most like the experiment by", "experiment", "quench", "at")
     print_rows(columns, found.likeness_rows())
     for name, why in found.left_out.items():
-        print(f"left out: {name}: {why}")
+        print_line(f"left out: {name}: {why}")

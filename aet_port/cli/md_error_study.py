@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Json
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
+from aet_port.core.terminal import print_line
 from aet_port.structure.neighbours import heights
 from md_sim.alloy import AlloyProtocol, quench_alloy
 from md_sim.position_errors import RMS, ErrorHistogram, ErrorStudy, crop_sphere, error_study
@@ -20,6 +21,7 @@ RESULT = "error_study.json"
 _PM = 100.0  # in an angstrom
 
 
+@table_options
 def error_study_command(
     out: Annotated[Path, typer.Option(help="Folder for the glass and the result.")],
     atoms: Annotated[
@@ -57,7 +59,7 @@ def error_study_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the glass and of the errors.")] = 1,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Measure how position errors change the Voronoi indices of a Cu65Zr35 glass."""
     if rms is not None and errors is not None:
@@ -71,15 +73,13 @@ def error_study_command(
     )
     cells = max(2, round((atoms / 4) ** (1 / 3)))
     protocol = AlloyProtocol(cells=cells, cooling_rate=cooling_rate, seed=seed)
-    glass = quench_alloy(protocol, out, potential=potential, show_progress=not as_json)
+    glass = quench_alloy(protocol, out, potential=potential, show_progress=form.for_people)
     cut = float(heights(glass).min() / 2) if radius is None else radius
     found = error_study(crop_sphere(glass, cut), deviations, seed, cutoff=cutoff)
     facts = {"glass_atoms": len(glass), "radius": round(cut, 3)} | found.summary()
     text = json.dumps(facts, indent=1) + "\n"
     write_whole(out / RESULT, lambda partial: partial.write_text(text, encoding="utf-8"))
-    if as_json:
-        print_json(facts)
-    else:
+    if not form.taken(facts["top"], facts):
         _print_errors(found, len(glass), cut)
 
 
@@ -96,7 +96,7 @@ def _print_errors(found: ErrorStudy, glass: int, radius: float) -> None:
     ]
     title = f"aet md error-study: {found.n_atoms} of {glass} atoms within {radius:.1f} angstrom"
     print_rows(("index", "before", "after", "place after", "keep it"), rows, title)
-    print(
+    print_line(
         f"{_PM * found.rms:.1f} pm rms; {100 * found.kept:.1f} % of {found.counted} atoms below "
         "the surface keep their index"
     )
@@ -106,4 +106,4 @@ def _print_errors(found: ErrorStudy, glass: int, radius: float) -> None:
         ("Distorted icosahedra", " %", found.distorted_icosahedra),
     ):
         scale = 100 if unit else 1
-        print(f"{name}: {scale * before:.2f}{unit} before, {scale * after:.2f}{unit} after")
+        print_line(f"{name}: {scale * before:.2f}{unit} before, {scale * after:.2f}{unit} after")

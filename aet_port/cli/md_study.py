@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Json, Scheduler, settings_options
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.options import Scheduler, settings_options
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
+from aet_port.core.terminal import print_line
 from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @settings_options(leave_out={"settings": OF_DRAWS})
+@table_options
 def analyze_quench_command(
     folder: Annotated[Path, typer.Argument(help="Folder of a quench, finished or not.")],
     settings: AnalyzeSettings,
@@ -33,7 +36,7 @@ def analyze_quench_command(
     require_glass: Annotated[
         bool, typer.Option("--require-glass", help="Fail if the last snapshot is crystalline.")
     ] = False,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Analyse the structure of every snapshot of a quench and store it in a bank.
 
@@ -51,11 +54,10 @@ def analyze_quench_command(
         workers=workers,
         scheduler=scheduler,
         sample=sample,
-        show_progress=not as_json,
+        show_progress=form.for_people,
     )
-    if as_json:
-        print_json(found.summary())
-    else:
+    summary = found.summary()
+    if not form.taken(summary["snapshots"], summary):
         _print_study(found)
     last = found.rows[-1]
     if require_glass and last.found is not None:
@@ -68,21 +70,29 @@ _COLUMNS = (
     *("T, K", "model", "cut-off", "triplets", "4-fold", "5-fold", "6-fold", "theta"),
     *("largest networks", "share", "spans", "icosahedra", "crystal"),
 )
+_MEANING = (
+    "Motifs per atom; theta in degrees; share of the pentagonal bipyramids in the largest",
+    "network; icosahedra: atoms that cap twelve; crystal: fraction of crystalline atoms.",
+)
 
 
 def _print_study(found: Study) -> None:
     rows = [_cells(row) for row in found.rows]
     print_rows(_COLUMNS, rows, f"aet md analyze: {found.sample}, run {found.run} of {found.bank}")
-    print("Motifs per atom; theta in degrees; share of the pentagonal bipyramids in the largest")
-    print("network; icosahedra: atoms that cap twelve; crystal: fraction of crystalline atoms.")
+    print_line(
+        "Motifs per atom; theta in degrees; share of the pentagonal bipyramids in the largest"
+    )
+    print_line(
+        "network; icosahedra: atoms that cap twelve; crystal: fraction of crystalline atoms."
+    )
     if found.transition is not None:
         glass = found.transition
-        print(
+        print_line(
             f"Glass transition {glass.temperature:.0f} +- {glass.uncertainty:.0f} K, lines fitted "
             f"at {_window(glass.glass_window)} and {_window(glass.liquid_window)} K"
         )
     for remark in found.remarks:
-        print(f"Note: {remark}")
+        print_line(f"Note: {remark}")
 
 
 def _window(window: tuple[float, float]) -> str:

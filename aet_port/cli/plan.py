@@ -13,6 +13,7 @@ from aet_port.cli.options import Json, Species, Threads, settings_options
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
+from aet_port.core.terminal import print_line
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
@@ -102,7 +103,7 @@ def plan_command(
     print_rows(HEADS, [row for one in plans for row in _rows(one)], f"aet plan: {model.name}")
     for one in plans:
         for sentence in one.sentences:
-            print(sentence)
+            print_line(sentence)
 
 
 def _model(sample: str, plan: PlanSettings, species: str | None) -> AtomicModel:

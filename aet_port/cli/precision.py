@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ import typer
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.options import (
     INTERRUPTED,
-    Json,
     Model,
     Resume,
     Scheduler,
@@ -21,7 +19,9 @@ from aet_port.cli.options import (
 )
 from aet_port.cli.run import end_with
 from aet_port.cli.simulate import AnglesOption
-from aet_port.core.console import print_json, print_rows, print_stages
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows, print_stages
+from aet_port.core.terminal import print_line
 from aet_port.detection.settings import DetectSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -40,6 +40,7 @@ _COUNTS = set(DetectSettings.model_fields) - {"fdr", "angles", "max_rounds"}
     leave_out={"resire": _RESIRE, "refinement": _REFINE, "counts": _COUNTS},
     defaults={"resire": ReconstructSettings(iterations=150)},
 )
+@table_options
 def precision_command(
     model: Model,
     simulation: SimulateSettings,
@@ -60,7 +61,7 @@ def precision_command(
     resume: Resume = False,
     scheduler: Scheduler = None,
     threads: Threads = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Simulate a tilt series of a model, find its atoms again, and compare.
 
@@ -89,14 +90,14 @@ def precision_command(
             resume=resume,
             threads=threads,
             scheduler=scheduler,
-            progress=not as_json,
+            progress=form.for_people,
         )
     except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        raise
+        raise KeyboardInterrupt(INTERRUPTED) from None
     failures = [(one.stage, one.reason) for one in trip.run.failures]
-    if as_json:
-        print_json(trip.summary() | ({"failed": dict(failures)} if failures else {}))
+    content = trip.summary() | ({"failed": dict(failures)} if failures else {})
+    stages = [{"stage": stage} | one.summary() for stage, one in trip.precision.items()]
+    if form.taken(stages, content):
         end_with(failures)
         return
     found = trip.precision.values()
@@ -117,6 +118,6 @@ def precision_command(
     title = f"aet precision: {len(trip.truth)} atoms, {simulation.engine} engine"
     print_rows(("", *trip.precision), rows, title)
     what = "reconstruction" if preset == "papers" else "model"
-    print(f"R1 of the {what}: {100 * trip.run.r_mean:.2f} %")
+    print_line(f"R1 of the {what}: {100 * trip.run.r_mean:.2f} %")
     print_stages(trip.run.timings)
     end_with(failures)

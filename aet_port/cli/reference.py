@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from aet_port.cli.options import Json
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.terminal import print_line, print_note
 from matlab_reference import download as fetching
 from matlab_reference.download import missing, select
 from matlab_reference.functions import KINDS, REPOS, count_by_status, read_functions
@@ -33,6 +34,7 @@ Small = Annotated[
 ]
 
 
+@table_options
 def functions_command(
     status: Annotated[
         str | None, typer.Option(help="Only files that are: ported, library or not-needed.")
@@ -40,7 +42,7 @@ def functions_command(
     repo: Annotated[
         str | None, typer.Option(help="Only one paper's code: mg (glass paper) or am (film paper).")
     ] = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """List the source files of the papers' code with their counterparts and tests here."""
     kind = None if status is None else status.replace("-", " ")
@@ -51,8 +53,8 @@ def functions_command(
     every = read_functions()
     rows = [r for r in every if kind in (None, r.kind) and repo in (None, r.repo)]
     counts = count_by_status(every)
-    if as_json:
-        print_json({"counts": counts, "rows": [asdict(row) for row in rows]})
+    records = [asdict(row) for row in rows]
+    if form.taken(records, {"counts": counts, "rows": records}):
         return
     print_rows(
         ("file", "status", "here", "test"),
@@ -69,11 +71,12 @@ def functions_command(
     )
 
 
+@table_options
 def locate_command(
     check: Annotated[
         bool, typer.Option("--check", help="Also verify every checksum (takes seconds).")
     ] = False,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Show where the published data are searched for and found, and what is missing."""
     places = candidates()
@@ -82,19 +85,17 @@ def locate_command(
     files = select(read_registry(), code=False)
     states = [] if found is None else [_state(found, name, files, check) for name in COMMITS]
     golden = golden_folder()
-    if as_json:
-        print_json(
-            {"looked": looked, "found": None if found is None else str(found)}
-            | {"repositories": states, "golden": None if golden is None else str(golden)}
-        )
-    else:
+    content = {"looked": looked, "found": None if found is None else str(found)}
+    content |= {"repositories": states, "golden": None if golden is None else str(golden)}
+    taken = form.taken(states, content)
+    if not taken:
         for one in looked:
-            print(f"looked in {one['folder']}: {'found' if one['found'] else 'not there'}")
-        print(f"golden outputs: {golden or 'not there (aet reference fetch --golden-from)'}")
+            print_line(f"looked in {one['folder']}: {'found' if one['found'] else 'not there'}")
+        print_line(f"golden outputs: {golden or 'not there (aet reference fetch --golden-from)'}")
     if found is None:
         raise DataFileError(places[0], "no reference data", ADVICE)
-    if not as_json:
-        print(f"found in {found}")
+    if not taken:
+        print_line(f"found in {found}")
         heads = ("repository", "data files", "there", "missing", "of these large", "damaged")
         rows = [
             (
@@ -109,10 +110,10 @@ def locate_command(
         ]
         print_rows(heads, rows, "published data files")
         if any(state["missing"] for state in states):
-            print(f"aet reference fetch --to {found}   gets what is missing")
+            print_line(f"aet reference fetch --to {found}   gets what is missing")
     if any(state["damaged"] for state in states):
         names = [name for state in states for name in state["damaged"]]
-        print(f"aet: not as published: {_some(names)}", file=sys.stderr)
+        print_note(f"aet: not as published: {_some(names)}")
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -175,7 +176,7 @@ def fetch_command(
         "of_unknown_size": sum(one.is_large for one in wanted),
     }
     if not as_json:
-        print(_plan(plan, dry_run))
+        print_line(_plan(plan, dry_run))
     if dry_run:
         if as_json:
             print_json(plan | {"names": [one.name for one in wanted]})
@@ -186,8 +187,7 @@ def fetch_command(
         else:
             done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
     except KeyboardInterrupt:
-        print("aet: interrupted; the same command continues it", file=sys.stderr)
-        raise
+        raise KeyboardInterrupt("interrupted; the same command continues it") from None
     if as_json:
         print_json(
             plan
@@ -195,15 +195,17 @@ def fetch_command(
             | {"present": len(files) - len(wanted), "failed": done.failed}
         )
     else:
-        print(f"{len(done.fetched)} files fetched, {done.size / 1e6:.1f} MB")
+        print_line(f"{len(done.fetched)} files fetched, {done.size / 1e6:.1f} MB")
         place, first = folder, next((one for one in candidates() if holds_data(one)), None)
         if source:
             place, first = folder / GOLDEN, golden_folder()
         if first != place:
-            print(f"set AET_REFERENCE={folder.absolute()} to use them; first found now: {first}")
+            print_line(
+                f"set AET_REFERENCE={folder.absolute()} to use them; first found now: {first}"
+            )
     if done.failed:
         reasons = [f"{name} ({reason})" for name, reason in done.failed.items()]
-        print(f"aet: not fetched: {_some(reasons)}", file=sys.stderr)
+        print_note(f"aet: not fetched: {_some(reasons)}")
         raise typer.Exit(CHECK_FAILED)
 
 

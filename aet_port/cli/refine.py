@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.core.terminal import print_note
 from aet_port.io.settings import ReadSettings
 from aet_port.refinement.settings import RefineSettings
 
@@ -98,10 +98,7 @@ def refine_command(
     print_facts(as_json, "aet refine", rows)
     if rows["objections"]:
         reasons = "; ".join(rows["objections"])
-        print(
-            f"aet: warning: {output} may be worse than {model}: {reasons}. {ADVICE}",
-            file=sys.stderr,
-        )
+        print_note(f"aet: warning: {output} may be worse than {model}: {reasons}. {ADVICE}")
 
 
 def _number(text: str | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
 from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.console import print_facts, print_stages
 from aet_port.core.errors import AetError
+from aet_port.core.terminal import print_note
 
 if TYPE_CHECKING:
     from aet_port.workflow.pipeline import Run
@@ -61,8 +61,7 @@ def run_command(
             progress=not as_json,
         )
     except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        raise
+        raise KeyboardInterrupt(INTERRUPTED) from None
     facts, failures = _facts(done), [(one.stage, one.reason) for one in done.failures]
     if done.has_model:
         facts |= _deposited(done, bank or out / BANK, failures)
@@ -84,7 +83,7 @@ def run_command(
 def end_with(failures: list[tuple[str, str]]) -> None:
     """Name the stages that failed, one a line, and leave with exit code 1 if there are any."""
     for stage, reason in failures:
-        print(f"aet: stage {stage} failed: {reason}", file=sys.stderr)
+        print_note(f"aet: stage {stage} failed: {reason}")
     if failures:
         raise typer.Exit(FAILED)
 

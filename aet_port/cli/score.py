@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from aet_port.cli.options import Figures, Json, settings_options
 from aet_port.cli.two_models import FileSpecies, FileTypes, print_species, read_two
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.files import check_target
+from aet_port.core.terminal import print_note
 from aet_port.validation.settings import ScoreSettings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def score_command(
         return
     _print(found)
     for text in found.warnings:
-        print(f"aet: warning: {text}", file=sys.stderr)
+        print_note(f"aet: warning: {text}")
 
 
 def _print(found: Evaluation) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import INTERRUPTED, Json, Resume, Threads, settings_options
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.options import INTERRUPTED, Resume, Threads, settings_options
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
 from aet_port.core.files import check_target
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -26,6 +26,7 @@ _OWN = {"atoms", "species", "seed", "doses", "calibrated", "preset"}
     },
     defaults={"resire": DoseSeriesSettings().reconstruct},
 )
+@table_options
 def scoreboard_command(
     series: DoseSeriesSettings,
     steps: PreprocessSettings,
@@ -46,7 +47,7 @@ def scoreboard_command(
     ] = None,
     resume: Resume = False,
     threads: Threads = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Simulate raw frames and find the atoms: recall, spurious atoms and RMSD against the dose.
 
@@ -62,11 +63,10 @@ def scoreboard_command(
     settings = series.changed(preprocess=steps, reconstruct=resire, **changes)
     try:
         scores = run_dose_series(
-            settings, out, resume=resume, threads=threads, progress=not as_json
+            settings, out, resume=resume, threads=threads, progress=form.for_people
         )
     except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        raise
+        raise KeyboardInterrupt(INTERRUPTED) from None
     facts = {
         "atoms": settings.atoms,
         "seed": settings.seed,
@@ -74,7 +74,5 @@ def scoreboard_command(
     }
     if output is not None:
         write_json(output, facts, sort_keys=False)
-    if as_json:
-        print_json(facts)
-    else:
+    if not form.taken([item.summary() for item in scores], facts):
         print_rows(COLUMNS, score_rows(scores), f"{settings.atoms} {settings.species} atoms")

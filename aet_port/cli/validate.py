@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Json
-from aet_port.core.console import print_json, print_rows
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_rows
 from aet_port.core.files import check_target, write_whole
+from aet_port.core.terminal import print_line, print_note
 
 CHECK_FAILED = 1
 SIMULATION = "MD Ta"
 TITLE = "Published and computed figures"
 
 
+@table_options
 def validate_command(
     sample: Annotated[
         list[str] | None, typer.Option(help="Validate only this sample; may be repeated.")
@@ -29,7 +30,7 @@ def validate_command(
         Path | None,
         typer.Option(help="Folder that `aet md quench --preset ta-paper` has made."),
     ] = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Compare published values with computed ones.
 
@@ -58,7 +59,7 @@ def validate_command(
         computed |= dict(quench_figures(quench))
     if set(samples) != {SIMULATION}:
         found = published_figures(
-            locate_reference, golden_path, samples, exact=exact, progress=not as_json
+            locate_reference, golden_path, samples, exact=exact, progress=form.for_people
         )
         computed |= found.computed
         missing = found.reasons()
@@ -70,16 +71,15 @@ def validate_command(
     if html is not None:
         page = html_page(rows, TITLE)
         write_whole(html, lambda partial: partial.write_text(page, encoding="utf-8"))
-    if as_json:
-        facts = {**totals["all"], "stated": totals["stated in the papers"]}
-        print_json({"rows": [row.plain() for row in rows], **facts, "lost": lost})
-    else:
+    records = [row.plain() for row in rows]
+    facts = {**totals["all"], "stated": totals["stated in the papers"]}
+    if not form.taken(records, {"rows": records, **facts, "lost": lost}):
         print_rows(BRIEF, [row.brief() for row in rows], "aet validate")
         for row in rows:
             if row.status != "reproduced":
-                print(f"{row.id} {row.status}: {row.why}")
+                print_line(f"{row.id} {row.status}: {row.why}")
         heads = ("figures", *totals["all"])
         print_rows(heads, [(name, *some.values()) for name, some in totals.items()])
     if lost:
-        print(f"aet: no longer reproduced: {', '.join(lost)}", file=sys.stderr)
+        print_note(f"aet: no longer reproduced: {', '.join(lost)}")
         raise typer.Exit(CHECK_FAILED)

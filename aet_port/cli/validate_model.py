@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aet_port.cli.options import Json, Threads, settings_options
-from aet_port.core.console import print_facts, print_json, print_rows
+from aet_port.cli.options import Threads, settings_options
+from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
+from aet_port.core.console import print_facts, print_rows
+from aet_port.core.terminal import print_line
 from aet_port.validation.settings import CompareSettings, HalfSetSettings
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ CHECK_FAILED = 1
 
 
 @settings_options()
+@table_options
 def validate_model_command(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a finished run, atoms from counts.")
@@ -28,7 +31,7 @@ def validate_model_command(
         Path | None, typer.Option(help="TOML file of the run, if it has been moved.")
     ] = None,
     threads: Threads = None,
-    as_json: Json = False,
+    form: TableForm = AS_TEXT,
 ) -> None:
     """Validate the model of a run without knowing the truth.
 
@@ -47,11 +50,11 @@ def validate_model_command(
         radius=comparison.radius,
         resolve=resolve_reference,
         threads=threads,
-        progress=not as_json,
+        progress=form.for_people,
     )
-    if as_json:
-        print_json(done.summary())
-    else:
+    summary = done.summary()
+    nulls = [{"null_model": name} | one for name, one in summary["null_models"].items()]
+    if not form.taken(nulls, summary):
         _print(run, done)
     if not done.passed:
         raise typer.Exit(CHECK_FAILED)
@@ -94,7 +97,7 @@ def _print(run: Path, done: ModelValidation) -> None:
     ]
     print_rows(("null model", "R1 of unseen images", "t", "p", "rejected"), rows)
     for warning in done.warnings:
-        print(f"warning: {warning}")
+        print_line(f"warning: {warning}")
 
 
 def _number(value: float | None, form: str) -> str:

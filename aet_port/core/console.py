@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from aet_port.core.records import without_nan
+from aet_port.core.terminal import line_width, print_line, write
+from aet_port.core.text_table import TextTable, number_text
 
 
 def print_json(content: Any) -> None:
     """Print ``content`` as JSON; NaN becomes null, other types that JSON lacks become text."""
-    print(json.dumps(without_nan(content), indent=1, default=str, allow_nan=False))
+    write(json.dumps(without_nan(content), indent=1, default=_plain, allow_nan=False) + "\n")
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """Print a table with column headings."""
-    table = Table(title=title or None, title_justify="left")
-    for heading in columns:
-        table.add_column(Text(heading), overflow="fold")
-    _print(table, rows)
+    """Print a table with column headings, its numbers rounded, and an empty line after it."""
+    if title:
+        print_line(title)
+    right = [_are_numbers(cells) for cells in zip(*rows, strict=True)]
+    table = TextTable(columns, right or [False] * len(columns), line_width())
+    for line in table.lines([list(zip(*(map(_text, row) for row in rows), strict=True))]):
+        write(line + "\n")
+    write("\n")
 
 
 def print_facts(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
@@ -31,20 +34,45 @@ def print_facts(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
     if as_json:
         print_json(facts)
         return
-    table = Table(title=Text(title), show_header=False, title_justify="left")
-    table.add_column()
-    table.add_column(overflow="fold")
-    _print(table, [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in facts.items()])
-
-
-def _print(table: Table, rows: Sequence[Sequence[Any]]) -> None:
-    for row in rows:
-        # Text, because rich would interpret brackets in a file name as markup.
-        table.add_row(*(Text(str(value)) for value in row))
-    Console().print(table)
+    print_rows(("", ""), [(name, _fact(value)) for name, value in facts.items()], title)
 
 
 def print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
     """Print time and memory of each stage of a run."""
     rows = [(s["stage"], f"{s['seconds']:.1f}", f"{s['peak_gb']:.2f} GB") for s in stages]
     print_rows(("stage", "seconds", "peak memory"), rows)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of other libraries as numbers, all else as text."""
+    if isinstance(value, Decimal):
+        whole = value.is_finite() and value == value.to_integral_value()
+        return int(value) if whole else without_nan(float(value))
+    return without_nan(value.tolist()) if hasattr(value, "tolist") else str(value)
+
+
+def _are_numbers(cells: Sequence[Any]) -> bool:
+    known = [one for one in cells if one is not None and one != ""]
+    return bool(known) and all(isinstance(one, Real) and not isinstance(one, bool) for one in known)
+
+
+def _text(value: Any) -> str:
+    """A cell: a rounded number, nothing for None and NaN."""
+    if value is None or (isinstance(value, Real) and value != value):
+        return ""
+    if isinstance(value, float):
+        return number_text(value)
+    return json.dumps(_rounded(value)) if isinstance(value, dict | list) else str(value)
+
+
+def _fact(value: Any) -> str:
+    return _text(value) if isinstance(value, float | str) else json.dumps(_rounded(value))
+
+
+def _rounded(content: Any) -> Any:
+    """Lists and mappings with rounded numbers."""
+    if isinstance(content, dict):
+        return {str(key): _rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_rounded(value) for value in content]
+    return float(number_text(content)) if isinstance(content, float) else content

@@ -21,6 +21,8 @@ class AetError(Exception):
     model: species: found 'Tantalum'; expected a chemical symbol such as 'Ta'
     """
 
+    exit_code = 2  # of the command that it ends: bad input
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors of remote workers arrive pickled, and no __init__ accepts the complete text that
         # Exception would pass.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from aet_port.core.terminal import print_note, printable
 
 LOG_EVERY = 10.0  # seconds between plain log lines
 
@@ -19,21 +20,17 @@ class Reporter:
     def __init__(self, title: str, total: int, bar: Progress | None) -> None:
         self.title, self.total, self.done = title, total, 0
         self._bar = bar
-        self._task = bar.add_task(title, total=total, note="") if bar else None
+        self._task = bar.add_task(printable(title), total=total, note="") if bar else None
         self._last = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Record ``steps`` more; ``note`` (an R factor, a count) is shown beside the bar."""
         self.done += steps
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=steps, note=note)
+            self._bar.update(self._task, advance=steps, note=printable(note))
         elif time.monotonic() - self._last > LOG_EVERY or self.done == self.total:
             self._last = time.monotonic()
-            print(
-                f"{self.title}: {self.done}/{self.total} {note}".rstrip(),
-                file=sys.stderr,
-                flush=True,
-            )
+            print_note(f"{self.title}: {self.done}/{self.total} {note}".rstrip())
 
 
 class _Silent(Reporter):
@@ -52,12 +49,12 @@ def progress_bar(title: str, total: int, enabled: bool = True) -> Iterator[Repor
         yield _Silent()
     elif console.is_terminal:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=console) as bar:
             yield Reporter(title, total, bar)

@@ -1,4 +1,5 @@
 from .angle_files import read_angles, write_angles
+from .atom_files import write_atoms
 from .atoms import read_model, write_model
 from .dm import read_dm
 from .emd import read_emd
@@ -31,6 +32,7 @@ __all__ = [
     "read_velox",
     "read_volume",
     "write_angles",
+    "write_atoms",
     "write_frames",
     "write_model",
     "write_model_table",

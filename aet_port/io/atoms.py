@@ -20,12 +20,11 @@ from aet_port.io import matlab
 from aet_port.io.arrays import existing_file, reason
 from aet_port.io.atom_tables import read_atom_table
 from aet_port.io.cif_blocks import read_cif_blocks
-from aet_port.io.lammps_data import LAMMPS_SUFFIXES, read_data_file
+from aet_port.io.lammps_data import LAMMPS_SUFFIXES, lammps_box, read_data_file
 from aet_port.io.model_table import SUFFIX, write_model_table
 from aet_port.io.xyz_frames import XYZ_SUFFIXES, read_xyz_frames
 
 MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif, .csv or .mat"
-MARGIN = 10.0  # angstrom between a free particle and the box of its LAMMPS file
 _EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
 
 
@@ -278,17 +277,7 @@ def _word(value: object, kind: str, key: str, name: str) -> str:
 
 def _lammps_text(model: AtomicModel) -> str:
     atoms = model.atoms
-    cell = atoms.cell.array
-    free = not atoms.pbc.any()
-    if free:
-        low, high = atoms.positions.min(axis=0) - MARGIN, atoms.positions.max(axis=0) + MARGIN
-        tilt = np.zeros(3)
-    else:
-        if np.any(np.triu(cell, 1)) or not np.all(np.diag(cell) > 0):
-            expected = "a cell with the first vector along x and the second in the xy plane"
-            raise InputError(f"{model.name}: cell", f"{cell.tolist()}", expected)
-        low = np.asarray(atoms.get_celldisp(), dtype=np.float64).reshape(3)
-        high, tilt = low + np.diag(cell), cell[[1, 2, 2], [0, 0, 1]]
+    low, high, tilt = lammps_box(model)
     kinds = sorted(set(model.species))
     boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
     title = f"aet-port, units metal, boundary {boundary}"

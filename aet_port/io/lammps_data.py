@@ -11,16 +11,43 @@ import ase
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from ase.io.lammpsdata import read_lammps_data
+from numpy.typing import NDArray
 
+from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import reading
 from aet_port.io.text_files import check_text
 
 LAMMPS_SUFFIXES = (".lammps", ".data", ".lmp")
+MARGIN = 10.0  # angstrom between a free particle and the box of its LAMMPS file
 BOUNDARY = re.compile(r"aet-port, units metal, boundary ([pf]) ([pf]) ([pf])")
 _HEADING = re.compile(r"[A-Za-z]")
 _ANNOUNCED = re.compile(r"\s*(\d+)\s+atoms\b")
 _SAME_MASS = 0.6  # atomic mass units; isotopes and rounded masses stay well below
+
+
+def lammps_box(
+    model: AtomicModel,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper corner of the box of a LAMMPS file, and its tilts xy, xz, yz; angstrom.
+
+    A free particle gets a box around it.
+
+    Raises
+    ------
+    InputError
+        For a cell that LAMMPS doesn't accept.
+    """
+    atoms = model.atoms
+    if not atoms.pbc.any():
+        low, high = atoms.positions.min(axis=0) - MARGIN, atoms.positions.max(axis=0) + MARGIN
+        return low, high, np.zeros(3)
+    cell = atoms.cell.array
+    if np.any(np.triu(cell, 1)) or not np.all(np.diag(cell) > 0):
+        expected = "a cell with the first vector along x and the second in the xy plane"
+        raise InputError(f"{model.name}: cell", f"{cell.tolist()}", expected)
+    low = np.asarray(atoms.get_celldisp(), dtype=np.float64).reshape(3)
+    return low, low + np.diag(cell), cell[[1, 2, 2], [0, 0, 1]]
 
 
 def read_data_file(file: Path, species: str | Sequence[str] | None, expected: str) -> ase.Atoms:

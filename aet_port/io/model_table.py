@@ -64,12 +64,12 @@ def write_model_table(path: str | Path, model: AtomicModel | ase.Atoms) -> Path:
     """
     model = as_model(model)
     check_target(path, (SUFFIX,))
-    columns = _columns(model)
+    columns = model_columns(model)
     rows = zip(*(values.tolist() for values in columns.values()), strict=True)
     return write_rows(path, list(columns), rows)
 
 
-def _columns(model: AtomicModel) -> dict[str, NDArray[Any]]:
+def model_columns(model: AtomicModel) -> dict[str, NDArray[Any]]:
     """Columns by their names, each of shape (n_atoms,)."""
     arrays = model.atoms.arrays
     found: dict[str, NDArray[Any]] = {"species": np.array(model.species)}

@@ -1,4 +1,5 @@
 from .analysis import StructureResult, analyze
+from .atom_arrays import atom_quantities
 from .bonds.angles import BondAngles
 from .bonds.nuclei import (
     Interface,
@@ -94,6 +95,7 @@ __all__ = [
     "Voronoi",
     "analyze",
     "atom_density",
+    "atom_quantities",
     "bond_length",
     "crystalline_atoms",
     "debye_structure_factor",

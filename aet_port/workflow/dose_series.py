@@ -8,7 +8,6 @@ preprocessing step with the errors that were simulated. Each dose is a run
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from aet_port.core.data import AtomicModel
 from aet_port.core.records import read_json
 from aet_port.core.settings import Settings
+from aet_port.core.terminal import print_note
 from aet_port.refinement.settings import ScanShear
 from aet_port.simulation.linear import tilt_angles
 from aet_port.simulation.samples import amorphous_particle
@@ -113,7 +113,7 @@ def run_dose_series(
         if progress:
             # A line, because the stages show progress bars, which cannot be nested.
             text = f"dose {number}/{len(chosen.doses)}: {dose:g} electrons per square angstrom"
-            print(text, file=sys.stderr, flush=True)
+            print_note(text)
         folder = Path(out) / f"dose_{dose:g}"
         config = dose_config(chosen, dose, folder, truth)
         done = run(config, folder, resume=resume, threads=threads, progress=progress)

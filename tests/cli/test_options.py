@@ -29,6 +29,7 @@ from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings, HalfSetSettings, ScoreSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.sections import SyntheticSettings
+from mdb.query_settings import QuerySettings
 from tests.cli.samples import Aet, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +86,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     | _fields(PreprocessSettings(), "denoise")
     | _fields(RESIRE_150, "iterations"),
     "validate-model": _fields(HalfSetSettings()) | _fields(CompareSettings()),
+    "mdb query": _fields(QuerySettings()),
     "md analyze": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
 }
 

@@ -49,7 +49,7 @@ def test_functions_with_counts(aet: Aet, asked: Asked) -> None:
     assert set(counts["all"]) == {"ported", "library", "not needed"}
     out = aet("reference", "functions", "--repo", "mg").out
     assert "am/" not in out
-    numbers = re.findall(r"\d+", next(line for line in out.splitlines() if " all " in line))
+    numbers = re.findall(r"\d+", next(line for line in out.splitlines() if line.startswith("all ")))
     assert [int(number) for number in numbers] == [*counts["all"].values(), 294]
 
 
@@ -57,9 +57,7 @@ def test_functions_of_one_status(aet: Aet, asked: Asked, refused: Refused) -> No
     rows = asked("reference", "functions", "--status", "not-needed", "--repo", "am")["rows"]
     assert rows
     assert all(row["status"].startswith("not needed: ") and row["repo"] == "am" for row in rows)
-    assert "pathlib.Path.is_file" in re.sub(
-        r"[\s│]", "", aet("reference", "functions", "--status", "library").out
-    )
+    assert "pathlib.Path.is_file" in aet("reference", "functions", "--status", "library").out
     refused("reference", "functions", "--status", "open", parts=("--status: found 'open'",))
     refused("reference", "functions", "--repo", "xx", parts=("--repo: found 'xx'; expected mg or",))
 

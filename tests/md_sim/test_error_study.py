@@ -269,8 +269,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         crop_sphere(shaken_box(1, repeat=6, shear=0.0), 11.0), ErrorHistogram.gaussian(0.30), seed=1
     )
     top = wanted.top[0]
-    line = next(line for line in shown.output.splitlines() if line.startswith("│ <"))
-    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    line = next(line for line in shown.output.splitlines() if line.startswith("<"))
+    cells = line.split("  ")
     name = "<" + ",".join(map(str, top.index)) + ">"
     assert cells[:2] == [name, f"{100 * top.fraction_before:.2f} %"]
     assert f"{100 * wanted.kept:.1f} % of {wanted.counted} atoms" in shown.output

@@ -381,7 +381,7 @@ def test_the_command(quench: Quench, done: Study, tmp_path: Path) -> None:
     for row in done.rows:
         assert row.found is not None
         line = next(line for line in shown.output.splitlines() if str(row.model) in line)
-        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
         assert cells[0] == f"{row.temperature:.0f}"
         assert cells[5] == f"{row.found.motifs[5]:.3f}"
         assert cells[7] == f"{row.found.theta:.2f}"

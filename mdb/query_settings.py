@@ -1,0 +1,25 @@
+"""What a query to a bank may take."""
+
+from __future__ import annotations
+
+from aet_port.core.settings import Settings, setting
+
+
+class QuerySettings(Settings):
+    """Limits of one query.
+
+    Examples
+    --------
+    >>> QuerySettings(timeout=60.0).timeout
+    60.0
+    """
+
+    timeout: float | None = setting(
+        None, "Longest time of a query; any unless given.", unit="seconds", gt=0
+    )
+    memory: float | None = setting(
+        None,
+        "Most memory that a query may take; half of the machine's unless given.",
+        unit="GB",
+        gt=0,
+    )
