@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aet_port.core.errors import AetError, InputError
+from aet_port.core.errors import AetError, EmptyResultError, InputError
 
-BAD_INPUT = 2
+NOTHING, BAD_INPUT = 1, 2  # exit codes
 _FOLDER = Path(__file__).resolve().parent
 
 # Name of a command: module and function. Those below a group stand under its name.
@@ -182,13 +182,16 @@ def _aet(
 
 
 def main() -> None:
-    """Entry point: exit code 0 done, 1 a check failed, 2 bad input (one line on standard error)."""
+    """Entry point: exit code 0 done, 1 a check failed or nothing came out, 2 bad input.
+
+    Errors are one line on standard error.
+    """
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             code = typer.main.get_command(app).main(prog_name="aet", standalone_mode=False)
         except AetError as error:
-            _fail(str(error))
+            _fail(str(error), NOTHING if isinstance(error, EmptyResultError) else BAD_INPUT)
         except Exception as error:
             # Of the command line itself: an unknown option, a word where a number should be.
             if not hasattr(error, "format_message"):
@@ -236,9 +239,9 @@ def _see(context: Any) -> str:
     return "" if context is None else f"; see `{context.command_path} --help`"
 
 
-def _fail(text: str) -> None:
+def _fail(text: str, code: int = BAD_INPUT) -> None:
     print(f"aet: error: {' '.join(text.split())}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+    sys.exit(code)
 
 
 def _show_warning(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from aet_port.core.errors import InputError
+from aet_port.core.white_noise import sixth_differences
 from aet_port.detection.settings import DetectSettings
-from aet_port.preprocessing.noise import DIFFERENCES, NoiseModel, estimate_noise, noise_of_line
+from aet_port.preprocessing.noise import NoiseModel, estimate_noise, noise_of_line
 
 DARK = 0.75  # noise of the vacuum relative to that of as many electrons, below which it is dark
 BORDER = 0.04  # width of the border relative to the image
@@ -178,10 +179,7 @@ def _noise_in_band(stack: NDArray) -> NoiseModel:
 
 def _white_noise(stack: NDArray) -> float:
     """Standard deviation of the noise, from sixth differences along both axes."""
-    detail = stack
-    for axis in (1, 2):
-        detail = ndimage.correlate1d(detail, DIFFERENCES, axis, mode="mirror")
-    inner = detail[:, 7:-7, 7:-7]
+    inner = sixth_differences(stack)[:, 7:-7, 7:-7]
     return float(1.4826 * np.median(np.abs(inner))) if inner.size else 0.0
 
 

@@ -113,8 +113,8 @@ class PreprocessSettings(Settings):
         if not self.with_background and self.needs_background:
             raise InputError(
                 "background",
-                "false with a shear or tilt axis to be found, or for a particle",
-                "true: these steps need a sample on zero background",
+                "false with a shear or tilt axis to be found, or a particle to be aligned",
+                "true, or --no-align (align = false): these steps need a sample on zero background",
             )
         return self
 
@@ -143,7 +143,8 @@ class PreprocessSettings(Settings):
     @property
     def needs_background(self) -> bool:
         """Whether a step needs a sample on zero background."""
-        return self.estimate_shear or self.tilt_axis == "find" or self.film_marker is None
+        particle = self.align and self.film_marker is None  # aligned by its centre of mass
+        return self.estimate_shear or self.tilt_axis == "find" or particle
 
 
 DEFAULTS = PreprocessSettings()
