@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, facts_of
+from aet_port.preprocessing.settings import SERIES_BACKGROUND_HELP, SeriesBackground
 
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
@@ -39,6 +40,7 @@ Projections = Annotated[
 Angles = Annotated[
     Path, typer.Argument(help="Tilt angles (degrees): .mat, .npy, .txt, .tlt or .rawtlt.")
 ]
+Background = Annotated[SeriesBackground, typer.Option(help=SERIES_BACKGROUND_HELP)]
 VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .mrc, .mat or .tif.")]
 Checkpoint = Annotated[
     Path | None,

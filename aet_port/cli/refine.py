@@ -10,6 +10,7 @@ import typer
 
 from aet_port.cli.options import (
     Angles,
+    Background,
     Checkpoint,
     Json,
     Model,
@@ -22,6 +23,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.preprocessing.settings import SERIES_BACKGROUND
 from aet_port.refinement.settings import RefineSettings
 
 MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
@@ -37,6 +39,7 @@ def refine_command(
     ],
     settings: RefineSettings,
     pixel_size: PixelSize = None,
+    background: Background = SERIES_BACKGROUND,
     species: Annotated[
         str | None,
         typer.Option(help="Chemical symbol, or one per type (Co,Pd,Pt), where the file has none."),
@@ -63,6 +66,7 @@ def refine_command(
     import numpy as np
 
     from aet_port.io import read_model, read_tilt_series, write_model
+    from aet_port.preprocessing.series_background import subtract_background
     from aet_port.refinement.record import refinement_record, write_refinement
     from aet_port.refinement.verdict import ADVICE
     from aet_port.workflow.stage_functions import refine_model
@@ -73,6 +77,7 @@ def refine_command(
     symbols = species.split(",") if types is not None and species is not None else species
     read = read_model(model, symbols, types=types)
     series = read_tilt_series(projections, angles, pixel_size)
+    series = subtract_background(series, background, keep_level=settings.refine_offsets)
     result, crossed = refine_model(
         series,
         read,

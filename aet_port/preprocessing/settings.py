@@ -11,6 +11,14 @@ from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.core.settings import Settings, setting
 
 Denoiser = Literal["auto", "bm3d", "nlm", "wiener", "none"]
+SeriesBackground = Literal["none", "constant", "smooth", "auto"]
+
+# Of projections that did not come through preprocessing; an option of commands, a key of [input].
+SERIES_BACKGROUND: SeriesBackground = "auto"
+SERIES_BACKGROUND_HELP = (
+    "Background subtracted from the projections: constant or smooth around a particle; auto: what "
+    "is seen there, nothing for a film."
+)
 
 
 class PreprocessSettings(Settings):

@@ -289,5 +289,6 @@ def write_peaks(path: str | Path, peaks: Peaks, volume: Volume) -> None:
 
 
 def write_r_factors(path: str | Path, result: Reconstruction) -> None:
-    """Store the history of R factors: R1 and R2, shape (iterations, n_projections), as .npz."""
-    write_whole(path, lambda partial: np.savez(partial, r1=result.r1, r2=result.r2))
+    """Store R1 and R2, shape (iterations, n_projections), and the warnings as .npz."""
+    said = np.array(result.warnings, dtype=np.str_)
+    write_whole(path, lambda partial: np.savez(partial, r1=result.r1, r2=result.r2, warnings=said))
