@@ -19,6 +19,7 @@ from aet_port.core.white_noise import sixth_differences
 
 UNEXPLAINED = 0.4  # R1 beyond the noise above which something is wrong
 OUTLIER = 3.0  # times the median of the others, of a single image; good series have up to 2
+WHOLE = 0.9  # R1 of an image of which nothing is explained
 ENOUGH = 10  # iterations, below which R1 of a reconstruction tells nothing: 0.5 after 3 of them
 NOISY = 0.8  # part of the images that is noise, above which a volume holds little else
 UNEVEN = 2.0  # brightness relative to images at similar angles; dose and film thickness vary less
@@ -88,8 +89,8 @@ def check_series(images: NDArray, name: str, *, positivity: bool = True) -> None
 def series_warnings(images: NDArray, angles: NDArray, *, positivity: bool = True) -> list[str]:
     """Images that can't belong to the others: constant, negative, or far darker or brighter.
 
-    The sum over an image is compared with the median of the images at the four nearest tilt angles,
-    also for a film, whose images become brighter as ``1 / cos(theta)``.
+    The sum over an image is compared with the median of the images at the four nearest tilt angles;
+    for a film, whose images become brighter as ``1 / cos(theta)``, multiplied by ``cos(theta)``.
 
     Parameters
     ----------
@@ -169,7 +170,9 @@ def result_warnings(
         )
         return [f"R1 is {mean:.2f}{part}: {result} and the images hardly agree; {causes}"]
     found = []
-    odd = rest > max(UNEXPLAINED, OUTLIER * usual)
+    # Noise alone excuses no image whose residual is as large as itself where the others fit.
+    lost = values > max(WHOLE, OUTLIER * float(np.median(values)))
+    odd = (rest > max(UNEXPLAINED, OUTLIER * usual)) | lost
     if odd.any():
         others = float(values[~odd].mean())
         found.append(
@@ -217,18 +220,19 @@ def _totals(images: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _uneven(
     totals: NDArray[np.float64], errors: NDArray[np.float64], angles: NDArray
 ) -> NDArray[np.bool_]:
-    n = len(totals)
-    uneven = np.ones(n, dtype=bool)
-    if n < NEIGHBOURS or not np.median(totals) > CERTAIN * np.median(errors):
-        return ~uneven
+    uneven = np.zeros(len(totals), dtype=bool)
+    if len(totals) < NEIGHBOURS or not np.median(totals) > CERTAIN * np.median(errors):
+        return uneven
     theta = np.asarray(angles, dtype=np.float64)[:, 1]
-    for corrected in (totals, totals * np.abs(np.cos(np.deg2rad(theta)))):
-        for k in range(n):
-            near = np.argsort(np.abs(theta - theta[k]), kind="stable")
-            usual = float(np.median(corrected[near[near != k][:NEIGHBOURS]]))
-            ratio = corrected[k] / usual if usual > 0 else 1.0
-            clear = abs(totals[k] - np.median(totals)) > CERTAIN * errors[k]
-            uneven[k] &= clear and not 1 / UNEVEN <= ratio <= UNEVEN
+    # A particle has the same sum at each tilt, a film that of its thickness along the beam.
+    models = (totals, totals * np.abs(np.cos(np.deg2rad(theta))))
+    alike = min(models, key=lambda one: np.median(np.abs(one / np.median(one) - 1)))
+    for k in range(len(totals)):
+        near = np.argsort(np.abs(theta - theta[k]), kind="stable")
+        usual = float(np.median(alike[near[near != k][:NEIGHBOURS]]))
+        ratio = alike[k] / usual if usual > 0 else 1.0
+        clear = abs(totals[k] - np.median(totals)) > CERTAIN * errors[k]
+        uneven[k] = clear and not 1 / UNEVEN <= ratio <= UNEVEN
     return uneven
 
 

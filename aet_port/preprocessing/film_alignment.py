@@ -203,17 +203,19 @@ def _displacement(image: NDArray, reference: NDArray, line: bool = False) -> NDA
 def _standard_errors(
     moved: NDArray, noisy: NDArray, region: tuple[slice, ...], first: int
 ) -> NDArray[np.float64]:
-    """Errors (n, 2) of the shifts by the noise of an image and of the one that stays."""
+    """Errors (n, 2) of the shifts by the noise, which adds up from neighbour to neighbour."""
     errors = np.empty((len(moved), 2))
     for image, raw, error in zip(moved, noisy, errors, strict=True):
-        variance = float(np.mean(sixth_differences(raw) ** 2))
+        variance = sixth_differences(raw) ** 2
         # As the displacements are measured: windows tapered, along y their sums over x.
         slope = np.gradient(_tapered(image[region]), axis=0)
         line = np.gradient(_tapered(image).sum(axis=0))
-        fade = _fade(image.shape)
-        error[0] = np.sqrt(variance / np.sum(slope**2))
-        error[1] = np.sqrt(variance * np.sum(line**2 @ np.sum(fade**2, axis=0))) / np.sum(line**2)
-    return np.asarray(np.hypot(errors, errors[first]))
+        near = variance[region] * _fade(slope.shape) ** 2
+        error[0] = np.sqrt(np.sum(slope**2 * near)) / np.sum(slope**2)
+        lines = np.sum(variance * _fade(image.shape) ** 2, axis=0)
+        error[1] = np.sqrt(line**2 @ lines) / np.sum(line**2)
+    steps = np.abs(np.arange(len(moved)) - first)[:, None]
+    return np.asarray(errors * np.sqrt(2 * np.maximum(steps, 1)))
 
 
 def _fade(shape: tuple[int, ...]) -> NDArray[np.float64]:

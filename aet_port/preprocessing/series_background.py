@@ -16,16 +16,19 @@ from scipy import ndimage
 
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
+from aet_port.core.white_noise import sixth_differences
 from aet_port.preprocessing.background import FLAT_FLANK, remove_background, sample_mask
 from aet_port.preprocessing.settings import DEFAULTS, SeriesBackground
 
 BORDER = 0.04  # width of the border relative to the image
 EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
 BLOCKS = 12  # blocks along an axis whose mean is compared
+LAST_PERCENT = 2.33  # standard deviations that the lowest percent of normal deviates is below
 SEEN = 0.02  # of the mean signal of the sample; less changes no atom
 WIDE = 3.0  # smoothing of what a quadric leaves of a background, of the usual one
 CORNER = 0.08  # side of a corner relative to the image
 CERTAIN = 5.0  # standard errors of the level of an image
+ROOMY = 0.5  # of the images outside the sample, above which it is far from the border
 KEY = "background_subtracted"  # in the metadata of a series, and in records
 
 
@@ -60,7 +63,7 @@ def fills_images(images: NDArray, *, level: bool = False) -> bool:
         Shape (n, nx, ny). Their mean is judged, in which even few electrons per pixel stand out
         from the noise.
     level
-        Whether a plane through the border is taken off first, for a background that slopes.
+        Whether a plane through the corners is taken off first, for a background that slopes.
 
     Returns
     -------
@@ -70,9 +73,12 @@ def fills_images(images: NDArray, *, level: bool = False) -> bool:
     common = np.asarray(images, dtype=np.float64).mean(axis=0)
     frame, (nx, ny) = border_of(common.shape), common.shape
     if level:
-        common = common - _surface(common, frame, 1)
+        common = common - _surface(common, _corners(common.shape).any(axis=0), 1)
     block = (max(3, nx // BLOCKS), max(3, ny // BLOCKS))
     lowest = float(np.percentile(ndimage.uniform_filter(common, block), 1))
+    # The darkest block of a hundred is so many standard errors too dark by its noise alone.
+    noise = np.sqrt(np.mean(sixth_differences(common)[frame] ** 2) / np.prod(block))
+    lowest += LAST_PERCENT * float(noise)
     rise = float(common[nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean()) - lowest
     return bool(common[frame].mean() - lowest > EMPTY * rise)
 
@@ -117,9 +123,17 @@ def find_background(images: NDArray, how: SeriesBackground) -> FoundBackground:
     signal, level = float(np.median(signals)), float(np.median(levels))
     if how == "auto":
         least = max(SEEN * signal, CERTAIN * float(np.median(errors)))
-        sloped = float(np.median(slopes)) > least
-        if not signal > 0 or not (sloped or abs(level) > least):
+        corners = [stack[:, corner].mean(axis=1) for corner in _corners(stack.shape[1:])]
+        dark = sorted(corners, key=np.mean)
+        # The tails of a sample near the border vary like a background, but not into all corners.
+        sloped = float(np.median(slopes)) > least and bool(
+            np.mean(~masks) > ROOMY or dark[-1].mean() - dark[0].mean() > least
+        )
+        seen = signal > 0 and (sloped or abs(level) > least)
+        if not seen or min(abs(corner.mean()) for corner in corners) < least / 2:
             return nothing
+        if not sloped and abs(level - np.median(dark[:2])) > least:
+            levels = np.mean(dark[:2], axis=0)
         how = "smooth" if sloped else "constant"
     found = levels[:, None, None]
     if how == "smooth":
@@ -208,10 +222,10 @@ def _no_particle(images: NDArray) -> bool:
 
 def _measured(stack: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """Of each image: mask, signal of the sample, level and its error, variation of the vacuum."""
-    masks, frame = np.empty(stack.shape, dtype=bool), border_of(stack.shape[1:])
+    masks, corners = np.empty(stack.shape, dtype=bool), _corners(stack.shape[1:])
     rows = np.empty((4, len(stack)))
     for number, image in enumerate(stack):
-        masks[number] = _mask(image - _surface(image, frame, 1), number)
+        masks[number] = _mask(image - _surface(image, corners.any(axis=0), 1), number)
         outside = ~masks[number]
         level, shape = image[outside].mean(), _surface(image, outside, 2)[outside]
         error = (image[outside] - shape).std() / np.sqrt(outside.sum())
@@ -232,12 +246,18 @@ def _mask(image: NDArray, number: int) -> NDArray[np.bool_]:
     try:
         return sample_mask(image, margin, index=number, flank=FLAT_FLANK)[0]
     except InputError:
-        x, y = (max(4, round(CORNER * n)) for n in image.shape)
-        ends = [(a, b) for a in (slice(x), slice(-x, None)) for b in (slice(y), slice(-y, None))]
-        mask = np.ones(image.shape, dtype=bool)
-        for corner in sorted(ends, key=lambda where: float(image[where].mean()))[:2]:
-            mask[corner] = False
-        return mask
+        dark = sorted(_corners(image.shape), key=lambda corner: float(image[corner].mean()))
+        return ~(dark[0] | dark[1])
+
+
+def _corners(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The four corners, shape (4, nx, ny)."""
+    corners = np.zeros((4, *shape), dtype=bool)
+    x, y = (max(4, round(CORNER * n)) for n in shape)
+    ends = [(a, b) for a in (slice(x), slice(-x, None)) for b in (slice(y), slice(-y, None))]
+    for corner, end in zip(corners, ends, strict=True):
+        corner[end] = True
+    return corners
 
 
 def _surface(image: NDArray, where: NDArray[np.bool_], order: int) -> NDArray[np.float64]:
