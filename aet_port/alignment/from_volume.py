@@ -24,6 +24,7 @@ from aet_port.core.image_shift import shift_images
 from aet_port.core.parallel import check_threads
 from aet_port.core.plausibility import (
     ENOUGH,
+    SCALED,
     check_series,
     result_warnings,
     series_warnings,
@@ -285,7 +286,7 @@ def refine_angles(
     said = series_warnings(series.images, angles, positivity=project is None)
     if project is not None or iterations * len(history) >= ENOUGH:
         calculated_from = "the volume" if project is None else "the model"
-        said += result_warnings(history[best], series.images, result=calculated_from)
+        said += result_warnings(history[best], series.images, result=calculated_from, most=SCALED)
     for text in said:
         warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=2)
     facts = {"angles_refined": method, "rounds": len(history)}

@@ -54,7 +54,7 @@ def check_model_command(
     symbols = None if species is None else species.split(",")
     given = read_model(model, symbols, types=types)
     series = read_tilt_series(projections, angles, pixel_size)
-    series = subtract_background(series, background, keep_level=fit.background)
+    series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = check_model(series, given, fit, threads=threads)
     write_model(output, found.model)
     facts = {"model": str(output)} | found.summary()

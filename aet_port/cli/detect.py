@@ -73,7 +73,7 @@ def detect_command(
     if not all(symbols):
         raise InputError("--species", repr(species), "symbols separated by commas, as Co,Pd,Pt")
     series = read_tilt_series(projections, angles, pixel_size)
-    series = subtract_background(series, background, keep_level=fit.background)
+    series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = detect(
         series, symbols, fit, threads=threads, checkpoint=checkpoint, progress=not as_json
     )

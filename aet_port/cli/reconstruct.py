@@ -52,7 +52,7 @@ def reconstruct_command(
 
     check_target(output, VOLUME_SUFFIXES)
     series = read_tilt_series(projections, angles, pixel_size)
-    series = subtract_background(series, background)
+    series = subtract_background(series, background, film=settings.extended)
     result = reconstruct_series(
         series, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
     )

@@ -64,7 +64,7 @@ def refine_angles_command(
     for name in (PROJECTIONS, ANGLES, RECORD):
         check_target(output / name, (Path(name).suffix,))
     series = read_tilt_series(projections, angles, pixel_size)
-    series = subtract_background(series, background)
+    series = subtract_background(series, background, film=resire.extended)
     if model is not None:
         _refuse_volume_options(context)
         result = refine_angles_to_model(

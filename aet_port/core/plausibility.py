@@ -18,6 +18,7 @@ from aet_port.core.errors import EmptyResultError, InputError
 from aet_port.core.white_noise import sixth_differences
 
 UNEXPLAINED = 0.4  # R1 beyond the noise above which something is wrong
+SCALED = 0.3  # the same where each image has its best scale: angles in radians have 0.32 to 0.36
 OUTLIER = 3.0  # times the median of the others, of a single image; good series have up to 2
 WHOLE = 0.9  # R1 of an image of which nothing is explained
 ENOUGH = 10  # iterations, below which R1 of a reconstruction tells nothing: 0.5 after 3 of them
@@ -129,7 +130,12 @@ def series_warnings(images: NDArray, angles: NDArray, *, positivity: bool = True
 
 
 def result_warnings(
-    r1: ArrayLike, images: NDArray, *, result: str = "the result", causes: str = CAUSES
+    r1: ArrayLike,
+    images: NDArray,
+    *,
+    result: str = "the result",
+    causes: str = CAUSES,
+    most: float = UNEXPLAINED,
 ) -> list[str]:
     """What the R factors of a result say against it.
 
@@ -146,6 +152,8 @@ def result_warnings(
         What the R factors belong to.
     causes
         What to check.
+    most
+        What may be left unexplained; :data:`SCALED` if R1 is that of the best scale of each image.
 
     Returns
     -------
@@ -164,7 +172,7 @@ def result_warnings(
     noise = noise_part(images)
     rest = np.sqrt(np.maximum(values**2 - noise**2, 0))
     usual, mean = float(np.median(rest)), float(values.mean())
-    if usual > UNEXPLAINED:
+    if usual > most:
         part = (
             f", of which the noise accounts for {noise.mean():.2f}" if noise.mean() > 0.05 else ""
         )
@@ -172,7 +180,7 @@ def result_warnings(
     found = []
     # Noise alone excuses no image whose residual is as large as itself where the others fit.
     lost = values > max(WHOLE, OUTLIER * float(np.median(values)))
-    odd = (rest > max(UNEXPLAINED, OUTLIER * usual)) | lost
+    odd = (rest > max(most, OUTLIER * usual)) | lost
     if odd.any():
         others = float(values[~odd].mean())
         found.append(

@@ -51,7 +51,9 @@ class FoundBackground:
     of_signal: float
 
     def __str__(self) -> str:
-        return f"a {self.kind} background of {100 * self.of_signal:.1f} % of the sample's signal"
+        return (
+            f"a {self.kind} background of {100 * self.of_signal:.1f} % of the sample's mean signal"
+        )
 
 
 def fills_images(images: NDArray, *, level: bool = False) -> bool:
@@ -73,7 +75,7 @@ def fills_images(images: NDArray, *, level: bool = False) -> bool:
     common = np.asarray(images, dtype=np.float64).mean(axis=0)
     frame, (nx, ny) = border_of(common.shape), common.shape
     if level:
-        common = common - _surface(common, _corners(common.shape).any(axis=0), 1)
+        common = common - _surface(common, _corners(common.shape).max(axis=0), 1)
     block = (max(3, nx // BLOCKS), max(3, ny // BLOCKS))
     lowest = float(np.percentile(ndimage.uniform_filter(common, block), 1))
     # The darkest block of a hundred is so many standard errors too dark by its noise alone.
@@ -150,6 +152,7 @@ def subtract_background(
     how: SeriesBackground,
     *,
     keep_level: bool = False,
+    film: bool | None = None,
     warn: bool = True,
 ) -> TiltSeries:
     """A tilt series without its background.
@@ -163,6 +166,8 @@ def subtract_background(
     keep_level
         With ``"auto"``, keep the mean background of each image, for a fit of counts that has a
         background of its own: counting noise is that of all electrons.
+    film
+        With ``"auto"``, true for a sample known to be wider than its images: nothing is done.
     warn
         Whether to warn.
 
@@ -177,6 +182,8 @@ def subtract_background(
         If ``"auto"`` subtracts something, or the sample seems dark on a bright background.
     """
     images, automatic = series.images, how == "auto"
+    if automatic and film:
+        return series
     if automatic and dark_on_bright(images):
         said = (
             "the sample seems darker than its surroundings, but atoms must be bright: invert "
@@ -225,7 +232,7 @@ def _measured(stack: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArr
     masks, corners = np.empty(stack.shape, dtype=bool), _corners(stack.shape[1:])
     rows = np.empty((4, len(stack)))
     for number, image in enumerate(stack):
-        masks[number] = _mask(image - _surface(image, corners.any(axis=0), 1), number)
+        masks[number] = _mask(image - _surface(image, corners.max(axis=0), 1), number)
         outside = ~masks[number]
         level, shape = image[outside].mean(), _surface(image, outside, 2)[outside]
         error = (image[outside] - shape).std() / np.sqrt(outside.sum())

@@ -84,13 +84,18 @@ def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
 
 def keeps_level(config: RunConfig) -> bool:
     """Whether a constant background stays in the images, to be fitted with the atoms."""
-    own = config.preprocess is None and config.input.background == "auto"
+    own = config.preprocess is None and config.input.background == "auto" and not _is_film(config)
     return own and config.from_counts and config.detect.background
 
 
 def _without_background(series: TiltSeries, config: RunConfig, warn: bool = False) -> TiltSeries:
     how, keep = config.input.background, keeps_level(config)
-    return subtract_background(series, how, keep_level=keep, warn=warn)
+    return subtract_background(series, how, keep_level=keep, film=_is_film(config), warn=warn)
+
+
+def _is_film(config: RunConfig) -> bool:
+    extended = config.detect.extended if config.from_counts else config.reconstruct.extended
+    return bool(config.input.areas) or bool(extended)
 
 
 def _given_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:

@@ -145,3 +145,9 @@ def test_a_sample_near_the_border_still_shows_its_background(particle: NDArray) 
         found = find_background(images, "auto")
         assert found.kind == "constant"
         assert abs(float(np.median(found.backgrounds)) - 20) < 1
+
+
+def test_a_sample_known_to_be_a_film_is_left_alone(particle: NDArray) -> None:
+    given = series(counts(particle + 0.2, 100))
+    assert subtract_background(given, "auto", film=True) is given
+    assert subtract_background(given, "constant", film=True) is not given
