@@ -100,7 +100,8 @@ def test_from_the_volume_in_short() -> None:
     # The gauge: no common turn, no displacement of the object.
     held = fix_gauge(result.series.angles, result.shifts, case.series.angles)
     np.testing.assert_allclose(held[0], result.series.angles, atol=1e-9)
-    np.testing.assert_allclose(held[1], result.shifts, atol=1e-9)
+    # A shift below its error is zero, which displaces the object by a part of that error.
+    np.testing.assert_allclose(held[1], result.shifts, atol=result.errors.max() / 4)
     np.testing.assert_array_equal(result.turns, result.series.angles - case.series.angles)
     again = refine_angles(case.series, **options, threads=1)
     np.testing.assert_array_equal(again.series.angles, result.series.angles)
