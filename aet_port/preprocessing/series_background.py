@@ -44,6 +44,17 @@ class FoundBackground:
         Shape (n, nx, ny), or (n, 1, 1) for a constant of each image; zeros for none.
     of_signal
         Its mean, relative to the mean signal of the sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aet_port.preprocessing import find_background
+    >>> x = np.arange(48.0) - 24
+    >>> disc = 90 * np.exp(-(x[:, None] ** 2 + x**2) / 40)
+    >>> counts = np.random.default_rng(0).poisson(np.stack([disc + 25] * 5))
+    >>> found = find_background(counts, "auto")
+    >>> found.kind, found.backgrounds.shape
+    ('constant', (5, 1, 1))
     """
 
     kind: SeriesBackground
@@ -116,6 +127,18 @@ def find_background(images: NDArray, how: SeriesBackground) -> FoundBackground:
     quadratic surface through the vacuum varies by as much.
 
     MATLAB: none
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aet_port.preprocessing import find_background
+    >>> x = np.arange(48.0) - 24
+    >>> disc = 90 * np.exp(-(x[:, None] ** 2 + x**2) / 40)
+    >>> counts = np.random.default_rng(0).poisson(np.stack([disc + 25] * 5))
+    >>> find_background(counts, "auto").backgrounds.ravel().round()
+    array([25., 25., 25., 25., 25.])
+    >>> find_background(counts - 25, "auto").kind
+    'none'
     """
     nothing = FoundBackground("none", np.zeros((len(images), 1, 1)), 0.0)
     stack = np.asarray(images, dtype=np.float64)
@@ -180,6 +203,23 @@ def subtract_background(
     -----
     UserWarning
         If ``"auto"`` subtracts something, or the sample seems dark on a bright background.
+
+    Notes
+    -----
+    MATLAB: none; the repositories start from images without background
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aet_port as aet
+    >>> from aet_port.preprocessing import subtract_background
+    >>> x = np.arange(48.0) - 24
+    >>> disc = 90 * np.exp(-(x[:, None] ** 2 + x**2) / 40)
+    >>> counts = np.random.default_rng(0).poisson(np.stack([disc + 25] * 5))
+    >>> series = aet.TiltSeries(counts, [-60, -30, 0, 30, 60], pixel_size=0.5)
+    >>> clean = subtract_background(series, "constant")
+    >>> bool(abs(clean.images[:, :6].mean()) < 0.5)
+    True
     """
     images, automatic = series.images, how == "auto"
     if automatic and film:

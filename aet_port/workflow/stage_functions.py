@@ -91,7 +91,14 @@ def trace_volume(
         Number of threads; all cores unless given.
     checkpoint, progress
         As in that function.
+
+    Raises
+    ------
+    InputError
+        For a volume with one value everywhere.
     """
+    if not np.ptp(volume.array):
+        raise InputError(volume.name, "one value in all voxels", "the reconstruction of a sample")
     with kernel_threads(threads):
         return trace(
             volume, **dict(settings), species=species, checkpoint=checkpoint, progress=progress

@@ -86,6 +86,20 @@ def test_a_volume_with_nothing_in_it_ends_with_exit_code_1(
     assert not target.exists()
 
 
+def test_peaks_of_nothing_are_no_result(tmp_path: Path, aet: Aet, refused: Refused) -> None:
+    flat, low = tmp_path / "flat.npy", tmp_path / "low.npy"
+    np.save(flat, np.ones((12, 12, 12)))
+    sheet = np.zeros((12, 12, 12))
+    sheet[6] = 1  # no maximum along two axes
+    np.save(low, sheet + 1e-3 * np.arange(12))
+    common = ("--pixel-size", 0.5, "-o", tmp_path / "p.npz")
+    refused("trace", flat, *common, parts=("flat.npy", "one value in all voxels"))
+    done = aet("trace", low, *common, "--threshold", 2)
+    assert done.code == 1
+    assert "no peak that may be an atom" in done.err
+    assert (tmp_path / "p.npz").exists()
+
+
 def test_radians_are_told_by_the_r_factor(clean: TiltSeries, tmp_path: Path, aet: Aet) -> None:
     # Read as .npy of three columns, where a reader may take them for small angles.
     radians = written(tmp_path, "radians", clean.images, np.deg2rad(THETA))
