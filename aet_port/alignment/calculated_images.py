@@ -78,6 +78,7 @@ class FollowingVolume:
             replace(self.series, images=measured, angles=angles),
             iterations=self.iterations * (SETTLING if settle else 1),
             initial=start,
+            check=False,
             **(self.options | {"support": support}),
         ).volume.array
         turned = np.ascontiguousarray(np.moveaxis(self.volume, 2, 1))

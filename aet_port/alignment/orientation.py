@@ -18,6 +18,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.geometry import common_motion, euler_angles, euler_rotations
 from aet_port.core.image_shift import fourier_shift, measure_shift
 from aet_port.core.parallel import map_threads
+from aet_port.core.white_noise import sixth_differences
 
 # Calculated images (n, nx, ny) of Euler angles (n, 3), in any units.
 Projector = Callable[[NDArray[np.float64]], NDArray]
@@ -39,11 +40,16 @@ class Step:
     r1
         Shape (n,): ``sum |c P - b| / sum |b|`` with the best scale ``c`` of each image; before
         the change in a Gauss-Newton step, after it in a scan.
+    errors
+        Shape (n, 2): standard errors of the shifts, pixels, by the noise of the images or, if that
+        is larger, by what the calculated ones leave unexplained; with the other parameters of the
+        step free.
     """
 
     turns: NDArray[np.float64]
     shifts: NDArray[np.float64]
     r1: NDArray[np.float64]
+    errors: NDArray[np.float64]
 
 
 def scaled_r1(calculated: NDArray, measured: NDArray) -> tuple[float, float]:
@@ -69,13 +75,34 @@ def align(project: Projector, measured: NDArray, angles: NDArray, threads: int =
     """
     pairs = list(zip(measured, project(angles), strict=True))
     found = map_threads(lambda pair: _aligned(*pair), pairs, threads)
-    shifts, r1 = zip(*found, strict=True)
-    return Step(np.zeros((len(angles), 3)), np.array(shifts), np.array(r1))
+    shifts, r1, errors = zip(*found, strict=True)
+    return Step(np.zeros((len(angles), 3)), np.array(shifts), np.array(r1), np.array(errors))
 
 
-def _aligned(image: NDArray, calculated: NDArray) -> tuple[NDArray[np.float64], float]:
+def _aligned(
+    image: NDArray, calculated: NDArray
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
     shift = measure_shift(image, calculated)
-    return shift, scaled_r1(fourier_shift(calculated, shift), image)[0]
+    moved = fourier_shift(calculated, shift)
+    r1, scale = scaled_r1(moved, image)
+    table = scale * np.stack([slope.ravel() for slope in _slopes(moved)], axis=1)
+    return shift, r1, _errors(table, scale * moved, image)
+
+
+def _errors(table: NDArray, calculated: NDArray, image: NDArray) -> NDArray[np.float64]:
+    """Standard errors of the parameters whose derivatives are the columns (pixels, m) of a table.
+
+    ``N^-1 T^T diag(v) T N^-1`` with ``N = T^T T`` and the variance ``v`` of each pixel, which
+    counts make larger on atoms. A volume follows the noise, so that less than it may be left.
+    """
+    image = image.astype(np.float64)
+    noise, rest = sixth_differences(image) ** 2, (image - calculated) ** 2
+    variance = (noise if noise.mean() > rest.mean() else rest).ravel()
+    inverse = np.linalg.pinv(table.T @ table)
+    covariance = inverse @ (table.T * variance) @ table @ inverse
+    # Of a shift that an image does not determine, nothing is known.
+    known = np.diag(inverse) > 0
+    return np.where(known, np.sqrt(np.maximum(np.diag(covariance), 0)), np.inf)
 
 
 def scan(
@@ -101,7 +128,7 @@ def scan(
     """
     turns = np.zeros((len(angles), 3))
     best = align(project, measured, angles, threads)
-    shifts, r1 = best.shifts, best.r1
+    shifts, r1, errors = best.shifts, best.r1, best.errors
     for axis in range(3):
         here = turns.copy()
         for offset in offsets[offsets != 0]:
@@ -114,7 +141,7 @@ def scan(
                 found.shifts[better],
                 found.r1[better],
             )
-    return Step(turns, shifts, r1)
+    return Step(turns, shifts, r1, errors)
 
 
 def gauss_newton(project: Projector, measured: NDArray, angles: NDArray, threads: int = 1) -> Step:
@@ -135,7 +162,7 @@ def gauss_newton(project: Projector, measured: NDArray, angles: NDArray, threads
         turn[axis] = DIFFERENCE
         columns.append((project(angles + turn) - project(angles - turn)) / (2 * DIFFERENCE))
 
-    def solve(k: int) -> tuple[NDArray[np.float64], float]:
+    def solve(k: int) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
         image, calculated = measured[k].astype(np.float64), central[k].astype(np.float64)
         r1, scale = scaled_r1(calculated, image)
         if scale <= 0:
@@ -146,14 +173,16 @@ def gauss_newton(project: Projector, measured: NDArray, angles: NDArray, threads
         parts += [-slope.ravel() for slope in _slopes(calculated)]
         table = scale * np.stack([*parts, calculated.ravel()], axis=1)
         rest = (image - scale * calculated).ravel()
-        return np.linalg.lstsq(table, rest, rcond=None)[0][:5], r1
+        errors = _errors(table, scale * calculated, image)[3:5]
+        return np.linalg.lstsq(table, rest, rcond=None)[0][:5], r1, errors
 
     solved = map_threads(solve, range(len(angles)), threads)
-    changes = np.array([change for change, _ in solved])
+    changes = np.array([change for change, _, _ in solved])
     return Step(
         np.clip(changes[:, :3], -MOST_TURN, MOST_TURN),
         np.clip(changes[:, 3:], -MOST_SHIFT, MOST_SHIFT),
-        np.array([r1 for _, r1 in solved]),
+        np.array([r1 for _, r1, _ in solved]),
+        np.array([errors for _, _, errors in solved]),
     )
 
 

@@ -206,9 +206,9 @@ def _aet(
 
 
 def main(loaded: Callable[[], object] | None = None) -> None:
-    """Entry point: exit code 0 done, 1 a check failed, 2 bad input (one line on standard error).
+    """Entry point: exit code 0 done, 1 a check failed or nothing came out, 2 bad input.
 
-    Ctrl-C gives 130; a reader that closes the output, such as ``head``, 141, without a word.
+    Errors are one line on standard error. Ctrl-C gives 130; a reader that closes the output, such as ``head``, 141, without a word.
 
     Parameters
     ----------

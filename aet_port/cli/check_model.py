@@ -7,11 +7,20 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Angles, Json, PixelSize, Projections, Threads, settings_options
+from aet_port.cli.options import (
+    Angles,
+    Background,
+    Json,
+    PixelSize,
+    Projections,
+    Threads,
+    settings_options,
+)
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
 from aet_port.io.settings import ReadSettings
+from aet_port.preprocessing.settings import SERIES_BACKGROUND
 
 
 @settings_options(leave_out={"fit": ("folds",)})
@@ -23,6 +32,7 @@ def check_model_command(
     fit: DetectSettings,
     reading: ReadSettings,
     pixel_size: PixelSize = None,
+    background: Background = SERIES_BACKGROUND,
     species: Annotated[
         str | None,
         typer.Option(help="Chemical symbol, or one per type (Ni,Pd,Pt), of a .mat model."),
@@ -39,12 +49,14 @@ def check_model_command(
     """
     from aet_port.detection.model_check import check_model
     from aet_port.io import read_model, read_tilt_series, write_model
+    from aet_port.preprocessing.series_background import subtract_background
 
     check_target(output, (".extxyz",))
     missing = output.with_suffix(".missing.extxyz")
     symbols = None if species is None else species.split(",")
     given = read_model(model, symbols, types=types)
     series = read_tilt_series(projections, angles, pixel_size, reading)
+    series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = check_model(series, given, fit, threads=threads)
     write_model(output, found.model)
     facts = {"model": str(output)} | found.summary()

@@ -9,6 +9,7 @@ import typer
 
 from aet_port.cli.options import (
     AnglesIfAny,
+    Background,
     Checkpoint,
     FigureFormat,
     Figures,
@@ -23,6 +24,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
 from aet_port.io.settings import ReadSettings
+from aet_port.preprocessing.settings import SERIES_BACKGROUND
 
 VOLUME_SUFFIXES = (".npy", ".mrc")
 LONG = ("projections", "rounds", "r_free_images")  # shown only as JSON
@@ -35,10 +37,11 @@ def detect_command(
         str, typer.Option(help="Chemical symbol, or several, lightest first: Co,Pd,Pt.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
-    fit: DetectSettings,  # names the option --fit-angles
+    fit: DetectSettings,  # names the options --fit-angles and --fit-background
     reading: ReadSettings,
     angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,
+    background: Background = SERIES_BACKGROUND,
     score_map: Annotated[
         Path | None,
         typer.Option(
@@ -61,6 +64,7 @@ def detect_command(
     from aet_port.detection.cross_validation import with_r_free
     from aet_port.detection.loop import detect, residual_scores
     from aet_port.io import read_tilt_series, write_model, write_model_table, write_volume
+    from aet_port.preprocessing.series_background import background_facts, subtract_background
 
     check_target(output, (".extxyz",))
     if score_map is not None:
@@ -71,12 +75,14 @@ def detect_command(
     if not all(symbols):
         raise InputError("--species", repr(species), "symbols separated by commas, as Co,Pd,Pt")
     series = read_tilt_series(projections, angles, pixel_size, reading)
+    series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = detect(
         series, symbols, fit, threads=threads, checkpoint=checkpoint, progress=not as_json
     )
     write_model(output, found.model)
     write_model_table(output.with_suffix(".atoms.csv"), found.model)
     record = with_r_free(found, series, fit, threads=threads, progress=not as_json)
+    record |= background_facts(series)
     write_json(output.with_suffix(".detection.json"), record)
     if score_map is not None:
         write_volume(score_map, residual_scores(series, found, fit, threads))

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, facts_of
+from aet_port.preprocessing.settings import SERIES_BACKGROUND_HELP, SeriesBackground
 
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
@@ -55,6 +56,7 @@ VolumeVariable = Annotated[
         help="Array of the volume, where a .mat or .npz file has several, such as obj.volume.",
     ),
 ]
+Background = Annotated[SeriesBackground, typer.Option(help=SERIES_BACKGROUND_HELP)]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(help="Checkpoint file, from which an interrupted run continues."),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from aet_port.cli.options import (
     AnglesIfAny,
+    Background,
     Checkpoint,
     Json,
     PixelSize,
@@ -19,6 +20,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.io.settings import ReadSettings
+from aet_port.preprocessing.settings import SERIES_BACKGROUND
 from aet_port.resire.settings import ReconstructSettings
 
 
@@ -32,6 +34,7 @@ def reconstruct_command(
     reading: ReadSettings,
     angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,
+    background: Background = SERIES_BACKGROUND,
     keep_extended: Annotated[
         bool,
         typer.Option("--keep-extended", help="Write the extended volume, not its central part."),
@@ -46,10 +49,12 @@ def reconstruct_command(
     """
     from aet_port.io import read_tilt_series, write_volume
     from aet_port.io.volumes import VOLUME_SUFFIXES
+    from aet_port.preprocessing.series_background import background_facts, subtract_background
     from aet_port.workflow.stage_functions import reconstruct_series, write_r_factors
 
     check_target(output, VOLUME_SUFFIXES)
     series = read_tilt_series(projections, angles, pixel_size, reading)
+    series = subtract_background(series, background, film=settings.extended)
     result = reconstruct_series(
         series, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
     )
@@ -58,10 +63,12 @@ def reconstruct_command(
     write_r_factors(output.with_suffix(".r.npz"), result)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    rows = {
+    rows: dict[str, Any] = {
         "volume": str(output),
         "shape": list(volume.shape),
         "r_factor": result.r_factor,
         "iterations": settings.iterations,
+        **background_facts(series),
+        "warnings": list(result.warnings),
     }
     print_facts(as_json, "aet reconstruct", rows)

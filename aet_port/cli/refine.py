@@ -9,6 +9,7 @@ import typer
 
 from aet_port.cli.options import (
     Angles,
+    Background,
     Checkpoint,
     Json,
     Model,
@@ -23,6 +24,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_note
 from aet_port.io.settings import ReadSettings
+from aet_port.preprocessing.settings import SERIES_BACKGROUND
 from aet_port.refinement.settings import RefineSettings
 
 MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
@@ -39,6 +41,7 @@ def refine_command(
     settings: RefineSettings,
     reading: ReadSettings,
     pixel_size: PixelSize = None,
+    background: Background = SERIES_BACKGROUND,
     species: Annotated[
         str | None,
         typer.Option(help="Chemical symbol, or one per type (Co,Pd,Pt), where the file has none."),
@@ -65,6 +68,7 @@ def refine_command(
     import numpy as np
 
     from aet_port.io import read_model, read_tilt_series, write_model
+    from aet_port.preprocessing.series_background import subtract_background
     from aet_port.refinement.record import refinement_record, write_refinement
     from aet_port.refinement.verdict import ADVICE
     from aet_port.workflow.stage_functions import refine_model
@@ -75,6 +79,7 @@ def refine_command(
     symbols = species.split(",") if types is not None and species is not None else species
     read = read_model(model, symbols, types=types)
     series = read_tilt_series(projections, angles, pixel_size, reading)
+    series = subtract_background(series, background, keep_level=settings.refine_offsets)
     result, crossed = refine_model(
         series,
         read,

@@ -10,6 +10,7 @@ import typer
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.options import (
     AnglesIfAny,
+    Background,
     Json,
     PixelSize,
     Projections,
@@ -21,6 +22,7 @@ from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.io.settings import ReadSettings
+from aet_port.preprocessing.settings import SERIES_BACKGROUND
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SIMULATE
 
@@ -46,6 +48,7 @@ def refine_angles_command(
     ] = SIMULATE.b_factor,
     angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,
+    background: Background = SERIES_BACKGROUND,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -58,10 +61,12 @@ def refine_angles_command(
     from aet_port.alignment.from_volume import refine_angles
     from aet_port.core.records import write_json
     from aet_port.io import read_model, read_tilt_series, read_volume, write_tilt_series
+    from aet_port.preprocessing.series_background import background_facts, subtract_background
 
     for name in (PROJECTIONS, ANGLES, RECORD):
         check_target(output / name, (Path(name).suffix,))
     series = read_tilt_series(projections, angles, pixel_size, reading)
+    series = subtract_background(series, background, film=resire.extended)
     if model is not None:
         _refuse_volume_options(context)
         result = refine_angles_to_model(
@@ -93,6 +98,8 @@ def refine_angles_command(
         "method": settings.method,
         "against": str(model) if model is not None else "volume",
         "shifts": result.shifts.tolist(),
+        "shift_errors": result.errors.tolist(),
+        **background_facts(series),
         "turns": result.turns.tolist(),
         "r1": result.r1.mean(axis=1).tolist(),
         "r1_of_images": result.r1[result.best_round].tolist(),

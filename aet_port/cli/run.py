@@ -94,8 +94,8 @@ def _facts(done: Run) -> dict[str, Any]:
         facts["r_factor"] = round(done.r_mean, 6)
         if not done.config.from_counts:
             facts["peaks"] = done.n_peaks
-    if done.trace_warnings:
-        facts["warnings"] = done.trace_warnings
+    if done.warnings:
+        facts["warnings"] = done.warnings
     if done.has_model:
         facts["atoms"] = len(done.model)
     if done.detection is not None:

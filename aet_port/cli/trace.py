@@ -17,6 +17,7 @@ from aet_port.cli.options import (
     settings_options,
 )
 from aet_port.core.console import print_facts
+from aet_port.core.errors import EmptyResultError
 from aet_port.core.files import check_target
 from aet_port.tracing.settings import TraceSettings
 
@@ -53,3 +54,6 @@ def trace_command(
         checkpoint.unlink(missing_ok=True)
     rows = {"peaks": str(output), "accepted": len(peaks.accepted), "fitted": len(peaks)}
     print_facts(as_json, "aet trace", rows)
+    if not len(peaks.accepted):
+        advice = "check the volume, or lower --threshold or --minimum-distance"
+        raise EmptyResultError(str(volume), "no peak that may be an atom", advice)

@@ -76,9 +76,10 @@ class TiltSeries(Shown):
     --------
     >>> import numpy as np
     >>> import aet_port as aet
-    >>> series = aet.TiltSeries(np.ones((3, 32, 24)), [-30, 0, 30], pixel_size=0.35, name="cube")
+    >>> images = np.random.default_rng(0).random((3, 32, 24))
+    >>> series = aet.TiltSeries(images, [-30, 0, 30], pixel_size=0.35, name="noise")
     >>> series
-    <TiltSeries 'cube': images 3, pixels 32 x 24, pixel size 0.35 angstrom, tilt -30 to 30 degrees>
+    <TiltSeries 'noise': images 3, pixels 32 x 24, pixel size 0.35 angstrom, tilt -30 to 30 degrees>
     >>> series.angles[0]  # phi, theta, psi
     array([  0., -30.,   0.])
     >>> series.reconstruct(iterations=2).volume.shape

@@ -70,6 +70,25 @@ class OutputError(AetError, OSError):
         super().__init__(f"{path}: could not be written ({reason}); {advice}")
 
 
+class EmptyResultError(AetError, RuntimeError):
+    """A computation of usable input of which nothing came out; commands end with exit code 1.
+
+    Parameters
+    ----------
+    subject
+        What was computed.
+    found
+        What came out.
+    advice
+        What to check or change.
+    """
+
+    exit_code = 1
+
+    def __init__(self, subject: str, found: str, advice: str) -> None:
+        super().__init__(f"{subject}: {found}; {advice}")
+
+
 class CheckpointError(DataFileError):
     """A checkpoint that belongs to another run or cannot be read."""
 

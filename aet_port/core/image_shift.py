@@ -57,7 +57,7 @@ def shift_images(images: NDArray, shifts: ArrayLike) -> NDArray:
 
     Returns
     -------
-    Shape and precision of ``images``.
+    Shape and precision of ``images``; images with a shift of zero are unchanged.
 
     Raises
     ------
@@ -76,6 +76,9 @@ def shift_images(images: NDArray, shifts: ArrayLike) -> NDArray:
         )
     moved = np.empty_like(images)
     for image, shift, out in zip(images, table, moved, strict=True):
+        if not shift.any():
+            out[:] = image
+            continue
         # np.pad mirrors again if the edge is wider than the image.
         edge = [(width, width) for width in np.ceil(np.abs(shift)).astype(int) + MARGIN]
         wide = fourier_shift(np.pad(image, edge, mode="symmetric"), shift)

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from aet_port.core.errors import InputError
+from aet_port.core.white_noise import sixth_differences
 from aet_port.detection.settings import DetectSettings
-from aet_port.preprocessing.noise import DIFFERENCES, NoiseModel, estimate_noise, noise_of_line
+from aet_port.preprocessing.noise import NoiseModel, estimate_noise, noise_of_line
+from aet_port.preprocessing.series_background import border_of, fills_images
 
 DARK = 0.75  # noise of the vacuum relative to that of as many electrons, below which it is dark
-BORDER = 0.04  # width of the border relative to the image
-EMPTY = 0.15  # signal at the border relative to that at the centre, below which it is vacuum
 CORNER = 0.08  # side of a corner relative to the image
 ENOUGH = 200  # pixels of a corner for the level of an image
-BLOCKS = 12  # blocks along an axis whose mean is compared
 BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
 MIDDLE = (0.42, 0.5)  # cycles per pixel, above the frequencies of atoms
 CLEAN = 1000.0  # signal relative to the noise that denoised images are taken to have at first
@@ -178,10 +177,7 @@ def _noise_in_band(stack: NDArray) -> NoiseModel:
 
 def _white_noise(stack: NDArray) -> float:
     """Standard deviation of the noise, from sixth differences along both axes."""
-    detail = stack
-    for axis in (1, 2):
-        detail = ndimage.correlate1d(detail, DIFFERENCES, axis, mode="mirror")
-    inner = detail[:, 7:-7, 7:-7]
+    inner = sixth_differences(stack)[:, 7:-7, 7:-7]
     return float(1.4826 * np.median(np.abs(inner))) if inner.size else 0.0
 
 
@@ -210,17 +206,8 @@ def _surroundings(
     stack: NDArray, extended: bool | None
 ) -> tuple[NDArray, bool, tuple[float, float]]:
     """Level of each image, whether the sample reaches beyond; mean and variance of the vacuum."""
-    nx, ny = stack.shape[1:]
-    wx, wy = max(2, round(BORDER * nx)), max(2, round(BORDER * ny))
-    frame = np.ones((nx, ny), bool)
-    frame[wx:-wx, wy:-wy] = False
     if extended is None:
-        # In the mean of all images, where even few electrons per pixel stand out from the noise.
-        common = stack.mean(axis=0)
-        block = (max(3, nx // BLOCKS), max(3, ny // BLOCKS))
-        lowest = float(np.percentile(ndimage.uniform_filter(common, block), 1))
-        rise = float(common[nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean()) - lowest
-        extended = bool(common[frame].mean() - lowest > EMPTY * rise)
+        extended = fills_images(stack)
     if extended:
         return np.zeros(len(stack)), True, (0.0, 0.0)
     corners = _corners(stack)
@@ -229,6 +216,7 @@ def _surroundings(
         level = np.sort([corner.mean(axis=(1, 2)) for corner in corners], axis=0)[1]
     else:
         # The mean is exact for few electrons, the median safe from what lies on the border.
+        frame = border_of(stack.shape[1:])
         border, mean = np.median(stack[:, frame], axis=1), stack[:, frame].mean(axis=1)
         sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
         level = np.where(sane, mean, border)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
+from aet_port.core.plausibility import result_warnings, series_warnings
 from aet_port.core.uncertainty import (
     P_EXISTS,
     POSTERIOR_SPECIES,
@@ -31,6 +32,7 @@ from aet_port.detection.state import INSIDE, Round, SearchState
 from aet_port.refinement.likelihood import Likelihood
 
 GOOD = (0.8, 1.25)  # chi-square per pixel of a fit whose noise is as assumed
+CAUSES = "check the angles (degrees?), the tilt axis (along y?), the alignment and the pixel size"
 FAINT = 6.3  # standard errors: 8 in glasses of which 97 % is found, 5.8 where a quarter is
 
 
@@ -244,7 +246,14 @@ def finished(
     return Detection(
         model, symbols, local.species, state.probe, noise, views.angles, views.shifts, views.shears,
         tuple(state.rounds), expected, deviance, chi_square, r1,
-        tuple(_warnings(model, chi_square, state, settings, number)), local, number, certainty,
+        tuple(
+            [
+                *_warnings(model, chi_square, state, settings, number),
+                *series_warnings(measured, series.angles, positivity=False),
+                *result_warnings(r1, measured, result="the atoms", causes=CAUSES),
+            ]
+        ),
+        local, number, certainty,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from .drift import DriftCorrection, correct_drift
 from .film_alignment import align_film
 from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simulate_noise
 from .outcome import Preprocessed
+from .series_background import FoundBackground, find_background, subtract_background
 from .settings import PreprocessSettings
 from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
 from .tilt_axis import TiltAxis, find_tilt_axis
@@ -17,6 +18,7 @@ __all__ = [
     "BadPixelWarning",
     "BadPixels",
     "DriftCorrection",
+    "FoundBackground",
     "FrameSpectrum",
     "NoiseModel",
     "PreprocessSettings",
@@ -29,6 +31,7 @@ __all__ = [
     "denoise",
     "estimate_noise",
     "estimate_noise_from_frames",
+    "find_background",
     "find_bad_pixels",
     "find_tilt_axis",
     "frame_spectrum",
@@ -36,5 +39,6 @@ __all__ = [
     "remove_background",
     "search_strength",
     "simulate_noise",
+    "subtract_background",
     "wiener_filter",
 ]

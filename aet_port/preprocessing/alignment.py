@@ -15,6 +15,8 @@ from scipy import ndimage
 
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import measure_shift, shift_images
+from aet_port.core.shift_errors import exceed_errors
+from aet_port.core.white_noise import sixth_differences
 from aet_port.preprocessing.noise import check_images, warn_of_saturation
 
 SMOOTHING = 2.0  # pixels, before the sample is separated from its surroundings
@@ -25,6 +27,8 @@ OUTER = 2  # lines of the border that are checked
 FAINT = 0.1  # fraction of the median total intensity below which an image shows no sample
 UNLIKE = 0.2  # correlation with the others below which an image has nothing in common with them
 ZOOM = 200  # steps per pixel in which displacements are measured
+EXACT = 0.02  # pixels, error of a centre of mass without noise, whose mask cuts the faintest tails
+MOST_FREE = 6  # images below which a displacement of the object is not told from shifts
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Alignment:
     shifts
         Shape (n, 2), pixels along x and y, by which
         :func:`aet_port.core.image_shift.shift_images` moved each image.
+    errors
+        Shape (n, 2): standard errors of the shifts by the noise of the images, pixels.
     changes
         Largest change of a shift in each iteration, pixels.
     converged
@@ -46,11 +52,18 @@ class Alignment:
 
     images: NDArray[np.float64]
     shifts: NDArray[np.float64]
+    errors: NDArray[np.float64]
     changes: list[float]
     converged: bool
 
 
-def align_particle(images: ArrayLike, tolerance: float = 0.01, iterations: int = 20) -> Alignment:
+def align_particle(
+    images: ArrayLike,
+    tolerance: float = 0.01,
+    iterations: int = 20,
+    theta: ArrayLike | None = None,
+    measured: ArrayLike | None = None,
+) -> Alignment:
     """Align a sample that lies entirely inside every image by common line and centre of mass.
 
     Alternately, until no shift changes by more than ``tolerance``: along y the sum over x of each
@@ -60,6 +73,11 @@ def align_particle(images: ArrayLike, tolerance: float = 0.01, iterations: int =
     ``ny // 2``. Shifts are measured on shifted images but applied to the original ones, so that
     the images are interpolated only once.
 
+    A shift that does not exceed its standard error is not applied
+    (:func:`aet_port.core.shift_errors.exceed_errors`). A displacement of the object,
+    ``x cos(theta) + z sin(theta)`` along x and ``y``, is no misalignment: if the shifts are this
+    and noise, the series is aligned already and stays as it is.
+
     Parameters
     ----------
     images
@@ -68,6 +86,13 @@ def align_particle(images: ArrayLike, tolerance: float = 0.01, iterations: int =
         Change of the shifts below which the iteration stops, pixels.
     iterations
         Largest number of iterations.
+    theta
+        Shape (n,): tilt angles in degrees, to tell misaligned images from an object that is not in
+        the centre; unless given, and for fewer than six images, every shift along x counts as
+        misalignment.
+    measured
+        Shape (n, nx, ny): the images before denoising, which tell the noise; ``images`` unless
+        given.
 
     Raises
     ------
@@ -99,7 +124,43 @@ def align_particle(images: ArrayLike, tolerance: float = 0.01, iterations: int =
         step[:, 1] += centre[1] - np.mean(masses[:, 1] + step[:, 1])
         shifts += step
         changes.append(float(np.abs(step).max()))
-    return finished(stack, shifts, changes, tolerance)
+    noise = stack if measured is None else check_images(measured)
+    errors = _standard_errors(stack, noise, shifts)
+    angles = None if theta is None else np.asarray(theta, dtype=np.float64)
+    return finished(stack, _needed(shifts, errors, angles), errors, changes, tolerance)
+
+
+def _standard_errors(stack: NDArray, noisy: NDArray, shifts: NDArray) -> NDArray[np.float64]:
+    """Errors (n, 2) by the noise: along x of the centre of mass, along y of the common line."""
+    errors = np.empty((len(stack), 2))
+    x = np.arange(stack.shape[1], dtype=np.float64)
+    profiles = shift_images(stack.sum(axis=1)[:, None], shifts * (0, 1))[:, 0]
+    slope = np.gradient(profiles.mean(axis=0))
+    for image, raw, shift, error in zip(stack, noisy, shifts, errors, strict=True):
+        variance = sixth_differences(raw) ** 2
+        sample = _sample(image)
+        mass = np.where(sample, image, 0.0).sum(axis=1)
+        lever = x - mass @ x / mass.sum()
+        error[0] = np.sqrt(lever**2 @ np.where(sample, variance, 0.0).sum(axis=1)) / mass.sum()
+        own = np.interp(np.arange(len(slope)) + shift[1], np.arange(len(slope)), slope)
+        error[1] = np.sqrt(own**2 @ variance.sum(axis=0)) / np.sum(own**2)
+    return np.asarray(np.hypot(errors, EXACT))
+
+
+def _needed(
+    shifts: NDArray, errors: NDArray, theta: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """The shifts that are applied; none if the images are aligned already."""
+    common = np.zeros_like(shifts)
+    weights = 1 / errors
+    common[:, 1] = np.average(shifts[:, 1], weights=weights[:, 1] ** 2)
+    if theta is not None and len(theta) >= MOST_FREE:
+        radians = np.deg2rad(theta)
+        table = np.stack([np.cos(radians), np.sin(radians)], axis=1)
+        weighted = weights[:, :1] * table, weights[:, 0] * shifts[:, 0]
+        common[:, 0] = table @ np.linalg.lstsq(*weighted, rcond=None)[0]
+    real = exceed_errors(shifts - common, errors)
+    return np.where(real, shifts, common) if real.any() else np.zeros_like(shifts)
 
 
 def check_series(images: ArrayLike) -> NDArray[np.float64]:
@@ -160,12 +221,18 @@ def _centres_of_mass(images: NDArray) -> NDArray[np.float64]:
     x, y = (np.arange(n, dtype=np.float64) for n in images.shape[1:])
     centres = np.empty((len(images), 2))
     for image, centre in zip(images, centres, strict=True):
-        smooth = ndimage.gaussian_filter(image, SMOOTHING)
-        sample = ndimage.binary_dilation(smooth > SAMPLE * smooth.max(), iterations=MARGIN)
-        mass = np.where(sample, image, 0.0)
+        mass = np.where(_sample(image), image, 0.0)
         along = mass.sum(axis=1)
         centre[:] = along @ x / along.sum(), mass.sum(axis=0) @ y / along.sum()
     return centres
+
+
+def _sample(image: NDArray) -> NDArray[np.bool_]:
+    """Pixels of the sample, and some around it."""
+    smooth = ndimage.gaussian_filter(image, SMOOTHING)
+    return np.asarray(
+        ndimage.binary_dilation(smooth > SAMPLE * smooth.max(), iterations=MARGIN), dtype=bool
+    )
 
 
 def _common_line(images: NDArray) -> NDArray[np.float64]:
@@ -187,7 +254,13 @@ def _common_line(images: NDArray) -> NDArray[np.float64]:
     return away
 
 
-def finished(stack: NDArray, shifts: NDArray, changes: list[float], tolerance: float) -> Alignment:
+def finished(
+    stack: NDArray,
+    shifts: NDArray,
+    errors: NDArray[np.float64],
+    changes: list[float],
+    tolerance: float,
+) -> Alignment:
     """The result of an iteration, with a warning if it has not converged."""
     settled = changes[-1] < tolerance
     if not settled:
@@ -197,4 +270,4 @@ def finished(stack: NDArray, shifts: NDArray, changes: list[float], tolerance: f
             UserWarning,
             stacklevel=3,
         )
-    return Alignment(shift_images(stack, shifts), shifts, changes, settled)
+    return Alignment(shift_images(stack, shifts), shifts, errors, changes, settled)

@@ -277,5 +277,5 @@ def _check_mask(mask: NDArray[np.bool_], index: int) -> None:
         raise InputError(
             f"mask of image {index}",
             f"{border} of {mask.size} pixels outside it: it covers the image",
-            "background around the sample; less margin, or a given mask",
+            "background around the sample; a smaller --margin, a given mask, or --no-background",
         )

@@ -181,9 +181,10 @@ def preprocess(
     axis = find_tilt_axis(clean).angle if wanted == "find" else wanted or 0.0
     clean = turn_images(clean, axis)
     if chosen.align:
-        alignment = _aligned(clean, theta, chosen.region)
+        alignment = _aligned(clean, theta, chosen.region, averaged)
     else:
-        alignment = Alignment(clean, np.zeros((len(clean), 2)), [], True)
+        none = np.zeros((len(clean), 2))
+        alignment = Alignment(clean, none, none, [], True)
     final = alignment.images
     if chosen.second_background:
         again = remove_background(final, margin=chosen.margin, smoothing=chosen.smoothing)
@@ -349,11 +350,15 @@ def _kept(removal: BackgroundRemoval, clear_outside: bool) -> NDArray[np.float64
     return np.where(removal.masks, removal.images, 0.0) if clear_outside else removal.images
 
 
-def _aligned(images: NDArray, theta: NDArray[np.float64], marker: Region | None) -> Alignment:
+def _aligned(
+    images: NDArray, theta: NDArray[np.float64], marker: Region | None, measured: NDArray
+) -> Alignment:
     if marker is None:
-        return align_particle(images)
+        return align_particle(images, theta=theta, measured=measured)
     # The marker is followed from one tilt to the next.
     order = np.argsort(theta, kind="stable")
     back = np.argsort(order)
-    found = align_film(images[order], marker)
-    return replace(found, images=found.images[back], shifts=found.shifts[back])
+    found = align_film(images[order], marker, measured=measured[order])
+    return replace(
+        found, images=found.images[back], shifts=found.shifts[back], errors=found.errors[back]
+    )

@@ -8,6 +8,8 @@ from scipy import signal
 
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import measure_shift, shift_images
+from aet_port.core.shift_errors import exceed_errors
+from aet_port.core.white_noise import sixth_differences
 from aet_port.preprocessing.alignment import (
     UNLIKE,
     ZOOM,
@@ -16,6 +18,7 @@ from aet_port.preprocessing.alignment import (
     check_series,
     finished,
 )
+from aet_port.preprocessing.noise import check_images
 
 NEAR = 2  # tilts on either side to which an image is aligned
 FARTHEST = 2.0  # largest distance of the true position from the best whole pixel, pixels
@@ -29,6 +32,7 @@ def align_film(
     search: int = 8,
     tolerance: float = 0.02,
     iterations: int = 20,
+    measured: ArrayLike | None = None,
 ) -> Alignment:
     """Align a film, which extends beyond every image, by a marker region in neighbouring tilts.
 
@@ -37,7 +41,8 @@ def align_film(
     aligned to the mean of its neighbours up to two tilts away, repeatedly, until no shift changes
     by ``tolerance``: along x by cross-correlation of the marker region, along y of the sum over x
     of the whole image, which depends less on features near the marker. The image ``start``, and
-    with it the origin, stays fixed.
+    with it the origin, stays fixed. A shift that does not exceed its standard error
+    (:func:`aet_port.core.shift_errors.exceed_errors`) is not applied.
 
     Parameters
     ----------
@@ -54,6 +59,9 @@ def align_film(
         Change of the shifts below which the iteration stops, pixels.
     iterations
         Largest number of rounds over all images.
+    measured
+        Shape (n, nx, ny): the images before denoising, which tell the noise; ``images`` unless
+        given.
 
     Raises
     ------
@@ -114,7 +122,10 @@ def align_film(
             moved[number] = _moved(stack, shifts, marker, number)
             largest = max(largest, float(np.abs(step).max()))
         changes.append(largest)
-    return finished(stack, shifts, changes, tolerance)
+    noisy = stack if measured is None else check_images(measured)
+    errors = _standard_errors(moved, noisy, region, first)
+    shifts = np.where(exceed_errors(shifts, errors), shifts, 0.0)
+    return finished(stack, shifts, errors, changes, tolerance)
 
 
 def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], float]:
@@ -183,11 +194,36 @@ def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], floa
 
 def _displacement(image: NDArray, reference: NDArray, line: bool = False) -> NDArray[np.float64]:
     """:func:`measure_shift` of two windows tapered to their edges, or of their sums over x."""
-    fade = np.outer(*(signal.windows.hann(n + 2)[1:-1] for n in image.shape))
-    inner, outer = (fade * (window - window.mean()) for window in (image, reference))
+    inner, outer = _tapered(image), _tapered(reference)
     if line:
         inner, outer = inner.sum(axis=0)[None], outer.sum(axis=0)[None]
     return measure_shift(inner, outer, ZOOM)
+
+
+def _standard_errors(
+    moved: NDArray, noisy: NDArray, region: tuple[slice, ...], first: int
+) -> NDArray[np.float64]:
+    """Errors (n, 2) of the shifts by the noise, which adds up from neighbour to neighbour."""
+    errors = np.empty((len(moved), 2))
+    for image, raw, error in zip(moved, noisy, errors, strict=True):
+        variance = sixth_differences(raw) ** 2
+        # As the displacements are measured: windows tapered, along y their sums over x.
+        slope = np.gradient(_tapered(image[region]), axis=0)
+        line = np.gradient(_tapered(image).sum(axis=0))
+        near = variance[region] * _fade(slope.shape) ** 2
+        error[0] = np.sqrt(np.sum(slope**2 * near)) / np.sum(slope**2)
+        lines = np.sum(variance * _fade(image.shape) ** 2, axis=0)
+        error[1] = np.sqrt(line**2 @ lines) / np.sum(line**2)
+    steps = np.abs(np.arange(len(moved)) - first)[:, None]
+    return np.asarray(errors * np.sqrt(2 * np.maximum(steps, 1)))
+
+
+def _fade(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    return np.outer(*(signal.windows.hann(n + 2)[1:-1] for n in shape))
+
+
+def _tapered(window: NDArray) -> NDArray[np.float64]:
+    return np.asarray(_fade(window.shape) * (window - window.mean()))
 
 
 def _check_marker(marker: Region, shape: tuple[int, ...], search: int) -> None:

@@ -16,10 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, stats
 
 from aet_port.core.errors import InputError
+from aet_port.core.white_noise import DIFFERENCES, sixth_differences
 from aet_port.preprocessing.bad_pixels import BadPixelWarning, saturated_mask
 
-# Sixth differences along both axes: smooth images vanish, white noise keeps its variance.
-DIFFERENCES = np.array([1.0, -6.0, 15.0, -20.0, 15.0, -6.0, 1.0]) / np.sqrt(924.0)
 REWEIGHTINGS = 20
 SIGNIFICANT = 4.0  # standard errors by which the variance must increase with the signal
 TABLE_END = 400.0  # electrons; beyond, the asymptotic inverse is accurate to 1e-6 electrons
@@ -123,9 +122,8 @@ def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
     columns = []
     inner = (slice(7, -7), slice(7, -7))
     for image, bad in zip(stack, clipped, strict=True):
-        detail, level = image, image
+        detail, level = sixth_differences(image), image
         for axis in (0, 1):
-            detail = ndimage.correlate1d(detail, DIFFERENCES, axis, mode="mirror")
             level = ndimage.correlate1d(level, squares, axis, mode="mirror")
         around = (
             13**2 * ndimage.uniform_filter(image, 13) - 7**2 * ndimage.uniform_filter(image, 7)

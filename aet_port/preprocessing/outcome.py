@@ -176,6 +176,7 @@ class Preprocessed(Shown):
                 "rounds": estimate.iterations,
             },
             "shifts": self.alignment.shifts.tolist(),
+            "shift_errors": self.alignment.errors.tolist(),
             "changes": [float(change) for change in self.alignment.changes],
             "metadata": self.metadata,
         }

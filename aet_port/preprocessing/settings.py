@@ -11,6 +11,14 @@ from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.core.settings import Settings, setting
 
 Denoiser = Literal["auto", "bm3d", "nlm", "wiener", "none"]
+SeriesBackground = Literal["none", "constant", "smooth", "auto"]
+
+# Of projections that did not come through preprocessing; an option of commands, a key of [input].
+SERIES_BACKGROUND: SeriesBackground = "auto"
+SERIES_BACKGROUND_HELP = (
+    "Background subtracted from the projections: constant or smooth around a particle; auto: what "
+    "is seen there, nothing for a film."
+)
 
 
 class PreprocessSettings(Settings):
@@ -114,8 +122,8 @@ class PreprocessSettings(Settings):
         if not self.with_background and self.needs_background:
             raise InputError(
                 "background",
-                "false with a shear or tilt axis to be found, or for a particle",
-                "true: these steps need a sample on zero background",
+                "false with a shear or tilt axis to be found, or a particle to be aligned",
+                "true, or --no-align (align = false): these steps need a sample on zero background",
             )
         return self
 
@@ -144,7 +152,8 @@ class PreprocessSettings(Settings):
     @property
     def needs_background(self) -> bool:
         """Whether a step needs a sample on zero background."""
-        return self.estimate_shear or self.tilt_axis == "find" or self.film_marker is None
+        particle = self.align and self.film_marker is None  # aligned by its centre of mass
+        return self.estimate_shear or self.tilt_axis == "find" or particle
 
 
 DEFAULTS = PreprocessSettings()

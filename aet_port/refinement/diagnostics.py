@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
+from aet_port.core.plausibility import result_warnings, series_warnings
 from aet_port.core.scan_distortion import LARGEST
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.parameters import Misfit, Parameters
 from aet_port.refinement.quasi_newton import Vector
 from aet_port.refinement.variables import Variables
-
-POOR_R1 = 0.5  # above it the user is warned
 
 
 def check_seen(forward: Forward, model: AtomicModel, moving: NDArray[np.bool_]) -> list[str]:
@@ -74,9 +73,10 @@ def at_bounds(variables: Variables, x: Vector, model: AtomicModel, kinds: list[s
     return notes
 
 
-def poor_fit(misfit: Misfit) -> list[str]:
-    """A warning if model and images hardly agree."""
-    worst = misfit.r1.mean()
-    if worst <= POOR_R1:
-        return []
-    return [f"R1 is {worst:.2f}: model and images hardly agree; check angles, origin, pixel size"]
+def poor_fit(misfit: Misfit, series: TiltSeries) -> list[str]:
+    """Warnings if model and images, or single images, hardly agree."""
+    causes = "check angles, origin, pixel size and missing atoms"
+    return [
+        *series_warnings(series.images, series.angles, positivity=False),
+        *result_warnings(misfit.r1, series.images, result="the model", causes=causes),
+    ]

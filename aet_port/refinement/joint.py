@@ -288,7 +288,7 @@ def refine(
         np.array(rows),
         converged,
         atoms_at_bound(variables, state.x),
-        (*notes, *at_bounds(variables, state.x, model, forward.kinds), *poor_fit(misfit)),
+        (*notes, *at_bounds(variables, state.x, model, forward.kinds), *poor_fit(misfit, series)),
     )
 
 
@@ -425,5 +425,5 @@ def _published(
         np.array(rows),
         False,
         at_bound,
-        found.warnings,
+        (*found.warnings, *poor_fit(misfit, series)),
     )

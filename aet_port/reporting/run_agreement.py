@@ -16,7 +16,11 @@ from aet_port.reporting.projections import Compared
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_stages import refused_because
 from aet_port.workflow.run_folder import DETECTION, VOLUMES, RunFolder, areas_of
-from aet_port.workflow.volume_stages import read_r_factors, trace_warnings
+from aet_port.workflow.volume_stages import (
+    read_r_factors,
+    reconstruction_warnings,
+    trace_warnings,
+)
 
 
 def _history(
@@ -75,6 +79,7 @@ def agreement_of(
     rows: list[Fact] = [
         ("R1 of the reconstruction, last iteration", f"{100 * history[-1]:.2f} %"),
         ("iterations", len(history)),
+        *(("warning", text) for text in reconstruction_warnings(config, place)),
         *(("warning", text) for text in trace_warnings(config, place)),
     ]
     if refined is None:

@@ -7,6 +7,7 @@ both papers).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,11 @@ from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, crop_centred
 from aet_port.core.parallel import check_threads
+from aet_port.core.plausibility import check_series
 from aet_port.core.progress import progress_bar as report_progress
 from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import Grid, make_grid
+from aet_port.resire.judgement import check_step, objections
 from aet_port.resire.literal import LiteralProjector
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSettings
@@ -47,6 +50,8 @@ class Reconstruction(Shown):
         Settings of the reconstruction; arrays take the place of the files named there.
     metadata
         Dictionary with further information.
+    warnings
+        What speaks against the series or the volume.
 
     Examples
     --------
@@ -68,6 +73,7 @@ class Reconstruction(Shown):
     detector: tuple[int, int]
     settings: ReconstructSettings
     metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     plot = methods.plot_reconstruction
     """Plot R1 against iteration: :func:`aet_port.figures.model_results.plot_reconstruction`."""
@@ -200,6 +206,7 @@ def reconstruct(
     checkpoint: str | Path | None = None,
     checkpoint_interval: float = INTERVAL,
     progress: bool = False,
+    check: bool = True,
 ) -> Reconstruction:
     """Reconstruct the volume of a tilt series by RESIRE (Methods of both papers).
 
@@ -248,6 +255,9 @@ def reconstruct(
         Shortest time between saves (seconds).
     progress
         Whether to report progress on standard error.
+    check
+        Whether to check that series and volume are plausible
+        (:mod:`aet_port.core.plausibility`); R1 from ten iterations on.
 
     Returns
     -------
@@ -256,9 +266,18 @@ def reconstruct(
     Raises
     ------
     InputError
-        For arguments that do not match each other.
+        For arguments that do not match each other, images without contrast or negative on the
+        whole, a single tilt with a step of 2 or more, or a step with which the volume diverges.
+    EmptyResultError
+        If the volume is zero, or constant, everywhere.
     CheckpointError
         If ``checkpoint`` belongs to another reconstruction.
+
+    Warns
+    -----
+    UserWarning
+        For images that can't belong to the others, and for R factors that say that series and
+        volume hardly agree.
 
     Notes
     -----
@@ -293,6 +312,9 @@ def reconstruct(
         precision=precision,
     )
     threads = check_threads(threads)
+    if check:
+        check_series(series.images, series.name, positivity=positivity)
+    check_step(series, step)
     grid = make_grid(series.detector, series.angles, oversampling, extended, n_z, axes)
     support = _checked("support", support, grid.shape)
     mask = _checked("mask", mask, series.images.shape)
@@ -344,7 +366,14 @@ def reconstruct(
             reporter.advance(note=f"R = {r1[iteration].mean():.4f}")
             if state.due():
                 save(iteration + 1)
+    if not np.isfinite(volume).all():
+        raise InputError("step", f"{step:g}, with which the volume diverges", "--step 2 or less")
     array = np.ascontiguousarray(np.moveaxis(volume, 1, 2))
+    said: tuple[str, ...] = ()
+    if check:
+        said = objections(series, array, r1, step, positivity)
+        for text in said:
+            warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=2)
     return Reconstruction(
         Volume(array, series.pixel_size, name=f"reconstruction of {series.name}"),
         r1,
@@ -352,4 +381,5 @@ def reconstruct(
         series.detector,
         settings,
         {"grid": grid.shape, "padded": grid.padded, "threads": threads},
+        said,
     )

@@ -15,7 +15,7 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.settings import Settings, nearest
 from aet_port.detection.settings import DetectSettings
 from aet_port.io.imod_files import BESIDE
-from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.preprocessing.settings import SERIES_BACKGROUND, PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
@@ -331,6 +331,8 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     if frames is not None:
         if given.tilt_axis is not None:
             yield "tilt_axis in [input] together with [preprocess]", "tilt_axis in [preprocess]"
+        if given.background != SERIES_BACKGROUND:
+            yield "background in [input] with [preprocess]", "background in [preprocess]"
         if frames.background_after_angles and config.refine_angles is None:
             yield "background_after_angles without [refine_angles]", "both of them"
         if frames.background_after_angles and frames.background is False:

@@ -18,6 +18,7 @@ from aet_port.detection.patching import Overlap, patch_models
 from aet_port.detection.search import Search
 from aet_port.io import read_model, read_volume, write_model, write_model_table
 from aet_port.io.arrays import write_npy
+from aet_port.preprocessing.series_background import background_facts
 from aet_port.refinement.settings import DEFAULTS
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -58,7 +59,7 @@ def detect_atoms(work: Work) -> dict[str, Any]:
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
     record = with_r_free(found, series, config.detect, threads=work.threads, progress=work.progress)
-    write_json(folder.path(DETECTION), record)
+    write_json(folder.path(DETECTION), record | background_facts(series))
     return {"atoms": len(found.model), "rounds": len(found.rounds)}
 
 
@@ -88,7 +89,7 @@ def _detect_area(task: AreaTask) -> int:
         record = with_r_free(
             found, series, config.detect, threads=task.threads, progress=task.progress
         )
-        write_json(target, record)
+        write_json(target, record | background_facts(series))
     checkpoint.unlink(missing_ok=True)
     return int(read_json(target)["atoms"])
 
@@ -167,7 +168,7 @@ def _whole_certainty(
     }
 
 
-_SETTINGS = ("detect", "sample.name", "sample.species", "sample.pixel_size")
+_SETTINGS = ("detect", "input.background", "sample.name", "sample.species", "sample.pixel_size")
 DETECT = Stage(
     "detect",
     _SETTINGS,

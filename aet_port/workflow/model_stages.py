@@ -207,7 +207,7 @@ CLASSIFY = Stage(
 )
 REFINE = Stage(
     "refine",
-    ("refine", *_SAMPLE),
+    ("refine", "input.background", *_SAMPLE),
     (SIMULATED, PREPROCESSED, ALIGNED, CLEANED, MODEL, CLASSIFIED),
     (REFINED, REFINEMENT),
     refine_atoms,

@@ -60,6 +60,7 @@ from aet_port.workflow.volume_stages import (
     RECONSTRUCT,
     TRACE,
     read_r_factors,
+    reconstruction_warnings,
     sub_areas,
     trace_warnings,
 )
@@ -124,6 +125,13 @@ class Run:
     def trace_warnings(self) -> list[str]:
         """Warnings about the traced peaks; empty for atoms from counts."""
         return [] if self.config.from_counts else trace_warnings(self.config, self.folder)
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What speaks against the reconstruction and its peaks; empty for atoms from counts."""
+        if self.config.from_counts:
+            return []
+        return reconstruction_warnings(self.config, self.folder) + self.trace_warnings
 
     @property
     def has_model(self) -> bool:

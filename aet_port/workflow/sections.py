@@ -10,6 +10,11 @@ from pydantic import model_validator
 from aet_port.core.errors import InputError
 from aet_port.core.settings import REQUIRED, Settings, setting
 from aet_port.io.settings import ReadSettings
+from aet_port.preprocessing.settings import (
+    SERIES_BACKGROUND,
+    SERIES_BACKGROUND_HELP,
+    SeriesBackground,
+)
 
 Kind = Literal["experiment", "md_snapshot", "synthetic"]
 Preset = Literal["counts", "papers"]
@@ -89,6 +94,7 @@ class _InputFiles(Settings):
         ge=1,
     )
     model: str | None = setting(None, "Model whose tilt series is simulated.", example="truth.xyz")
+    background: SeriesBackground = setting(SERIES_BACKGROUND, SERIES_BACKGROUND_HELP)
 
     @model_validator(mode="after")
     def _areas(self) -> Self:

@@ -18,6 +18,7 @@ from aet_port.io.frames import read_frames
 from aet_port.io.imod_files import BESIDE
 from aet_port.io.settings import ReadSettings
 from aet_port.preprocessing.placement import Placement, crop_images
+from aet_port.preprocessing.series_background import subtract_background
 from aet_port.refinement.settings import RefineSettings
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -46,7 +47,7 @@ def check_data(config: RunConfig) -> None:
         read_raw_frames(config)
         return
     for area in areas_of(config):
-        read_series(config, area)
+        _without_background(_given_series(config, area), config, warn=True)
 
 
 def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> FrameSeries:
@@ -95,7 +96,27 @@ def _reading(config: RunConfig) -> ReadSettings:
 
 
 def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
-    """Read the input tilt series of a run, or of one of its sub-areas."""
+    """Read the input tilt series of a run, or of one of its sub-areas, without its background."""
+    return _without_background(_given_series(config, area), config)
+
+
+def keeps_level(config: RunConfig) -> bool:
+    """Whether a constant background stays in the images, to be fitted with the atoms."""
+    own = config.preprocess is None and config.input.background == "auto" and not _is_film(config)
+    return own and config.from_counts and config.detect.background
+
+
+def _without_background(series: TiltSeries, config: RunConfig, warn: bool = False) -> TiltSeries:
+    how, keep = config.input.background, keeps_level(config)
+    return subtract_background(series, how, keep_level=keep, film=_is_film(config), warn=warn)
+
+
+def _is_film(config: RunConfig) -> bool:
+    extended = config.detect.extended if config.from_counts else config.reconstruct.extended
+    return bool(config.input.areas) or bool(extended)
+
+
+def _given_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
     given = config.input
     return read_tilt_series(
         config.projections(area),
@@ -110,7 +131,8 @@ def measured_series(config: RunConfig, folder: RunFolder, area: int = WHOLE) -> 
     if config.preprocess is not None:
         return _own_series(folder, PREPROCESSED, read_pixel_size(config, folder))
     if config.simulate is not None:
-        return _own_series(folder, SIMULATED, config.simulate.pixel_size)
+        simulated = _own_series(folder, SIMULATED, config.simulate.pixel_size)
+        return _without_background(simulated, config)
     return read_series(config, area)
 
 
@@ -153,7 +175,7 @@ def read_pixel_size(config: RunConfig, folder: RunFolder) -> float:
         return config.simulate.pixel_size
     if config.preprocess is not None:
         return float(read_json(folder.path(PREPROCESS_RECORD))["pixel_size"])
-    return read_series(config, areas_of(config)[0]).pixel_size
+    return _given_series(config, areas_of(config)[0]).pixel_size
 
 
 def placement(config: RunConfig, folder: RunFolder) -> Placement:

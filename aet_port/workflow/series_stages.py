@@ -16,6 +16,7 @@ from aet_port.preprocessing.background import remove_background
 from aet_port.preprocessing.chain import preprocess
 from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.outline import sample_outline
+from aet_port.preprocessing.series_background import background_facts, find_background
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -31,6 +32,7 @@ from aet_port.workflow.series import (
     NOISE,
     OWN,
     PREPROCESS_RECORD,
+    keeps_level,
     measured_series,
     placement,
     read_raw_frames,
@@ -77,11 +79,15 @@ def align(work: Work) -> dict[str, Any]:
     if settings is None:
         raise AssertionError("a stage of runs with [refine_angles]")
     series = measured_series(config, folder)
+    # A level that is kept for the fit of the counts would only disturb the volume.
+    level = find_background(
+        series.images, config.input.background if keeps_level(config) else "none"
+    )
     support = None
     if resire.support is not None:
         support = read_volume(config.file(resire.support), series.pixel_size).array
     result = refine_angles(
-        series,
+        replace(series, images=(series.images - level.backgrounds).astype(series.images.dtype)),
         method=settings.method,
         max_rounds=settings.max_rounds,
         iterations=settings.iterations,
@@ -95,10 +101,13 @@ def align(work: Work) -> dict[str, Any]:
         threads=work.threads,
         progress=work.progress,
     )
-    write_tilt_series(*series_files(folder, ALIGNED), result.series)
+    # A constant of an image stays where it is when the image is shifted.
+    images = (result.series.images + level.backgrounds).astype(series.images.dtype)
+    write_tilt_series(*series_files(folder, ALIGNED), replace(result.series, images=images))
     facts = {"shifts": result.shifts.tolist(), "turns": result.turns.tolist()}
+    facts |= background_facts(series)
     write_json(folder.path(ALIGN_RECORD), result.summary() | facts)
-    return {"r": result.r_factor}
+    return {"r": result.r_factor, "warnings": list(result.warnings)}
 
 
 def clean_again(work: Work) -> dict[str, Any]:
@@ -157,7 +166,7 @@ PREPROCESS = Stage(
 )
 ALIGN = Stage(
     "refine angles",
-    ("refine_angles", "sample.pixel_size", *_RESIRE),
+    ("refine_angles", "sample.pixel_size", "input.background", *_RESIRE),
     (SIMULATED, PREPROCESSED),
     (*series_names(ALIGNED), ALIGN_RECORD),
     align,

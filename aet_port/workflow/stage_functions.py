@@ -91,7 +91,14 @@ def trace_volume(
         Number of threads; all cores unless given.
     checkpoint, progress
         As in that function.
+
+    Raises
+    ------
+    InputError
+        For a volume with one value everywhere.
     """
+    if not np.ptp(volume.array):
+        raise InputError(volume.name, "one value in all voxels", "the reconstruction of a sample")
     with kernel_threads(threads):
         return trace(
             volume, **dict(settings), species=species, checkpoint=checkpoint, progress=progress
@@ -289,5 +296,6 @@ def write_peaks(path: str | Path, peaks: Peaks, volume: Volume) -> None:
 
 
 def write_r_factors(path: str | Path, result: Reconstruction) -> None:
-    """Store the history of R factors: R1 and R2, shape (iterations, n_projections), as .npz."""
-    write_whole(path, lambda partial: np.savez(partial, r1=result.r1, r2=result.r2))
+    """Store R1 and R2, shape (iterations, n_projections), and the warnings as .npz."""
+    said = np.array(result.warnings, dtype=np.str_)
+    write_whole(path, lambda partial: np.savez(partial, r1=result.r1, r2=result.r2, warnings=said))

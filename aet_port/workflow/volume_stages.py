@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from aet_port.core.records import read_npz
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.io import matlab, read_volume
 from aet_port.io.arrays import write_npy
+from aet_port.preprocessing.series_background import background_facts
 from aet_port.tracing import Peaks, patch_peaks
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -106,7 +107,8 @@ def area_tasks(work: Work) -> list[AreaTask]:
 def reconstruct_areas(work: Work) -> dict[str, Any]:
     """Reconstruct each sub-area; return the mean R1 of the last iteration."""
     means = map_tasks(_reconstruct_area, area_tasks(work), work.scheduler)
-    return {"r_mean": float(np.mean(means))}
+    said = reconstruction_warnings(work.config, work.folder)
+    return {"r_mean": float(np.mean(means)), "warnings": said}
 
 
 def _reconstruct_area(task: AreaTask) -> float:
@@ -114,8 +116,9 @@ def _reconstruct_area(task: AreaTask) -> float:
     target = folder.path(VOLUMES, area)
     checkpoint = folder.checkpoint(RECONSTRUCT.name, area)
     if not target.exists():
+        series = used_series(config, folder, area)
         result = reconstruct_series(
-            used_series(config, folder, area),
+            series,
             config.reconstruct,
             config.file,
             threads=task.threads,
@@ -123,6 +126,9 @@ def _reconstruct_area(task: AreaTask) -> float:
             checkpoint_interval=task.checkpoint_interval,
             progress=task.progress,
         )
+        taken = background_facts(series).values()
+        notes = [f"a {one['kind']} background was subtracted from the images" for one in taken]
+        result = replace(result, warnings=(*notes, *result.warnings))
         write_r_factors(folder.path(R_FACTORS, area), result)
         write_npy(target, result.cropped().array)
     checkpoint.unlink(missing_ok=True)
@@ -150,6 +156,17 @@ def _trace_area(task: AreaTask) -> int:
         peaks.save(target)
     checkpoint.unlink(missing_ok=True)
     return len(Peaks.load(target).accepted)
+
+
+def reconstruction_warnings(config: RunConfig, folder: RunFolder) -> list[str]:
+    """What speaks against the series and their volumes, by sub-area."""
+    found = []
+    for area in areas_of(config):
+        path, where = folder.path(R_FACTORS, area), f"sub-area {area}: " if area != WHOLE else ""
+        if path.exists():
+            stored = read_npz(path).get("warnings", ())  # none in runs of earlier versions
+            found += [f"{where}{text}" for text in stored]
+    return found
 
 
 def trace_warnings(config: RunConfig, folder: RunFolder) -> list[str]:
@@ -191,7 +208,7 @@ def whole_peaks(config: RunConfig, folder: RunFolder) -> NDArray[np.float64]:
 
 RECONSTRUCT = Stage(
     "reconstruct",
-    ("reconstruct", "sample.pixel_size"),
+    ("reconstruct", "input.background", "sample.pixel_size"),
     (SIMULATED, PREPROCESSED, ALIGNED, CLEANED),
     (R_FACTORS, VOLUMES),
     reconstruct_areas,

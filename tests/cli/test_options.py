@@ -28,7 +28,7 @@ from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings, HalfSetSettings, ScoreSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
-from aet_port.workflow.sections import SyntheticSettings
+from aet_port.workflow.sections import InputSettings, SyntheticSettings
 from mdb.query_settings import QuerySettings
 from tests.cli.samples import Aet, Refused
 
@@ -51,21 +51,28 @@ def _fields(
     return found
 
 
+BACKGROUND = _fields(InputSettings(), "background")
+FITTED = {
+    f"fit_{name}": field
+    for name, field in _fields(DetectSettings(), "angles", "background").items()
+}
+
 # The settings that are options of each command, with the defaults that they have there.
 TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "demo": _fields(SyntheticSettings()) | _fields(Acquisition(), "dose"),
     "preprocess": _fields(PreprocessSettings(), leave_out=("background_after_angles",)),
-    "reconstruct": _fields(ReconstructSettings()),
+    "reconstruct": _fields(ReconstructSettings()) | BACKGROUND,
     "refine-angles": _fields(RefineAnglesSettings())
+    | BACKGROUND
     | _fields(ReconstructSettings(), "oversampling", "step", "extended", "n_z", "support"),
-    # The name of the file of angles comes first.
-    "detect": _fields(DetectSettings(), leave_out=("angles",))
-    | {"fit_angles": _fields(DetectSettings(), "angles")["angles"]},
-    "check-model": _fields(DetectSettings(), leave_out=("angles", "folds"))
-    | {"fit_angles": _fields(DetectSettings(), "angles")["angles"]},
+    # The file of angles, and the background of the series, come first.
+    "detect": _fields(DetectSettings(), leave_out=("angles", "background")) | BACKGROUND | FITTED,
+    "check-model": _fields(DetectSettings(), leave_out=("angles", "background", "folds"))
+    | BACKGROUND
+    | FITTED,
     "trace": _fields(TraceSettings()),
     "classify": _fields(ClassifySettings()),
-    "refine": _fields(RefineSettings(), leave_out=("images", "take_over")),
+    "refine": _fields(RefineSettings(), leave_out=("images", "take_over")) | BACKGROUND,
     "analyze": _fields(AnalyzeSettings(), leave_out=("delta",)),
     "view": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
     "compare-models": _fields(CompareSettings()),

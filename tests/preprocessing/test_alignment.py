@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.io import loadmat
 
 from aet_port.core.data import AtomicModel
@@ -291,3 +292,83 @@ def test_axis_out_of_reach_and_bad_numbers(series: tuple[NDArray, NDArray]) -> N
     faint[3] *= 1e-3
     with pytest.raises(InputError, match="image 3"):
         find_tilt_axis(faint)
+
+
+def relative(shifts: NDArray, theta: NDArray) -> NDArray:
+    """Shifts without those that a displacement of the object explains."""
+    radians = np.deg2rad(theta)
+    table = np.stack([np.cos(radians), np.sin(radians)], axis=1)
+    left = shifts - shifts.mean(axis=0)
+    left[:, 0] = shifts[:, 0] - table @ np.linalg.lstsq(table, shifts[:, 0], rcond=None)[0]
+    return left
+
+
+@pytest.fixture(scope="module")
+def away() -> NDArray:
+    """23 noise-free tilts of a particle that is not in the centre."""
+    atoms = np.concatenate([ball(9, 250, 7, (0, 0, 0)), ball(4, 60, 8, (6, -5, 3))])
+    model = AtomicModel.from_positions(atoms - atoms.mean(axis=0) + (1.5, -1.0, -2.0), "Ta")
+    return np.maximum(project_atoms(model, TILTS[::2], PIXEL, (80, 78)), 0)
+
+
+@pytest.mark.parametrize("dose", [4e5, 3e4])
+def test_noise_does_not_move_an_aligned_series(away: NDArray, dose: float) -> None:
+    images, theta = add_noise(away, PIXEL, dose, seed=3), TILTS[::2, 1]
+    # As measured, each image would be moved by its noise, and all to the centre of mass.
+    blind = align_particle(images)
+    assert np.sqrt(np.mean(relative(blind.shifts, theta) ** 2)) > 0.005
+    assert np.abs(blind.shifts).mean() > 2
+    still = align_particle(images, theta=theta)
+    assert not still.shifts.any()
+    np.testing.assert_array_equal(still.images, images)
+
+
+@pytest.mark.parametrize("dose", [4e5, 3e4])
+def test_errors_of_the_shifts_are_those_of_the_noise(away: NDArray, dose: float) -> None:
+    shifts, theta = np.random.default_rng(9).uniform(-2, 2, (len(away), 2)), TILTS[::2, 1]
+    images = np.maximum(shift_images(away, shifts), 0)
+    found = align_particle(add_noise(images, PIXEL, dose, seed=4), theta=theta)
+    left = relative(found.shifts + shifts, theta)
+    units = left / found.errors
+    # 46 errors: their spread is known to a tenth; 0.02 pixel is added to those without noise.
+    assert 0.5 < units.std() < 1.3
+    assert np.sqrt(np.mean(left**2)) < 1.3 * np.sqrt(np.mean(found.errors**2))
+
+
+def test_one_image_out_of_line_is_put_back_and_the_others_follow(away: NDArray) -> None:
+    shifts = np.zeros((len(away), 2))
+    shifts[5] = 3.0, -2.0
+    images = add_noise(np.maximum(shift_images(away, shifts), 0), PIXEL, 4e5, seed=6)
+    found = align_particle(images, theta=TILTS[::2, 1])
+    left = relative(found.shifts + shifts, TILTS[::2, 1])
+    assert np.abs(left).max() < 0.25
+
+
+def test_the_noise_is_that_of_the_images_before_denoising(away: NDArray) -> None:
+    images = add_noise(away, PIXEL, 3e4, seed=7)
+    smooth = ndimage.gaussian_filter(images, (0, 1, 1))
+    told = align_particle(smooth, theta=TILTS[::2, 1], measured=images)
+    untold = align_particle(smooth, theta=TILTS[::2, 1])
+    assert not told.shifts.any()
+    assert untold.errors.mean() < 0.5 * told.errors.mean()
+    assert untold.shifts.any()
+
+
+def test_a_film_in_line_is_left_where_it_is() -> None:
+    film, marker = film_of_atoms()
+    noisy = add_noise(film, PIXEL, 8e4, seed=2)
+    still = align_film(noisy, marker)
+    moved = np.random.default_rng(1).uniform(-2, 2, (len(film), 2))
+    moved[len(film) // 2] = 0
+    back = align_film(add_noise(shift_images(film, moved), PIXEL, 8e4, seed=2), marker)
+    assert np.sqrt(np.mean(still.shifts**2)) < 0.3 * np.sqrt(np.mean(still.errors**2))
+    assert np.sqrt(np.mean((back.shifts + moved) ** 2)) < 1.5 * np.sqrt(np.mean(back.errors**2))
+
+
+def film_of_atoms() -> tuple[NDArray, tuple[tuple[int, int], tuple[int, int]]]:
+    """The same view of a film with a bright marker at the centre, nine times."""
+    points = np.random.default_rng(4).uniform(-20, 20, (900, 3)) * (1, 1, 0.2)
+    marker = np.random.default_rng(5).uniform(-1.5, 1.5, (60, 3))
+    model = AtomicModel.from_positions(np.concatenate([points, marker]), "Ta")
+    view = np.maximum(project_atoms(model, TILTS[:1] * 0, PIXEL, (64, 64)), 0)
+    return np.repeat(view, 9, axis=0), ((24, 40), (24, 40))

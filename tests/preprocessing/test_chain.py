@@ -153,6 +153,32 @@ def test_an_aligned_series_is_left_where_it_is(raw: RawFrames, plain: Preprocess
     assert np.allclose(moved, plain.alignment.images)
 
 
+@pytest.mark.parametrize(
+    "off",
+    [
+        {"denoise": "none"},
+        {"denoise": "none", "align": False},
+        {"denoise": "none", "clear_outside": False},
+        {"denoise": "none", "align": False, "background": False},
+    ],
+)
+def test_a_clean_series_comes_through_without_harm(off: dict) -> None:
+    theta = np.linspace(-60, 60, TILTS)
+    angles = np.stack([0 * theta, theta, 0 * theta], axis=1)
+    clean = np.maximum(project_atoms(particle(), angles, PIXEL, SHAPE), 0)
+    counts = np.random.default_rng(6).poisson(clean / clean.max() * 200).astype(float)
+    for images, most in ((clean / clean.max() * 200, 1e-3), (counts, 0.01)):
+        frames = FrameSeries(tuple(one[None] for one in images), theta, PIXEL)
+        done = preprocess(frames, PreprocessSettings(**off), threads=1)
+        # The particle is not in the centre, and its noise would move each image a little.
+        assert not done.alignment.shifts.any()
+        change = done.series.images - images
+        # Only counts of the faintest tails, outside the mask, are gone.
+        assert np.sqrt(np.mean(change**2)) < most * np.sqrt(np.mean(images**2))
+        if off.get("background") is False:
+            np.testing.assert_array_equal(done.series.images, images)
+
+
 def test_shear_is_estimated() -> None:
     # So few atoms and tilts tell a shear to half a percent only.
     strong = taken(np.linspace(-60, 60, TILTS), RawFrameSettings(dose=8.2e5, shear=0.04, seed=2))
@@ -270,7 +296,8 @@ def test_a_drift_out_of_the_detector_names_its_tilt(raw: RawFrames) -> None:
         ({"tilt_axis": "guess"}, "tilt_axis"),
         ({"estimate_shear": True, "tilt_axis": 1.0}, "estimate_shear"),
         ({"estimate_shear": True, "scale": 1.0}, "estimate_shear"),
-        ({"background": False}, "background"),
+        ({"background": False}, r"background.*--no-align"),
+        ({"background": False, "align": False, "tilt_axis": "find"}, "background"),
         ({"align": False, "film_marker": (1, 9, 1, 9)}, "align"),
     ],
 )
