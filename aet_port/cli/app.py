@@ -208,7 +208,8 @@ def _aet(
 def main(loaded: Callable[[], object] | None = None) -> None:
     """Entry point: exit code 0 done, 1 a check failed or nothing came out, 2 bad input.
 
-    Errors are one line on standard error. Ctrl-C gives 130; a reader that closes the output, such as ``head``, 141, without a word.
+    Errors are one line on standard error. Ctrl-C gives 130; a reader that closes the output, such
+    as ``head``, 141, without a word.
 
     Parameters
     ----------
