@@ -106,8 +106,9 @@ def analyze_command(
         summary.pop("intervals", None)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
     solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
-    flat = [summary | summary.pop("packing") for summary in summaries]
-    rows = [(key, *(summary[key] for summary in flat)) for key in flat[0]]
+    flat = [summary | summary.pop("packing", {}) for summary in summaries]
+    keys = dict.fromkeys(key for summary in flat for key in summary)
+    rows = [(key, *(summary.get(key) for summary in flat)) for key in keys]
     print_rows(("", *(f"delta {found.delta:g}" for found in analyses)), rows)
     print_facts(False, "short-range order", order)
     if solutes is not None:
@@ -150,10 +151,8 @@ def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
 
     if found.order is None:
         raise AssertionError("analyze() computes the order unless told otherwise")
-    return [
-        *write_order_figures(found.order, folder, form),
-        *write_packing_figures(found, folder, form),
-    ]
+    packing = [] if found.packing is None else write_packing_figures(found, folder, form)
+    return [*write_order_figures(found.order, folder, form), *packing]
 
 
 def _deposit(

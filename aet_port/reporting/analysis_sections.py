@@ -92,7 +92,7 @@ def _voronoi(charts: Mapping[str, str], found: Structure) -> list[Part]:
 def _motifs(charts: Mapping[str, str], found: Structure) -> list[Part]:
     total = sum(found.motifs.values())
     if not total:
-        return [Absent("no motif was found")]
+        return [Absent(found.motifs_reason or "no motif was found")]
     rows = [
         (NAMES[fold], fold, number, f"{100 * number / total:.1f} %")
         for fold, number in sorted(found.motifs.items())

@@ -88,12 +88,12 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
     ).to_pylist()
     known = {row["fold"]: row["number"] for row in counts}
     networks = bank.sql(_NETWORKS, asked)
-    searched = "solute" in json.loads(
+    parameters = json.loads(
         bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)[
             "parameters"
         ][0].as_py()
     )
-    if searched:
+    if "solute" in parameters:
         rows = bank.sql(_ORDERS, asked).to_pylist()
         parts["orders"] = [tuple(row.values()) for row in rows]
     fold = networks["fold"].to_numpy()
@@ -102,6 +102,7 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         facts,
         pdf=(reals(pdf, "r"), reals(pdf, "g")) if pdf.num_rows else None,
         motifs={one: known.get(one, 0) for one in range(3, 9)},
+        motifs_reason=parameters.get("motifs_reason"),
         networks={int(one): table[fold == one] for one in np.unique(fold)},
         bipyramids=_bipyramids(bank, asked, networks),
         intervals=_intervals(bank, asked),

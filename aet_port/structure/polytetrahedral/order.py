@@ -158,6 +158,9 @@ def polytetrahedral_order(
     if curve is None:
         # With the distortion asked for, the last point has tetrahedra.
         deltas = sorted({*DELTAS, float(delta)})
+        if widest is not None and len(widest.undecided):
+            # More distorted tetrahedra can be chosen in more than one way.
+            deltas = [one for one in deltas if one < widest.undecided[0]]
         curve = packing_by_distortion(
             atoms, order.cutoff, deltas, amorphous=region, alpha=alpha, tetrahedra=widest
         )
