@@ -7,13 +7,14 @@ from typing import Any
 
 import ase
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.intervals import Intervals
+from aet_port.structure.length_units import scale_remark
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
@@ -21,6 +22,7 @@ from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
 from aet_port.structure.polytetrahedral.networks import Networks, find_networks
 from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.polytetrahedral.packing import DELTAS
+from aet_port.structure.populations import CHOSEN
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.short_range import ShortRangeOrder, short_range_order
 from aet_port.structure.voronoi.tetrahedra import (
@@ -63,6 +65,8 @@ class StructureResult(Shown):
     intervals
         What the uncertainties of the atoms mean for these results; None unless
         :func:`aet_port.structure.resampling.resample` drew models from them.
+    remarks
+        What is odd about the model, such as neighbours at a distance that its elements can't have.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class StructureResult(Shown):
     packing: PolytetrahedralOrder | None = None
     solutes: SoluteOrder | None = None
     intervals: Intervals | None = None
+    remarks: tuple[str, ...] = ()
 
     plot = methods.plot_structure
     """Plot g(r) with the cut-off: :func:`aet_port.figures.structure_results.plot_structure`."""
@@ -138,6 +143,7 @@ class StructureResult(Shown):
             **({} if self.solutes is None else {"medium_range_order": self.solutes.summary()}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
             **({} if self.intervals is None else {"intervals": self.intervals.summary()}),
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
 
@@ -149,6 +155,7 @@ def analyze(
     alpha: float | None = None,
     order: bool = True,
     solute: str | None = None,
+    population: str | ArrayLike | None = None,
     earlier: StructureResult | None = None,
 ) -> StructureResult:
     """Analyse pair distribution, short-range order, tetrahedra, their motifs and networks.
@@ -179,6 +186,10 @@ def analyze(
     solute
         Group (symbol, or type if the atoms have types) whose medium-range order is searched too,
         which can take minutes.
+    population
+        Atoms that the statistics are made of: ``"all"``, ``"disordered"``, ``"inner"``, one boolean
+        per atom, or numbers of atoms from 0. Unless given, the disordered ones, or all if hardly
+        any are (:func:`aet_port.structure.populations.choose_population`).
     earlier
         Result for the same atoms and cut-off with another delta, from which everything independent
         of delta is taken.
@@ -238,7 +249,9 @@ def analyze(
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     local = packing = solutes = None
     if order:
-        local = _order(atoms, used, earlier)
+        if population is not None:
+            parameters["atoms"] = population if isinstance(population, str) else CHOSEN
+        local = _order(atoms, used, earlier, population, distribution)
         if reason is None:
             packing = polytetrahedral_order(
                 atoms,
@@ -255,8 +268,18 @@ def analyze(
             same = known is not None and known.solute == solute
             solutes = known if same else solute_order(atoms, local, solute)
             parameters["solute"] = solute
+    remark = scale_remark(atoms)
     return StructureResult(
-        parameters, distribution, found, pairs, motifs, networks, local, packing, solutes
+        parameters,
+        distribution,
+        found,
+        pairs,
+        motifs,
+        networks,
+        local,
+        packing,
+        solutes,
+        remarks=() if remark is None else (remark,),
     )
 
 
@@ -269,9 +292,15 @@ def _why_no_motifs(found: Tetrahedra, cutoff: float, delta: float) -> str | None
     return found.why_undecided
 
 
-def _order(atoms: ase.Atoms, cutoff: float, earlier: StructureResult | None) -> ShortRangeOrder:
+def _order(
+    atoms: ase.Atoms,
+    cutoff: float,
+    earlier: StructureResult | None,
+    population: str | ArrayLike | None,
+    distribution: PairDistribution,
+) -> ShortRangeOrder:
     if earlier is None or earlier.order is None:
-        return short_range_order(atoms, cutoff)
+        return short_range_order(atoms, cutoff, population=population, distribution=distribution)
     known = earlier.order
     if len(known.groups) != len(atoms) or known.cutoff != cutoff:
         raise InputError(
