@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Angles, Json, PixelSize, Projections, Threads, settings_options
+from aet_port.cli.options import (
+    Angles,
+    Json,
+    ModelScale,
+    PixelSize,
+    Projections,
+    Threads,
+    settings_options,
+)
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
@@ -30,6 +38,7 @@ def check_model_command(
     types: Annotated[
         Path | None, typer.Option(help=".mat file with the atom types of a .mat model.")
     ] = None,
+    scale: ModelScale = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -39,11 +48,12 @@ def check_model_command(
     """
     from aet_port.detection.model_check import check_model
     from aet_port.io import read_model, read_tilt_series, write_model
+    from aet_port.structure.length_units import scaled_model
 
     check_target(output, (".extxyz",))
     missing = output.with_suffix(".missing.extxyz")
     symbols = None if species is None else species.split(",")
-    given = read_model(model, symbols, types=types)
+    given = scaled_model(read_model(model, symbols, types=types), scale)
     series = read_tilt_series(projections, angles, pixel_size, reading)
     found = check_model(series, given, fit, threads=threads)
     write_model(output, found.model)

@@ -13,6 +13,7 @@ from aet_port.cli.options import (
     Checkpoint,
     Json,
     Model,
+    ModelScale,
     PixelSize,
     Projections,
     Threads,
@@ -44,6 +45,7 @@ def refine_command(
         typer.Option(help="Chemical symbol, or one per type (Co,Pd,Pt), where the file has none."),
     ] = None,
     types: Types = None,
+    scale: ModelScale = None,
     heights: Annotated[
         str | None,
         typer.Option(help="Initial heights H, such as Co=1,Pd=1.4; fitted unless given."),
@@ -67,13 +69,14 @@ def refine_command(
     from aet_port.io import read_model, read_tilt_series, write_model
     from aet_port.refinement.record import refinement_record, write_refinement
     from aet_port.refinement.verdict import ADVICE
+    from aet_port.structure.length_units import scaled_model
     from aet_port.workflow.stage_functions import refine_model
 
     check_target(output, MODEL_SUFFIXES)
     if settings.folds is not None and settings.method != "lbfgs":
         raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
     symbols = species.split(",") if types is not None and species is not None else species
-    read = read_model(model, symbols, types=types)
+    read = scaled_model(read_model(model, symbols, types=types), scale)
     series = read_tilt_series(projections, angles, pixel_size, reading)
     result, crossed = refine_model(
         series,

@@ -11,6 +11,7 @@ from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.options import (
     AnglesIfAny,
     Json,
+    ModelScale,
     PixelSize,
     Projections,
     Species,
@@ -41,6 +42,7 @@ def refine_angles_command(
         typer.Option(help="Model to refine against; a reconstructed volume unless given."),
     ] = None,
     species: Species = None,
+    scale: ModelScale = None,
     b_factor: Annotated[
         float, typer.Option(help="B' of the model's atoms (square angstrom).")
     ] = SIMULATE.b_factor,
@@ -58,6 +60,7 @@ def refine_angles_command(
     from aet_port.alignment.from_volume import refine_angles
     from aet_port.core.records import write_json
     from aet_port.io import read_model, read_tilt_series, read_volume, write_tilt_series
+    from aet_port.structure.length_units import scaled_model
 
     for name in (PROJECTIONS, ANGLES, RECORD):
         check_target(output / name, (Path(name).suffix,))
@@ -66,7 +69,7 @@ def refine_angles_command(
         _refuse_volume_options(context)
         result = refine_angles_to_model(
             series,
-            read_model(model, species),
+            scaled_model(read_model(model, species), scale),
             b_factor,
             method=settings.method,
             max_rounds=settings.max_rounds,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Json, Model, Scheduler, Species, Workers, settings_options
+from aet_port.cli.options import (
+    Json,
+    Model,
+    ModelScale,
+    Scheduler,
+    Species,
+    Workers,
+    settings_options,
+)
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, sha256
@@ -28,6 +36,7 @@ def simulate_command(
     settings: SimulateSettings,
     angles: AnglesOption = None,
     species: Species = None,
+    scale: ModelScale = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -47,11 +56,12 @@ def simulate_command(
     from aet_port.io import read_angles, read_model
     from aet_port.simulation.linear import tilt_angles
     from aet_port.simulation.tilt_series import SERIES_SUFFIXES, simulate, write_measured
+    from aet_port.structure.length_units import scaled_model
 
     check_target(output, SERIES_SUFFIXES)
     if workers is not None and workers < 1:
         raise InputError("--workers", str(workers), "a whole number of at least 1")
-    truth = read_model(model, species)
+    truth = scaled_model(read_model(model, species), scale)
     nominal = tilt_angles(settings.tilts) if angles is None else read_angles(angles)
     acquired = simulate(
         truth,

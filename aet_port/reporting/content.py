@@ -108,6 +108,8 @@ class Structure:
         Shape (n_atoms,): bond-orientational order, NaN where undefined.
     voronoi
         The most frequent Voronoi indices with their counts and fractions.
+    order_of
+        Which atoms these are.
     motifs
         Number of motifs by fold, 3 to 8.
     motifs_reason
@@ -131,6 +133,7 @@ class Structure:
     q6: NDArray[np.float64] | None = None
     boo: NDArray[np.float64] | None = None
     voronoi: Sequence[tuple[tuple[int, ...], int, float]] = ()
+    order_of: str = ""
     motifs: Mapping[int, int] = field(default_factory=dict)
     motifs_reason: str | None = None
     networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
@@ -215,6 +218,7 @@ def structure_of(found: StructureResult) -> Structure:
             "q6": order.bonds.q6,
             "boo": order.bonds.normalised,
             "voronoi": order.voronoi.ranking(order.inner)[:TOP_INDICES],
+            "order_of": order.population.description,
         }
     if found.solutes is not None:
         chosen = found.solutes.found.networks

@@ -22,7 +22,6 @@ from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
 from aet_port.structure.polytetrahedral.networks import Networks, find_networks
 from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.polytetrahedral.packing import DELTAS
-from aet_port.structure.populations import CHOSEN
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.short_range import ShortRangeOrder, short_range_order
 from aet_port.structure.voronoi.tetrahedra import (
@@ -249,9 +248,9 @@ def analyze(
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     local = packing = solutes = None
     if order:
-        if population is not None:
-            parameters["atoms"] = population if isinstance(population, str) else CHOSEN
         local = _order(atoms, used, earlier, population, distribution)
+        if population is not None:
+            parameters |= {"atoms": local.population.name, "pdf_of": local.pdf_of}
         if reason is None:
             packing = polytetrahedral_order(
                 atoms,
