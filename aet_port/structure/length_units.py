@@ -71,7 +71,7 @@ def scale_remark(atoms: AtomicModel | ase.Atoms) -> str | None:
     >>> scale_remark(crystal) is None
     True
     >>> crystal.set_cell(crystal.cell / 10, scale_atoms=True)
-    >>> scale_remark(crystal)[-69:]
+    >>> scale_remark(crystal).partition("; ")[2]
     'lengths seem to be in nm, a scale of 10.1 would fit (--scale)'
     """
     atoms = as_atoms(atoms)

@@ -25,7 +25,7 @@ from aet_port.structure.bonds.orientational import BondOrder, bond_order
 from aet_port.structure.bonds.warren_cowley import ChemicalOrder, chemical_order
 from aet_port.structure.length_units import size_of_units
 from aet_port.structure.neighbours import check_atoms, find_neighbours, heights
-from aet_port.structure.order_statistics import Statistic, order_statistics
+from aet_port.structure.order_means import Statistic, order_statistics
 from aet_port.structure.pairs.density import atom_density
 from aet_port.structure.pairs.pair_counting import STEP
 from aet_port.structure.pairs.partial_pdf import ALL as ALL_PAIRS
@@ -33,7 +33,7 @@ from aet_port.structure.pairs.partial_pdf import ALPHA as PDF_ALPHA
 from aet_port.structure.pairs.partial_pdf import R_MAX, PartialPdf, partial_pair_distribution
 from aet_port.structure.pairs.pdf import PairDistribution
 from aet_port.structure.pairs.peaks import PdfPeaks
-from aet_port.structure.pairs.stated_peaks import stated_peaks
+from aet_port.structure.pairs.stated_features import stated_peaks
 from aet_port.structure.populations import ALL, DISORDERED, Population, choose_population
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
