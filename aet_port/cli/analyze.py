@@ -11,6 +11,7 @@ from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.options import (
     FigureFormat,
     Model,
+    Scale,
     Scheduler,
     Species,
     Types,
@@ -22,6 +23,7 @@ from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.core.terminal import print_note
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
 
 if TYPE_CHECKING:
@@ -44,6 +46,16 @@ def analyze_command(
             show_default=str(DEFAULTS.delta),
         ),
     ] = None,
+    atoms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|disordered|inner|FILE",
+            help="Atoms that the statistics are made of: all, disordered (not crystalline), inner "
+            "(below the surface), or a .txt or .npy file with their numbers from 0. Disordered "
+            "unless given, or all if hardly any are.",
+        ),
+    ] = None,
+    scale: Scale = None,
     bank: Annotated[
         Path | None, typer.Option(help="Bank in which to deposit the model and its analyses.")
     ] = None,
@@ -80,6 +92,7 @@ def analyze_command(
     from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
     from aet_port.structure import analyze, atom_quantities
     from aet_port.structure.draws import model_errors
+    from aet_port.structure.length_units import scaled_model
     from mdb.schema import utc_now
 
     if settings.sigma is not None and not settings.resample:
@@ -93,23 +106,33 @@ def analyze_command(
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     symbols = species.split(",") if types is not None and species is not None else species
-    atoms = read_model(model, symbols, types=types)
+    read = scaled_model(read_model(model, symbols, types=types), scale)
+    population = None if atoms is None else _population(atoms, len(read))
     if settings.resample:
-        model_errors(atoms.atoms, settings.sigma)  # says at once what is missing
+        model_errors(read.atoms, settings.sigma)  # says at once what is missing
     analyses: list[StructureResult] = []
     times = [utc_now()]
     for one in deltas:
         # What delta does not change is computed once.
         first = analyses[0] if analyses else None
         used = settings.cutoff if first is None else first.cutoff
-        found = analyze(atoms.atoms, cutoff=used, delta=one, solute=solute, earlier=first)
-        analyses.append(_resampled(atoms, found, settings, workers, scheduler, form.for_people))
+        found = analyze(
+            read.atoms,
+            cutoff=used,
+            delta=one,
+            solute=solute,
+            population=population,
+            earlier=first,
+        )
+        analyses.append(_resampled(read, found, settings, workers, scheduler, form.for_people))
         times.append(utc_now())
-    facts: dict[str, Any] = {"atoms": len(atoms)}
+    for remark in analyses[0].remarks:
+        print_note(f"aet: warning: {model}: {remark}")
+    facts: dict[str, Any] = {"atoms": len(read)}
     if output is not None:
-        facts["file"] = str(write_atoms(output, atom_quantities(atoms, analyses[0])))
+        facts["file"] = str(write_atoms(output, atom_quantities(read, analyses[0])))
     if bank is not None:
-        facts |= {"bank": str(bank), "model": _deposit(bank, model, atoms, kind, analyses, times)}
+        facts |= {"bank": str(bank), "model": _deposit(bank, model, read, kind, analyses, times)}
     if figures is not None:
         written = _draw(analyses[0], figures, figure_format)
         facts["figures"] = [str(path) for path in written]
@@ -119,17 +142,34 @@ def analyze_command(
     print_facts(False, f"aet analyze {model}", facts)
     for summary in summaries:
         summary.pop("intervals", None)
+        summary.pop("remarks", None)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
+    statistics, reasons = order.pop("statistics"), order.pop("reasons")
     solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
-    flat = [summary | summary.pop("packing") for summary in summaries]
-    rows = [(key, *(summary[key] for summary in flat)) for key in flat[0]]
+    flat = [summary | summary.pop("packing", {}) for summary in summaries]
+    keys = dict.fromkeys(key for summary in flat for key in summary)
+    rows = [(key, *(summary.get(key) for summary in flat)) for key in keys]
     print_rows(("", *(f"delta {found.delta:g}" for found in analyses)), rows)
     print_facts(False, "short-range order", order)
+    print_rows(
+        ("mean of", "atoms", "standard error"),
+        [(name, one["atoms"], one["standard_error"]) for name, one in statistics.items()],
+        "numbers of atoms and standard errors",
+    )
+    if reasons:
+        print_facts(False, "not stated, or with a remark", reasons)
     if solutes is not None:
         print_facts(False, "medium-range order", solutes)
     for found in analyses:
         if found.intervals is not None:
             print_intervals(found.intervals, f", delta {found.delta:g}")
+
+
+def _population(asked: str, n_atoms: int) -> Any:
+    """Name of a population, or the numbers of atoms in a file."""
+    from aet_port.structure.populations import read_population
+
+    return read_population(asked, n_atoms)
 
 
 def _resampled(
@@ -165,10 +205,8 @@ def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
 
     if found.order is None:
         raise AssertionError("analyze() computes the order unless told otherwise")
-    return [
-        *write_order_figures(found.order, folder, form),
-        *write_packing_figures(found, folder, form),
-    ]
+    packing = [] if found.packing is None else write_packing_figures(found, folder, form)
+    return [*write_order_figures(found.order, folder, form), *packing]
 
 
 def _deposit(

@@ -11,6 +11,7 @@ from aet_port.cli.options import (
     Angles,
     Background,
     Json,
+    ModelScale,
     PixelSize,
     Projections,
     Threads,
@@ -40,6 +41,7 @@ def check_model_command(
     types: Annotated[
         Path | None, typer.Option(help=".mat file with the atom types of a .mat model.")
     ] = None,
+    scale: ModelScale = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -50,11 +52,12 @@ def check_model_command(
     from aet_port.detection.model_check import check_model
     from aet_port.io import read_model, read_tilt_series, write_model
     from aet_port.preprocessing.series_background import subtract_background
+    from aet_port.structure.length_units import scaled_model
 
     check_target(output, (".extxyz",))
     missing = output.with_suffix(".missing.extxyz")
     symbols = None if species is None else species.split(",")
-    given = read_model(model, symbols, types=types)
+    given = scaled_model(read_model(model, symbols, types=types), scale)
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = check_model(series, given, fit, threads=threads)

@@ -30,6 +30,13 @@ Model = Annotated[Path, typer.Argument(help="Model: .xyz, .extxyz, .cif, LAMMPS 
 Species = Annotated[
     str | None, typer.Option(help="Chemical symbol of all atoms, where the file has none.")
 ]
+_SCALE_HELP = (
+    "Factor that turns the lengths of the model into angstrom: the pixel size of coordinates in "
+    "voxels, 10 for nm; 1 unless given."
+)
+Scale = Annotated[float | None, typer.Option("--scale", "--pixel-size", help=_SCALE_HELP)]
+# Where --pixel-size is that of the images.
+ModelScale = Annotated[float | None, typer.Option("--scale", help=_SCALE_HELP)]
 Types = Annotated[
     Path | None,
     typer.Option(help=".mat file with the type (1, 2, ...) of each atom; see --species."),

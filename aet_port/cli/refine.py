@@ -13,6 +13,7 @@ from aet_port.cli.options import (
     Checkpoint,
     Json,
     Model,
+    ModelScale,
     PixelSize,
     Projections,
     Threads,
@@ -47,6 +48,7 @@ def refine_command(
         typer.Option(help="Chemical symbol, or one per type (Co,Pd,Pt), where the file has none."),
     ] = None,
     types: Types = None,
+    scale: ModelScale = None,
     heights: Annotated[
         str | None,
         typer.Option(help="Initial heights H, such as Co=1,Pd=1.4; fitted unless given."),
@@ -71,13 +73,14 @@ def refine_command(
     from aet_port.preprocessing.series_background import subtract_background
     from aet_port.refinement.record import refinement_record, write_refinement
     from aet_port.refinement.verdict import ADVICE
+    from aet_port.structure.length_units import scaled_model
     from aet_port.workflow.stage_functions import refine_model
 
     check_target(output, MODEL_SUFFIXES)
     if settings.folds is not None and settings.method != "lbfgs":
         raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
     symbols = species.split(",") if types is not None and species is not None else species
-    read = read_model(model, symbols, types=types)
+    read = scaled_model(read_model(model, symbols, types=types), scale)
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=settings.refine_offsets)
     result, crossed = refine_model(

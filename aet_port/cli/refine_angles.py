@@ -12,6 +12,7 @@ from aet_port.cli.options import (
     AnglesIfAny,
     Background,
     Json,
+    ModelScale,
     PixelSize,
     Projections,
     Species,
@@ -43,6 +44,7 @@ def refine_angles_command(
         typer.Option(help="Model to refine against; a reconstructed volume unless given."),
     ] = None,
     species: Species = None,
+    scale: ModelScale = None,
     b_factor: Annotated[
         float, typer.Option(help="B' of the model's atoms (square angstrom).")
     ] = SIMULATE.b_factor,
@@ -62,6 +64,7 @@ def refine_angles_command(
     from aet_port.core.records import write_json
     from aet_port.io import read_model, read_tilt_series, read_volume, write_tilt_series
     from aet_port.preprocessing.series_background import background_facts, subtract_background
+    from aet_port.structure.length_units import scaled_model
 
     for name in (PROJECTIONS, ANGLES, RECORD):
         check_target(output / name, (Path(name).suffix,))
@@ -71,7 +74,7 @@ def refine_angles_command(
         _refuse_volume_options(context)
         result = refine_angles_to_model(
             series,
-            read_model(model, species),
+            scaled_model(read_model(model, species), scale),
             b_factor,
             method=settings.method,
             max_rounds=settings.max_rounds,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Json, Model, Scheduler, Species, Workers, settings_options
+from aet_port.cli.options import (
+    Json,
+    Model,
+    ModelScale,
+    Scheduler,
+    Species,
+    Workers,
+    settings_options,
+)
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, sha256
@@ -33,6 +41,7 @@ def simulate_command(
     reading: ReadSettings,
     angles: AnglesOption = None,
     species: Species = None,
+    scale: ModelScale = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -52,11 +61,12 @@ def simulate_command(
     from aet_port.io import read_angles, read_model
     from aet_port.simulation.linear import tilt_angles
     from aet_port.simulation.tilt_series import SERIES_SUFFIXES, simulate, write_measured
+    from aet_port.structure.length_units import scaled_model
 
     check_target(output, SERIES_SUFFIXES)
     if workers is not None and workers < 1:
         raise InputError("--workers", str(workers), "a whole number of at least 1")
-    truth = read_model(model, species)
+    truth = scaled_model(read_model(model, species), scale)
     if angles is None:
         nominal = tilt_angles(settings.tilts)
     else:

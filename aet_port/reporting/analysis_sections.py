@@ -78,21 +78,21 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
 
 def _voronoi(charts: Mapping[str, str], found: Structure) -> list[Part]:
     if not found.voronoi:
-        no_cell = "no disordered atom below the surface has a closed Voronoi cell"
+        no_cell = f"no closed Voronoi cell of {found.order_of or 'atoms'} is known"
         return [Absent(NO_ORDER if found.q4 is None else no_cell)]
     rows = [
         (index_name(index), count, f"{100 * share:.2f} %") for index, count, share in found.voronoi
     ]
     return [
         *charts_with(charts, {"voronoi": "The most frequent Voronoi indices"}),
-        Grid(("index", "atoms", "fraction"), rows, "Closed Voronoi cells of disordered atoms"),
+        Grid(("index", "atoms", "fraction"), rows, f"Closed Voronoi cells of {found.order_of}"),
     ]
 
 
 def _motifs(charts: Mapping[str, str], found: Structure) -> list[Part]:
     total = sum(found.motifs.values())
     if not total:
-        return [Absent("no motif was found")]
+        return [Absent(found.motifs_reason or "no motif was found")]
     rows = [
         (NAMES[fold], fold, number, f"{100 * number / total:.1f} %")
         for fold, number in sorted(found.motifs.items())

@@ -14,14 +14,23 @@ from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure,
 from aet_port.structure.draws import origin_of
 from aet_port.structure.intervals import Interval, Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
+from aet_port.structure.populations import ALL as ALL_ATOMS
+from aet_port.structure.populations import CHOSEN, DESCRIPTION, DISORDERED
+from aet_port.structure.populations import FEWEST as FEWEST_INNER
 from aet_port.structure.short_range import FEWEST
 from mdb.bank import Bank
 
 _VORONOI = """
 SELECT n3, n4, n5, n6, count(*) AS atoms, atoms / sum(count(*)) OVER () AS fraction
 FROM voronoi JOIN atom_order USING (analysis_id, atom)
-WHERE analysis_id = $analysis AND cn IS NOT NULL AND NOT surface AND NOT crystalline
+WHERE analysis_id = $analysis AND cn IS NOT NULL AND NOT surface
+AND (NOT crystalline OR $with_crystalline)
 GROUP BY ALL ORDER BY atoms DESC, n3, n4, n5, n6 LIMIT $most
+"""
+_DISORDERED = """
+SELECT count(*) FILTER (NOT crystalline AND NOT surface AND cn IS NOT NULL) AS inner_atoms,
+    count(*) FILTER (crystalline) AS crystalline
+FROM voronoi JOIN atom_order USING (analysis_id, atom) WHERE analysis_id = $analysis
 """
 _BIPYRAMIDS = """
 SELECT cap_1, cap_2, ring, network FROM motif
@@ -61,6 +70,12 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
     """
     asked = {"analysis": number}
     facts = _facts(bank, number)
+    parameters = json.loads(
+        bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)[
+            "parameters"
+        ][0].as_py()
+    )
+    chosen = parameters.get("atoms")
     pdf = bank.sql("SELECT r, g FROM pdf WHERE analysis_id = $analysis ORDER BY r", asked)
     order = bank.sql(
         "SELECT atom, q4, q6, boo, crystalline FROM atom_order WHERE analysis_id = $analysis",
@@ -71,29 +86,26 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         for name in ("q4", "q6", "boo"):
             parts[name] = np.full(n_atoms, np.nan)
             parts[name][order["atom"].to_numpy()] = reals(order, name)
-        rows = bank.sql(_VORONOI, asked | {"most": TOP_INDICES}).to_pylist()
-        parts["voronoi"] = [
-            (tuple(row[f"n{k}"] for k in (3, 4, 5, 6)), row["atoms"], row["fraction"])
-            for row in rows
-        ]
+        population = _population(bank, asked, chosen)
+        parts["order_of"] = DESCRIPTION[population]
+        if population != CHOSEN:  # the bank doesn't say which atoms were chosen
+            options = {"most": TOP_INDICES, "with_crystalline": population != DISORDERED}
+            parts["voronoi"] = [
+                (tuple(row[f"n{k}"] for k in (3, 4, 5, 6)), row["atoms"], row["fraction"])
+                for row in bank.sql(_VORONOI, asked | options).to_pylist()
+            ]
     partial = bank.sql(_PARTIAL, asked)
     if partial.num_rows:
         disordered = n_atoms - sum(order["crystalline"].to_pylist())
-        parts["partial"] = _partial(
-            partial, f"{'disordered' if disordered >= FEWEST else 'all'} atoms"
-        )
+        usual = "disordered" if disordered >= FEWEST else "all"
+        parts["partial"] = _partial(partial, f"{parameters.get('pdf_of', usual)} atoms")
     counts = bank.sql(
         "SELECT fold, count(*) AS number FROM motif WHERE analysis_id = $analysis GROUP BY 1",
         asked,
     ).to_pylist()
     known = {row["fold"]: row["number"] for row in counts}
     networks = bank.sql(_NETWORKS, asked)
-    searched = "solute" in json.loads(
-        bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)[
-            "parameters"
-        ][0].as_py()
-    )
-    if searched:
+    if "solute" in parameters:
         rows = bank.sql(_ORDERS, asked).to_pylist()
         parts["orders"] = [tuple(row.values()) for row in rows]
     fold = networks["fold"].to_numpy()
@@ -102,11 +114,21 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         facts,
         pdf=(reals(pdf, "r"), reals(pdf, "g")) if pdf.num_rows else None,
         motifs={one: known.get(one, 0) for one in range(3, 9)},
+        motifs_reason=parameters.get("motifs_reason"),
         networks={int(one): table[fold == one] for one in np.unique(fold)},
         bipyramids=_bipyramids(bank, asked, networks),
         intervals=_intervals(bank, asked),
         **parts,
     )
+
+
+def _population(bank: Bank, asked: Mapping[str, Any], chosen: str | None) -> str:
+    """Name of the population that statistics of cells are made of, as the analysis chose it."""
+    if chosen is not None:
+        return chosen
+    (row,) = bank.sql(_DISORDERED, asked).to_pylist()
+    few = row["crystalline"] and row["inner_atoms"] < FEWEST_INNER
+    return ALL_ATOMS if few else DISORDERED
 
 
 def _intervals(bank: Bank, asked: Mapping[str, Any]) -> Intervals | None:

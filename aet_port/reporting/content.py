@@ -108,8 +108,12 @@ class Structure:
         Shape (n_atoms,): bond-orientational order, NaN where undefined.
     voronoi
         The most frequent Voronoi indices with their counts and fractions.
+    order_of
+        Which atoms these are.
     motifs
         Number of motifs by fold, 3 to 8.
+    motifs_reason
+        Why the motifs are not defined, if they are not.
     networks
         By fold, shape (k, 3), largest first: motifs, atoms and length (angstrom; infinite if it
         spans a periodic cell) of each network.
@@ -129,7 +133,9 @@ class Structure:
     q6: NDArray[np.float64] | None = None
     boo: NDArray[np.float64] | None = None
     voronoi: Sequence[tuple[tuple[int, ...], int, float]] = ()
+    order_of: str = ""
     motifs: Mapping[int, int] = field(default_factory=dict)
+    motifs_reason: str | None = None
     networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bipyramids: Bipyramids | None = None
     orders: Sequence[tuple[str, str, int, float, float]] | None = None
@@ -198,7 +204,7 @@ def structure_of(found: StructureResult) -> Structure:
         ("cut-off (Å)", found.cutoff),
         ("cut-off from", found.parameters["cutoff_from"]),
         ("largest distortion", found.delta),
-        ("tetrahedra", len(found.tetrahedra)),
+        ("tetrahedra", len(found.tetrahedra) if not len(found.tetrahedra.undecided) else None),
     ]
     if order is not None:
         facts += [(named(name, unit), value) for name, (value, unit) in order.measures().items()]
@@ -212,6 +218,7 @@ def structure_of(found: StructureResult) -> Structure:
             "q6": order.bonds.q6,
             "boo": order.bonds.normalised,
             "voronoi": order.voronoi.ranking(order.inner)[:TOP_INDICES],
+            "order_of": order.population.description,
         }
     if found.solutes is not None:
         chosen = found.solutes.found.networks
@@ -222,7 +229,8 @@ def structure_of(found: StructureResult) -> Structure:
     return Structure(
         facts,
         pdf=(found.pdf.r, found.pdf.g),
-        motifs=found.counts,
+        motifs=found.counts if found.motifs_reason is None else {},
+        motifs_reason=found.motifs_reason,
         networks={
             fold: np.stack([n.size, n.atoms, n.length], axis=1).astype(np.float64)
             for fold, n in found.networks.items()

@@ -12,7 +12,9 @@ from .bonds.nuclei import (
 from .bonds.orientational import BondOrder, lattice_order
 from .bonds.warren_cowley import ChemicalOrder
 from .intervals import Interval, Intervals
+from .length_units import nearest_neighbour, scale_remark, scaled_model
 from .neighbours import Neighbours, find_neighbours
+from .order_means import Statistic
 from .pairs.debye import (
     StructureFactor,
     debye_structure_factor,
@@ -56,6 +58,7 @@ from .polytetrahedral.sharing import (
     find_sharing,
     icosahedral_filling,
 )
+from .populations import Population, choose_population
 from .resampling import resample
 from .short_range import ShortRangeOrder
 from .voronoi.alpha_shapes import AlphaShape
@@ -87,8 +90,10 @@ __all__ = [
     "PartialPdf",
     "PdfPeaks",
     "PolytetrahedralOrder",
+    "Population",
     "Sharing",
     "ShortRangeOrder",
+    "Statistic",
     "StructureFactor",
     "StructureResult",
     "Tetrahedra",
@@ -97,6 +102,7 @@ __all__ = [
     "atom_density",
     "atom_quantities",
     "bond_length",
+    "choose_population",
     "crystalline_atoms",
     "debye_structure_factor",
     "delaunay",
@@ -114,11 +120,14 @@ __all__ = [
     "ideal_bipyramid",
     "interface_width",
     "lattice_order",
+    "nearest_neighbour",
     "packing_by_distortion",
     "pair_distribution",
     "partial_pair_distribution",
     "pdf_from_diffraction",
     "resample",
+    "scale_remark",
+    "scaled_model",
     "surface_distance",
     "voronoi_analysis",
 ]

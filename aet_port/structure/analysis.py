@@ -7,13 +7,14 @@ from typing import Any
 
 import ase
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.intervals import Intervals
+from aet_port.structure.length_units import scale_remark
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
@@ -42,26 +43,29 @@ class StructureResult(Shown):
     ----------
     parameters
         Parameters used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"), ``delta``,
-        ``alpha``, and ``solute`` if one was named; lengths in angstrom.
+        ``alpha``, and ``solute`` if one was named; lengths in angstrom. ``motifs_reason`` says why
+        there are no motifs, if they are not defined.
     pdf
         Pair distribution of all atoms.
     tetrahedra
-        Accepted tetrahedra.
+        Accepted tetrahedra. If some are ``undecided``, these are not all.
     face_pairs
         Shape (m, 2): tetrahedra that share a face.
     motifs
-        Triplets and bipyramids.
+        Triplets and bipyramids; empty if they are not defined (``motifs_reason``).
     networks
         Networks by the fold of their motifs (4, 5, 6).
     order
         Short-range order; None if it was not requested.
     packing
-        Shape, joints and density of the bipyramids; None without the order.
+        Shape, joints and density of the bipyramids; None without the order or the motifs.
     solutes
         Medium-range order; None unless a solute was named.
     intervals
         What the uncertainties of the atoms mean for these results; None unless
         :func:`aet_port.structure.resampling.resample` drew models from them.
+    remarks
+        What is odd about the model, such as neighbours at a distance that its elements can't have.
 
     Examples
     --------
@@ -82,6 +86,7 @@ class StructureResult(Shown):
     packing: PolytetrahedralOrder | None = None
     solutes: SoluteOrder | None = None
     intervals: Intervals | None = None
+    remarks: tuple[str, ...] = ()
 
     plot = methods.plot_structure
     """Plot g(r) with the cut-off: :func:`aet_port.figures.structure_results.plot_structure`."""
@@ -92,6 +97,7 @@ class StructureResult(Shown):
             "cut-off": f"{angstrom(self.cutoff)} ({self.parameters['cutoff_from']})",
             "delta": self.delta,
             "tetrahedra": len(self.tetrahedra),
+            **({} if self.motifs_reason is None else {"no motifs": self.motifs_reason}),
             "motifs": " ".join(f"{fold}:{number}" for fold, number in self.counts.items()),
             "largest networks": " ".join(f"{fold}:{size}" for fold, size in largest.items()),
         }
@@ -107,28 +113,36 @@ class StructureResult(Shown):
         return float(self.parameters["delta"])
 
     @property
+    def motifs_reason(self) -> str | None:
+        """Why the motifs are not defined; None if they are."""
+        reason = self.parameters.get("motifs_reason")
+        return None if reason is None else str(reason)
+
+    @property
     def counts(self) -> dict[int, int]:
-        """Number of motifs of each fold from 3 to 8."""
+        """Number of motifs of each fold from 3 to 8; zeros where they are not defined."""
         return self.motifs.counts()
 
     def summary(self) -> dict[str, Any]:
-        """Counts for a table or JSON: plain numbers and lists only."""
+        """Counts for a table or JSON: plain numbers and lists, None for what is not defined."""
+        unique, defined = not len(self.tetrahedra.undecided), self.motifs_reason is None
+        counts = {str(fold): number for fold, number in self.counts.items()}
+        largest = {str(fold): one.size[:5].tolist() for fold, one in self.networks.items()}
+        longest = {
+            str(fold): float(one.length.max(initial=0.0)) for fold, one in self.networks.items()
+        }
         return {
             **self.parameters,
-            "tetrahedra": len(self.tetrahedra),
-            "face_pairs": len(self.face_pairs),
-            "motifs": {str(fold): number for fold, number in self.counts.items()},
-            "largest_networks": {
-                str(fold): found.size[:5].tolist() for fold, found in self.networks.items()
-            },
-            "longest_network": {
-                str(fold): float(found.length.max(initial=0.0))
-                for fold, found in self.networks.items()
-            },
+            "tetrahedra": len(self.tetrahedra) if unique else None,
+            "face_pairs": len(self.face_pairs) if unique else None,
+            "motifs": counts if defined else None,
+            "largest_networks": largest if defined else None,
+            "longest_network": longest if defined else None,
             **({} if self.packing is None else {"packing": self.packing.summary()}),
             **({} if self.solutes is None else {"medium_range_order": self.solutes.summary()}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
             **({} if self.intervals is None else {"intervals": self.intervals.summary()}),
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
 
@@ -140,6 +154,7 @@ def analyze(
     alpha: float | None = None,
     order: bool = True,
     solute: str | None = None,
+    population: str | ArrayLike | None = None,
     earlier: StructureResult | None = None,
 ) -> StructureResult:
     """Analyse pair distribution, short-range order, tetrahedra, their motifs and networks.
@@ -147,6 +162,10 @@ def analyze(
     Tetrahedra of nearest neighbours are accepted if their distortion ``e_max / e_avg - 1`` is at
     most ``delta``; motifs are groups of 3 to 8 tetrahedra that share faces around one bond,
     networks are motifs of one kind that share edges of their skeletons (film paper, Methods).
+
+    In perfect crystals, where many atoms lie on one sphere, the division into tetrahedra can be
+    arbitrary. Then motifs and networks, and they alone, are refused: they are empty, and
+    ``motifs_reason`` says why. They are not defined without any tetrahedron either.
 
     Parameters
     ----------
@@ -166,6 +185,10 @@ def analyze(
     solute
         Group (symbol, or type if the atoms have types) whose medium-range order is searched too,
         which can take minutes.
+    population
+        Atoms that the statistics are made of: ``"all"``, ``"disordered"``, ``"inner"``, one boolean
+        per atom, or numbers of atoms from 0. Unless given, the disordered ones, or all if hardly
+        any are (:func:`aet_port.structure.populations.choose_population`).
     earlier
         Result for the same atoms and cut-off with another delta, from which everything independent
         of delta is taken.
@@ -215,36 +238,68 @@ def analyze(
     widest = max(*DELTAS, delta) if order and curve is None else delta
     candidates = find_tetrahedra(atoms, used, widest, alpha)
     found = keep_regular(candidates, delta)
-    pairs = face_pairs(found.vertices)
-    motifs = find_motifs(found.vertices, pairs)
-    networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
+    reason = _why_no_motifs(found, used, delta)
+    if reason is not None:
+        parameters["motifs_reason"] = reason
+    vertices = found.vertices if reason is None else found.vertices[:0]
+    pairs = face_pairs(vertices)
+    motifs = find_motifs(vertices, pairs)
+    networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     local = packing = solutes = None
     if order:
-        local = _order(atoms, used, earlier)
-        packing = polytetrahedral_order(
-            atoms,
-            found,
-            motifs,
-            local,
-            alpha=alpha,
-            delta=delta,
-            widest=candidates,
-            curve=curve,
-        )
+        local = _order(atoms, used, earlier, population, distribution)
+        if population is not None:
+            parameters |= {"atoms": local.population.name, "pdf_of": local.pdf_of}
+        if reason is None:
+            packing = polytetrahedral_order(
+                atoms,
+                found,
+                motifs,
+                local,
+                alpha=alpha,
+                delta=delta,
+                widest=candidates,
+                curve=curve,
+            )
         if solute is not None:
             known = None if earlier is None else earlier.solutes
             same = known is not None and known.solute == solute
             solutes = known if same else solute_order(atoms, local, solute)
             parameters["solute"] = solute
+    remark = scale_remark(atoms)
     return StructureResult(
-        parameters, distribution, found, pairs, motifs, networks, local, packing, solutes
+        parameters,
+        distribution,
+        found,
+        pairs,
+        motifs,
+        networks,
+        local,
+        packing,
+        solutes,
+        remarks=() if remark is None else (remark,),
     )
 
 
-def _order(atoms: ase.Atoms, cutoff: float, earlier: StructureResult | None) -> ShortRangeOrder:
+def _why_no_motifs(found: Tetrahedra, cutoff: float, delta: float) -> str | None:
+    if len(found) == 0 and found.why_undecided is None:
+        return (
+            f"no tetrahedron of atoms has edges up to {cutoff:g} angstrom and a distortion up to"
+            f" {delta:g}"
+        )
+    return found.why_undecided
+
+
+def _order(
+    atoms: ase.Atoms,
+    cutoff: float,
+    earlier: StructureResult | None,
+    population: str | ArrayLike | None,
+    distribution: PairDistribution,
+) -> ShortRangeOrder:
     if earlier is None or earlier.order is None:
-        return short_range_order(atoms, cutoff)
+        return short_range_order(atoms, cutoff, population=population, distribution=distribution)
     known = earlier.order
     if len(known.groups) != len(atoms) or known.cutoff != cutoff:
         raise InputError(

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.structure.box_cells import reduced_cell
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms
@@ -75,11 +76,14 @@ class Cells:
 
 
 def heights(atoms: ase.Atoms) -> NDArray[np.float64]:
-    """Distances between opposite faces of the cell, shape (3,), infinite where not periodic."""
+    """Distances between opposite faces of the cell, shape (3,), infinite where not periodic.
+
+    The cell is the reduced one (:func:`aet_port.structure.box_cells.reduced_cell`), so that all
+    cells of one box have the same heights.
+    """
     result = np.full(3, np.inf)
     if atoms.pbc.any():
-        # Directions that are not periodic may have no cell vector; ASE supplies a stand-in.
-        inverse = np.linalg.inv(np.asarray(atoms.cell.complete()))
+        inverse = np.linalg.inv(reduced_cell(atoms))
         result[atoms.pbc] = 1 / np.linalg.norm(inverse, axis=0)[atoms.pbc]
     return result
 
@@ -158,7 +162,7 @@ def check_cutoff(atoms: ase.Atoms, cutoff: float, name: str = "cutoff") -> float
 
 
 def periodic_images(atoms: ase.Atoms, margin: float) -> Images:
-    """Atoms wrapped into the cell, and every image within ``margin`` of it.
+    """Atoms wrapped into the (reduced) cell, and every image within ``margin`` of it.
 
     Parameters
     ----------
@@ -169,7 +173,7 @@ def periodic_images(atoms: ase.Atoms, margin: float) -> Images:
     home = np.arange(len(atoms))
     if not atoms.pbc.any():
         return Images(np.ascontiguousarray(atoms.positions), home)
-    cell = np.asarray(atoms.cell.complete())
+    cell = reduced_cell(atoms)
     fractions = np.linalg.solve(cell.T, atoms.positions.T).T
     wrapped = np.where(atoms.pbc, fractions - np.floor(fractions), fractions)
     # A tiny negative fraction rounds up to exactly one.

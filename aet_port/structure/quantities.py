@@ -53,19 +53,20 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
     MATLAB: none; the reference prints some of them
     """
     total = sum(found.counts.values())
-    result = {"tetrahedra": _count(len(found.tetrahedra))}
+    unique, defined = not len(found.tetrahedra.undecided), found.motifs_reason is None
+    result = {"tetrahedra": _count(len(found.tetrahedra), unique)}
     for fold, number in found.counts.items():
-        result[f"motifs {fold}"] = _count(number)
+        result[f"motifs {fold}"] = _count(number, defined)
     for fold, number in found.counts.items():
         share = number / total if total else np.nan
         result[f"motif_fraction {fold}"] = Quantity(share, "1", 0.0, 1.0)
     for fold, networks in found.networks.items():
-        result[f"networks {fold}"] = _count(len(networks))
-        result[f"largest_network {fold}"] = _count(int(networks.size.max(initial=0)))
+        result[f"networks {fold}"] = _count(len(networks), defined)
+        result[f"largest_network {fold}"] = _count(int(networks.size.max(initial=0)), defined)
         longest = float(networks.length.max(initial=0.0))
         # One that spans a periodic cell has no length.
         result[f"longest_network {fold}"] = Quantity(
-            longest if np.isfinite(longest) else np.nan, "angstrom", 0.0
+            longest if defined and np.isfinite(longest) else np.nan, "angstrom", 0.0
         )
     order = found.order
     if order is not None:
@@ -107,8 +108,8 @@ def _packing(packing: PolytetrahedralOrder, delta: float) -> dict[str, Quantity]
     }
 
 
-def _count(number: int) -> Quantity:
-    return Quantity(float(number), "1", 0.0)
+def _count(number: int, defined: bool = True) -> Quantity:
+    return Quantity(float(number) if defined else np.nan, "1", 0.0)
 
 
 def _measure(name: str, value: float, unit: str) -> Quantity:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ase
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
@@ -23,16 +23,25 @@ from aet_port.structure.bonds.nuclei import (
 )
 from aet_port.structure.bonds.orientational import BondOrder, bond_order
 from aet_port.structure.bonds.warren_cowley import ChemicalOrder, chemical_order
-from aet_port.structure.neighbours import check_atoms, heights
+from aet_port.structure.length_units import size_of_units
+from aet_port.structure.neighbours import check_atoms, find_neighbours, heights
+from aet_port.structure.order_means import Statistic, order_statistics
 from aet_port.structure.pairs.density import atom_density
-from aet_port.structure.pairs.partial_pdf import ALL, R_MAX, PartialPdf, partial_pair_distribution
+from aet_port.structure.pairs.pair_counting import STEP
+from aet_port.structure.pairs.partial_pdf import ALL as ALL_PAIRS
 from aet_port.structure.pairs.partial_pdf import ALPHA as PDF_ALPHA
-from aet_port.structure.pairs.peaks import PdfPeaks, bond_length, pdf_peaks
+from aet_port.structure.pairs.partial_pdf import R_MAX, PartialPdf, partial_pair_distribution
+from aet_port.structure.pairs.pdf import PairDistribution
+from aet_port.structure.pairs.peaks import PdfPeaks
+from aet_port.structure.pairs.stated_features import stated_peaks
+from aet_port.structure.populations import ALL, DISORDERED, Population, choose_population
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
 
 SURFACE_ALPHA = 5.0  # angstrom: excludes surface atoms as in the glass paper's averages
-FEWEST = 100  # smallest number of disordered atoms for a separate pair distribution
+FEWEST = 100  # smallest number of atoms for a pair distribution of their own
+LEAST_CENTRES = 10  # atoms of a group below which no Warren-Cowley parameter is stated
+OTHERS = " of all atoms"  # behind the name of a measure that is not of the population
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,25 +66,34 @@ class ShortRangeOrder(Shown):
     interface
         Width of the crystalline-amorphous interface.
     pdf
-        Pair and partial pair distribution functions of the disordered atoms, or of all atoms if
-        fewer than 100 are disordered (``pdf_of``).
+        Pair and partial pair distribution functions of the atoms of the population, or of all atoms
+        if these are fewer than 100 (``pdf_of``).
     pdf_of
-        ``"disordered"`` or ``"all"``.
+        ``"disordered"``, ``"all"``, ``"inner"`` or ``"chosen"``.
     peaks
-        Minima and peaks of the pair distribution function.
+        Minima and peaks of the pair distribution function; NaN for what isn't stated.
     bond_lengths
-        First peak of each partial pair distribution function, by pair of groups, angstrom.
+        First peak of each partial pair distribution function, by pair of groups, angstrom; NaN
+        where too few pairs or none lie within the cut-off.
+    bond_lengths_of_all
+        First peaks among all atoms, ``("*", "*")`` for all pairs, if ``pdf`` is that of some.
     voronoi
         Voronoi cells, faces below 1 % of the surface removed.
     surface
         Shape (n,): atoms on the surface of the sample (alpha shape).
-    chemistry
-        Partial coordination numbers and Warren-Cowley parameters of the ``inner`` atoms; None if
-        there are none.
+    chemistry, chemistry_of_all
+        Partial coordination numbers and Warren-Cowley parameters of the ``inner`` atoms, and of all
+        atoms below the surface; None if there are none.
     density
         Shape (n,): mass over the volume of the Voronoi cell, g/cm^3; NaN where the cell is open.
     angles
         Bond angles.
+    population
+        The atoms that the statistics are made of.
+    region
+        Shape (n,): atoms of the pair distribution and of the statistics of motifs.
+    reasons
+        By name of a measure, why it is not stated, or why it differs from another one.
     """
 
     cutoff: float
@@ -89,11 +107,16 @@ class ShortRangeOrder(Shown):
     pdf_of: str
     peaks: PdfPeaks
     bond_lengths: dict[tuple[str, str], float]
+    bond_lengths_of_all: dict[tuple[str, str], float]
     voronoi: Voronoi
     surface: NDArray[np.bool_]
     chemistry: ChemicalOrder | None
     density: NDArray[np.float64]
     angles: BondAngles
+    population: Population
+    region: NDArray[np.bool_]
+    chemistry_of_all: ChemicalOrder | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -106,13 +129,29 @@ class ShortRangeOrder(Shown):
 
     @property
     def inner(self) -> NDArray[np.bool_]:
-        """Disordered atoms below the surface whose Voronoi cell is closed: (n,)."""
-        return inner_atoms(self.nuclei, self.surface, self.voronoi)
+        """Atoms of the population below the surface whose Voronoi cell is closed: (n,)."""
+        return self.population.mask & ~self.surface & self.voronoi.closed
+
+    def statistics(self) -> dict[str, Statistic]:
+        """Means over atoms by name, each with its number of atoms and standard error.
+
+        Those of the population, and, if this is not all atoms, those `` of all atoms``.
+        """
+        below = ~self.surface & self.voronoi.closed
+        everything = np.ones(len(self.groups), dtype=bool)
+        parts = {"": (self.population.mask, self.inner)}
+        if not self.population.mask.all():
+            parts[OTHERS] = (everything, below)
+        return {
+            f"{name}{of}": one
+            for of, (mask, counted) in parts.items()
+            for name, one in order_statistics(
+                self.bonds, self.voronoi, self.density, self.groups, mask, counted
+            ).items()
+        }
 
     def measures(self) -> dict[str, tuple[float, str]]:
         """Single figures by name, each with its unit ("1" for pure numbers)."""
-        inner = self.inner
-        cells = self.voronoi
         result = {
             "crystalline_fraction": (float(self.nuclei.crystalline.mean()), "1"),
             "nuclei": (float(len(self.nuclei)), "1"),
@@ -124,25 +163,28 @@ class ShortRangeOrder(Shown):
             result[f"peak_{number}"] = (float(place), "angstrom")
         for (a, b), length in self.bond_lengths.items():
             result[f"bond_length {a}-{b}"] = (length, "angstrom")
-        result["coordination_number"] = (cells.mean_coordination(inner), "1")
-        if self.chemistry is not None:
-            names, numbers = self.chemistry.names, self.chemistry.coordination
-            for group, number in zip(names, numbers, strict=True):
-                result[f"coordination_number {group}"] = (float(number), "1")
-        for edges, share in zip((3, 4, 5, 6), cells.face_fractions(inner), strict=True):
-            result[f"faces_of_{edges}_edges"] = (float(share), "1")
-        result["distorted_icosahedra"] = (cells.distorted_icosahedra(inner), "1")
-        weights = 1 / self.density[inner]
-        result["mean_density"] = (float(1 / weights.mean()) if inner.any() else np.nan, "g/cm^3")
+        for (a, b), length in self.bond_lengths_of_all.items():
+            name = "peak_1" if (a, b) == ALL_PAIRS else f"bond_length {a}-{b}"
+            result[f"{name}{OTHERS}"] = (length, "angstrom")
+        result |= {name: (one.value, one.unit) for name, one in self.statistics().items()}
+        if not self.population.mask.all() and self.chemistry_of_all is not None:
+            of_all = warren_cowley_statistics(self.chemistry_of_all)
+            result |= {f"warren_cowley {k}{OTHERS}": (v.value, "1") for k, v in of_all.items()}
         return result
 
     def summary(self) -> dict[str, Any]:
         """Figures for a table or JSON: plain numbers and lists, None for what is undefined."""
         ranking = self.voronoi.ranking(self.inner)[:10]
-        names = () if self.chemistry is None else self.chemistry.names
-        order = None if self.chemistry is None else self.chemistry.warren_cowley
+        order = {} if self.chemistry is None else warren_cowley_statistics(self.chemistry)
+        reasons = dict(self.reasons)
+        for name, one in order.items():
+            if not np.isfinite(one.value) and 0 < one.atoms < LEAST_CENTRES:
+                reasons[f"warren_cowley {name}"] = (
+                    f"{one.atoms} central atoms, fewer than {LEAST_CENTRES}"
+                )
         return {
-            "order_of": "atoms below the surface that are not crystalline",
+            "order_of": self.population.description,
+            "atoms_of": self.population.name,
             "inner_atoms": int(self.inner.sum()),
             "surface_atoms": int(self.surface.sum()),
             "crystalline_atoms": int(self.nuclei.crystalline.sum()),
@@ -153,16 +195,48 @@ class ShortRangeOrder(Shown):
                 "<" + ",".join(map(str, index)) + ">": round(share, 6)
                 for index, _, share in ranking
             },
-            "warren_cowley": {
-                f"{a}-{b}": plain(float(order[i, j]))
-                for i, a in enumerate(names)
-                for j, b in enumerate(names)
-                if order is not None
+            "warren_cowley": {name: plain(one.value) for name, one in order.items()},
+            "statistics": {
+                name: {"atoms": one.atoms, "standard_error": plain(one.error)}
+                for name, one in (
+                    self.statistics()
+                    | {f"warren_cowley {name}": one for name, one in order.items()}
+                ).items()
             },
+            "reasons": reasons,
         }
 
 
-def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRangeOrder:
+def warren_cowley_statistics(chemistry: ChemicalOrder) -> dict[str, Statistic]:
+    """Warren-Cowley parameters by pair of groups, with the number of central atoms behind each.
+
+    Of fewer than 10 atoms there is none.
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    names, errors = chemistry.names, chemistry.standard_error
+    return {
+        f"{a}-{b}": Statistic(
+            float(chemistry.warren_cowley[i, j]) if known else np.nan,
+            "1",
+            int(chemistry.atoms[i]),
+            float(errors[i, j]) if known else np.nan,
+        )
+        for i, a in enumerate(names)
+        for known in (chemistry.atoms[i] >= LEAST_CENTRES,)
+        for j, b in enumerate(names)
+    }
+
+
+def short_range_order(
+    atoms: AtomicModel | ase.Atoms,
+    cutoff: float,
+    *,
+    population: str | ArrayLike | None = None,
+    distribution: PairDistribution | None = None,
+) -> ShortRangeOrder:
     """Bond order, nuclei, pair distributions, Voronoi cells, chemical order, density, bond angles.
 
     Parameters
@@ -172,6 +246,11 @@ def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRan
         species.
     cutoff
         Longest bond, angstrom; the first valley of the pair distribution function.
+    population
+        Atoms that the statistics are made of
+        (:func:`aet_port.structure.populations.choose_population`).
+    distribution
+        Pair distribution of all atoms, if known.
 
     Raises
     ------
@@ -186,21 +265,41 @@ def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRan
     check_atoms(atoms, solid=True)
     groups = atom_groups(atoms)
     bonds = bond_order(atoms, cutoff)
-    scattered = bool(heights(atoms).min() > 2 * SURROUNDINGS)
-    nuclei = find_nuclei(atoms, bonds.normalised, cutoff, scattered=scattered)
+    size = size_of_units(cutoff)
+    around = SURROUNDINGS * size
+    scattered = bool(heights(atoms).min() > 2 * around)
+    nuclei = find_nuclei(atoms, bonds.normalised, cutoff, scattered=scattered, surroundings=around)
     distance = surface_distance(atoms, nuclei.crystalline, cutoff)
-    disordered = ~nuclei.crystalline
-    pdf_of = "disordered" if disordered.sum() >= FEWEST else "all"
-    chosen = disordered if pdf_of == "disordered" else np.ones(len(atoms), dtype=bool)
-    part, alpha = atoms[chosen], max(PDF_ALPHA, cutoff)
-    # A box without its nuclei is not filled, so the shells are measured there too.
-    holed = bool(atoms.pbc.any()) and len(part) < len(atoms)
-    reach = min(R_MAX, float(heights(atoms).min()) / 2)
-    outline = alpha_shape(part, alpha, margin=reach) if holed else None
-    pdf = partial_pair_distribution(part, groups=groups[chosen], alpha=alpha, shape=outline)
     cells = voronoi_analysis(atoms)
     surface = surface_atoms(atoms, cutoff)
-    inner = inner_atoms(nuclei, surface, cells)
+    below = ~surface & cells.closed
+    chosen = choose_population(population, nuclei.crystalline, below)
+    reasons = {} if chosen.reason is None else {"atoms_of": chosen.reason}
+    pdf_of, region = chosen.name, chosen.mask
+    if population is None:
+        pdf_of, region = DISORDERED, ~nuclei.crystalline
+    if region.sum() < FEWEST and not region.all():
+        reasons["pdf_of"] = f"{int(region.sum())} {pdf_of} atoms, fewer than {FEWEST}"
+        pdf_of, region = ALL, np.ones(len(atoms), dtype=bool)
+    elif region.all() and len(atoms) < FEWEST:
+        pdf_of = ALL
+    part, alpha = atoms[region], max(PDF_ALPHA * size, cutoff)
+    # A box without its nuclei is not filled, so the shells are measured there too.
+    holed = bool(atoms.pbc.any()) and len(part) < len(atoms)
+    reach = min(R_MAX * size, float(heights(atoms).min()) / 2)
+    outline = alpha_shape(part, alpha, margin=reach) if holed else None
+    pdf = partial_pair_distribution(
+        part,
+        groups=groups[region],
+        r_max=R_MAX * size,
+        step=STEP * size,
+        alpha=alpha,
+        shape=outline,
+    )
+    stated = stated_peaks(
+        atoms, pdf, find_neighbours(atoms, cutoff), groups, region, cutoff, distribution
+    )
+    inner = chosen.mask & below
     return ShortRangeOrder(
         cutoff=float(cutoff),
         scattered=scattered,
@@ -211,13 +310,18 @@ def short_range_order(atoms: AtomicModel | ase.Atoms, cutoff: float) -> ShortRan
         interface=interface_width(bonds.normalised, distance),
         pdf=pdf,
         pdf_of=pdf_of,
-        peaks=pdf_peaks(pdf.r, pdf.g[ALL]),
-        bond_lengths={pair: bond_length(pdf.r, g) for pair, g in pdf.g.items() if pair != ALL},
+        peaks=stated.peaks,
+        bond_lengths=stated.bond_lengths,
+        bond_lengths_of_all=stated.of_all,
         voronoi=cells,
         surface=surface,
         chemistry=chemical_order(groups, cells, inner) if inner.any() else None,
         density=atom_density(atoms, cells.volume),
         angles=bond_angles(atoms, cutoff),
+        population=chosen,
+        region=region,
+        chemistry_of_all=chemical_order(groups, cells, below) if below.any() else None,
+        reasons=reasons | stated.reasons,
     )
 
 
@@ -242,10 +346,6 @@ def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArra
     atoms = as_atoms(atoms)
     result = np.zeros(len(atoms), dtype=bool)
     if not atoms.pbc.all():
-        result[alpha_shape(atoms, max(SURFACE_ALPHA, 1.25 * cutoff)).surface_atoms] = True
+        radius = SURFACE_ALPHA * (size_of_units(cutoff) if cutoff else 1.0)
+        result[alpha_shape(atoms, max(radius, 1.25 * cutoff)).surface_atoms] = True
     return result
-
-
-def inner_atoms(nuclei: Nuclei, surface: NDArray[np.bool_], cells: Voronoi) -> NDArray[np.bool_]:
-    """Disordered atoms below the surface whose Voronoi cell is closed, shape (n,)."""
-    return ~nuclei.crystalline & ~surface & cells.closed

@@ -164,7 +164,7 @@ def _glass_voronoi(
         Computed((icosahedra,), 0.005, f"{PRINTED}; with correct areas {own} %", True),
     )
     inner = disordered & ~surface_atoms(atoms)
-    chemistry = chemical_order(atoms.arrays["type"], cells, inner)
+    chemistry = chemical_order(atoms.arrays["type"], cells, inner, of_centres=True)
     rule = "surface by an alpha shape of 5 angstrom, our inference"
     yield "mg.mean_cn", Computed(tuple(map(float, chemistry.coordination)), 0.005, rule, True)
     shares = tuple(float(100 * share) for share in chemistry.fraction)

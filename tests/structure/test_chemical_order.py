@@ -43,7 +43,36 @@ def test_a_mask_limits_centres_but_not_neighbours() -> None:
     assert order.names == ("Cl", "Cs")
     np.testing.assert_allclose(order.fraction, [1 / 3, 2 / 3])
     np.testing.assert_array_equal(order.partial_coordination, [[0, 8], [8, 0]])
-    np.testing.assert_allclose(order.warren_cowley, [[1, 1 - 3 / 2], [1 - 3, 1]])
+    # The neighbours of two Cs are Cl, those of a Cl are Cs, each with an eighth of its bonds.
+    np.testing.assert_allclose(order.concentration, [2 / 3, 1 / 3])
+    np.testing.assert_allclose(order.warren_cowley, [[1, 1 - 3], [1 - 3 / 2, 1]])
+    of_centres = chemical_order(groups, find_neighbours(atoms, 3.6), mask, of_centres=True)
+    np.testing.assert_allclose(of_centres.warren_cowley, [[1, 1 - 3 / 2], [1 - 3, 1]])
+
+
+def test_a_layer_in_random_surroundings_of_another_composition() -> None:
+    """Random within a layer and outside, but of other composition: no order to be seen."""
+    atoms = shaken_box(3, repeat=10, jitter=0.1, shear=0)
+    rng = np.random.default_rng(3)
+    height = atoms.positions[:, 2] / atoms.cell[2, 2] % 1
+    layer = np.abs(height - 0.5) < 0.08
+    groups = np.where(rng.random(len(atoms)) < np.where(layer, 0.04, 0.9), "Pt", "Ni")
+    order = chemical_order(groups, voronoi_analysis(atoms), layer)
+    mixed = chemical_order(groups, voronoi_analysis(atoms), layer, of_centres=True)
+    i, j = order.names.index("Ni"), order.names.index("Pt")
+    assert order.atoms.sum() == layer.sum()
+    # Some 700 atoms with 12 neighbours; Pt is a quarter of these.
+    assert 0.01 < order.standard_error[i, j] < 0.05
+    assert abs(order.warren_cowley[i, j]) < 4 * order.standard_error[i, j]
+    assert mixed.warren_cowley[i, j] < -2
+
+
+def test_all_atoms_counted_have_the_concentrations_of_the_sample() -> None:
+    atoms = shaken_box(6, repeat=4)
+    groups = np.random.default_rng(6).integers(0, 3, len(atoms))
+    order = chemical_order(groups, voronoi_analysis(atoms))
+    np.testing.assert_allclose(order.concentration, np.bincount(groups) / len(atoms), rtol=1e-13)
+    np.testing.assert_array_equal(order.atoms, np.bincount(groups))
 
 
 def test_a_group_without_counted_atoms_is_nan() -> None:
@@ -54,7 +83,12 @@ def test_a_group_without_counted_atoms_is_nan() -> None:
     assert order.coordination[1] == 8
     assert np.isnan(order.warren_cowley[0]).all()
     assert np.isnan(order.warren_cowley[1, 0])
-    assert order.warren_cowley[1, 1] == 1
+    # All neighbours are Cl, whose share in the sample nothing says.
+    assert np.isnan(order.warren_cowley[1, 1])
+    of_centres = chemical_order(
+        groups, find_neighbours(atoms, 3.6), groups == "Cs", of_centres=True
+    )
+    assert of_centres.warren_cowley[1, 1] == 1
 
 
 def test_atoms_without_neighbours_have_none_and_no_parameter() -> None:
@@ -82,7 +116,7 @@ def test_unregulated_neighbours_are_mutual() -> None:
     pairs = order.partial_coordination * order.fraction[:, None]
     np.testing.assert_allclose(pairs, pairs.T, rtol=1e-13)
     np.testing.assert_allclose(
-        (order.warren_cowley * order.fraction).sum(axis=1), 0, atol=1e-13
+        (order.warren_cowley * order.concentration).sum(axis=1), 0, atol=1e-13
     )  # sum_j c_j alpha_ij = 1 - sum_j Z_ij / Z_i
 
 
@@ -102,9 +136,9 @@ def test_turned_shifted_and_reordered(seed: int) -> None:
     other = moved(atoms, seed + 1)
     one = chemical_order(atoms.get_tags(), voronoi_analysis(atoms))
     two = chemical_order(other.get_tags(), voronoi_analysis(other))
-    # The same integers divided.
+    # The same integers divided; concentrations are sums in another order.
     np.testing.assert_array_equal(one.partial_coordination, two.partial_coordination)
-    np.testing.assert_array_equal(one.warren_cowley, two.warren_cowley)
+    np.testing.assert_allclose(one.warren_cowley, two.warren_cowley, atol=1e-13)
 
 
 @pytest.mark.parametrize(

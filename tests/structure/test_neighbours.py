@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aet_port.core.errors import InputError
 from aet_port.structure import neighbours
+from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.neighbours import check_atoms, find_neighbours, heights, periodic_images
 from tests.structure.samples import close_packed, shaken_box
 
@@ -117,7 +118,7 @@ def test_images_surround_the_cell() -> None:
     images = periodic_images(atoms, 5.0)
     n = len(atoms)
     np.testing.assert_array_equal(images.atom[:n], np.arange(n))
-    inside = np.linalg.solve(np.asarray(atoms.cell).T, images.positions[:n].T).T
+    inside = np.linalg.solve(reduced_cell(atoms).T, images.positions[:n].T).T
     assert inside.min() > -1e-12
     assert inside.max() < 1 + 1e-12
     # Each image is its atom moved by whole cells.

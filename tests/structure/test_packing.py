@@ -142,8 +142,9 @@ def test_unusable_deltas_and_atoms_are_named() -> None:
     for bad in ([0.2, 0.1], [0.1, 0.1]):
         with pytest.raises(InputError, match=r"deltas: found .* ascending"):
             packing_by_distortion(atoms, 3.2, bad)
-    with pytest.raises(InputError, match=r"no tetrahedron with edges up to 3.2"):
-        packing_by_distortion(atoms, 3.2, [0.001])
+    nothing = packing_by_distortion(atoms, 3.2, [0.001])
+    assert nothing.tetrahedra[0] == 0
+    assert np.isnan(nothing.populations).all()
     with pytest.raises(InputError, match="at least 5"):
         packing_by_distortion(atoms[:4], 3.2)
     with pytest.raises(InputError, match="cutoff: found -1"):

@@ -53,22 +53,26 @@ def test_a_box_turned_shifted_and_reordered(seed: int) -> None:
     assert_alike(short_range_order(atoms, 4.0), short_range_order(moved(atoms, seed + 1), 4.0))
 
 
-def test_a_crystal_has_no_disorder_to_describe() -> None:
+def test_a_crystal_without_disordered_atoms() -> None:
     atoms = bulk("Pd", "fcc", a=3.89, cubic=True).repeat(5)
     order = short_range_order(atoms, 3.3)
     assert order.nuclei.crystalline.all()
     assert order.nuclei.size.tolist() == [500]
     np.testing.assert_allclose(order.bonds.normalised, 1.0, rtol=1e-9)
-    assert order.chemistry is None
-    assert not order.inner.any()
-    assert order.pdf_of == "all"
+    # Without disordered atoms all are described.
+    assert (order.population.name, order.pdf_of) == ("all", "all")
+    assert order.inner.all()
     assert np.isnan(order.interface.width)
     assert order.peaks.peaks[0] == pytest.approx(3.89 / np.sqrt(2), abs=0.02)
     # 12.02 g/cm^3: four atoms of 106.42 u in the cube.
     np.testing.assert_allclose(order.density, 106.42 * 1.66053907 * 4 / 3.89**3, rtol=1e-6)
     summary = order.summary()
-    assert summary["voronoi_top"] == {}
-    assert summary["warren_cowley"] == {}
+    assert summary["voronoi_top"] == {"<0,12,0,0>": 1.0}
+    assert summary["warren_cowley"] == {"Pd-Pd": 0.0}
+    asked = short_range_order(atoms, 3.3, population="disordered")
+    assert asked.chemistry is None
+    assert asked.summary()["coordination_number"] is None
+    assert asked.summary()["reasons"]["pdf_of"] == "0 disordered atoms, fewer than 100"
 
 
 def test_a_nucleus_in_disorder() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import ase
 import numpy as np
 import pytest
-from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat
@@ -113,13 +112,6 @@ def test_circumspheres_are_empty(pbc: tuple[bool, bool, bool]) -> None:
         assert (np.linalg.norm(around - centre, axis=1) > reach - 1e-8).all()
 
 
-def test_a_perfect_lattice_in_a_box_is_refused() -> None:
-    # Its atoms lie on common spheres: the tetrahedra of neighbouring cells need not match.
-    atoms = bulk("Ta", "fcc", a=4.0, cubic=True).repeat(4)
-    with pytest.raises(InputError, match=r"perfect lattice|more than two"):
-        face_pairs(find_tetrahedra(atoms, 3.5).vertices)
-
-
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
@@ -127,7 +119,6 @@ def test_a_perfect_lattice_in_a_box_is_refused() -> None:
         ({"delta": np.nan}, "delta: found nan"),
         ({"alpha": -1.0}, "alpha: found -1.0"),
         ({"cutoff": 0.0}, "cutoff: found 0.0"),
-        ({"cutoff": 1.0}, "no tetrahedron with edges up to 1 angstrom"),
     ],
 )
 def test_unusable_parameters_are_named(keywords: dict[str, float], words: str) -> None:
@@ -147,5 +138,5 @@ def test_more_regular_ones_of_those_found() -> None:
     assert 0 < len(narrow) < len(wide)
     for name in ("vertices", "corners", "distortion", "volume"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(narrow, name))
-    with pytest.raises(InputError, match=r"no tetrahedron among .* distortion up to 1e-12"):
-        keep_regular(wide, 1e-12)
+    assert len(keep_regular(wide, 1e-12)) == 0
+    assert len(find_tetrahedra(atoms, 1.0)) == 0

@@ -89,6 +89,7 @@ def crystalline_atoms(
     *,
     threshold: float = THRESHOLD,
     scattered: bool = True,
+    surroundings: float = SURROUNDINGS,
 ) -> NDArray[np.bool_]:
     """Atoms whose order reaches the threshold, without those that are scattered in the matrix.
 
@@ -102,6 +103,8 @@ def crystalline_atoms(
         Shape (n,): normalised bond-orientational order; NaN (no neighbours) is amorphous.
     scattered
         Whether to apply that rule; the glass paper does not.
+    surroundings
+        The 8 angstrom of the rule, for models in another unit.
 
     Returns
     -------
@@ -126,10 +129,10 @@ def crystalline_atoms(
     crystalline = order >= threshold
     if not scattered:
         return crystalline
-    check_cutoff(atoms, SURROUNDINGS, "surroundings of a crystalline atom")
-    lone = crystalline & (_count_within(atoms, crystalline) < CROWD)
+    check_cutoff(atoms, surroundings, "surroundings of a crystalline atom")
+    lone = crystalline & (_count_within(atoms, crystalline, surroundings) < CROWD)
     kept = crystalline & ~lone
-    return kept | (lone & (_count_within(atoms, kept) >= COMPANY))
+    return kept | (lone & (_count_within(atoms, kept, surroundings) >= COMPANY))
 
 
 def find_nuclei(
@@ -139,6 +142,7 @@ def find_nuclei(
     *,
     threshold: float = THRESHOLD,
     scattered: bool = True,
+    surroundings: float = SURROUNDINGS,
 ) -> Nuclei:
     """Clusters of crystalline atoms that are connected by bonds.
 
@@ -148,7 +152,7 @@ def find_nuclei(
         Shape (n,): normalised bond-orientational order.
     cutoff
         Longest bond, angstrom; that of the bond-orientational order.
-    threshold, scattered
+    threshold, scattered, surroundings
         As in :func:`crystalline_atoms`.
 
     Raises
@@ -160,7 +164,9 @@ def find_nuclei(
     atoms; the clusters are not in the public code
     """
     atoms = as_atoms(atoms)
-    crystalline = crystalline_atoms(atoms, order, threshold=threshold, scattered=scattered)
+    crystalline = crystalline_atoms(
+        atoms, order, threshold=threshold, scattered=scattered, surroundings=surroundings
+    )
     check_cutoff(atoms, cutoff)
     members = np.flatnonzero(crystalline)
     label = np.full(len(atoms), -1)
@@ -319,13 +325,13 @@ def _check_order(atoms: ase.Atoms, order: ArrayLike) -> NDArray[np.float64]:
     return order
 
 
-def _count_within(atoms: ase.Atoms, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Chosen atoms within 8 angstrom of every atom, itself included if chosen."""
-    images = periodic_images(atoms, SURROUNDINGS)
+def _count_within(atoms: ase.Atoms, chosen: NDArray[np.bool_], reach: float) -> NDArray[np.int64]:
+    """Chosen atoms within a distance of every atom, itself included if chosen."""
+    images = periodic_images(atoms, reach)
     near = images.positions[chosen[images.atom]]
     if len(near) == 0:
         return np.zeros(len(atoms), dtype=np.int64)
     found = cKDTree(near).query_ball_point(
-        images.positions[: len(atoms)], SURROUNDINGS, return_length=True
+        images.positions[: len(atoms)], reach, return_length=True
     )
     return np.asarray(found, dtype=np.int64)

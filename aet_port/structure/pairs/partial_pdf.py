@@ -14,6 +14,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.neighbours import check_atoms, heights, periodic_images
 from aet_port.structure.pairs.pair_counting import (
     STEP,
@@ -215,7 +216,7 @@ def _shorten(atoms: ase.Atoms, r_max: float, step: float) -> float:
 def _axes(atoms: ase.Atoms) -> NDArray[np.float64]:
     """Three unit vectors, as rows, that turn with the sample."""
     if atoms.pbc.any():
-        orthogonal, triangle = np.linalg.qr(np.asarray(atoms.cell.complete()).T)
+        orthogonal, triangle = np.linalg.qr(reduced_cell(atoms).T)
         return (orthogonal * np.sign(np.diag(triangle))).T
     centred = atoms.positions - atoms.positions.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]

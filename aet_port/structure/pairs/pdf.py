@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import ase
 import numpy as np
@@ -16,11 +17,14 @@ from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, heights
 from aet_port.structure.pairs.pair_counting import pair_counts
+from aet_port.structure.pairs.valley import fit_valley
 
 R_MAX = 20.0  # angstrom, as in both papers
 STEP = 0.02  # angstrom
 SMOOTHING = 0.2  # angstrom, standard deviation; the reference smooths by 0.15 on bins of 0.1
-VALLEY_WINDOW = 0.4  # angstrom on either side of the minimum, for the parabola
+RELATIVE = 0.07  # the same in distances of the first peak, for models on another scale
+USUAL = (0.6, 1.6)  # times that: the range in which the smoothing in angstrom is kept
+EXACT = 1e4  # pairs per bin at g = 1 where a curve comes without counts
 PROMINENCE = 0.1  # how far g must rise again after the valley, in units of the first peak
 
 
@@ -60,6 +64,11 @@ class PairDistribution(Shown):
     def step(self) -> float:
         """Width of a bin, angstrom."""
         return float(2 * self.r[0])
+
+    @cached_property
+    def valley(self) -> float:
+        """Lowest point after the first peak (:func:`first_valley`), not rounded; NaN if none."""
+        return lowest_after_first_peak(self.r, self.g, self.counts)
 
 
 def pair_distribution(
@@ -112,10 +121,12 @@ def pair_distribution(
 def first_valley(distribution: PairDistribution) -> float:
     """Distance of the first minimum after the first maximum: the end of the first neighbour shell.
 
-    g is smoothed by a Gaussian of 0.2 angstrom. Its first minimum after which it rises again by a
-    tenth of the first peak (noise and the shoulder of a bcc shell don't) is refined by a parabola
-    through 0.4 angstrom on either side, and rounded to 0.01 angstrom so that rounding errors of
-    the coordinates can't change the cut-off.
+    g is smoothed by a Gaussian of 0.2 angstrom (0.07 of the first peak's distance where atoms are
+    clearly not 2 to 5 angstrom apart). Its first minimum after which it rises again by a tenth of
+    the first peak (noise and the shoulder of a bcc shell don't) says which shells it lies between;
+    its place is the lowest point of Gaussians fitted to the counts of these
+    (:func:`aet_port.structure.pairs.valley.fit_valley`), rounded to 0.01 angstrom so that rounding
+    errors of the coordinates can't change the cut-off.
 
     Returns
     -------
@@ -126,21 +137,58 @@ def first_valley(distribution: PairDistribution) -> float:
     InputError
         If g has no minimum there.
     """
-    r, step = distribution.r, distribution.step
-    smooth = gaussian_filter1d(distribution.g, SMOOTHING / step)
-    peak = _first_peak(smooth)
-    minima, _ = find_peaks(-smooth, prominence=PROMINENCE * smooth[peak])
-    minima = minima[minima > peak]
-    if len(minima) == 0:
+    if np.isnan(distribution.valley):
         raise InputError(
             "atoms",
             "no first valley in the pair distribution",
-            "more atoms, or a cut-off given by hand, in angstrom",
+            "more atoms, or a cut-off given by hand (--cutoff), in angstrom",
         )
-    window = np.abs(r - r[minima[0]]) < VALLEY_WINDOW
-    bend, slope, _ = np.polyfit(r[window] - r[minima[0]], smooth[window], 2)
-    shift = float(np.clip(-slope / (2 * bend), -VALLEY_WINDOW, VALLEY_WINDOW)) if bend > 0 else 0.0
-    return round(float(r[minima[0]]) + shift, 2)
+    return round(distribution.valley, 2)
+
+
+def lowest_after_first_peak(
+    r: NDArray[np.float64], g: NDArray[np.float64], counts: NDArray[np.integer]
+) -> float:
+    """The minimum of :func:`first_valley`, not rounded; NaN if there is none.
+
+    Parameters
+    ----------
+    r, g, counts
+        Shape (n,): middle of each bin, pair distribution, and the pairs behind it; without any
+        pairs, g is taken to be exact.
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    step = float(r[1] - r[0])
+    width = SMOOTHING
+    smooth = gaussian_filter1d(g, width / step)
+    peak = _first_peak(smooth)
+    scale = RELATIVE * float(r[peak]) / SMOOTHING
+    if not USUAL[0] < scale < USUAL[1]:
+        smooth = gaussian_filter1d(g, scale * SMOOTHING / step)
+        peak = _first_peak(smooth)
+    minima, _ = find_peaks(-smooth, prominence=PROMINENCE * smooth[peak])
+    minima = minima[minima > peak]
+    if len(minima) == 0:
+        return float("nan")
+    maxima, _ = find_peaks(smooth[minima[0] :])
+    following = minima[0] + int(maxima[0]) if len(maxima) else len(r) - 1
+    filled = counts > 0
+    if filled.any():
+        per_area = np.interp(r, r[filled], counts[filled] / g[filled] / r[filled] ** 2)
+        pairs, ideal = counts.astype(np.float64), per_area * r**2
+    else:
+        pairs, ideal = EXACT * g, np.full(len(r), EXACT)
+    return fit_valley(
+        r,
+        pairs,
+        ideal,
+        float(r[peak]),
+        float(r[minima[0]]),
+        float(r[following]),
+    )
 
 
 def _first_peak(smooth: NDArray[np.float64]) -> int:

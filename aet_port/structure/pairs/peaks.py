@@ -106,7 +106,9 @@ def reference_curve(g: NDArray[np.float64]) -> NDArray[np.float64]:
     return g - under + under / under[-1]
 
 
-def bond_length(r: NDArray[np.float64], g: NDArray[np.float64]) -> float:
+def bond_length(
+    r: NDArray[np.float64], g: NDArray[np.float64], within: tuple[float, float] | None = None
+) -> float:
     """Distance of the first peak, angstrom; NaN if the curve has none.
 
     The first maximum of the smoothed curve that reaches half of the highest one, by a Gaussian
@@ -116,6 +118,9 @@ def bond_length(r: NDArray[np.float64], g: NDArray[np.float64]) -> float:
     ----------
     r, g
         Shape (n,): evenly spaced distances, angstrom, and a pair or partial pair distribution.
+    within
+        Distances between which the peak is, angstrom; anywhere unless given. The highest maximum
+        is then the highest of these.
 
     Raises
     ------
@@ -126,11 +131,13 @@ def bond_length(r: NDArray[np.float64], g: NDArray[np.float64]) -> float:
     if len(r) < 3:
         return np.nan
     curve = smooth(g, SMOOTHING / (r[1] - r[0]))
-    first = _first_peak(curve)
+    first = _first_peak(curve, None if within is None else (r >= within[0]) & (r <= within[1]))
     return np.nan if first is None else _place(r, curve, first, peak=True)
 
 
-def pdf_peaks(r: NDArray[np.float64], g: NDArray[np.float64]) -> PdfPeaks:
+def pdf_peaks(
+    r: NDArray[np.float64], g: NDArray[np.float64], within: tuple[float, float] | None = None
+) -> PdfPeaks:
     """First and second minimum and the peaks R1 to R5 of a pair distribution function.
 
     The curve is smoothed by 0.15 angstrom. Its first peak is the first maximum that reaches half of
@@ -146,6 +153,8 @@ def pdf_peaks(r: NDArray[np.float64], g: NDArray[np.float64]) -> PdfPeaks:
     r, g
         Shape (n,): evenly spaced distances, angstrom, and a pair distribution; values following a
         NaN after the first peak are ignored.
+    within
+        As in :func:`bond_length`.
 
     Raises
     ------
@@ -155,7 +164,7 @@ def pdf_peaks(r: NDArray[np.float64], g: NDArray[np.float64]) -> PdfPeaks:
     r, g = _prepared(r, g)
     peaks = np.full(5, np.nan)
     curve = smooth(g, SMOOTHING / (r[1] - r[0])) if len(r) >= 3 else g
-    first = _first_peak(curve)
+    first = _first_peak(curve, None if within is None else (r >= within[0]) & (r <= within[1]))
     if first is None:
         return PdfPeaks(np.nan, np.nan, peaks, np.nan)
     peaks[0] = _place(r, curve, first, peak=True)
@@ -197,10 +206,15 @@ def _prepared(
     return r[:end], g[:end]
 
 
-def _first_peak(curve: NDArray[np.float64]) -> int | None:
+def _first_peak(curve: NDArray[np.float64], allowed: NDArray[np.bool_] | None = None) -> int | None:
+    """The first maximum (of the points allowed) that reaches half of the highest one (of these)."""
     if len(curve) < 3:
         return None
-    maxima, _ = find_peaks(curve, height=HALF * curve.max(), prominence=SHELL_PROMINENCE)
+    maxima, _ = find_peaks(curve, prominence=SHELL_PROMINENCE)
+    if allowed is not None:
+        maxima = maxima[allowed[maxima]]
+    highest = curve.max() if allowed is None else curve[maxima].max(initial=0.0)
+    maxima = maxima[curve[maxima] >= HALF * highest]
     return int(maxima[0]) if len(maxima) and curve[maxima[0]] > 0 else None
 
 

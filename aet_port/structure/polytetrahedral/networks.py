@@ -176,7 +176,7 @@ def _measure(
     networks, tetrahedron = _unique_pairs(np.repeat(label, members.shape[1]), members.ravel())
     vertices = tetrahedra.vertices[tetrahedron]
     owner, atom = _unique_pairs(np.repeat(networks, 4), vertices.ravel())
-    width = int(tetrahedra.vertices.max()) + 1
+    width = int(tetrahedra.vertices.max(initial=0)) + 1
     nodes = np.searchsorted(owner * width + atom, networks[:, None] * width + vertices)
     corners = tetrahedra.corners[tetrahedron]
     vectors = corners[:, EDGES[:, 1]] - corners[:, EDGES[:, 0]]

@@ -130,8 +130,8 @@ def polytetrahedral_order(
     tetrahedra, motifs
         Tetrahedra and motifs of these atoms.
     order
-        Short-range order of these atoms, which says what is amorphous. If fewer than 100 atoms are,
-        all count.
+        Short-range order of these atoms; its ``region`` says which atoms count, usually the
+        amorphous ones, or all if fewer than 100 are.
     alpha, delta
         Parameters with which the tetrahedra were found.
     widest
@@ -149,15 +149,17 @@ def polytetrahedral_order(
     Main_4_motifs_connection_and_network_Ta_film.m
     """
     atoms = as_atoms(atoms)
-    disordered = ~order.nuclei.crystalline
-    region = disordered if order.pdf_of == "disordered" else np.ones(len(atoms), dtype=bool)
+    region = order.region
     amorphous = amorphous_motifs(motifs, tetrahedra, region)
     five = bool((motifs.fold == PENTAGONAL).any())
     centres, worst = icosahedron_distortions(order.voronoi, region)
-    inner = order.inner if order.pdf_of == "disordered" else ~order.surface & order.voronoi.closed
+    inner = region & ~order.surface & order.voronoi.closed
     if curve is None:
         # With the distortion asked for, the last point has tetrahedra.
         deltas = sorted({*DELTAS, float(delta)})
+        if widest is not None and len(widest.undecided):
+            # More distorted tetrahedra can be chosen in more than one way.
+            deltas = [one for one in deltas if one < widest.undecided[0]]
         curve = packing_by_distortion(
             atoms, order.cutoff, deltas, amorphous=region, alpha=alpha, tetrahedra=widest
         )

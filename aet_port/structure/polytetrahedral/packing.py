@@ -123,7 +123,7 @@ def packing_by_distortion(
     ------
     InputError
         For deltas that are not ascending numbers above zero, a mask of another length or without
-        any amorphous atom, no tetrahedron at the largest delta, or as
+        any amorphous atom, atoms so regular that the tetrahedra are not unique, or as
         :func:`aet_port.structure.voronoi.tetrahedra.find_tetrahedra`.
 
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m. Deviates: triangulates once;
@@ -146,6 +146,9 @@ def packing_by_distortion(
         widest = find_tetrahedra(atoms, cutoff, float(values[-1]), alpha)
     else:
         widest = keep_regular(tetrahedra, float(values[-1]))
+    if widest.why_undecided is not None:
+        least = float(widest.undecided[0])
+        raise InputError("atoms", widest.why_undecided, f"deltas below {least:.4g}, or other atoms")
     edges, pairs = edge_lengths(widest.corners), face_pairs(widest.vertices)
     region = amorphous_tetrahedra(widest, chosen)
     k = len(values)

@@ -73,7 +73,7 @@ class AlphaShape(Shown):
     volume
         Of the tetrahedra, each periodic one counted once, cubic angstrom.
     margin
-        How far beyond a periodic cell the shape is complete, angstrom.
+        How far beyond a periodic (reduced) cell the shape is complete, angstrom.
     """
 
     points: NDArray[np.float64]
@@ -143,8 +143,8 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
     radius
         Alpha, angstrom.
     margin
-        How far beyond a periodic cell the shape is needed, angstrom; ignored without periodic
-        directions.
+        How far beyond a periodic (reduced) cell the shape is needed, angstrom; ignored without
+        periodic directions.
 
     Raises
     ------

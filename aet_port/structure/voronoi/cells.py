@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.core.errors import InputError
+from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.neighbours import cell_list, periodic_images
 from aet_port.structure.voronoi.convex_cell import (
     BROKEN,
@@ -94,7 +95,7 @@ def cut_cells(atoms: ase.Atoms, regulation: Regulation) -> Faces:
     """
     table = rank_table(np.sort(regulation.order, axis=1))
     rules = (regulation.area_fraction, regulation.bond_length)
-    period = float(np.linalg.norm(np.asarray(atoms.cell)[atoms.pbc], axis=1).sum())
+    period = float(np.linalg.norm(reduced_cell(atoms)[atoms.pbc], axis=1).sum())
     reach = _first_reach(atoms)
     # In a periodic box every cell has an end; elsewhere the second reach is the last.
     last = 4 * (period + reach) if atoms.pbc.all() else 2 * reach

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import ase
 import numpy as np
@@ -12,13 +12,17 @@ from scipy.spatial import Delaunay, QhullError
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
-from aet_port.structure.neighbours import check_atoms, check_cutoff, periodic_images
+from aet_port.structure.neighbours import Images, check_atoms, check_cutoff, periodic_images
 from aet_port.structure.settings import DEFAULTS
+from aet_port.structure.voronoi.cospherical import cospherical_groups, undecided_distortions
 
 EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
 BLOCK = 65_536  # tetrahedra whose edges are taken at a time
 ALPHA = 1.1  # largest empty sphere inside the sample, in cut-offs
+UNDECIDED = (
+    1e-3  # of the tetrahedra: more polyhedra without a unique division, and all is arbitrary
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,22 +40,39 @@ class Tetrahedra(Shown):
         Shape (n,): longest edge over mean edge, minus 1.
     volume
         Shape (n,), cubic angstrom.
+    undecided
+        Shape (k,): polyhedra of five or more atoms on one sphere, as in perfect crystals, of which
+        acceptable tetrahedra can be made in more than one way. For each the least distortion of
+        these, ascending. They are not among the tetrahedra.
     """
 
     vertices: NDArray[np.int64]
     corners: NDArray[np.float64]
     distortion: NDArray[np.float64]
     volume: NDArray[np.float64]
+    undecided: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def _facts(self) -> dict[str, object]:
+        undecided = {"undecided polyhedra": len(self.undecided)} if len(self.undecided) else {}
         return {
             "tetrahedra": len(self),
+            **undecided,
             "mean distortion": average(self.distortion),
             "mean volume": average(self.volume, "cubic angstrom"),
         }
 
     def __len__(self) -> int:
         return len(self.vertices)
+
+    @property
+    def why_undecided(self) -> str | None:
+        """Why motifs of these tetrahedra would be arbitrary; None if they are not."""
+        if not len(self.undecided):
+            return None
+        return (
+            f"{len(self.undecided)} groups of five or more atoms lie on one sphere, as in a perfect"
+            " crystal, and can be divided into tetrahedra in more than one way"
+        )
 
 
 def edge_lengths(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -136,6 +157,19 @@ def delaunay(
     """
     atoms = as_atoms(atoms)
     images = periodic_images(atoms, margin)
+    vertices, corners = _each_once(atoms, images, _triangulate(images).simplices)
+    if atoms.pbc.all() and 2 * circumradii(corners).max() <= margin:
+        total, cell = volumes(corners).sum(), atoms.get_volume()
+        if abs(total - cell) > 1e-6 * cell:
+            raise InputError(
+                "atoms: positions",
+                f"tetrahedra that fill {total:.6g} of {cell:.6g} cubic angstrom",
+                "atoms off a perfect lattice, where tetrahedra are not unique",
+            )
+    return vertices, corners
+
+
+def _triangulate(images: Images) -> Delaunay:
     try:
         triangulation = Delaunay(images.positions)
     except QhullError as error:
@@ -149,7 +183,13 @@ def delaunay(
             f"atom {images.atom[left_out[0, 0]]} too close to another for a triangulation",
             "atoms apart from each other",
         )
-    rows = triangulation.simplices
+    return triangulation
+
+
+def _each_once(
+    atoms: ase.Atoms, images: Images, rows: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Atoms and corners of tetrahedra of points, in order, without periodic copies."""
     if atoms.pbc.any():
         lowest = np.argmin(images.atom[rows], axis=1)
         rows = rows[rows[np.arange(len(rows)), lowest] < len(atoms)]
@@ -157,16 +197,7 @@ def delaunay(
     rows = np.take_along_axis(rows, by_atom, axis=1)
     vertices = images.atom[rows]
     order = np.lexsort(vertices.T[::-1])
-    vertices, corners = vertices[order], images.positions[rows[order]]
-    if atoms.pbc.all() and 2 * circumradii(corners).max() <= margin:
-        total, cell = volumes(corners).sum(), atoms.get_volume()
-        if abs(total - cell) > 1e-6 * cell:
-            raise InputError(
-                "atoms: positions",
-                f"tetrahedra that fill {total:.6g} of {cell:.6g} cubic angstrom",
-                "atoms off a perfect lattice, where tetrahedra are not unique; displace them",
-            )
-    return vertices, corners
+    return vertices[order], images.positions[rows[order]]
 
 
 def find_tetrahedra(
@@ -179,6 +210,12 @@ def find_tetrahedra(
 
     A Delaunay tetrahedron is accepted if ``e_max / e_avg - 1 <= delta``, ``e_max <= cutoff`` and
     its circumsphere, empty of other atoms, is no wider than the sample's gaps may be.
+
+    Where five or more atoms lie on one sphere (:mod:`aet_port.structure.voronoi.cospherical`), the
+    triangulation is not unique. Polyhedra in which no choice of four corners is acceptable don't
+    matter, such as the octahedra of fcc crystals at the usual cut-off. If the others number more
+    than a thousandth of the tetrahedra, these are left out and counted as ``undecided``; fewer
+    occur by chance in large samples, and keep the division of the triangulation.
 
     Parameters
     ----------
@@ -193,8 +230,7 @@ def find_tetrahedra(
     Raises
     ------
     InputError
-        For unusable atoms, cut-off, delta or alpha, a cell less than two cut-offs high, or if no
-        tetrahedron is accepted.
+        For unusable atoms, cut-off, delta or alpha, or a cell less than two cut-offs high.
 
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m. Deviates: the reference
     keeps tetrahedra with the incentre inside an alpha shape of radius 4 angstrom, which are those
@@ -208,17 +244,52 @@ def find_tetrahedra(
     for name, value in (("delta", delta), ("alpha", alpha)):
         if not (np.isfinite(value) and value > 0):
             raise InputError(name, f"{value!r}", "a number above zero")
-    vertices, corners = delaunay(atoms, margin=2 * alpha)
+    images = periodic_images(atoms, 2 * alpha)
+    triangulation = _triangulate(images)
+    group = cospherical_groups(images.positions, triangulation.simplices, triangulation.neighbors)
+    found = _accept(atoms, images, triangulation.simplices, (cutoff, delta, alpha))
+    if (group == -1).all():
+        return found
+    undecided = undecided_distortions(
+        images.positions,
+        images.atom,
+        len(atoms),
+        triangulation.simplices,
+        group,
+        cutoff=cutoff,
+        delta=delta,
+        alpha=alpha,
+    )
+    if 0 < len(undecided) <= UNDECIDED * len(found):
+        return found
+    rows = triangulation.simplices[group == -1]
+    return _accept(atoms, images, rows, (cutoff, delta, alpha), undecided)
+
+
+def _accept(
+    atoms: ase.Atoms,
+    images: Images,
+    rows: NDArray[np.int32],
+    limits: tuple[float, float, float],
+    undecided: NDArray[np.float64] | None = None,
+) -> Tetrahedra:
+    """Tetrahedra of points within the limits (cut-off, delta, alpha)."""
+    cutoff, delta, alpha = limits
+    vertices, corners = _each_once(atoms, images, rows)
     edges = edge_lengths(corners)
     longest, mean = edges.max(axis=1), edges.mean(axis=1)
     accepted = regular(edges, delta) & (longest <= cutoff)
     vertices, corners = vertices[accepted], corners[accepted]
     worst = longest[accepted] / mean[accepted] - 1
     inside = circumradii(corners) <= alpha
-    if not inside.any():
-        raise _none_found(delta, f"with edges up to {cutoff:g} angstrom")
     corners = corners[inside]
-    return Tetrahedra(vertices[inside], corners, worst[inside], volumes(corners))
+    return Tetrahedra(
+        vertices[inside],
+        corners,
+        worst[inside],
+        volumes(corners),
+        np.empty(0) if undecided is None else undecided,
+    )
 
 
 def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
@@ -228,31 +299,17 @@ def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
 
 
 def keep_regular(tetrahedra: Tetrahedra, delta: float) -> Tetrahedra:
-    """Result of :func:`find_tetrahedra` for ``delta``, from that for a larger one.
-
-    Raises
-    ------
-    InputError
-        If none is left.
-    """
+    """Result of :func:`find_tetrahedra` for ``delta``, from that for a larger one."""
     kept = regular(edge_lengths(tetrahedra.corners), delta)
-    if kept.all():
+    undecided = tetrahedra.undecided[tetrahedra.undecided <= delta]
+    if kept.all() and len(undecided) == len(tetrahedra.undecided):
         return tetrahedra
-    if not kept.any():
-        raise _none_found(delta, f"among {len(kept)} more distorted ones")
     return Tetrahedra(
         tetrahedra.vertices[kept],
         tetrahedra.corners[kept],
         tetrahedra.distortion[kept],
         tetrahedra.volume[kept],
-    )
-
-
-def _none_found(delta: float, where: str) -> InputError:
-    return InputError(
-        "atoms",
-        f"no tetrahedron {where} and a distortion up to {delta:g}",
-        "a larger cut-off or delta, or denser atoms",
+        undecided,
     )
 
 
