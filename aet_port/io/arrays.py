@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError, InputError
+from aet_port.core.errors import AetError, DataFileError, InputError, MissingDependencyError
 from aet_port.core.files import write_whole
 
 MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali")
@@ -207,7 +207,7 @@ def read_tiff(path: str | Path, expected: str) -> Sections:
         if len(tiff.series) != 1 or "S" in tiff.series[0].axes:
             kind = f"{len(tiff.series)} series" if len(tiff.series) != 1 else "colour pages"
             raise DataFileError(found, kind, "one stack of grey pages")
-        array = tiff.series[0].asarray()
+        array = _decoded(found, tiff.series[0])
         text = tiff.pages.first.description
     length, origin = 0.0, None
     if '"voxel_size_angstrom"' in text:
@@ -217,6 +217,24 @@ def read_tiff(path: str | Path, expected: str) -> Sections:
             if "origin_angstrom" in notes:
                 origin = np.array(notes["origin_angstrom"], dtype=np.float64)
     return Sections(real_array(found, array, expected), (length, length, length), origin)
+
+
+def _decoded(path: Path, series: Any) -> NDArray:
+    """Pixels of a TIFF series.
+
+    Raises
+    ------
+    MissingDependencyError
+        If they are compressed (LZW, ZSTD, JPEG, ...) and imagecodecs is not installed.
+    """
+    try:
+        return series.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        method = getattr(series.keyframe.compression, "name", "unknown")
+        feature = f"{path}: reading a TIFF compressed by {method}"
+        raise MissingDependencyError(feature, "formats") from error
 
 
 def single_precision(name: str, array: NDArray) -> NDArray[np.float32]:
