@@ -117,7 +117,7 @@ def from_hyperspy(
     name = str(metadata.get("General", {}).get("title") or "signal")
     notes = SignalNotes.of({"metadata": metadata})
     opened = OpenedSignal.of(Path(name), Signal(name, data, listed, notes))
-    found = series_of(opened, pixel_size is None)
+    found = series_of(opened, pixel_size is None, angles is None)
     table = found.angles if angles is None else np.asarray(angles)
     size = found.pixel_size if pixel_size is None else pixel_size
     if table is None or size is None:

@@ -128,13 +128,14 @@ def volume_record(volume: Volume) -> ExchangeRecord:
 
 
 def constant_step(theta: NDArray) -> float | None:
-    """Step between the angles in degrees, 1 for a single one; None if it is not constant."""
+    """Step between the angles in degrees, 1 for a single one; None if not constant or too small."""
     values = np.asarray(theta, dtype=np.float64)
     if len(values) == 1:
         return 1.0
     step = float(values[-1] - values[0]) / (len(values) - 1)
     line = values[0] + step * np.arange(len(values))
-    return step if step != 0 and np.allclose(values, line, rtol=0, atol=_SAME_ANGLE) else None
+    told_apart = abs(step) > 1000 * _SAME_ANGLE
+    return step if told_apart and np.allclose(values, line, rtol=0, atol=_SAME_ANGLE) else None
 
 
 def recorded_angles(
@@ -160,6 +161,8 @@ def recorded_angles(
     """
     assert record.angles is not None
     theta = record.angles[:, 1].astype(np.float64)
+    if tilts is not None and np.array_equal(tilts, theta):
+        tilts = None  # as written, whatever became of the images
     if record.numbered:
         distance = np.abs(axis[:, np.newaxis] - np.arange(len(theta)))
         limit = _SAME_ANGLE * len(theta)

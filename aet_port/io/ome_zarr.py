@@ -229,7 +229,9 @@ def read_ome_zarr_volume(path: str | Path, need_size: bool = True) -> ForeignVol
     return ForeignVolume(array, record.exact_size(size), record.exact_origin(origin), record.name)
 
 
-def read_ome_zarr_series(path: str | Path, need_size: bool = True) -> ForeignSeries:
+def read_ome_zarr_series(
+    path: str | Path, need_size: bool = True, need_angles: bool = True
+) -> ForeignSeries:
     """Read a tilt series: images along one axis, named tilt, angle or otherwise.
 
     Raises
@@ -252,11 +254,11 @@ def read_ome_zarr_series(path: str | Path, need_size: bool = True) -> ForeignSer
     size = signal_axes.pixel_size(folder, [order.x, order.y], need_size)
     values = np.zeros(1) if along is None else along.values
     if record is not None:
-        angles = recorded_angles(folder, record, values, None)
+        angles = recorded_angles(folder, record, values, None) if need_angles else None
         size, name = record.exact_size(size), record.name
         return ForeignSeries(images, angles, size, name, record.metadata)
     table = None
-    if order.tilt is not None and order.tilt.of_angles:
+    if need_angles and order.tilt is not None and order.tilt.of_angles:
         theta = degrees(folder, values, order.tilt.unit)
         table = np.stack([np.zeros_like(theta), theta, np.zeros_like(theta)], axis=1)
     return ForeignSeries(images, table, size, str(folder), {})

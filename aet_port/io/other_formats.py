@@ -70,7 +70,10 @@ def _metadata(opened: OpenedSignal) -> dict[str, Any]:
 
 
 def read_other(
-    path: str | Path, image: int | str | None = None, need_size: bool = True
+    path: str | Path,
+    image: int | str | None = None,
+    need_size: bool = True,
+    need_angles: bool = True,
 ) -> RawImages:
     """Read images of a file through RosettaSciIO.
 
@@ -80,8 +83,9 @@ def read_other(
         The file (or, for ``.zspy``, the folder).
     image
         Number (from 0) or name of the signal; needed only if several can be images.
-    need_size
-        False if the pixel size is known otherwise: an impossible one in the file is ignored.
+    need_size, need_angles
+        False if the pixel size or the angles are known otherwise: impossible ones in the file are
+        then ignored.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def read_other(
     MATLAB: none
     """
     with opened_signal(path, image) as opened:
-        order, table, unit = _described(opened)
+        order, table, unit = _described(opened, need_angles)
         theta = table[:, 1] if table is not None and table.ndim == 2 else table
         if table is not None and table.ndim == 2 and table[:, [0, 2]].any():
             expected = "tilt angles about one axis, as aet preprocess needs them"
@@ -118,7 +122,10 @@ def read_other(
 
 
 def read_foreign_series(
-    path: str | Path, image: int | str | None = None, need_size: bool = True
+    path: str | Path,
+    image: int | str | None = None,
+    need_size: bool = True,
+    need_angles: bool = True,
 ) -> ForeignSeries:
     """Read a tilt series, with Euler angles, of a file as for :func:`read_other`.
 
@@ -132,13 +139,15 @@ def read_foreign_series(
         If RosettaSciIO is not installed.
     """
     with opened_signal(path, image) as opened:
-        return series_of(opened, need_size)
+        return series_of(opened, need_size, need_angles)
 
 
-def series_of(opened: OpenedSignal, need_size: bool = True) -> ForeignSeries:
+def series_of(
+    opened: OpenedSignal, need_size: bool = True, need_angles: bool = True
+) -> ForeignSeries:
     """The tilt series that a signal holds, its images turned so that the tilt axis is vertical."""
     file = opened.file
-    order, table, unit = _described(opened)
+    order, table, unit = _described(opened, need_angles)
     if order.frame is not None:
         found = f"{order.frame} beside the tilts"
         raise DataFileError(file, found, "one projection a tilt; run aet preprocess first")
@@ -184,13 +193,13 @@ def read_foreign_volume(
 
 
 def _described(
-    opened: OpenedSignal,
+    opened: OpenedSignal, need_angles: bool
 ) -> tuple[signal_axes.Arrangement, NDArray | None, str]:
     """Order of the axes; angles (n,), or Euler angles (n, 3) of a record, and their unit."""
     order = signal_axes.arrange(opened.file, opened.axes)
     if opened.record is not None and opened.record.kind == "volume":
         raise DataFileError(opened.file, "a volume", "images of a tilt series")
-    return order, *_angles(opened, order)
+    return order, *(_angles(opened, order) if need_angles else (None, "degree"))
 
 
 def _size(opened: OpenedSignal, order: signal_axes.Arrangement, needed: bool) -> float | None:
@@ -204,8 +213,10 @@ def _angles(opened: OpenedSignal, order: signal_axes.Arrangement) -> tuple[NDArr
     file = opened.file
     along = order.tilt or order.frame
     n = 1 if along is None else along.length
-    tilts = opened.signal.notes.etspy_tilts(file, n)
     record = opened.record
+    tilts = opened.signal.notes.etspy_tilts()
+    if tilts is not None and tilts.ndim == 2 and not np.ptp(tilts, axis=1).any():
+        tilts = tilts[:, 0]  # of all frames of a tilt
     if record is not None and record.angles is not None:
         counted = [item for item in opened.axes if item.navigate]
         axis = order.tilt or next(iter(counted), None)
@@ -213,8 +224,12 @@ def _angles(opened: OpenedSignal, order: signal_axes.Arrangement) -> tuple[NDArr
             return recorded_angles(file, record, axis.values, tilts), "degree"
         if len(record.angles) == 1:
             return record.angles, "degree"
-        return tilts, "degree"  # one image taken out of the series
+        return None, "degree"  # one image taken out of the series, nobody knows which
     if tilts is not None:
+        if tilts.shape != (n,):
+            raise DataFileError(
+                file, f"tilts of shape {tilts.shape}", f"{n}, one per image; or --angles"
+            )
         return tilts, "degree"
     if file.suffix.lower() == ".tvips":
         return tvips_tilts(file), "degree"

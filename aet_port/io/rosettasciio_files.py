@@ -129,6 +129,13 @@ def _heard(file: Path) -> Iterator[list[str]]:
     finally:
         logger.handlers, logger.propagate = kept, propagate
     for text in heard:
+        if "pickle" in text:
+            # Unpickled it could run any program; without it the order of the axes is unknown.
+            raise DataFileError(
+                file,
+                "metadata as Python objects, which are not read for safety",
+                "a file of Panta Rhei 24.03 or later, or its export as .hspy",
+            )
         if _DAMAGE.search(text):
             raise DataFileError(file, f"an incomplete file ({text})", OTHER_FILE)
 

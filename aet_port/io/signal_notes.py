@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import DataFileError
 from aet_port.io.exchange_record import RECORD
 
 _INSTRUMENTS = ("TEM", "SEM")
@@ -56,8 +54,9 @@ class SignalNotes:
 
     @property
     def title(self) -> str:
-        """Title of the signal; empty if it has none."""
-        return str(at(self.metadata, "General.title") or "")
+        """Title of the signal, or else the name of the file it came from; may be empty."""
+        title = at(self.metadata, "General.title")
+        return str(title or at(self.metadata, "General.original_filename") or "")
 
     def number(self, path: str) -> float | None:
         """A number above zero at a path below the microscope's entry."""
@@ -85,26 +84,17 @@ class SignalNotes:
                 return tilts
         return None
 
-    def etspy_tilts(self, file: Path, n_tilts: int) -> NDArray[np.float64] | None:
-        """Tilts of ETSpy's TomoStack in degrees; None if there are none or nobody set them.
-
-        Raises
-        ------
-        DataFileError
-            If they are not one per tilt.
-        """
+    def etspy_tilts(self) -> NDArray[np.float64] | None:
+        """Tilts of ETSpy's TomoStack in degrees, (n,) or (n, frames); None if nobody set them."""
         found = at(self.metadata, "Tomography.tilts")
         if isinstance(found, dict):
             found = found.get("data")
         if found is None:
             return None
         tilts = np.asarray(found, dtype=np.float64)
-        if tilts.size == 0 or tilts.size % n_tilts:
-            raise DataFileError(file, f"{tilts.size} tilts", f"{n_tilts}, one per image")
-        each = tilts.reshape(n_tilts, -1)
-        if (each != each[:, :1]).any():
-            raise DataFileError(file, "frames of one tilt at several angles", "one angle a tilt")
-        return each[:, 0] if each.any() else None
+        if tilts.ndim > 1 and tilts.shape[-1] == 1:
+            tilts = tilts[..., 0]
+        return tilts if tilts.any() else None
 
     def tilt_axis(self) -> float | None:
         """Direction of the tilt axis in degrees from y towards x; None if not stated.
