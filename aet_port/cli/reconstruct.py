@@ -26,7 +26,8 @@ def reconstruct_command(
     projections: Projections,
     angles: Angles,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Volume: .npy, .mrc, .mat or .tif.")
+        Path,
+        typer.Option("-o", "--output", help="Volume: .npy, .mrc, .mat, .tif, .hspy or .ome.zarr."),
     ],
     settings: ReconstructSettings,
     pixel_size: PixelSize = None,

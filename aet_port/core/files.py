@@ -98,6 +98,12 @@ def write_whole_folder(path: str | Path, write: Callable[[Path], object], mark: 
 
 
 def sha256(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's bytes; of a folder, of all names and files in it."""
+    folder = Path(path)
+    if folder.is_dir():
+        total = hashlib.sha256()
+        for item in sorted(one for one in folder.rglob("*") if one.is_file()):
+            total.update(f"{item.relative_to(folder).as_posix()}\0{sha256(item)}\n".encode())
+        return total.hexdigest()
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

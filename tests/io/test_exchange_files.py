@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from aet_port import TiltSeries, Volume
 from aet_port.core.errors import DataFileError, InputError, MissingDependencyError, OutputError
-from aet_port.core.files import check_target
+from aet_port.core.files import check_target, sha256
 from aet_port.io import (
     from_hyperspy,
     read_foreign_series,
@@ -397,6 +397,15 @@ def test_only_a_folder_of_the_kind_is_replaced(tmp_path, suffix):
     with pytest.raises(OutputError, match="something else"):
         write_volume(other, Volume(np.ones((3, 4, 5)), 0.5))
     assert (other / "notes.txt").read_text() == "keep"
+
+
+def test_hash_of_a_folder_is_that_of_its_files(tmp_path):
+    one, two, other = (tmp_path / f"{name}.ome.zarr" for name in "abc")
+    for path, value in ((one, 1), (two, 1), (other, 2)):
+        write_volume(path, Volume(np.full((3, 4, 5), value), 0.5))
+    assert sha256(one) == sha256(two) != sha256(other)
+    (two / "0" / "0").rename(two / "0" / "7")
+    assert sha256(one) != sha256(two)
 
 
 def test_failed_writing_keeps_the_old_folder(tmp_path, monkeypatch):
