@@ -26,7 +26,14 @@ from aet_port.io.arrays import existing_file, reason, short
 from aet_port.io.exchange_record import RECORD, ExchangeRecord
 from aet_port.io.signal_axes import SignalAxis, described_axes
 from aet_port.io.signal_notes import SignalNotes
-from aet_port.io.stored_size import PACKING, bytes_below, bytes_of_name, check_hdf5, check_size
+from aet_port.io.stored_size import (
+    PACKING,
+    bytes_below,
+    bytes_of_name,
+    check_blockfile,
+    check_hdf5,
+    check_size,
+)
 
 # Known without the library, so that a file can be recognised where it is not installed. Left out
 # are formats of spectra and of pictures whose grey values are no counts (.png, .jpg).
@@ -267,6 +274,8 @@ def opened_signal(path: str | Path, image: int | str | None) -> Iterator[OpenedS
     with _heard(file) as heard:
         if file.suffix.lower() in _HDF5:
             check_hdf5(file)
+        if file.suffix.lower() == ".blo":
+            check_blockfile(file)
         signals = _signals(file)
         try:
             opened = OpenedSignal.of(file, _chosen(file, signals, image))

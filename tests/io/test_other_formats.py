@@ -420,6 +420,17 @@ def test_header_that_promises_too_much(tmp_path):
         read_other(path)
 
 
+def test_texts_that_promise_too_much(tmp_path):
+    """The HDF5 library would allocate the 4 GB."""
+    path = written(tmp_path / "s.hspy", "hspy", signal(COUNTS, tilt_axes(COUNTS.shape)))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"GCOL")
+    content[place + 8 : place + 16] = (4 * 10**9).to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(DataFileError, match=r"texts of 4 GB in a file of \d"):
+        read_other(path)
+
+
 @pytest.mark.parametrize("keep", [0, 10, 300, 0.5, 0.95])
 def test_damaged_file_is_one_line(tmp_path, keep):
     path = written(tmp_path / "s.hspy", "hspy", signal(COUNTS, tilt_axes(COUNTS.shape)))
