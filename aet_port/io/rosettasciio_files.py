@@ -32,6 +32,7 @@ from aet_port.io.stored_size import (
     bytes_of_name,
     check_blockfile,
     check_hdf5,
+    check_prz,
     check_size,
 )
 
@@ -145,6 +146,17 @@ def _heard(file: Path) -> Iterator[list[str]]:
             )
         if _DAMAGE.search(text):
             raise DataFileError(file, f"an incomplete file ({text})", OTHER_FILE)
+
+
+def _check_header(file: Path) -> None:
+    """Refuse headers with which the library would hang or fill the memory."""
+    suffix = file.suffix.lower()
+    if suffix in _HDF5:
+        check_hdf5(file)
+    elif suffix == ".blo":
+        check_blockfile(file)
+    elif suffix == ".prz":
+        check_prz(file)
 
 
 def _signals(file: Path) -> list[Signal]:
@@ -272,10 +284,7 @@ def opened_signal(path: str | Path, image: int | str | None) -> Iterator[OpenedS
     if not (file.is_dir() and file.suffix.lower() in FOLDER_SUFFIXES):
         existing_file(file, OTHER_FILE)
     with _heard(file) as heard:
-        if file.suffix.lower() in _HDF5:
-            check_hdf5(file)
-        if file.suffix.lower() == ".blo":
-            check_blockfile(file)
+        _check_header(file)
         signals = _signals(file)
         try:
             opened = OpenedSignal.of(file, _chosen(file, signals, image))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import mmap
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from aet_port.core.errors import DataFileError
 
@@ -100,19 +103,45 @@ def check_hdf5(path: Path) -> None:
 
 
 def check_blockfile(path: Path) -> None:
-    """Check that notes and patterns of a Blockfile (``.blo``) begin within the file.
+    """Check that a Blockfile (``.blo``) is as long as its header states.
+
+    RosettaSciIO fills shorter files up with zeros, and plans the reading of all patterns promised.
 
     Raises
     ------
     DataFileError
-        If they do not: RosettaSciIO allocates all that should come before them.
+        If it is shorter.
     """
     with open(path, "rb") as handle:
-        starts = struct.unpack("<8x2I", handle.read(16).ljust(16, b"\0"))
-    if max(starts) > path.stat().st_size:
-        raise DataFileError(
-            path, "a header that points beyond the end", "a complete, undamaged Blockfile"
-        )
+        header = handle.read(28)
+    if len(header) < 28:
+        raise DataFileError(path, f"{len(header)} bytes", "a Blockfile")
+    notes, start, side, nx, ny = struct.unpack("<8x2I4xH2x2H", header)
+    length = path.stat().st_size
+    if notes > length or start + nx * ny * (6 + side * side) > length:  # 6 bytes before each
+        found = f"{nx} x {ny} patterns of {side} x {side} promised in {size_text(length)}"
+        raise DataFileError(path, found, "a complete, undamaged Blockfile")
+
+
+def check_prz(path: Path) -> None:
+    """Check that the array of a Panta Rhei file (``.prz``, a zip archive) is stored completely.
+
+    Raises
+    ------
+    DataFileError
+        If it is not.
+    zipfile.BadZipFile, KeyError, ValueError
+        If it is another file.
+    """
+    with zipfile.ZipFile(path) as archive, archive.open("data.npy") as data:
+        version = np.lib.format.read_magic(data)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, kind = read(data)
+        held = min(archive.getinfo("data.npy").file_size, PACKING * path.stat().st_size)
+        check_size(path, shape, math.prod(shape) * kind.itemsize, held)
 
 
 def bytes_below(path: Path) -> int:

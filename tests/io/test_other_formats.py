@@ -413,11 +413,12 @@ def test_header_that_promises_too_much(tmp_path):
     axes = [axis("dy", "cm", 0.1, 0.0, 7, False), axis("dx", "cm", 0.1, 0.0, 7, False)]
     content = signal(COUNTS[:, :7, :7], [axis("x", "nm", 1.0, 0.0, 5, True), *axes])
     path = written(tmp_path / "p.blo", "blockfile", content)
-    damaged = bytearray(path.read_bytes())
-    damaged[20:22] = (20000).to_bytes(2, "little")  # DP_SZ: 5 patterns of 20000 x 20000
-    path.write_bytes(damaged)
-    with pytest.raises(DataFileError, match="GB"):
-        read_other(path)
+    for place, found in ((20, "5 x 1 patterns of 65535 x 65535"), (26, "5 x 65535 patterns")):
+        damaged = bytearray(path.read_bytes())
+        damaged[place : place + 2] = b"\xff\xff"  # DP_SZ, NY
+        (tmp_path / "q.blo").write_bytes(damaged)
+        with pytest.raises(DataFileError, match=found):
+            read_other(tmp_path / "q.blo")
 
 
 def test_texts_that_promise_too_much(tmp_path):
