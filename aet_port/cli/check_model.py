@@ -11,6 +11,7 @@ from aet_port.cli.options import Angles, Json, PixelSize, Projections, Threads, 
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.settings import ReadSettings
 
 
 @settings_options(leave_out={"fit": ("folds",)})
@@ -20,6 +21,7 @@ def check_model_command(
     model: Annotated[Path, typer.Argument(help="Model in the frame of the tilt series.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Checked model: .extxyz.")],
     fit: DetectSettings,
+    reading: ReadSettings,
     pixel_size: PixelSize = None,
     species: Annotated[
         str | None,
@@ -42,7 +44,7 @@ def check_model_command(
     missing = output.with_suffix(".missing.extxyz")
     symbols = None if species is None else species.split(",")
     given = read_model(model, symbols, types=types)
-    series = read_tilt_series(projections, angles, pixel_size)
+    series = read_tilt_series(projections, angles, pixel_size, reading)
     found = check_model(series, given, fit, threads=threads)
     write_model(output, found.model)
     facts = {"model": str(output)} | found.summary()

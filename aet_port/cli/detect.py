@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aet_port.cli.options import (
-    Angles,
+    AnglesIfAny,
     Checkpoint,
     FigureFormat,
     Figures,
@@ -22,6 +22,7 @@ from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.settings import ReadSettings
 
 VOLUME_SUFFIXES = (".npy", ".mrc")
 LONG = ("projections", "rounds", "r_free_images")  # shown only as JSON
@@ -30,12 +31,13 @@ LONG = ("projections", "rounds", "r_free_images")  # shown only as JSON
 @settings_options()
 def detect_command(
     projections: Projections,
-    angles: Angles,
     species: Annotated[
         str, typer.Option(help="Chemical symbol, or several, lightest first: Co,Pd,Pt.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
     fit: DetectSettings,  # names the option --fit-angles
+    reading: ReadSettings,
+    angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,
     score_map: Annotated[
         Path | None,
@@ -68,7 +70,7 @@ def detect_command(
     symbols = [symbol.strip() for symbol in species.split(",")]
     if not all(symbols):
         raise InputError("--species", repr(species), "symbols separated by commas, as Co,Pd,Pt")
-    series = read_tilt_series(projections, angles, pixel_size)
+    series = read_tilt_series(projections, angles, pixel_size, reading)
     found = detect(
         series, symbols, fit, threads=threads, checkpoint=checkpoint, progress=not as_json
     )

@@ -34,10 +34,18 @@ Types = Annotated[
     typer.Option(help=".mat file with the type (1, 2, ...) of each atom; see --species."),
 ]
 Projections = Annotated[
-    Path, typer.Argument(help="Projections of the tilt series: .mat, .npy, .mrc or .tif.")
+    Path,
+    typer.Argument(help="Projections of the tilt series: .mat, .npy, .mrc, .tif, .dm4, .emd, ..."),
 ]
 Angles = Annotated[
-    Path, typer.Argument(help="Tilt angles (degrees): .mat, .npy, .txt, .tlt or .rawtlt.")
+    Path, typer.Argument(help="Tilt angles (degrees): .mat, .npy, .txt, .tlt, .rawtlt or .mdoc.")
+]
+AnglesIfAny = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Tilt angles (degrees): .mat, .npy, .txt, .tlt, .rawtlt or .mdoc; those of the "
+        "projections' file unless given."
+    ),
 ]
 VolumeFile = Annotated[Path, typer.Argument(help="Volume: .npy, .mrc, .mat or .tif.")]
 Checkpoint = Annotated[

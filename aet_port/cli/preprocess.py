@@ -10,12 +10,13 @@ import typer
 from aet_port.cli.options import Json, PixelSize, Threads, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
+from aet_port.io.settings import ReadSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 
 ANGLES, RECORD = "angles.txt", "preprocess.json"
 
 
-@settings_options(leave_out={"settings": ("background_after_angles",)})
+@settings_options(leave_out={"settings": ("background_after_angles",), "read": ("tilt_axis",)})
 def preprocess_command(
     frames: Annotated[
         list[Path],
@@ -23,9 +24,10 @@ def preprocess_command(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")],
     settings: PreprocessSettings,
+    read: ReadSettings,
     angles: Annotated[
         Path | None,
-        typer.Option(help="File of tilt angles (degrees), where the frames have none."),
+        typer.Option(help="File of tilt angles (degrees); those of the frames unless given."),
     ] = None,
     form: Annotated[
         Literal["mat", "npy"], typer.Option("--format", help="File format of the images.")
@@ -53,7 +55,11 @@ def preprocess_command(
     if figures is not None:
         check_target(figures / "shifts.png", (".png",))
     series = read_frames(
-        frames[0] if len(frames) == 1 else frames, angles, pixel_size, settings.frames_per_tilt
+        frames[0] if len(frames) == 1 else frames,
+        angles,
+        pixel_size,
+        settings.frames_per_tilt,
+        read.changed(tilt_axis=None if settings.tilt_axis == "find" else settings.tilt_axis),
     )
     done = preprocess(series, settings, threads=threads, progress=not as_json)
     write_tilt_series(output / projections, output / ANGLES, done.series)

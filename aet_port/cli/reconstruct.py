@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aet_port.cli.options import (
-    Angles,
+    AnglesIfAny,
     Checkpoint,
     Json,
     PixelSize,
@@ -18,18 +18,20 @@ from aet_port.cli.options import (
 )
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
+from aet_port.io.settings import ReadSettings
 from aet_port.resire.settings import ReconstructSettings
 
 
 @settings_options()
 def reconstruct_command(
     projections: Projections,
-    angles: Angles,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="Volume: .npy, .mrc, .mat, .tif, .hspy or .ome.zarr."),
     ],
     settings: ReconstructSettings,
+    reading: ReadSettings,
+    angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,
     keep_extended: Annotated[
         bool,
@@ -48,7 +50,7 @@ def reconstruct_command(
     from aet_port.workflow.stage_functions import reconstruct_series, write_r_factors
 
     check_target(output, VOLUME_SUFFIXES)
-    series = read_tilt_series(projections, angles, pixel_size)
+    series = read_tilt_series(projections, angles, pixel_size, reading)
     result = reconstruct_series(
         series, settings, threads=threads, checkpoint=checkpoint, progress=not as_json
     )

@@ -22,6 +22,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.io.settings import ReadSettings
 from aet_port.refinement.settings import RefineSettings
 
 MODEL_SUFFIXES = (".xyz", ".extxyz", ".lammps", ".data", ".lmp")
@@ -36,6 +37,7 @@ def refine_command(
         Path, typer.Option("-o", "--output", help="Model: .xyz, .extxyz or LAMMPS data.")
     ],
     settings: RefineSettings,
+    reading: ReadSettings,
     pixel_size: PixelSize = None,
     species: Annotated[
         str | None,
@@ -72,7 +74,7 @@ def refine_command(
         raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
     symbols = species.split(",") if types is not None and species is not None else species
     read = read_model(model, symbols, types=types)
-    series = read_tilt_series(projections, angles, pixel_size)
+    series = read_tilt_series(projections, angles, pixel_size, reading)
     result, crossed = refine_model(
         series,
         read,

@@ -9,7 +9,7 @@ import typer
 
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.options import (
-    Angles,
+    AnglesIfAny,
     Json,
     PixelSize,
     Projections,
@@ -20,6 +20,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.io.settings import ReadSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SIMULATE
 
@@ -31,10 +32,10 @@ _OF_RUNS = ("iterations", "positivity", "mask", "initial", "method", "precision"
 def refine_angles_command(
     context: typer.Context,
     projections: Projections,
-    angles: Angles,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")],
     settings: RefineAnglesSettings,
     resire: ReconstructSettings,
+    reading: ReadSettings,
     model: Annotated[
         Path | None,
         typer.Option(help="Model to refine against; a reconstructed volume unless given."),
@@ -43,6 +44,7 @@ def refine_angles_command(
     b_factor: Annotated[
         float, typer.Option(help="B' of the model's atoms (square angstrom).")
     ] = SIMULATE.b_factor,
+    angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -59,7 +61,7 @@ def refine_angles_command(
 
     for name in (PROJECTIONS, ANGLES, RECORD):
         check_target(output / name, (Path(name).suffix,))
-    series = read_tilt_series(projections, angles, pixel_size)
+    series = read_tilt_series(projections, angles, pixel_size, reading)
     if model is not None:
         _refuse_volume_options(context)
         result = refine_angles_to_model(

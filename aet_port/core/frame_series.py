@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from aet_port.core import methods
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
+
+SAME_TILT = 0.02  # degrees; scatter of the readings of a stage at rest
+ONE_TILT = 0.1  # degrees; readings of frames said to be of one tilt differ by less
 
 
 def plain(subject: str, value: Any) -> Any:
@@ -55,7 +59,8 @@ class FrameSeries(Shown):
         Angstrom.
     metadata
         All other information in the files, in types of JSON. Common to all formats are the keys
-        ``voltage_kv`` (kilovolt) and ``dwell_time_us`` (microseconds per pixel).
+        ``voltage_kv`` (kilovolt), ``dwell_time_us`` (microseconds per pixel) and
+        ``tilt_axis_degrees`` (direction of the tilt axis from y towards x; along y unless given).
     name
         Origin of the series, used in errors.
 
@@ -150,20 +155,27 @@ class FrameSeries(Shown):
         images
             Shape (n, nx, ny).
         angles
-            Angles in degrees: one per tilt or one per image (equal within a tilt), or None.
+            Angles in degrees: one per tilt or one per image, or None. A tilt has the mean of its
+            images' angles.
         pixel_size
             Angstrom.
         frames_per_tilt
-            One number for all tilts, or one per tilt. Unless given, consecutive images of equal
-            angle form one tilt; if there are fewer angles than images, each has the same number of
-            images; without angles every image is a tilt.
+            One number for all tilts, or one per tilt. Unless given, consecutive images whose angles
+            agree within 0.02 degree (readings of a stage scatter) form one tilt; if there are fewer
+            angles than images, each has the same number of images; without angles every image is a
+            tilt.
         metadata, name
             As in :class:`FrameSeries`.
 
         Raises
         ------
         InputError
-            If the counts do not match, or the angles within one tilt differ.
+            If the counts do not match.
+
+        Warns
+        -----
+        UserWarning
+            If the angles of a tilt differ by more than 0.1 degree.
         """
         stack = np.asarray(images)
         if stack.ndim != 3:
@@ -172,17 +184,7 @@ class FrameSeries(Shown):
         counts = _frame_counts(name, len(stack), table, frames_per_tilt)
         ends = np.cumsum(counts)
         if table is not None and len(table) == len(stack):
-            starts = ends - counts
-            own = np.repeat(table[starts], counts)
-            wrong = np.flatnonzero(own != table)
-            if wrong.size:
-                raise InputError(
-                    f"{name}: angles",
-                    f"{table[wrong[0]]:g} degrees at image {wrong[0]} within a tilt at "
-                    f"{own[wrong[0]]:g} degrees",
-                    "one angle for all frames of a tilt",
-                )
-            table = table[starts]
+            table = mean_tilts(name, table, counts)
         frames = tuple(np.split(stack, ends[:-1]))
         return cls(frames, table, pixel_size, metadata or {}, name)
 
@@ -223,6 +225,11 @@ class FrameSeries(Shown):
         """Dwell time per pixel in microseconds, if known."""
         return self._number("dwell_time_us")
 
+    @property
+    def tilt_axis(self) -> float | None:
+        """Direction of the tilt axis from y towards x in degrees, if known."""
+        return self._number("tilt_axis_degrees")
+
     def _number(self, key: str) -> float | None:
         value = self.metadata.get(key)
         if value is None:
@@ -243,7 +250,7 @@ class FrameSeries(Shown):
             raise InputError(
                 f"{self.name}: angles",
                 "none in the file",
-                f"{len(self)} tilt angles in degrees; give them when the frames are read",
+                f"{len(self)} tilt angles in degrees: angles=..., --angles FILE, angles in [input]",
             )
         return self.angles
 
@@ -261,6 +268,37 @@ class FrameSeries(Shown):
     def metadata_text(self) -> str:
         """The metadata as JSON."""
         return json.dumps(self.metadata, sort_keys=True, ensure_ascii=True)
+
+
+def same_tilt_counts(angles: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Numbers of consecutive images whose angles in degrees agree with the first of their tilt."""
+    counts: list[int] = []
+    first = np.nan
+    for angle in angles:
+        if counts and abs(angle - first) <= SAME_TILT:
+            counts[-1] += 1
+        else:
+            counts.append(1)
+            first = angle
+    return np.array(counts, dtype=np.int64)
+
+
+def mean_tilts(
+    name: str, angles: NDArray[np.float64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mean angle of each tilt, of the angles of its images; warns where they differ much."""
+    parts = np.split(angles, np.cumsum(counts)[:-1])
+    wide = [index for index, part in enumerate(parts) if np.ptp(part) > ONE_TILT]
+    if wide:
+        part = parts[wide[0]]
+        warnings.warn(
+            f"{name}: {len(wide)} tilts have frames at different angles, tilt {wide[0]} from "
+            f"{part.min():g} to {part.max():g} degrees; their means are taken",
+            UserWarning,
+            stacklevel=3,
+        )
+    # Equal angles keep their last digit.
+    return np.array([part[0] if np.ptp(part) == 0 else part.mean() for part in parts])
 
 
 def _one_tilt(subject: str, tilt: Any) -> NDArray:
@@ -313,8 +351,7 @@ def _frame_counts(
         if angles is None:
             counts = np.ones(n_images, dtype=np.int64)
         elif n_angles == n_images:
-            starts = np.flatnonzero(np.r_[True, angles[1:] != angles[:-1]])
-            counts = np.diff(np.r_[starts, n_images])
+            counts = same_tilt_counts(angles)
         elif n_angles and n_images % n_angles == 0:
             counts = np.full(n_angles, n_images // n_angles)
         else:
@@ -322,7 +359,7 @@ def _frame_counts(
                 f"{name}: angles",
                 f"{n_angles} angles for {n_images} images",
                 "one angle per image, or one per tilt with the same number of frames each, or "
-                "frames_per_tilt=[...]",
+                "frames_per_tilt=[...], --frames-per-tilt",
             )
         return counts
     if isinstance(frames_per_tilt, int | np.integer):

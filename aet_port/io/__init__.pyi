@@ -1,27 +1,25 @@
+from .angle_files import read_angles, write_angles
 from .atoms import read_model, write_model
 from .dm import read_dm
 from .emd import read_emd
 from .exchange import from_hyperspy, to_hyperspy, to_xarray
 from .frames import read_frames, write_frames
 from .hyperspy_files import write_hyperspy
+from .image_files import read_raw_images
 from .model_files import read_models
 from .model_table import write_model_table
 from .ome_zarr import read_ome_zarr_series, read_ome_zarr_volume, write_ome_zarr
 from .other_formats import read_foreign_series, read_foreign_volume, read_other
 from .raw_images import RawImages
 from .ser import read_ser
-from .tilt_series import (
-    read_angles,
-    read_images,
-    read_tilt_series,
-    write_angles,
-    write_tilt_series,
-)
+from .settings import ReadSettings
+from .tilt_series import read_images, read_tilt_series, write_tilt_series
 from .velox import read_velox
 from .volumes import read_volume, write_volume
 
 __all__ = [
     "RawImages",
+    "ReadSettings",
     "from_hyperspy",
     "read_angles",
     "read_dm",
@@ -35,6 +33,7 @@ __all__ = [
     "read_ome_zarr_series",
     "read_ome_zarr_volume",
     "read_other",
+    "read_raw_images",
     "read_ser",
     "read_tilt_series",
     "read_velox",

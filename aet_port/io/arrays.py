@@ -7,7 +7,6 @@ MRC and TIFF files hold sections (or pages) of rows y and columns x, so a file's
 from __future__ import annotations
 
 import json
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError, InputError, MissingDependencyError
+from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.core.files import write_whole
 
-MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali")
+MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali", ".preali")
+COMPRESSED = (".gz", ".bz2")
 TIFF_SUFFIXES = (".tif", ".tiff")
 LABEL = "aet-port: sections z, rows y, columns x; origin is voxel (0, 0, 0)"
 _SAME_LENGTH = 1e-4  # relative; MRC keeps cell lengths in single precision, IMOD rounds further
@@ -41,6 +41,21 @@ def existing_file(path: str | Path, expected: str) -> Path:
     if not found.is_file():
         raise DataFileError(found, "no such file", expected)
     return found
+
+
+def plain_path(path: str | Path) -> Path:
+    """The path without .gz or .bz2: what the names of files beside it are made of."""
+    found = Path(path)
+    return found.with_suffix("") if found.suffix.lower() in COMPRESSED else found
+
+
+def image_suffix(path: str | Path) -> str:
+    """The suffix that tells the format, in lower case: ``.mrc`` for ``s.mrc.gz``.
+
+    Only MRC files are read compressed; for all others it is the last suffix.
+    """
+    inner = plain_path(path).suffix.lower()
+    return inner if inner in MRC_SUFFIXES else Path(path).suffix.lower()
 
 
 def reason(error: BaseException) -> str:
@@ -103,13 +118,19 @@ class Sections:
         Length of one pixel along x, y, z in angstrom; 0 if the file does not state it.
     origin
         Position of voxel (0, 0, 0) in angstrom; None if the file does not state it.
+    ours
+        Whether this package wrote the file.
+    size_is_known
+        Whether the size is believed; many programs that don't know it write 1 angstrom.
     """
 
     array: NDArray
     size: tuple[float, float, float]
     origin: NDArray[np.float64] | None
+    ours: bool = False
+    size_is_known: bool = True
 
-    def common_size(self, path: str | Path, axes: int) -> float | None:
+    def common_size(self, path: str | Path, axes: int, advice: str = "") -> float | None:
         """The pixel size in angstrom, equal along the first ``axes`` axes; None if not stored.
 
         Raises
@@ -123,7 +144,7 @@ class Sections:
         if max(sizes) - min(sizes) > _SAME_LENGTH * max(sizes):
             found = " x ".join(f"{s:.6g}" for s in sizes)
             raise DataFileError(
-                path, f"pixels of {found} angstrom", "the same length along every axis"
+                path, f"pixels of {found} angstrom", f"the same length along every axis{advice}"
             )
         return sizes[0]
 
@@ -143,98 +164,6 @@ def read_npy(path: str | Path, expected: str) -> NDArray:
             array.close()
             raise DataFileError(found, "an archive of several arrays", "a .npy file with one array")
     return real_array(found, array, expected)
-
-
-def read_mrc(path: str | Path, expected: str) -> Sections:
-    """Read the sections of an MRC file, with axes in the order (section z, row y, column x).
-
-    Raises
-    ------
-    DataFileError
-        If it is missing, truncated, longer than its header states, or not MRC.
-    """
-    import mrcfile
-
-    found = existing_file(path, expected)
-    with reading(found, expected), mrcfile.open(found, mode="r", permissive=False) as mrc:
-        array, header = mrc.data, mrc.header
-        size = tuple(float(mrc.voxel_size[axis]) for axis in "xyz")
-        origin = np.array([header.origin[axis] for axis in "xyz"], dtype=np.float64)
-        ours = any(label.startswith("aet-port") for label in mrc.get_labels())
-        stored = [int(header.maps), int(header.mapr), int(header.mapc)]
-    if array.ndim == 3 and sorted(stored) == [1, 2, 3]:
-        array = array.transpose([stored.index(axis) for axis in (3, 2, 1)])
-    # Most programs write a zero origin without meaning the corner.
-    known = origin if ours or origin.any() else None
-    return Sections(real_array(found, array, expected), size, known)  # type: ignore[arg-type]
-
-
-@contextmanager
-def _log_is_error(path: Path, logger_name: str, expected: str) -> Iterator[None]:
-    """Treat problems that a library only logs (tifffile: missing pages, truncation) as errors."""
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = records.append  # type: ignore[method-assign, assignment]
-    logger = logging.getLogger(logger_name)
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
-    if records:
-        found = f"unreadable contents ({short(records[0].getMessage())})"
-        raise DataFileError(path, found, expected)
-
-
-def read_tiff(path: str | Path, expected: str) -> Sections:
-    """Read the pages of a TIFF stack, (page, row y, column x).
-
-    Raises
-    ------
-    DataFileError
-        If it is missing, truncated, in colour, or holds several series.
-    """
-    import tifffile
-
-    found = existing_file(path, expected)
-    with (
-        reading(found, expected),
-        _log_is_error(found, "tifffile", expected),
-        tifffile.TiffFile(found) as tiff,
-    ):
-        if len(tiff.series) != 1 or "S" in tiff.series[0].axes:
-            kind = f"{len(tiff.series)} series" if len(tiff.series) != 1 else "colour pages"
-            raise DataFileError(found, kind, "one stack of grey pages")
-        array = _decoded(found, tiff.series[0])
-        text = tiff.pages.first.description
-    length, origin = 0.0, None
-    if '"voxel_size_angstrom"' in text:
-        with reading(found, "voxel_size_angstrom and origin_angstrom as numbers"):
-            notes = json.loads(text)
-            length = float(notes["voxel_size_angstrom"])
-            if "origin_angstrom" in notes:
-                origin = np.array(notes["origin_angstrom"], dtype=np.float64)
-    return Sections(real_array(found, array, expected), (length, length, length), origin)
-
-
-def _decoded(path: Path, series: Any) -> NDArray:
-    """Pixels of a TIFF series.
-
-    Raises
-    ------
-    MissingDependencyError
-        If they are compressed (LZW, ZSTD, JPEG, ...) and imagecodecs is not installed.
-    """
-    try:
-        return series.asarray()
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-        method = getattr(series.keyframe.compression, "name", "unknown")
-        feature = f"{path}: reading a TIFF compressed by {method}"
-        raise MissingDependencyError(feature, "formats") from error
 
 
 def single_precision(name: str, array: NDArray) -> NDArray[np.float32]:

@@ -1,19 +1,21 @@
-"""Gatan DigitalMicrograph files, versions 3 and 4.
+"""Images and stacks of Gatan DigitalMicrograph files (.dm3, .dm4).
 
-A file is a header and a tree of tags. Structure numbers are big-endian, values in the byte order
-given in the header; lengths have 4 bytes in version 3 and 8 bytes in version 4. An entry is
-
-    kind (20 a directory, 21 a value) | name length (2 bytes) | name | in version 4: entry length
-
-a directory ``sorted | open | number of entries | entries``, a value ``%%%% | number of type words |
-type words | bytes``. The format is not published; this follows C. Boothroyd's description.
+The tree of tags is read by :mod:`aet_port.io.dm_tags`.
 
 Axis order: DigitalMicrograph stores the image's horizontal direction fastest, then the vertical,
-then the section. The horizontal direction becomes x, the vertical (downwards) y.
+then the section. The horizontal direction becomes x, the vertical y, and y runs down the screen: x,
+y and the direction away from the viewer are right-handed. A stage angle that is positive about an
+axis pointing up the screen is negative about y; if it is not reversed (the files do not say how the
+stage turns), the reconstruction is the mirror image.
+
+Angles: a third axis in degrees or radians; the settings of Gatan's tomography plug-in (``Tomography
+/ Tomography setup / Tilt angles``: minimum, maximum and step), if they make as many angles as there
+are sections; ``Stage Alpha``, the stage at the time of saving.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,290 +23,191 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError
-from aet_port.io.arrays import existing_file, reading, real_array
+from aet_port.io.arrays import real_array
+from aet_port.io.dm_tags import (
+    DM_FILE,
+    plain_tags,
+    read_dm_tags,
+    search_tag,
+    tag,
+    tag_number,
+    tag_text,
+)
+from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
-from aet_port.io.units import angstrom, is_angle
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import degrees, is_angle, is_energy, is_length, square_size
 
 DM_SUFFIXES = (".dm3", ".dm4")
-DM_FILE = "a DigitalMicrograph file (.dm3, .dm4) with an image or a stack of images"
-# Type words of values -> NumPy types, and of images.
-_SCALARS = {2: "i2", 3: "i4", 4: "u2", 5: "u4", 6: "f4", 7: "f8", 8: "?", 9: "i1", 10: "u1"}
-_SCALARS |= {11: "i8", 12: "u8"}
-_STRUCT, _STRING, _ARRAY = 15, 18, 20
 _IMAGES = {1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "u1"}
 _IMAGES |= {39: "i8", 40: "u8"}
-_DEEPEST = 64  # largest depth of directories; a deeper tree means a damaged file
+_OTHERS = {3: "a complex image", 5: "a packed complex image", 13: "a complex image"}
+_OTHERS |= {8: "a colour image", 23: "a colour image"}
 
 
-class _Tags:
-    """Reader of the tag tree; ``at`` is the position in ``data``."""
-
-    def __init__(self, path: Path, data: bytes) -> None:
-        self.path, self.data, self.at = path, data, 0
-        version = self.number(">i4")
-        if version not in (3, 4):
-            raise DataFileError(path, f"version {version} in the header", DM_FILE)
-        self.long = ">i4" if version == 3 else ">i8"
-        self.number(self.long)  # length of the file, which several programs write incorrectly
-        order = self.number(">i4")
-        if order not in (0, 1):
-            raise DataFileError(path, f"byte order {order} in the header", "0 (big) or 1 (little)")
-        self.order = "<" if order else ">"
-        self.version = version
-
-    def take(self, count: int) -> bytes:
-        """The next ``count`` bytes."""
-        if count < 0 or self.at + count > len(self.data):
-            found = f"{len(self.data)} bytes, {count} more needed at byte {self.at}"
-            raise DataFileError(self.path, found, "a complete file; it is truncated or damaged")
-        part = self.data[self.at : self.at + count]
-        self.at += count
-        return part
-
-    def number(self, kind: str) -> int:
-        """The next integer."""
-        return int(np.frombuffer(self.take(np.dtype(kind).itemsize), kind)[0])
-
-    def directory(self, depth: int = 0) -> dict[str, Any]:
-        """Entries of a directory by name, unnamed ones by index."""
-        if depth > _DEEPEST:
-            raise DataFileError(self.path, f"tags {depth} deep", "a sound tag tree")
-        self.take(2)
-        count = self.number(self.long)
-        entries: dict[str, Any] = {}
-        for index in range(count):
-            kind = self.take(1)[0]
-            name = self.take(self.number(">u2")).decode("latin-1") or str(index)
-            end = None
-            if self.version == 4:
-                length = self.number(self.long)
-                end = self.at + length
-            if kind == 20:
-                value = self.directory(depth + 1)
-            elif kind == 21:
-                value = self.value()
-            else:
-                found = f"tag kind {kind} at byte {self.at}"
-                raise DataFileError(self.path, found, "20 (directory) or 21 (value)")
-            if end is not None and end != self.at:
-                found = f"a tag {name!r} that ends at byte {self.at} instead of {end}"
-                raise DataFileError(self.path, found, "a sound tag tree")
-            while name in entries:  # names may repeat; keep all entries
-                name += "'"
-            entries[name] = value
-        return entries
-
-    def value(self) -> Any:
-        """A value: number, text, list of a structure, or array."""
-        if self.take(4) != b"%%%%":
-            raise DataFileError(self.path, f"no %%%% before byte {self.at}", "a sound tag tree")
-        count = self.number(self.long)
-        if not 0 < count <= len(self.data) // 4:
-            raise DataFileError(self.path, f"{count} type words at byte {self.at}", "at least 1")
-        item = np.dtype(self.long).itemsize
-        words = [int(word) for word in np.frombuffer(self.take(count * item), self.long)]
-        value, rest = self.of_type(words)
-        if rest:
-            raise DataFileError(self.path, f"{len(rest)} type words too many", "a sound tag tree")
-        return value
-
-    def of_type(self, words: list[int]) -> tuple[Any, list[int]]:
-        """The value described by the type words, and the words left over."""
-        if words[0] == _STRING:
-            length, rest = _word(self, words, 1), words[2:]
-            return self.take(2 * length).decode(_utf16(self.order), "replace"), rest
-        if words[0] == _ARRAY:
-            kind, rest = self.layout(words[1:])
-            length = _word(self, rest, 0)
-            return np.frombuffer(self.take(length * kind.itemsize), kind), rest[1:]
-        kind, rest = self.layout(words)
-        value = np.frombuffer(self.take(kind.itemsize), kind)[0]
-        return (list(value.item()) if kind.names else value.item()), rest
-
-    def layout(self, words: list[int]) -> tuple[np.dtype, list[int]]:
-        """NumPy type of a number or a structure of numbers, and the words left over."""
-        code = _word(self, words, 0)
-        if code in _SCALARS:
-            return np.dtype(self.order + _SCALARS[code]), words[1:]
-        if code != _STRUCT:
-            raise DataFileError(self.path, f"value type {code} at byte {self.at}", "a known type")
-        fields = []
-        n_fields = _word(self, words, 2)
-        for index in range(n_fields):
-            kind = _word(self, words, 4 + 2 * index)
-            if kind not in _SCALARS:
-                raise DataFileError(self.path, f"value type {kind} in a structure", "a number")
-            fields.append((f"f{index}", self.order + _SCALARS[kind]))
-        return np.dtype(fields), words[3 + 2 * n_fields :]
-
-
-def _word(tags: _Tags, words: list[int], index: int) -> int:
-    if index >= len(words) or words[index] < 0:
-        raise DataFileError(tags.path, f"type words {words[:8]} at byte {tags.at}", "a known type")
-    return words[index]
-
-
-def _utf16(order: str) -> str:
-    return "utf-16-le" if order == "<" else "utf-16-be"
-
-
-def read_dm_tags(path: str | Path) -> dict[str, Any]:
-    """Read the tag tree: numbers, text, lists of structures and arrays; images are flat arrays.
-
-    Raises
-    ------
-    DataFileError
-        If the file is missing, truncated or not a DigitalMicrograph file.
-    """
-    file = existing_file(path, DM_FILE)
-    with reading(file, DM_FILE):
-        return _Tags(file, file.read_bytes()).directory()
-
-
-def _plain_tags(value: Any) -> Any:
-    """Tags in the types of JSON; arrays of 2-byte numbers that encode text become text."""
-    if isinstance(value, dict):
-        return {key: _plain_tags(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        if value.dtype.names is None and value.dtype.str[1:] == "u2":
-            text = value.tobytes().decode(_utf16(value.dtype.byteorder.replace("=", "<")), "ignore")
-            if 2 * len(value) == len(text.encode("utf-16-le")) and all(
-                letter.isprintable() or letter in "\r\n\t\0" for letter in text
-            ):
-                return text.rstrip("\0")
-        return [list(item) if isinstance(item, tuple) else item for item in value.tolist()]
-    return value
-
-
-def _at(tree: Any, *keys: str) -> Any:
-    """The tag below ``keys``; None if one is missing."""
-    for key in keys:
-        if not isinstance(tree, dict) or key not in tree:
-            return None
-        tree = tree[key]
-    return tree
-
-
-def _search(tree: Any, keys: tuple[str, ...]) -> Any:
-    """The first tag named ``keys[-1]`` below directories ``keys[:-1]``, anywhere in the tree."""
-    found = _at(tree, *keys)
-    if found is not None or not isinstance(tree, dict):
-        return found
-    for item in tree.values():
-        found = _search(item, keys)
-        if found is not None:
-            return found
-    return None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
-
-
-def read_dm(path: str | Path, image: int | None = None) -> RawImages:
+def read_dm(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the image or stack of a .dm3 or .dm4 file.
 
     Parameters
     ----------
     path
         The file.
-    image
-        Index of the image, not counting thumbnails; needed only if there are several.
+    read
+        Its ``image`` or ``detector`` is needed only if there are several images; plots, spectra,
+        transforms, colour pictures, volumes, 4-D data and the thumbnail are not counted.
 
     Returns
     -------
-    RawImages. Pixel size from the calibration (any unit of length), angles from a third axis in
-    degrees or radians or, if there is none, from ``Stage Alpha``: one angle, so that a stack is
-    read as frames of one tilt unless other angles are given; ``voltage_kv`` and ``dwell_time_us``
+    RawImages. Pixel size from the calibration (any unit of length), angles as in the notes of the
+    module: one angle for a stack means frames of one tilt; ``voltage_kv`` and ``dwell_time_us``
     (DigiScan ``Sample Time``) in the metadata, and under ``dm`` all tags except the pixels.
 
     Raises
     ------
     DataFileError
-        If the file is missing, truncated or damaged, has no image or several, or its image is
+        If the file is missing, truncated or damaged, has no image or several, or its only image is
         complex, in colour, or not a stack of images.
+
+    Warns
+    -----
+    UserWarning
+        If tags of an unknown type were skipped.
     """
     file = Path(path)
     tree = read_dm_tags(file)
-    thumbnails = {
-        _at(item, "ImageIndex") for item in (_at(tree, "Thumbnails") or {}).values()
-    }  # fmt: skip
-    entries = list((_at(tree, "ImageList") or {}).values())
-    if len(entries) == len(thumbnails) == 1:
-        thumbnails = set()
-    main = [item for index, item in enumerate(entries) if index not in thumbnails]
-    if not main:
-        raise DataFileError(file, "no image", DM_FILE)
-    if image is None and len(main) > 1:
-        names = ", ".join(str(_plain_tags(item.get("Name", "?"))) for item in main)
-        raise DataFileError(
-            file, f"{len(main)} images ({names})", "one; choose with read_dm(path, image=...)"
-        )
-    if image is not None and not 0 <= image < len(main):
-        raise DataFileError(file, f"{len(main)} images", f"an image of index {image}")
-    chosen = main[image or 0]
-    data = _at(chosen, "ImageData") or {}
+    listed = _directory(tree, "ImageList")
+    entries = [item for item in listed.values() if isinstance(item, dict)]
+    thumbnails = [tag(item, "ImageIndex") for item in _directory(tree, "Thumbnails").values()]
+    if len(entries) == 1:
+        thumbnails = []
+    candidates = [_candidate(item, index in thumbnails) for index, item in enumerate(entries)]
+    chosen = choose(file, candidates, read, DM_FILE).item
+    data = chosen["ImageData"]
     images = _pixels(file, data)
-    size, angles, unit = _calibration(file, data, images.shape)
-    tags = _at(chosen, "ImageTags") or {}
-    if angles is None:
-        alpha = _number(_search(tags, ("Microscope Info", "Stage Position", "Stage Alpha")))
-        angles, unit = None if alpha is None else np.array([alpha]), "degree"
+    tags = tag(chosen, "ImageTags") or {}
     metadata: dict[str, Any] = {}
-    volts = _number(_search(tags, ("Microscope Info", "Voltage")))
+    volts = tag_number(search_tag(tags, "Microscope Info", "Voltage"))
     if volts:
         metadata["voltage_kv"] = volts / 1e3
-    dwell = _number(_search(tags, ("DigiScan", "Sample Time")))
+    dwell = tag_number(search_tag(tags, "DigiScan", "Sample Time"))
     if dwell:
         metadata["dwell_time_us"] = dwell
-    for item in entries:
-        if isinstance(_at(item, "ImageData", "Data"), np.ndarray):
-            item["ImageData"] = {k: v for k, v in item["ImageData"].items() if k != "Data"}
-    metadata["dm"] = _plain_tags(tree)
-    return RawImages(images, angles, size, None, metadata, unit, file)
+    kept = {
+        name: item | {"ImageData": {k: v for k, v in pixels.items() if k != "Data"}}
+        if (pixels := _directory(item, "ImageData"))
+        else item
+        for name, item in listed.items()
+    }
+    metadata["dm"] = plain_tags(tree | {"ImageList": kept})
+    axes = _axes(data)
+    sizes = stated("calibration", lambda: square_size(file, [axis[:2] for axis in axes[:2]], 1e-4))
+    return RawImages(images, _angles(file, axes, tags, len(images)), sizes, metadata=metadata)
+
+
+def _directory(tree: Any, *keys: str) -> dict[str, Any]:
+    """The directory below ``keys``; empty if there is none."""
+    found = tag(tree, *keys)
+    return found if isinstance(found, dict) else {}
+
+
+def _axes(data: dict[str, Any]) -> list[tuple[float, str, float]]:
+    """Scale, unit and origin of each calibrated axis, x first."""
+    found = _directory(data, "Calibrations", "Dimension").values()
+    return [
+        (
+            tag_number(tag(axis, "Scale")) or 0.0,
+            tag_text(tag(axis, "Units")),
+            tag_number(tag(axis, "Origin")) or 0.0,
+        )
+        for axis in found
+    ]
+
+
+def _sides(data: Any) -> list[int]:
+    found = _directory(data, "Dimensions").values()
+    return [side if isinstance(side, int) else 0 for side in found]
+
+
+def _candidate(entry: dict[str, Any], thumbnail: bool) -> Candidate[dict[str, Any]]:
+    """An entry of the list of images, and why it can be no frame."""
+    name = tag_text(entry.get("Name")) or "without a name"
+    detector = tag_text(search_tag(tag(entry, "ImageTags"), "DataBar", "Signal Name")) or None
+    problem, expected = ("the thumbnail", None) if thumbnail else _problem(entry)
+    return Candidate(name, entry, problem, detector, expected=expected)
+
+
+def _problem(entry: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Why an entry can be no frame, and what it should be; None if it can."""
+    data = tag(entry, "ImageData")
+    sides, code = _sides(data), tag(data, "DataType")
+    flat = tag(data, "Data")
+    size = " x ".join(str(side) for side in sides)
+    if not isinstance(flat, np.ndarray) or (flat.dtype.names is not None and code not in _OTHERS):
+        return "an image without pixels", None
+    if code not in _IMAGES:
+        return f"{_OTHERS.get(code, 'a strange image')} (type {code})", "an image of real numbers"
+    described = tag_text(tag(entry, "ImageTags", "Meta Data", "Format")).lower()
+    units = [axis[1] for axis in _axes(data)][: len(sides)]
+    if any(is_energy(unit) for unit in units) or "spectrum" in described:
+        kind = "a spectrum" if len(sides) == 1 else "a spectrum image"
+        return f"{kind} of dimensions {size}", "images"
+    if len(sides) == 1:
+        return f"a plot of dimensions {sides}", "an image of two dimensions, or a stack"
+    if len(sides) == 4:
+        return f"4-D data of {size}, a scan of diffraction patterns", "images, one per tilt"
+    if len(sides) not in (2, 3) or min(sides) < 1:
+        return f"an image of dimensions {sides}", "two, or three for a stack"
+    if len(sides) == 3 and len(units) == 3 and all(is_length(unit) for unit in units):
+        return f"a volume of {size} voxels", "a stack of images, whose third axis is no length"
+    return None, None
 
 
 def _pixels(file: Path, data: dict[str, Any]) -> NDArray:
     """Images (n, nx, ny) of an ImageData directory."""
-    sides = [int(side) for side in (_at(data, "Dimensions") or {}).values()]
-    flat, code = data.get("Data"), data.get("DataType")
-    if len(sides) not in (2, 3) or min(sides) < 1:
-        raise DataFileError(file, f"an image of dimensions {sides}", "two, or three for a stack")
-    if code not in _IMAGES:
-        kinds = {3: "complex", 5: "complex", 13: "complex", 8: "colour", 23: "colour"}
-        found = f"a {kinds.get(code, 'strange')} image (type {code})"  # type: ignore[arg-type]
-        raise DataFileError(file, found, "an image of real numbers")
-    if not isinstance(flat, np.ndarray) or flat.dtype.names is not None:
-        raise DataFileError(file, "an image without pixels", DM_FILE)
-    kind = np.dtype(flat.dtype.byteorder + _IMAGES[code])
-    count = int(np.prod(sides))
+    sides, flat = _sides(data), data["Data"]
+    kind = np.dtype(flat.dtype.byteorder + _IMAGES[data["DataType"]])
+    count = 1
+    for side in sides:  # Python's numbers, which do not overflow
+        count *= side
     if flat.nbytes != count * kind.itemsize:
         found = f"{flat.nbytes} bytes of pixels for {sides} of type {kind}"
         raise DataFileError(file, found, f"{count * kind.itemsize} bytes")
-    array = real_array(file, flat.view(kind), DM_FILE).reshape(sides[::-1])
+    array = flat.view(kind).reshape(sides[::-1])
     stack = array if array.ndim == 3 else array[np.newaxis]
-    return np.ascontiguousarray(stack.transpose(0, 2, 1))
+    return real_array(file, np.ascontiguousarray(stack.transpose(0, 2, 1)), DM_FILE)
 
 
-def _calibration(
-    file: Path, data: dict[str, Any], shape: tuple[int, ...]
-) -> tuple[float | None, NDArray[np.float64] | None, str]:
-    """Pixel size in angstrom, and angles with their unit, if the axes state them."""
-    axes = list((_at(data, "Calibrations", "Dimension") or {}).values())
-    units = [_plain_tags(axis.get("Units", "")) for axis in axes]
-    units = [unit if isinstance(unit, str) else "" for unit in units]
-    scales = [_number(axis.get("Scale")) or 0.0 for axis in axes]
-    sizes = [angstrom(file, scale, unit) for scale, unit in zip(scales[:2], units[:2], strict=True)]
-    angles: NDArray[np.float64] | None = None
-    unit = ""
-    if len(axes) == 3 and is_angle(units[2]):
+def _angles(
+    file: Path, axes: list[tuple[float, str, float]], tags: dict[str, Any], n: int
+) -> list[Stated[NDArray[np.float64]]]:
+    """Tilt angles by source; see the notes of the module."""
+    found: list[Stated[NDArray[np.float64]]] = []
+    if len(axes) == 3 and is_angle(axes[2][1]):
+        scale, unit, origin = axes[2]
         # DigitalMicrograph: value = (index - origin) * scale
-        origin = _number(axes[2].get("Origin")) or 0.0
-        angles = ((np.arange(shape[0]) - origin) * scales[2]).astype(np.float64)
-        unit = units[2]
-    if len(sizes) < 2 or sizes[0] is None or sizes[1] is None:
-        return None, angles, unit
-    if not np.isclose(sizes[0], sizes[1], rtol=1e-4, atol=0):
-        found = f"pixels of {sizes[0]:.6g} x {sizes[1]:.6g} angstrom"
-        raise DataFileError(file, found, "square pixels")
-    return sizes[0], angles, unit
+        values = (np.arange(n) - origin) * scale
+        found += stated("calibration of the third axis", lambda: degrees(file, values, unit))
+    planned = None if found else _planned(tags, n)
+    if planned is not None:
+        found.append(Stated("tags of the tomography plug-in", planned))
+    alpha = tag_number(search_tag(tags, "Microscope Info", "Stage Position", "Stage Alpha"))
+    if alpha is not None and not found:
+        found.append(Stated("tag Stage Alpha", np.array([alpha])))
+    return found
+
+
+def _planned(tags: dict[str, Any], n: int) -> NDArray[np.float64] | None:
+    """Angles planned in Gatan's tomography plug-in, if there are as many as images."""
+    setup = search_tag(tags, "Tomography setup", "Tilt angles")
+    if n < 2 or not isinstance(setup, dict):
+        return None
+    by_name = {re.sub("[^a-z]", "", key.lower()): tag_number(value) for key, value in setup.items()}
+    low, high = by_name.get("minimumtiltangledeg"), by_name.get("maximumtiltangledeg")
+    step = by_name.get("tiltanglestepdeg")
+    if low is None or high is None or not step:
+        return None
+    first = low if step > 0 else high
+    values = np.array([first + step * index for index in range(n)])
+    last = high if step > 0 else low
+    return values if abs(values[-1] - last) < abs(step) / 2 else None

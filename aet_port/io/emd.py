@@ -1,8 +1,8 @@
 """Electron microscopy data sets (EMD, HDF5): the Berkeley dialect and the Materials Data Bank's.
 
-A data set is a group with the attribute ``emd_group_type = 1``, the array ``data`` and for each of
-its axes a vector ``dim1``, ``dim2``, ... with the attributes ``name`` and ``units`` (EMD 0.2,
-emdatasets.com). The dialects differ in the axis of the tilt angles:
+A data set is a group with the attribute ``emd_group_type``, the array ``data`` and for each of its
+axes a vector ``dim1``, ``dim2``, ... with the attributes ``name`` and ``units`` (EMD 0.2,
+emdatasets.com; EMD 1.0 counts from ``dim0``). The dialects differ in the axis of the tilt angles:
 
 - Berkeley (also written by tomviz): ``dim1``, with units; ``data`` is (angle, y, x);
 - Materials Data Bank: ``dim3``; ``data`` is (x, y, angle).
@@ -10,13 +10,22 @@ emdatasets.com). The dialects differ in the axis of the tilt angles:
 Velox files are recognised by their folders and read by :mod:`aet_port.io.velox`.
 
 This order applies if the axes are not named x and y; otherwise the names count. A fourth axis named
-``frame`` or ``time``, or else the one next to the angles, holds the frames of a tilt.
+``frame`` or ``time``, or else the one next to the angles, holds the frames of a tilt. Two axes are
+a single image.
+
+Direction of y: as stored. Programs that show the first row at the top have y down the screen, and
+then x, y and the direction away from the viewer are right-handed; tomviz has y up. A series with y
+down gives the mirror image of the object unless the signs of the angles are reversed.
+
+Tilt axis: an attribute such as ``tilt_axis``, in degrees from y towards x; tomviz reconstructs
+about x, so that of its files (known by its folders, such as ``tomviz_scalars``) is at 90 degrees.
+
 :func:`write_emd` adds ``frames_per_tilt`` and ``metadata`` (JSON) to the group.
 """
 
 from __future__ import annotations
 
-import json
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,235 +35,153 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.core.frame_series import FrameSeries
-from aet_port.io.arrays import existing_file, reading, real_array
+from aet_port.io.arrays import existing_file, reading
+from aet_port.io.emd_axes import (
+    Axis,
+    axis_order,
+    axis_pixel_size,
+    axis_problem,
+    read_axes,
+)
+from aet_port.io.emd_notes import series_metadata, stage_angle, tilt_axis
+from aet_port.io.hdf5_heaps import check_heaps
+from aet_port.io.hdf5_tree import (
+    attribute,
+    member,
+    stored_array,
+    walk,
+)
+from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
-from aet_port.io.units import angstrom, is_angle, is_length, unit_word
-from aet_port.io.velox import IMAGES, read_velox
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import degrees
+from aet_port.io.velox import IMAGES, images_of_velox
 
 EMD_SUFFIXES = (".emd", ".h5", ".hdf5")
 EMD_FILE = "an EMD file with a tilt series"
-_ANGLE_NAMES = {"angle", "angles", "tilt", "tilts", "tilt angle", "tilt angles", "alpha", "theta"}
-_FRAME_NAMES = {"frame", "frames", "time", "repeat", "repeats"}
-_VOLTAGE = {"voltage", "accelerating voltage", "high tension", "voltage kv"}
+_TOMVIZ = ("tomviz_state", "tomviz_datasources")
 
 
-def _text(value: Any) -> str:
-    """An HDF5 attribute as text."""
-    item = value.reshape(-1)[0] if isinstance(value, np.ndarray) and value.size else value
-    return item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
-
-
-class _Axis:
-    """One axis of the data: its length, values, name and units."""
-
-    def __init__(self, length: int, vector: Any) -> None:
-        self.length = length
-        self.values: NDArray[np.float64] | None = None
-        self.name = self.units = ""
-        if vector is not None:
-            values = np.asarray(vector[()])
-            if values.dtype.kind in "iuf":
-                self.values = values.astype(np.float64).reshape(-1)
-            self.name = _text(vector.attrs.get("name", "")).strip().lower().replace("_", " ")
-            self.units = _text(vector.attrs.get("units", ""))
-
-    @property
-    def of_angles(self) -> bool:
-        """Whether name or units indicate the tilt angle."""
-        return self.name in _ANGLE_NAMES or is_angle(self.units)
-
-
-def _groups(file: Any) -> list[Any]:
+def _candidates(file: Path, handle: Any) -> list[Candidate[Any]]:
     """Groups that hold a data set, in the order of their names."""
     import h5py
 
-    found: list[Any] = []
-
-    def look(_: str, item: Any) -> None:
-        if not isinstance(item, h5py.Group) or not isinstance(item.get("data"), h5py.Dataset):
-            return
-        # Some programs omit emd_group_type; recognise their groups by the vectors.
-        if "emd_group_type" in item.attrs or "dim1" in item:
-            found.append(item)
-
-    file.visititems(look)
+    found: list[Candidate[Any]] = []
+    for path, item in walk(handle):
+        if not isinstance(item, h5py.Group) or not isinstance(member(item, "data"), h5py.Dataset):
+            continue
+        # Some programs omit emd_group_type; their groups are recognised by the vectors.
+        if "emd_group_type" not in item.attrs and member(item, "dim1") is None:
+            continue
+        data = item["data"]
+        problem, expected = None, None
+        if data.dtype.kind not in "biuf":
+            kind = "a complex image" if data.dtype.kind == "c" else f"an array of {data.dtype}"
+            problem, expected = kind, "images of real numbers"
+        else:
+            problem, expected = axis_problem(read_axes(file, item, data.shape))
+        found.append(Candidate(path, item, problem, group=path, expected=expected))
     return found
 
 
-def read_emd(path: str | Path, group: str | None = None) -> RawImages:
-    """Read the tilt series of an EMD file.
+def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
+    """Read the tilt series, stack of frames or image of an EMD file.
 
     Parameters
     ----------
     path
         The file.
-    group
-        Name of the data set's group; needed only if the file holds several stacks of images.
+    read
+        Its ``group``, the path of the data set's group, or ``image`` is needed only if the file
+        holds several stacks of images, or no stack and several images; plots, spectra, volumes,
+        complex numbers and scans of diffraction patterns are not counted. For files of Velox see
+        :func:`~aet_port.io.velox.read_velox`.
 
     Returns
     -------
-    RawImages; :meth:`RawImages.tilt_angles` converts radians if the units say so. Metadata: the
-    JSON that :func:`write_emd` stored, or under ``emd`` all attributes and small data sets of the
-    file, with ``voltage_kv`` if an attribute gives the voltage.
+    RawImages, angles in degrees. Metadata: the JSON that :func:`write_emd` stored, or under ``emd``
+    all attributes and small data sets of the file that can be read, with ``voltage_kv`` if an
+    attribute gives the voltage.
 
     Raises
     ------
     DataFileError
-        If the file is missing, truncated or not an EMD file, or its data are not a stack of images.
+        If the file is missing, truncated or not an EMD file, or holds no images, or several.
+
+    Warns
+    -----
+    UserWarning
+        If the JSON cannot be read.
     """
     import h5py
 
     file = existing_file(path, EMD_FILE)
+    check_heaps(file)
     with reading(file, EMD_FILE), h5py.File(file, "r") as handle:
-        groups = _groups(handle)
-        if group is not None:
-            groups = [item for item in groups if item.name.strip("/") == group.strip("/")]
-        elif len(groups) > 1:
-            groups = [item for item in groups if item["data"].ndim in (3, 4)] or groups
-        if not groups and IMAGES in handle:
-            return read_velox(file)
-        if len(groups) != 1:
-            names = ", ".join(item.name for item in groups) or "none"
-            raise DataFileError(
-                file,
-                f"{len(groups)} data sets ({names})",
-                "one; choose with read_emd(path, group=...)",
-            )
-        chosen = groups[0]
+        candidates = _candidates(file, handle)
+        if not candidates and member(handle, *IMAGES.split("/")) is not None:
+            return images_of_velox(file, handle, read)
+        if read.group is None and read.image is None:
+            stacks = [
+                item for item in candidates if not item.problem and item.item["data"].ndim > 2
+            ]
+            candidates = stacks if len(stacks) == 1 else candidates
+        chosen = choose(file, candidates, read, EMD_FILE).item
         data = chosen["data"]
-        axes = [
-            _Axis(length, chosen.get(f"dim{index}"))
-            for index, length in enumerate(data.shape, start=1)
-        ]
-        order = _axis_order(file, axes)
-        array = real_array(file, data[()], EMD_FILE)
-        if "metadata" in chosen and isinstance(chosen["metadata"], h5py.Dataset):
-            metadata = json.loads(_text(chosen["metadata"][()]))
-        else:
-            metadata = {"emd": _everything(handle, chosen)}
-            volts = _voltage(metadata["emd"])
-            metadata |= {} if volts is None else {"voltage_kv": volts}
-        counts = chosen.attrs.get("frames_per_tilt")
-        stored = chosen.attrs.get("pixel_size_angstrom")
-    tilt, frame, x, y = order
-    axis = axes[tilt]
-    angles = None
-    if axis.of_angles:
-        if axis.values is None or len(axis.values) != axis.length:
-            raise DataFileError(file, f"no {axis.length} values on dim{tilt + 1}", "tilt angles")
-        angles = axis.values
-    if frame is None:
-        images = array.transpose(tilt, x, y)
-        frames = None if counts is None else [int(count) for count in np.ravel(counts)]
+        axes = read_axes(file, chosen, data.shape)
+        order = axis_order(file, axes)
+        array = stored_array(file, data, EMD_FILE)
+        metadata, notes, problem = series_metadata(file, handle, chosen)
+        counts = attribute(chosen, "frames_per_tilt")
+        stored = attribute(chosen, "pixel_size_angstrom")
+        tomviz = any(name in handle for name in _TOMVIZ) or "tomviz_scalars" in chosen
+    if problem is not None:
+        warnings.warn(f"{file}: metadata not used: {problem}", UserWarning, stacklevel=2)
+    if order.tilt is None:
+        images, frames = array.transpose(order.x, order.y)[np.newaxis], None
+    elif order.frame is None:
+        images = array.transpose(order.tilt, order.x, order.y)
+        frames = _counts(counts)
     else:
-        images = array.transpose(tilt, frame, x, y)
+        images = array.transpose(order.tilt, order.frame, order.x, order.y)
         frames = [images.shape[1]] * images.shape[0]
         images = images.reshape(-1, *images.shape[2:])
-    size = _pixel_size(file, axes[x], axes[y]) if stored is None else float(stored)
-    images = np.ascontiguousarray(images)
-    return RawImages(images, angles, size, frames, metadata, axis.units, file)
-
-
-def _axis_order(file: Path, axes: list[_Axis]) -> tuple[int, int | None, int, int]:
-    """Indices of the axes of tilts, frames (None without), x and y."""
-    n = len(axes)
-    found = ", ".join(
-        f"dim{i} of {a.length} {a.name!r} in {a.units!r}" for i, a in enumerate(axes, 1)
+    angles = [] if order.tilt is None else _angles(file, axes[order.tilt])
+    angles += stated("attributes", lambda: stage_angle(file, notes)) if not angles else []
+    sizes = stated(
+        "data set",
+        lambda: (
+            float(stored)
+            if isinstance(stored, int | float)
+            else axis_pixel_size(file, axes[order.x], axes[order.y])
+        ),
     )
-    expected = "images along dim1 or dim3 (angles), with x and y, and frames as a fourth axis"
-    if n not in (3, 4):
-        raise DataFileError(file, f"an array of {n} axes ({found})", expected)
-    angular = [index for index, axis in enumerate(axes) if axis.of_angles]
-    places = (0, 2) if n == 3 else (0, 2, 3)
-    if len(angular) > 1 or (angular and angular[0] not in places):
-        raise DataFileError(file, f"the axes {found}", expected)
-    if not angular and all(is_length(axis.units) for axis in axes[:3]):
-        raise DataFileError(file, f"a volume: {found}", expected)
-    # Without names, the first axis counts the images, as in every other format.
-    tilt = angular[0] if angular else 0
-    rest = [index for index in range(n) if index != tilt]
-    frame = None
-    if n == 4:
-        named = [index for index in rest if axes[index].name in _FRAME_NAMES]
-        beside = 1 if tilt == 0 else 3 if tilt == 2 else 2
-        frame = named[0] if len(named) == 1 else beside
-        rest.remove(frame)
-    names = [axes[index].name for index in rest]
-    if names == ["x", "y"]:
-        x, y = rest
-    elif names == ["y", "x"] or tilt == 0:
-        y, x = rest
-    else:
-        x, y = rest
-    return tilt, frame, x, y
+    tilt_axes = stated("attributes", lambda: tilt_axis(file, notes))
+    if not tilt_axes and tomviz and axes[0].of_angles:
+        tilt_axes = [Stated("convention of tomviz", 90.0)]
+    return RawImages(np.ascontiguousarray(images), angles, sizes, tilt_axes, frames, metadata)
 
 
-def _pixel_size(file: Path, *axes: _Axis) -> float | None:
-    """Pixel size in angstrom, from the steps of the two axes of an image."""
-    sizes = []
-    for axis in axes:
-        if axis.values is None or len(axis.values) < 2 or not is_length(axis.units):
-            # Pixel numbers are not a length; another unit is an error.
-            if axis.units and not is_length(axis.units):
-                angstrom(file, 1.0, axis.units)
-            continue
-        step = float(axis.values[-1] - axis.values[0]) / (len(axis.values) - 1)
-        sizes.append(angstrom(file, abs(step), axis.units))
-    known = [size for size in sizes if size is not None]
-    if known and not np.allclose(known, known[0], rtol=1e-3, atol=0):
-        found = "pixels of " + " x ".join(f"{size:.6g}" for size in known) + " angstrom"
-        raise DataFileError(file, found, "square pixels")
-    return known[0] if known else None
+def _angles(file: Path, axis: Axis) -> list[Stated[NDArray[np.float64]]]:
+    """Angles along the axis of the tilts."""
+
+    def values() -> NDArray[np.float64] | None:
+        if not axis.of_angles:
+            return None
+        if axis.values is None or len(axis.values) != axis.length:
+            raise DataFileError(file, f"no {axis.length} values on {axis.label}", "tilt angles")
+        if not np.isfinite(axis.values).all():
+            raise DataFileError(file, f"values on {axis.label} that are not finite", "tilt angles")
+        return degrees(file, axis.values, axis.units)
+
+    return stated(axis.label, values)
 
 
-def _everything(handle: Any, chosen: Any) -> dict[str, Any]:
-    """Attributes and data sets of a file by their paths, except the data and its axes."""
-    import h5py
-
-    found: dict[str, Any] = {}
-
-    def attributes(name: str, item: Any) -> None:
-        for key, value in item.attrs.items():
-            found[f"{name}@{key}"] = _json(value)
-
-    def look(name: str, item: Any) -> None:
-        attributes(name, item)
-        own = isinstance(item, h5py.Dataset) and item.parent == chosen
-        pixels = own and (item.name.endswith("/data") or item.name.rpartition("/")[2][:3] == "dim")
-        if isinstance(item, h5py.Dataset) and not pixels and item.ndim < 2:
-            found[name] = _json(item[()])
-
-    attributes("", handle)
-    handle.visititems(look)
-    return found
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, np.ndarray):
-        return [_json(item) for item in value.tolist()] if value.ndim else _json(value.item())
-    if isinstance(value, np.generic):
-        return _json(value.item())
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    return str(value)
-
-
-def _voltage(notes: dict[str, Any]) -> float | None:
-    """Kilovolt, from an attribute such as ``microscope@voltage`` and its unit."""
-    for key, value in notes.items():
-        name = key.replace("@", "/").rpartition("/")[2]
-        if name.lower().replace("_", " ") not in _VOLTAGE:
-            continue
-        item = value[0] if isinstance(value, list) and value else value
-        if isinstance(item, int | float) and item > 0:
-            units = unit_word(str(notes.get(f"{key} units", notes.get(f"{key}_units", ""))))
-            # Without a unit: no microscope operates below 10 V or above 10 MV.
-            return float(item) if units == "kv" or (units != "v" and item < 1e4) else item / 1e3
-    return None
+def _counts(counts: Any) -> list[int] | None:
+    """Frames per tilt, if they are whole numbers."""
+    listed = counts if isinstance(counts, list) else [counts]
+    return listed if all(isinstance(count, int) for count in listed) else None
 
 
 def write_emd(

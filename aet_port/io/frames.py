@@ -3,11 +3,18 @@
 Axis order: x is an image's horizontal direction, y its vertical one, in all formats except the
 Materials Data Bank's EMD, which stores x first. A series with a horizontal tilt axis must be
 rotated afterwards. MRC and TIFF: section or page = image, rows y, columns x, in the order of the
-file. DigitalMicrograph and SER: see :mod:`aet_port.io.dm`, :mod:`aet_port.io.ser`.
+file.
+
+Handedness: in MRC files y runs up the screen, in DigitalMicrograph, SER (turned when read), Velox
+and TIFF files down. An axis that is at some angle clockwise from the vertical on the screen is at
+that angle from y towards x in the first, at minus that angle in the others. The same images with y
+down give the mirror image of what they give with y up, unless the signs of the tilt angles are
+reversed; which of the two is the object depends on how the stage turns, which files do not say.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,28 +22,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.frame_series import FrameSeries
+from aet_port.io.angle_files import one_axis_angles
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES
-from aet_port.io.dm import DM_SUFFIXES, read_dm
-from aet_port.io.emd import EMD_SUFFIXES, read_emd, write_emd
-from aet_port.io.frame_stacks import (
-    SAME_SIZE,
-    one_axis_angles,
-    read_mrc_frames,
-    read_tiff_frames,
-    write_mrc_frames,
-    write_tiff_frames,
-)
+from aet_port.io.emd import EMD_SUFFIXES, write_emd
+from aet_port.io.frame_files import read_frame_files
+from aet_port.io.image_files import read_raw_images
+from aet_port.io.image_folders import files_of_series
+from aet_port.io.mrc_stacks import write_mrc_frames
 from aet_port.io.raw_images import RawImages
-from aet_port.io.ser import SER_SUFFIXES, read_ser
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import (
+    fitting_angles,
+    settled_angles,
+    settled_axis,
+    settled_size,
+)
+from aet_port.io.tiff_stacks import write_tiff_frames
 from aet_port.io.units import degrees
 
-FRAME_SUFFIXES = (*DM_SUFFIXES, *SER_SUFFIXES, *EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
 WRITABLE_SUFFIXES = (*EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
-FRAMES_FILE = "raw frames as .dm3, .dm4, .ser, .emd, .mrc (or variants) or .tif"
-_COMMON = ("voltage_kv", "dwell_time_us")
 
 
 def read_frames(
@@ -44,6 +51,7 @@ def read_frames(
     angles: ArrayLike | str | Path | None = None,
     pixel_size: float | None = None,
     frames_per_tilt: int | Sequence[int] | None = None,
+    read: ReadSettings = READ,
 ) -> FrameSeries:
     """Read the raw frames of a tilt series.
 
@@ -51,16 +59,21 @@ def read_frames(
     ----------
     path
         One file of a whole series; or a list of files, or a folder of files of one kind (in the
-        order of their names), one per tilt with one or more frames each. Angles and metadata
-        come from the file, a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file, a ``.emi``
-        beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF files.
+        order of the numbers in their names), one per tilt with one or more frames each; for the
+        order of lists see :mod:`aet_port.io.image_folders`. Angles and metadata come from the file,
+        a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file (its extended header if there is
+        none), a ``.emi`` beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF
+        files; for many files without any, from their names, if they hold angles without doubt.
     angles
         Angles in degrees, one per tilt or per image, or a file of them; replace those found.
     pixel_size
         Angstrom; replaces the one found.
     frames_per_tilt
         One number or one per tilt; replaces that of the files. Unless given, consecutive images of
-        equal angle are frames of one tilt (see :meth:`FrameSeries.from_stack`).
+        equal angle, in one file or in many, are frames of one tilt (see
+        :meth:`FrameSeries.from_stack`), and each of many files without angles is a tilt.
+    read
+        What to read from files that hold several things, and the direction of the tilt axis.
 
     Returns
     -------
@@ -73,6 +86,12 @@ def read_frames(
     InputError
         For frames of different size within a tilt, angles that look like radians, numbers of
         angles and images that do not match, or no pixel size.
+
+    Warns
+    -----
+    UserWarning
+        If a file states another pixel size, tilt axis or other angles than those given, or angles
+        are taken from the names of files, or files are not read in the order listed.
 
     Examples
     --------
@@ -89,26 +108,45 @@ def read_frames(
     >>> len(read), read.frames[0].shape, read.pixel_size
     (3, (2, 16, 16), 0.35)
     """
-    given = None if angles is None else _given_angles(angles)
-    if isinstance(path, str | Path) and not Path(path).is_dir():
-        file = Path(path)
-        raw = _read_one(file)
-        table = raw.tilt_angles() if given is None else given
-        counts = frames_per_tilt if frames_per_tilt is not None else raw.frames_per_tilt
-        if given is not None and frames_per_tilt is None:
-            counts = _fitting(raw.frames_per_tilt, len(given), len(raw.images))
-        size = _needed_size(file, raw.pixel_size if pixel_size is None else pixel_size)
-        return FrameSeries.from_stack(raw.images, table, size, counts, raw.metadata, str(file))
-    if isinstance(path, str | Path):
-        name, files = str(path), _files_of(Path(path))
-    else:
-        files = [Path(item) for item in path]
-        name = f"{files[0]} and {len(files) - 1} more" if files else "no files"
-    if not files:
-        raise InputError("path", "an empty list", FRAMES_FILE)
-    if frames_per_tilt is not None:
-        raise InputError("frames_per_tilt", repr(frames_per_tilt), "None: each file is a tilt")
-    return _from_files(name, files, given, pixel_size)
+    listed = angles is not None and not isinstance(angles, str | Path)
+    name, files = files_of_series(path, keep_order=listed)
+    given = None if angles is None else _given_angles(angles, read)
+    if len(files) == 1:
+        return _from_stack(files[0], given, pixel_size, frames_per_tilt, read)
+    return read_frame_files(name, files, given, pixel_size, frames_per_tilt, read)
+
+
+def _from_stack(
+    file: Path,
+    given: NDArray[np.float64] | None,
+    pixel_size: float | None,
+    frames_per_tilt: int | Sequence[int] | None,
+    read: ReadSettings,
+) -> FrameSeries:
+    """A series of one file."""
+    raw = read_raw_images(file, read)
+    n_images = len(raw.images)
+    own = _own_counts(file, raw)
+    counts = frames_per_tilt if frames_per_tilt is not None else own
+    if given is not None and frames_per_tilt is None:
+        counts = _fitting(own, len(given), n_images)
+    table = settled_angles(file, fitting_angles(file, raw.angles, n_images, counts), given)
+    size = settled_size(file, raw.pixel_sizes, pixel_size)
+    metadata = _with_axis(file, raw, read)
+    return FrameSeries.from_stack(raw.images, table, size, counts, metadata, str(file))
+
+
+def _own_counts(file: Path, raw: RawImages) -> list[int] | None:
+    """Frames per tilt that the file states, if they add up to its images."""
+    counts, n = raw.frames_per_tilt, len(raw.images)
+    if counts is not None and sum(counts) != n:
+        text = (
+            f"{file}: frames per tilt that add up to {sum(counts)} are not used for {n} images; "
+            "give --frames-per-tilt"
+        )
+        warnings.warn(text, UserWarning, stacklevel=4)
+        return None
+    return counts
 
 
 def _fitting(counts: list[int] | None, n_angles: int, n_images: int) -> list[int] | None:
@@ -116,82 +154,19 @@ def _fitting(counts: list[int] | None, n_angles: int, n_images: int) -> list[int
     return counts if counts is not None and n_angles in (len(counts), n_images) else None
 
 
-def _given_angles(angles: ArrayLike | str | Path) -> NDArray[np.float64]:
+def _with_axis(file: Path, raw: RawImages, read: ReadSettings) -> dict[str, Any]:
+    """The metadata, with the direction of the tilt axis if it is known."""
+    axis = settled_axis(file, raw.tilt_axes, read.tilt_axis)
+    return raw.metadata | ({} if axis is None else {"tilt_axis_degrees": axis})
+
+
+def _given_angles(angles: ArrayLike | str | Path, read: ReadSettings) -> NDArray[np.float64]:
     if isinstance(angles, str | Path):
-        return degrees(angles, one_axis_angles(angles), None)
+        return one_axis_angles(angles, read.angles_variable, read.angle_unit)
     table = np.asarray(angles, dtype=np.float64)
     if table.ndim != 1 or table.size == 0:
         raise InputError("angles", f"shape {table.shape}", "a list of tilt angles in degrees")
-    return degrees("angles given", table, None)
-
-
-def _needed_size(file: str | Path, size: float | None) -> float:
-    if size is None:
-        raise InputError(
-            f"{file}: pixel size",
-            "none in the file",
-            "the pixel size in angstrom: pixel_size=..., --pixel-size on the command line",
-        )
-    return size
-
-
-def _files_of(folder: Path) -> list[Path]:
-    """Image files of a folder, all of one kind."""
-    files = sorted(item for item in folder.iterdir() if item.suffix.lower() in FRAME_SUFFIXES)
-    if not files:
-        raise DataFileError(folder, "a folder without image files", FRAMES_FILE)
-    kinds = sorted({item.suffix.lower() for item in files})
-    if len(kinds) > 1:
-        raise DataFileError(folder, f"files of types {', '.join(kinds)}", "files of one type")
-    return files
-
-
-def _from_files(
-    name: str, files: list[Path], given: NDArray[np.float64] | None, pixel_size: float | None
-) -> FrameSeries:
-    """A series with one file per tilt."""
-    frames, tilts, notes = [], [], []
-    size, first = pixel_size, files[0]
-    for file in files:
-        raw = _read_one(file)
-        frames.append(raw.images)
-        own = raw.tilt_angles() if given is None else None
-        if own is not None and len(np.unique(own)) > 1:
-            raise DataFileError(file, f"{len(np.unique(own))} tilt angles", "one tilt per file")
-        tilts.append(None if own is None else float(own[0]))
-        if pixel_size is None and raw.pixel_size is not None:
-            if size is not None and not np.isclose(size, raw.pixel_size, rtol=SAME_SIZE, atol=0):
-                found = f"pixels of {raw.pixel_size:.6g} angstrom"
-                raise DataFileError(file, found, f"{size:.6g} angstrom, as {first}")
-            size = size or raw.pixel_size
-        notes.append({"file": file.name} | raw.metadata)
-    angles = given
-    if given is None and any(tilt is not None for tilt in tilts):
-        if None in tilts:
-            missing = files[tilts.index(None)]
-            raise DataFileError(missing, "no tilt angle", "one, as in the other files")
-        angles = np.array(tilts, dtype=np.float64)
-    metadata: dict[str, Any] = {"files": notes}
-    for key in _COMMON:
-        values = {str(note.get(key)) for note in notes}
-        if len(values) == 1 and key in notes[0]:
-            metadata[key] = notes[0][key]
-    return FrameSeries(tuple(frames), angles, _needed_size(name, size), metadata, name)
-
-
-def _read_one(file: Path) -> RawImages:
-    suffix = file.suffix.lower()
-    if suffix in DM_SUFFIXES:
-        return read_dm(file)
-    if suffix in SER_SUFFIXES:
-        return read_ser(file)
-    if suffix in EMD_SUFFIXES:
-        return read_emd(file)
-    if suffix in MRC_SUFFIXES:
-        return read_mrc_frames(file)
-    if suffix in TIFF_SUFFIXES:
-        return read_tiff_frames(file)
-    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", FRAMES_FILE)
+    return degrees("angles given", table, read.angle_unit)
 
 
 def write_frames(

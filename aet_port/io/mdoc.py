@@ -1,13 +1,17 @@
-"""Text files beside MRC stacks: SerialEM ``.mdoc`` and tilt angles (``.rawtlt``, ``.tlt``).
+"""SerialEM's ``.mdoc`` beside MRC stacks.
 
 An ``.mdoc`` is an IMOD autodoc: lines ``key = value`` about the whole file, titles ``[T = ...]``,
 then for each section ``[ZValue = n]`` and its lines. ``PixelSpacing`` is in angstrom, ``Voltage``
-in kilovolt, ``TiltAngle`` in degrees.
+in kilovolt, ``TiltAngle`` in degrees. A line that is none of these continues the value above it.
+
+A title has the direction of the tilt axis, ``Tilt axis angle = 85.3``. (``RotationAngle`` of a
+section is another angle: of the image against the stage.)
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,13 @@ from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError
 from aet_port.core.files import write_whole
-from aet_port.io.arrays import existing_file, reading
+from aet_port.io.arrays import existing_file, reading, short
 
 MDOC_FILE = "a SerialEM .mdoc with lines key = value and sections [ZValue = n]"
-_HEAD = re.compile(r"\[\s*(\w+)\s*=\s*(.*?)\s*\]\s*$")
+_MOST_MISSING = 10_000  # numbers left out; more are a damaged number
+_AXIS = re.compile(
+    r"tilt\s*axis\s*(?:rotation\s*)?angle\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+))", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,8 @@ class Mdoc:
     values
         Lines about the whole file.
     sections
-        Lines about each section of the stack, in the order of ``ZValue``.
+        Lines about each section of the stack, in the order of ``ZValue``, whatever their order in
+        the file; empty for a number that the file leaves out.
     titles
         Texts of ``[T = ...]``.
     others
@@ -55,48 +63,112 @@ class Mdoc:
 
 
 def read_mdoc(path: str | Path) -> Mdoc:
-    """Read an ``.mdoc``.
+    """Read an ``.mdoc`` in UTF-8, UTF-16 or Latin-1.
 
     Raises
     ------
     DataFileError
-        If the file is missing, a line cannot be read, or a section is missing or duplicated.
+        If the file is missing, is not such a text, or a section's number is missing or repeated.
     """
     file = existing_file(path, MDOC_FILE)
     with reading(file, MDOC_FILE):
-        lines = file.read_bytes().decode("utf-8-sig", "replace").splitlines()
+        lines = _decoded(file.read_bytes()).splitlines()
     mdoc = Mdoc()
     numbered: dict[int, dict[str, str]] = {}
-    target = mdoc.values
+    target, last = mdoc.values, ""
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        head = _HEAD.match(text)
+        head = _head(text)
         if head is None:
             key, sign, value = text.partition("=")
-            if not sign or not key.strip():
-                raise DataFileError(file, f"{text[:60]!r} in line {number}", MDOC_FILE)
-            target[key.strip()] = value.strip()
+            if sign and key.strip():
+                last = key.strip()
+                target[last] = value.strip()
+            elif last in target:
+                target[last] = f"{target[last]} {text}".strip()
+            else:
+                raise DataFileError(file, f"{short(text)!r} in line {number}", MDOC_FILE)
             continue
-        kind, name = head.groups()
+        last = ""
+        kind, name = head
         if kind == "T":
             mdoc.titles.append(name)
         elif kind == "ZValue":
-            if not name.isdigit() or int(name) in numbered:
+            if not (name.isascii() and name.isdigit()) or int(name) in numbered:
                 raise DataFileError(
-                    file, f"{text!r} in line {number}", "each section's number once"
+                    file, f"{short(text)!r} in line {number}", "each section's number once"
                 )
             target = numbered[int(name)] = {}
         else:
             target = {}
             mdoc.others.append([kind, name, target])
-    missing = [index for index in range(len(numbered)) if index not in numbered]
-    if missing:
-        found = f"{len(numbered)} sections without [ZValue = {missing[0]}]"
-        raise DataFileError(file, found, "every section from 0 on")
-    mdoc.sections.extend(numbered[index] for index in range(len(numbered)))
+    n = max(numbered, default=-1) + 1
+    if n > len(numbered) + _MOST_MISSING:
+        found = f"section {n - 1} in a file of {len(numbered)} sections"
+        raise DataFileError(file, found, "sections numbered from 0 on")
+    mdoc.sections.extend(numbered.get(index, {}) for index in range(n))
     return mdoc
+
+
+def _head(text: str) -> tuple[str, str] | None:
+    """Kind and name of a line ``[kind = name]``."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    kind, sign, name = text[1:-1].partition("=")
+    return (kind.strip(), name.strip()) if sign and kind.strip().isidentifier() else None
+
+
+def _decoded(data: bytes) -> str:
+    """Text in the encoding that its first bytes tell; Latin-1 where it is no UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def axis_of_titles(path: str | Path, titles: Sequence[str]) -> float | None:
+    """Direction of the tilt axis in degrees from y towards x, from titles of SerialEM or IMOD.
+
+    IMOD's angle is the rotation from the vertical to the tilt axis, counterclockwise, with rows
+    counted upwards: the axis has the direction ``(-sin a, cos a)``. From y towards x is clockwise,
+    with the direction ``(sin b, cos b)``; hence ``b = -a``. (Both signs give the same line, but
+    the wrong one gives the mirror image of the sample.)
+
+    Parameters
+    ----------
+    path
+        File, for errors.
+    titles
+        Titles of an ``.mdoc``, or labels of an MRC header.
+
+    Raises
+    ------
+    DataFileError
+        For an angle beyond a full turn.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> axis_of_titles("s.mdoc", ["    Tilt axis angle = -90.0, binning = 1  spot = 7  camera = 0"])
+    90.0
+    """
+    for title in titles:
+        found = _AXIS.search(title)
+        if found is None:
+            continue
+        angle = float(found[1])
+        if abs(angle) > 360:
+            raise DataFileError(path, f"{short(title)!r}", "a tilt axis within a full turn")
+        turned = (180 - angle) % 360 - 180
+        return 0.0 if turned == 0 else turned  # not -0.0
+    return None
 
 
 def mdoc_angles(path: str | Path, mdoc: Mdoc) -> NDArray[np.float64] | None:
@@ -113,10 +185,13 @@ def mdoc_angles(path: str | Path, mdoc: Mdoc) -> NDArray[np.float64] | None:
     angles = []
     for index, text in enumerate(texts):
         try:
-            angles.append(float(text))  # type: ignore[arg-type]
-        except (TypeError, ValueError) as error:
+            angle = float(text)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            angle = np.nan
+        if not np.isfinite(angle):
             found = f"TiltAngle {text!r} in section {index}"
-            raise DataFileError(path, found, "a number in every section") from error
+            raise DataFileError(path, found, "a number in every section")
+        angles.append(angle)
     return np.array(angles)
 
 

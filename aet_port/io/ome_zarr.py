@@ -32,6 +32,8 @@ from aet_port.io.exchange_record import (
 )
 from aet_port.io.hyperspy_files import zarr_array, zarr_group
 from aet_port.io.other_formats import ForeignSeries, ForeignVolume
+from aet_port.io.raw_images import RawImages
+from aet_port.io.statements import stated
 from aet_port.io.stored_size import PACKING, SPARSE, check_size
 from aet_port.io.units import degrees
 
@@ -262,3 +264,24 @@ def read_ome_zarr_series(
         theta = degrees(folder, values, order.tilt.unit)
         table = np.stack([np.zeros_like(theta), theta, np.zeros_like(theta)], axis=1)
     return ForeignSeries(images, table, size, str(folder), {})
+
+
+def read_ome_zarr_images(path: str | Path) -> RawImages:
+    """Read the images of a tilt series, their angles and pixel size not yet decided on.
+
+    Raises
+    ------
+    DataFileError, MissingDependencyError
+        As :func:`read_ome_zarr_series`, but not for angles and pixel size.
+    """
+    plain = read_ome_zarr_series(path, False, False)
+
+    def theta() -> NDArray[np.float64] | None:
+        table = read_ome_zarr_series(path, False, True).angles
+        if table is not None and table[:, [0, 2]].any():
+            expected = "tilt angles about one axis; or a file of angles"
+            raise DataFileError(path, "phi or psi other than zero", expected)
+        return None if table is None else table[:, 1].astype(np.float64)
+
+    sizes = stated("axes", lambda: read_ome_zarr_series(path, True, False).pixel_size)
+    return RawImages(plain.images, stated("axes", theta), sizes, metadata=plain.metadata)

@@ -20,6 +20,7 @@ from aet_port.io.exchange_record import recorded_angles
 from aet_port.io.raw_images import RawImages
 from aet_port.io.rosettasciio_files import OpenedSignal, opened_signal
 from aet_port.io.signal_notes import HORIZONTAL, plain_notes
+from aet_port.io.statements import Stated, stated
 from aet_port.io.units import degrees
 
 
@@ -69,12 +70,7 @@ def _metadata(opened: OpenedSignal) -> dict[str, Any]:
     return metadata
 
 
-def read_other(
-    path: str | Path,
-    image: int | str | None = None,
-    need_size: bool = True,
-    need_angles: bool = True,
-) -> RawImages:
+def read_other(path: str | Path, image: int | str | None = None) -> RawImages:
     """Read images of a file through RosettaSciIO.
 
     Parameters
@@ -83,18 +79,14 @@ def read_other(
         The file (or, for ``.zspy``, the folder).
     image
         Number (from 0) or name of the signal; needed only if several can be images.
-    need_size, need_angles
-        False if the pixel size or the angles are known otherwise: impossible ones in the file are
-        then ignored.
 
     Returns
     -------
     RawImages. An axis in degrees, radians or named tilt or angle is that of the tilts; another one
     that of the frames. Angles that ETSpy keeps in its metadata, and those of the frames of a
     ``.tvips`` file, win over the axis. A stage tilt in the metadata is the angle of a single image
-    or of frames along an axis that is named so. Metadata: ``voltage_kv``, ``dwell_time_us`` and
-    ``tilt_axis`` (degrees from y towards x; -90 for ETSpy's) as far as known, and
-    ``hyperspy``, everything in HyperSpy's arrangement.
+    or of frames along an axis that is named so. Metadata: ``voltage_kv`` and ``dwell_time_us`` as
+    far as known, and ``hyperspy``, everything in HyperSpy's arrangement.
 
     Raises
     ------
@@ -109,16 +101,27 @@ def read_other(
     MATLAB: none
     """
     with opened_signal(path, image) as opened:
-        order, table, unit = _described(opened, need_angles)
-        theta = table[:, 1] if table is not None and table.ndim == 2 else table
-        if table is not None and table.ndim == 2 and table[:, [0, 2]].any():
-            expected = "tilt angles about one axis, as aet preprocess needs them"
-            raise DataFileError(path, "phi or psi other than zero", expected)
-        size = _size(opened, order, need_size)
+        order = _order(opened)
         images, frames = signal_axes.stacked(opened.load(), order)
-    if frames is None and theta is not None and len(theta) == 1 < len(images):
-        frames = [len(images)]
-    return RawImages(images, theta, size, frames, _metadata(opened), unit, Path(path))
+        angles = stated("axes or metadata", lambda: _tilts(opened, order))
+        sizes = stated("axes", lambda: _size(opened, order, True))
+    if frames is None and angles and angles[0].value is not None:
+        one = len(angles[0].value) == 1 < len(images)
+        frames = [len(images)] if one else None
+    axis = opened.signal.notes.tilt_axis()
+    axes = [] if axis is None else [Stated("convention of ETSpy", axis)]
+    return RawImages(images, angles, sizes, axes, frames, _metadata(opened))
+
+
+def _tilts(opened: OpenedSignal, order: signal_axes.Arrangement) -> NDArray[np.float64] | None:
+    """Angles about one axis in degrees."""
+    table, unit = _angles(opened, order)
+    if table is None or table.ndim == 1:
+        return None if table is None else degrees(opened.file, table, unit)
+    if table[:, [0, 2]].any():
+        expected = "tilt angles about one axis; or a file of angles"
+        raise DataFileError(opened.file, "phi or psi other than zero", expected)
+    return table[:, 1].astype(np.float64)
 
 
 def read_foreign_series(
@@ -147,7 +150,8 @@ def series_of(
 ) -> ForeignSeries:
     """The tilt series that a signal holds, its images turned so that the tilt axis is vertical."""
     file = opened.file
-    order, table, unit = _described(opened, need_angles)
+    order = _order(opened)
+    table, unit = _angles(opened, order) if need_angles else (None, "degree")
     if order.frame is not None:
         found = f"{order.frame} beside the tilts"
         raise DataFileError(file, found, "one projection a tilt; run aet preprocess first")
@@ -162,7 +166,7 @@ def series_of(
         # By a quarter turn, not mirrored: rows become x.
         images = np.ascontiguousarray(images.transpose(0, 2, 1)[:, :, ::-1])
         if record is None:
-            metadata = metadata | {"tilt_axis": 0.0, "turned": -HORIZONTAL}
+            metadata = metadata | {"tilt_axis_degrees": HORIZONTAL}
     return ForeignSeries(images, table, size, record.name if record else str(file), metadata)
 
 
@@ -192,14 +196,11 @@ def read_foreign_volume(
     return ForeignVolume(array, record.exact_size(size), record.exact_origin(origin), record.name)
 
 
-def _described(
-    opened: OpenedSignal, need_angles: bool
-) -> tuple[signal_axes.Arrangement, NDArray | None, str]:
-    """Order of the axes; angles (n,), or Euler angles (n, 3) of a record, and their unit."""
-    order = signal_axes.arrange(opened.file, opened.axes)
+def _order(opened: OpenedSignal) -> signal_axes.Arrangement:
+    """Order of the axes of a stack of images."""
     if opened.record is not None and opened.record.kind == "volume":
         raise DataFileError(opened.file, "a volume", "images of a tilt series")
-    return order, *(_angles(opened, order) if need_angles else (None, "degree"))
+    return signal_axes.arrange(opened.file, opened.axes)
 
 
 def _size(opened: OpenedSignal, order: signal_axes.Arrangement, needed: bool) -> float | None:

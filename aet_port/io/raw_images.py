@@ -1,56 +1,62 @@
-"""Data returned by readers of raw microscope files to :func:`aet_port.io.frames.read_frames`."""
+"""Data returned by the readers of image files of all formats."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.io.units import degrees
+from aet_port.io.statements import Stated, settled_angles, settled_size
 
 
 @dataclass(frozen=True, eq=False)
 class RawImages:
-    """Images of one file.
+    """Images of one file and what it and the files beside it state about them.
 
     Parameters
     ----------
     images
         Shape (n, nx, ny), in the type stored.
     angles
-        Shape (n,) or one per tilt, in ``angle_unit``; None if not in the file.
-    pixel_size
-        Angstrom; None if not in the file.
+        Tilt angles in degrees by source, the most reliable first: shape (n,) or one per tilt.
+    pixel_sizes
+        Pixel sizes in angstrom by source, the most reliable first.
+    tilt_axes
+        Directions of the tilt axis in degrees from y towards x by source.
     frames_per_tilt
         Number of frames of each tilt; None if not in the file.
     metadata
         All other information, in the types of JSON.
-    angle_unit
-        Unit as in the file; empty if not given. It is checked only when the angles are used, so
-        that unusable ones can be replaced.
-    angle_source
-        The file that contains the angles, for errors.
     """
 
     images: NDArray
-    angles: NDArray[np.float64] | None = None
-    pixel_size: float | None = None
+    angles: Sequence[Stated[NDArray[np.float64]]] = ()
+    pixel_sizes: Sequence[Stated[float]] = ()
+    tilt_axes: Sequence[Stated[float]] = ()
     frames_per_tilt: list[int] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    angle_unit: str = "degree"
-    angle_source: Path | None = None
 
-    def tilt_angles(self) -> NDArray[np.float64] | None:
-        """The angles in degrees; None if not in the file.
+    @property
+    def pixel_size(self) -> float | None:
+        """Pixel size in angstrom; None if no source states it.
 
         Raises
         ------
-        InputError
-            For another unit, or for angles without a unit that look like radians.
+        AetError
+            If the sources contradict each other, or the only one cannot be used.
         """
-        if self.angles is None:
-            return None
-        return degrees(self.angle_source or "file", self.angles, self.angle_unit)
+        known = [item for item in self.pixel_sizes if item.certain]
+        return settled_size("images", known, None) if known else None
+
+    def tilt_angles(self) -> NDArray[np.float64] | None:
+        """Tilt angles in degrees; None if no source states them.
+
+        Raises
+        ------
+        AetError
+            If the only source cannot be used.
+        """
+        return settled_angles("images", self.angles, None)

@@ -39,7 +39,7 @@ from aet_port.io.stored_size import (
 # Known without the library, so that a file can be recognised where it is not installed. Left out
 # are formats of spectra and of pictures whose grey values are no counts (.png, .jpg).
 OTHER_SUFFIXES = (
-    ".hspy", ".zspy", ".blo", ".tvips", ".mib", ".prz", ".emi", ".rpl", ".de5", ".nxs", ".unf",
+    ".hspy", ".zspy", ".blo", ".tvips", ".mib", ".prz", ".rpl", ".de5", ".nxs", ".unf",
     ".mrcz", ".asw", ".img", ".bcf", ".app5", ".nc",
 )  # fmt: skip
 OTHER_FILE = "images in a file of HyperSpy or of an instrument"

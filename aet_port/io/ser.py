@@ -6,38 +6,45 @@ elements, number of valid ones (4 bytes each); offset of the offset arrays (4 by
 0x220 on 8); number of dimensions of the series and, for each, its size, calibration, description
 and units; offsets of the elements, then of their tags. An image is: calibration of x and of y
 (offset and step in metres as doubles, element as 4 bytes), data type (2), length along x and y
-(4 each), pixels. The format is FEI's "TIA Series Data (ESD) file format"; that of .emi is not
-published, but it contains XML text, which is read.
+(4 each), pixels. The format is FEI's "TIA Series Data (ESD) file format"; for .emi see
+:mod:`aet_port.io.emi`.
 
 Axis order: x is fastest and points right. TIA stores the lowest row first; rows are reversed, so
-that y points down as in DigitalMicrograph files.
+that y runs down the screen as in DigitalMicrograph files: x, y and the direction away from the
+viewer are right-handed, and the reconstruction is the mirror image unless the signs of the angles
+are reversed.
 """
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ET
+import mmap
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import DataFileError
-from aet_port.io.arrays import existing_file, reading
+from aet_port.core.errors import AetError, DataFileError
+from aet_port.io.arrays import existing_file, reading, short
+from aet_port.io.emi import common_notes, described, emi_of, read_emi, ser_files, series_number
+from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import Stated, stated
+from aet_port.io.units import degrees
 
 SER_SUFFIXES = (".ser",)
+EMI_SUFFIXES = (".emi",)
 SER_FILE = "a TIA series file (.ser) with images"
 _TYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8"}
 _IMAGES, _LINES = 0x4122, 0x4120
-_XML = re.compile(rb"<ObjectInfo>.*?</ObjectInfo>", re.DOTALL)
 
 
 class _Bytes:
     """Little-endian numbers of a file, one after the other."""
 
-    def __init__(self, path: Path, data: bytes, at: int = 0) -> None:
+    def __init__(self, path: Path, data: Any, at: int = 0) -> None:
         self.path, self.data, self.at = path, data, at
 
     def array(self, kind: str, count: int) -> NDArray:
@@ -46,6 +53,8 @@ class _Bytes:
         if count < 0 or self.at < 0 or self.at + size > len(self.data):
             found = f"{len(self.data)} bytes, {size} more needed at byte {self.at}"
             raise DataFileError(self.path, found, "a complete file; it is truncated or damaged")
+        if count == 0:
+            return np.zeros(0, "<" + kind)
         values = np.frombuffer(self.data, "<" + kind, count, self.at)
         self.at += size
         return values
@@ -59,13 +68,16 @@ class _Bytes:
         return self.array("u1", self.one("u4")).tobytes().decode("latin-1")
 
 
-def read_ser(path: str | Path) -> RawImages:
+def read_ser(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the images of a .ser file and the metadata of its .emi.
 
     Parameters
     ----------
     path
-        The .ser file. Its .emi has the same name, or the name before ``_1``; it may be missing.
+        The .ser file, whose .emi has the same name, or the name before ``_1``, and may be missing;
+        or the .emi file.
+    read
+        Its ``image``, the number or name of the .ser file, is needed only for a .emi of several.
 
     Returns
     -------
@@ -77,27 +89,63 @@ def read_ser(path: str | Path) -> RawImages:
     Raises
     ------
     DataFileError
-        If a file is missing, truncated or damaged, holds spectra or complex numbers, or images
-        of different size.
+        If the .ser file is missing, truncated or damaged, holds spectra or complex numbers, or
+        images of different size.
+
+    Warns
+    -----
+    UserWarning
+        If the .emi cannot be read.
     """
-    file = existing_file(path, SER_FILE)
-    with reading(file, SER_FILE):
-        images, calibrations, header = _elements(file, file.read_bytes())
+    given = existing_file(path, SER_FILE)
+    file = _of_emi(given, read) if given.suffix.lower() in EMI_SUFFIXES else given
+    with reading(file, SER_FILE), file.open("rb") as handle:
+        if file.stat().st_size == 0:
+            raise DataFileError(file, "an empty file", SER_FILE)
+        data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        images, calibrations, header = _elements(file, data)
     metadata: dict[str, Any] = {"ser": header}
-    angles, unit = None, ""
-    emi = _emi_of(file)
+    angles: list[Stated[NDArray[np.float64]]] = []
+    emi = emi_of(file)
     if emi is not None:
-        notes = read_emi(emi, _series_number(file))
-        metadata["emi"] = notes
-        metadata |= _common(notes)
-        alpha = _described(notes, "Stage A")
+        try:
+            notes = read_emi(emi, series_number(file))
+        except AetError as error:
+            text = f"{file}: {emi.name} is not used ({short(str(error))})"
+            warnings.warn(text, UserWarning, stacklevel=2)
+            notes = {}
+        metadata |= common_notes(notes) | ({"emi": notes} if notes else {})
+        alpha = described(notes, "Stage A")
         if alpha is not None:
-            angles, unit = np.array([alpha[0] + 0.0]), alpha[1]  # no negative zero
-    size = _pixel_size(file, calibrations)
-    return RawImages(images, angles, size, None, metadata, unit, emi)
+            value, unit = np.array([alpha[0] + 0.0]), alpha[1]  # no negative zero
+            angles = stated(emi.name, lambda: degrees(emi, value, unit))
+    sizes = stated("calibration", lambda: _pixel_size(file, calibrations))
+    return RawImages(images, angles, sizes, metadata=metadata)
 
 
-def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict[str, Any]]:
+def _of_emi(emi: Path, read: ReadSettings) -> Path:
+    """The .ser file of a .emi."""
+    candidates = []
+    for file in ser_files(emi):
+        try:
+            with reading(file, SER_FILE), file.open("rb") as handle:
+                words = _Bytes(file, handle.read(16))
+                words.at = 6
+                problem = _content_problem(words.one("u4"))
+        except AetError as error:
+            problem = short(str(error))
+        candidates.append(Candidate(file.name, file, problem))
+    return choose(emi, candidates, read, "a .emi beside its .ser files with images").item
+
+
+def _content_problem(content: int) -> str | None:
+    """Why elements of a type can be no frames."""
+    if content == _IMAGES:
+        return None
+    return "spectra" if content == _LINES else f"elements of type {content:#x}"
+
+
+def _elements(file: Path, data: Any) -> tuple[NDArray, list[list[float]], dict[str, Any]]:
     """Images (n, nx, ny), calibrations (offset x, step x, offset y, step y), and the header."""
     words = _Bytes(file, data)
     if words.one("u2") != 0x4949 or words.one("u2") != 0x0197:
@@ -107,9 +155,9 @@ def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict
     content, tag_kind = words.one("u4"), words.one("u4")
     total, valid = words.one("u4"), words.one("u4")
     at_offsets, n_dimensions = words.one(wide), words.one("u4")
-    if content != _IMAGES:
-        kind = "spectra" if content == _LINES else f"elements of type {content:#x}"
-        raise DataFileError(file, kind, "images (type 0x4122)")
+    problem = _content_problem(content)
+    if problem is not None:
+        raise DataFileError(file, problem, "images (type 0x4122)")
     if not 0 < valid <= total:
         raise DataFileError(file, f"{valid} valid of {total} images", "at least one image")
     dimensions = []
@@ -125,6 +173,7 @@ def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict
     starts, tag_starts = table.array(wide, total)[:valid], table.array(wide, total)[:valid]
     images: list[NDArray] = []
     calibrations: list[list[float]] = []
+    stored = 0
     for index, start in enumerate(starts):
         element = _Bytes(file, data, int(start))
         steps: list[float] = []
@@ -136,6 +185,8 @@ def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict
             found = f"pixels of type {code} in image {index}"
             raise DataFileError(file, found, "real numbers (types 1 to 8)")
         nx, ny = element.one("u4"), element.one("u4")
+        if nx < 1 or ny < 1:
+            raise DataFileError(file, f"{nx} x {ny} pixels in image {index}", "at least one")
         pixels = element.array(_TYPES[code], nx * ny).reshape(ny, nx)
         if images and pixels.shape != images[0].shape[::-1]:
             ox, oy = images[0].shape
@@ -143,6 +194,10 @@ def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict
                 file, f"{nx} x {ny} pixels in image {index}", f"{ox} x {oy}, as in image 0"
             )
         images.append(pixels[::-1].T)
+        stored += pixels.nbytes
+        if stored > len(data):
+            found = f"images of {stored} bytes up to image {index} in {len(data)} bytes"
+            raise DataFileError(file, found, "images that do not overlap")
         calibrations.append(steps)
     header = {
         "version": version,
@@ -156,7 +211,7 @@ def _elements(file: Path, data: bytes) -> tuple[NDArray, list[list[float]], dict
     return stack.astype(stack.dtype.newbyteorder("="), copy=False), calibrations, header
 
 
-def _tags(file: Path, data: bytes, kind: int, starts: NDArray) -> list[dict[str, Any] | None]:
+def _tags(file: Path, data: Any, kind: int, starts: NDArray) -> list[dict[str, Any] | None]:
     """Time and position of each image; None if the file has no valid tag."""
     tags: list[dict[str, Any] | None] = []
     for start in starts:
@@ -187,95 +242,3 @@ def _pixel_size(file: Path, calibrations: list[list[float]]) -> float | None:
     if not (np.isfinite(dx) and dx > 0) or dx >= 1:
         return None  # pixels not calibrated (1), or a diffraction pattern
     return float(dx) * 1e10
-
-
-def _series_number(file: Path) -> int | None:
-    tail = file.stem.rpartition("_")[2]
-    return int(tail) if tail.isdigit() else None
-
-
-def _emi_of(file: Path) -> Path | None:
-    """The .emi of a .ser: ``name_1.ser`` belongs to ``name.emi``."""
-    for stem in (file.stem, file.stem.rpartition("_")[0]):
-        for suffix in (".emi", ".EMI"):
-            beside = file.with_name(stem + suffix)
-            if stem and beside.is_file():
-                return beside
-    return None
-
-
-def read_emi(path: str | Path, number: int | None = None) -> dict[str, Any]:
-    """Read the XML text of a .emi file as nested dictionaries; repeated elements become lists.
-
-    Parameters
-    ----------
-    path
-        The file.
-    number
-        Number of the series (``name_<number>.ser``, from 1), if the file describes several.
-
-    Raises
-    ------
-    DataFileError
-        If the file is missing or holds no readable description of a series.
-    """
-    expected = "a TIA file (.emi) with an <ObjectInfo> text"
-    file = existing_file(path, expected)
-    with reading(file, expected):
-        texts = [text for text in _XML.findall(file.read_bytes()) if b"<Experiment" in text]
-        if not texts:
-            raise DataFileError(file, "no <ObjectInfo> text", expected)
-        index = 0 if number is None or number > len(texts) else number - 1
-        info = ET.fromstring(texts[index].decode("utf-8", "replace"))
-        return {"ObjectInfo": _nested(info)}
-
-
-def _nested(node: ET.Element) -> Any:
-    if len(node) == 0:
-        return (node.text or "").strip()
-    found: dict[str, Any] = {}
-    for child in node:
-        value = _nested(child)
-        if child.tag not in found:
-            found[child.tag] = value
-        elif isinstance(found[child.tag], list):
-            found[child.tag].append(value)
-        else:
-            found[child.tag] = [found[child.tag], value]
-    return found
-
-
-def _described(notes: dict[str, Any], label: str) -> tuple[float, str] | None:
-    """Value and unit of an entry of ``ExperimentalDescription``."""
-    entries = _below(notes, "ObjectInfo", "ExperimentalDescription", "Root", "Data")
-    for entry in entries if isinstance(entries, list) else [entries]:
-        if isinstance(entry, dict) and entry.get("Label") == label:
-            value = _float(entry.get("Value"))
-            return None if value is None else (value, str(entry.get("Unit", "")))
-    return None
-
-
-def _below(tree: Any, *keys: str) -> Any:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
-
-
-def _float(text: Any) -> float | None:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return None
-
-
-def _common(notes: dict[str, Any]) -> dict[str, float]:
-    """Voltage and dwell time under the keys common to all formats."""
-    common = {}
-    conditions = ("ObjectInfo", "ExperimentalConditions", "MicroscopeConditions")
-    volts = _float(_below(notes, *conditions, "AcceleratingVoltage"))
-    if volts:
-        common["voltage_kv"] = volts / 1e3
-    seconds = _float(_below(notes, "ObjectInfo", "AcquireInfo", "DwellTimePath"))
-    if seconds:
-        common["dwell_time_us"] = seconds * 1e6
-    return common

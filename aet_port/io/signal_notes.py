@@ -118,15 +118,13 @@ class SignalNotes:
         return bytes(np.asarray(found, dtype=np.uint8)).decode("utf-8", "replace")
 
     def common(self) -> dict[str, Any]:
-        """Voltage, dwell time and tilt axis, as far as known, under the keys of all formats."""
+        """Voltage and dwell time, as far as known, under the keys of all formats."""
         volts, dwell = self.number("beam_energy"), self.number("dwell_time")
-        axis = self.tilt_axis()
         return {
             key: value
             for key, value in (
                 ("voltage_kv", volts),
                 ("dwell_time_us", None if dwell is None else dwell * 1e6),
-                ("tilt_axis", axis),
             )
             if value is not None
         }

@@ -1,8 +1,8 @@
-"""Tilt series: projections and their angles in MATLAB, NumPy, MRC, TIFF and text files.
+"""Tilt series: projections and their angles in files of all formats.
 
 Images are (n, nx, ny), y the tilt axis of a single-axis series. A .npy array has this order, a .mat
-array is (nx, ny, n). In MRC and TIFF a section or page is an image with rows y and columns x; a
-stack with a horizontal tilt axis must be rotated first.
+array is (nx, ny, n). In the other formats a section, page or frame is an image with rows y and
+columns x; where a file states that the tilt axis lies elsewhere, the images are turned.
 """
 
 from __future__ import annotations
@@ -15,67 +15,47 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.core.files import write_whole
+from aet_port.core.image_rotation import turn_images
 from aet_port.io import matlab
+from aet_port.io.angle_files import ANGLES_FILE, WRITABLE_ANGLES, read_angles, write_angles
 from aet_port.io.arrays import (
     MRC_SUFFIXES,
     TIFF_SUFFIXES,
-    existing_file,
-    read_mrc,
-    read_npy,
-    read_tiff,
-    reading,
-    real_array,
+    image_suffix,
     single_precision,
     write_mrc,
     write_npy,
     write_tiff,
 )
+from aet_port.io.hyperspy_files import HYPERSPY_SUFFIXES, write_hyperspy
+from aet_port.io.image_files import read_raw_images
+from aet_port.io.ome_zarr import ZARR_SUFFIXES, read_ome_zarr_series, write_ome_zarr
+from aet_port.io.other_formats import read_foreign_series
+from aet_port.io.raw_images import RawImages
+from aet_port.io.settings import READ, ReadSettings
+from aet_port.io.statements import (
+    GIVEN_ANGLES,
+    Stated,
+    fitting_angles,
+    settled_angles,
+    settled_axis,
+    settled_size,
+)
 
-IMAGES_FILE = "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff"
-ANGLES_FILE = "angles as .mat, .npy, .txt, .csv, .tlt or .rawtlt"
-TEXT_SUFFIXES = (".txt", ".csv", ".tlt", ".rawtlt")
-
-
-def _images_and_size(
-    path: str | Path, name: str | None, need_size: bool
-) -> tuple[NDArray, float | None]:
-    """Images (n, nx, ny) and, if needed, the pixel size if the file stores one."""
-    file = Path(path)
-    suffix = file.suffix.lower()
-    size: float | None = None
-    if suffix == ".mat":
-        array = matlab.read_images(file, name)
-        stored = matlab.read_variables(file, ["pixel_size"]).get("pixel_size")
-        if need_size and stored is not None:
-            expected = "pixel_size as one number in angstrom"
-            if not isinstance(stored, np.ndarray) or stored.size != 1:
-                raise DataFileError(file, "pixel_size of another kind", expected)
-            size = float(real_array(file, stored, expected).reshape(-1)[0])
-    elif suffix == ".npy":
-        array = read_npy(file, IMAGES_FILE)
-    elif suffix in MRC_SUFFIXES or suffix in TIFF_SUFFIXES:
-        sections = (read_mrc if suffix in MRC_SUFFIXES else read_tiff)(file, IMAGES_FILE)
-        array = sections.array[np.newaxis] if sections.array.ndim == 2 else sections.array
-        if array.ndim == 3:
-            array = array.transpose(0, 2, 1)
-        size = sections.common_size(file, 2) if need_size else None
-    else:
-        raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
-    if array.ndim != 3 or array.size == 0:
-        raise DataFileError(file, f"an array of shape {array.shape}", "images (n, nx, ny)")
-    return np.ascontiguousarray(array), size
+WRITABLE_FILE = (
+    "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif, .tiff, .hspy, .zspy or .ome.zarr"
+)
 
 
-def read_images(path: str | Path, name: str | None = None) -> NDArray:
+def read_images(path: str | Path, read: ReadSettings = READ) -> NDArray:
     """Read projections (n, nx, ny) from a file, in the precision stored.
 
     Parameters
     ----------
     path
-        .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff, with axes as described in the module.
-    name
-        Variable of a .mat file; needed only if several fit.
+        File of any format that :func:`~aet_port.io.image_files.read_raw_images` reads.
+    read
+        What to read from a file that holds several things.
 
     Raises
     ------
@@ -84,98 +64,45 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
 
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles
     """
-    return _images_and_size(path, name, need_size=False)[0]
-
-
-def _text_table(file: Path) -> NDArray[np.float64]:
-    """Numbers of a text file, one row per line, separated by blanks, commas or semicolons."""
-    expected = "lines of one number (theta) or three (phi, theta, psi), in degrees"
-    with reading(existing_file(file, ANGLES_FILE), expected):
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines, start=1):
-        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
-        try:
-            row = [float(word) for word in words]
-        except ValueError as error:
-            if not rows and not any(_is_number(word) for word in words):
-                continue  # a line of column titles
-            raise DataFileError(file, f"{line.strip()!r} in line {number}", expected) from error
-        if row and rows and len(row) != len(rows[0]):
-            found = f"{len(row)} numbers in line {number} after {len(rows[0])} above"
-            raise DataFileError(file, found, expected)
-        if row:
-            rows.append(row)
-    if not rows:
-        raise DataFileError(file, "no numbers", expected)
-    return np.array(rows)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def read_angles(path: str | Path, name: str | None = None) -> NDArray:
-    """Read Euler angles phi, theta, psi (n, 3) in degrees; a list of single numbers is theta.
-
-    Parameters
-    ----------
-    path
-        .mat, .npy (single precision is kept), .txt, .csv, .tlt or .rawtlt.
-    name
-        Variable of a .mat file; needed only if several fit.
-
-    Raises
-    ------
-    DataFileError
-        If the file is missing, unreadable, truncated, not finite, or the table is transposed.
-
-    MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles
-    """
-    file = Path(path)
-    suffix = file.suffix.lower()
-    if suffix == ".mat":
-        return matlab.read_angles(file, name)
-    if suffix == ".npy":
-        return matlab.euler_table(file, read_npy(file, ANGLES_FILE))
-    if suffix in TEXT_SUFFIXES:
-        return matlab.euler_table(file, _text_table(file))
-    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
+    return read_raw_images(path, read).images
 
 
 def read_tilt_series(
     projections: str | Path,
-    angles: str | Path,
+    angles: str | Path | None = None,
     pixel_size: float | None = None,
-    projections_variable: str | None = None,
-    angles_variable: str | None = None,
+    read: ReadSettings = READ,
 ) -> TiltSeries:
     """Read projections and their angles, from two files or from one .mat file.
 
     Parameters
     ----------
     projections, angles
-        Files for :func:`read_images` and :func:`read_angles`.
+        Files for :func:`read_images` and :func:`~aet_port.io.angle_files.read_angles`; without a
+        file of angles those in the file of the projections or beside it are used.
     pixel_size
-        Angstrom; unless given, that of the file is used (MRC header, description of a TIFF file,
-        variable ``pixel_size`` of a .mat file).
-    projections_variable, angles_variable
-        Variables of .mat files; needed only if several match.
+        Angstrom; unless given, that of the file is used (header, files beside it, variable
+        ``pixel_size`` of a .mat file).
+    read
+        What to read from files that hold several things, and the direction of the tilt axis.
 
     Returns
     -------
-    The series, named after the file of the projections.
+    The series, named after the file of the projections, its images turned so that the tilt axis is
+    along y if a file beside them (or ``read``) states another direction.
 
     Raises
     ------
     DataFileError
         If a file cannot be read, or the numbers of angles and images differ.
     InputError
-        If no pixel size is known, or an image is empty or not finite.
+        If no pixel size or angles are known, angles look like radians, or an image is empty or not
+        finite.
+
+    Warns
+    -----
+    UserWarning
+        If a file states another pixel size, tilt axis or other angles than those given.
 
     Notes
     -----
@@ -191,49 +118,59 @@ def read_tilt_series(
     >>> len(series), series.detector, series.angles[:, 1]
     (3, (32, 24), array([-30.,   0.,  30.]))
     """
-    images, own = _images_and_size(projections, projections_variable, pixel_size is None)
-    table = read_angles(angles, angles_variable)
-    if len(table) != len(images):
-        expected = f"{len(images)} rows, one per image of {projections}"
-        raise DataFileError(angles, f"{len(table)} rows of angles", expected)
-    size = own if pixel_size is None else pixel_size
-    if size is None:
-        raise InputError(
-            f"{projections}: pixel size",
-            "none in the file",
-            "the pixel size in angstrom: pixel_size=..., --pixel-size on the command line",
-        )
-    return TiltSeries(images, table, size, name=str(projections))
+    if angles is None and read.tilt_axis is None:
+        foreign = _foreign(projections, pixel_size, read)
+        if foreign is not None:
+            return foreign
+    raw = read_raw_images(projections, read)
+    if angles is None:
+        table = _own_angles(projections, raw)
+    else:
+        table = read_angles(angles, read.angles_variable, read.angle_unit)
+        if not table[:, [0, 2]].any():
+            settled_angles(projections, raw.angles, np.asarray(table[:, 1], dtype=np.float64))
+    if len(table) != len(raw.images):
+        expected = f"{len(raw.images)} rows, one per image of {projections}"
+        if len(raw.images) % len(table) == 0:
+            expected += "; frames of one tilt are averaged by `aet preprocess`"
+        raise DataFileError(angles or projections, f"{len(table)} rows of angles", expected)
+    size = settled_size(projections, raw.pixel_sizes, pixel_size)
+    axis = settled_axis(projections, raw.tilt_axes, read.tilt_axis)
+    images, metadata = raw.images, {}
+    if axis:
+        kind = images.dtype if images.dtype.kind == "f" else np.float64
+        turned = turn_images(images, axis)
+        images = turned.astype(kind, copy=False) if turned.dtype != images.dtype else turned
+        metadata["tilt_axis_degrees"] = axis
+    return TiltSeries(images, table, size, name=str(projections), metadata=metadata)
 
 
-def write_angles(path: str | Path, angles: NDArray) -> Path:
-    """Write Euler angles (n, 3): .mat and .npy in their precision, text with all digits.
-
-    Raises
-    ------
-    InputError
-        For another suffix or shape.
-    OutputError
-        If the file cannot be written.
-    """
-    file = Path(path)
-    suffix = file.suffix.lower()
-    table = np.asarray(angles)
-    if table.ndim != 2 or table.shape[1] != 3:
-        raise InputError("angles", f"shape {table.shape}", "shape (n, 3)")
-    if suffix == ".mat":
-        return matlab.write_mat(file, {"angles": table})
-    if suffix == ".npy":
-        return write_npy(file, table)
-    if suffix in TEXT_SUFFIXES:
-        mark = "," if suffix == ".csv" else " "
-        text = "".join(mark.join(repr(float(value)) for value in row) + "\n" for row in table)
-        return write_whole(file, lambda partial: _write_text(partial, text))
-    raise InputError(str(file), f"a file of type {suffix or 'unknown'}", ANGLES_FILE)
+def _foreign(
+    projections: str | Path, pixel_size: float | None, read: ReadSettings
+) -> TiltSeries | None:
+    """A series with all its Euler angles from one file of HyperSpy, ETSpy or OME-Zarr, if it is."""
+    suffix = image_suffix(projections)
+    if suffix in ZARR_SUFFIXES:
+        found = read_ome_zarr_series(projections, pixel_size is None)
+    elif suffix in HYPERSPY_SUFFIXES:
+        found = read_foreign_series(projections, read.image, pixel_size is None)
+    else:
+        return None
+    if found.angles is None:
+        raise InputError(f"{projections}: angles", "none in the file", GIVEN_ANGLES)
+    own = [] if found.pixel_size is None else [Stated("axes", found.pixel_size)]
+    size = settled_size(projections, own, pixel_size)
+    return TiltSeries(found.images, found.angles, size, found.name, found.metadata)
 
 
-def _write_text(partial: Path, text: str) -> None:
-    partial.write_text(text, encoding="utf-8", newline="\n")
+def _own_angles(projections: str | Path, raw: RawImages) -> NDArray[np.float64]:
+    """Euler angles (n, 3) from the file of the projections or beside it."""
+    fitting = fitting_angles(projections, raw.angles, len(raw.images), 1)
+    theta = settled_angles(projections, fitting, None)
+    if theta is None:
+        found = "none in the file or beside it"
+        raise InputError(f"{projections}: angles", found, GIVEN_ANGLES)
+    return np.stack([np.zeros_like(theta), theta, np.zeros_like(theta)], axis=1)
 
 
 def write_tilt_series(
@@ -245,9 +182,11 @@ def write_tilt_series(
     ----------
     projections_path
         .mat (variables ``projections`` and ``pixel_size``), .mrc and variants (single precision,
-        pixel size in the header), .tif (pixel size in the description) or .npy (only images).
+        pixel size in the header), .tif (pixel size in the description), .npy (only images), .hspy,
+        .zspy or .ome.zarr (everything).
     angles_path
-        .mat (variable ``angles``), .npy or text; may be the .mat file of the projections.
+        .mat (variable ``angles``), .npy or text; or the file of the projections itself if that is
+        .mat, .hspy, .zspy or .ome.zarr.
     series
         The tilt series.
 
@@ -260,9 +199,12 @@ def write_tilt_series(
     """
     images, angles = Path(projections_path), Path(angles_path)
     suffix = images.suffix.lower()
-    if angles.suffix.lower() not in (".mat", ".npy", *TEXT_SUFFIXES):
+    whole = suffix in (*HYPERSPY_SUFFIXES, *ZARR_SUFFIXES)
+    if images == angles and whole:
+        pass
+    elif angles.suffix.lower() not in WRITABLE_ANGLES:
         raise InputError(str(angles), f"a file of type {angles.suffix or 'unknown'}", ANGLES_FILE)
-    if images == angles and suffix != ".mat":
+    if images == angles and suffix != ".mat" and not whole:
         raise InputError(str(angles), "the file of the projections", "another file, or one .mat")
     if suffix == ".mat":
         others: dict[str, Any] = {"angles": series.angles} if images == angles else {}
@@ -274,8 +216,12 @@ def write_tilt_series(
         write_mrc(images, sections, series.pixel_size, None, stack=True)
     elif suffix in TIFF_SUFFIXES:
         write_tiff(images, series.images.transpose(0, 2, 1), series.pixel_size, None)
+    elif suffix in HYPERSPY_SUFFIXES:
+        write_hyperspy(images, series)
+    elif suffix in ZARR_SUFFIXES:
+        write_ome_zarr(images, series)
     else:
-        raise InputError(str(images), f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
+        raise InputError(str(images), f"a file of type {suffix or 'unknown'}", WRITABLE_FILE)
     if images != angles:
         write_angles(angles, series.angles)
     return images, angles

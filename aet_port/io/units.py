@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ _ANGSTROM = {
 }
 _DEGREES = {"deg", "degree", "degrees", "°", "º"}
 _RADIANS = {"rad", "radian", "radians"}
+_ENERGIES = {"ev", "kev", "electronvolt", "electron volts"}
 _UNNAMED = {"", "px", "pixel", "pixels", "none", "1"}
 _LARGEST_RADIAN = np.pi / 2 + 0.02  # no stage tilts farther; no series in degrees is so narrow
 
@@ -90,6 +92,50 @@ def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray
             f"{subject}: angles",
             f"{len(values)} angles between {values.min():.4g} and {values.max():.4g} without a "
             "unit, which look like radians",
-            "degrees; convert them (numpy.rad2deg), or state the unit in the file",
+            "degrees; or the unit: --angle-unit radian or degree, angle_unit in [input]",
         )
     return values
+
+
+def is_energy(unit: str | None) -> bool:
+    """Whether a unit is an energy, as of the axis of a spectrum."""
+    return unit_word(unit) in _ENERGIES
+
+
+def is_reciprocal(unit: str | None) -> bool:
+    """Whether a unit is that of a diffraction pattern: an inverse length, or a scattering angle."""
+    word = unit_word(unit).replace(" ", "")
+    inverse = word[2:] if word[:2] == "1/" else word[:-2] if word[-2:] in ("-1", "⁻¹") else ""
+    return inverse.rstrip("^") in _ANGSTROM or word == "mrad"
+
+
+def square_size(
+    subject: str | Path, sides: Sequence[tuple[float, str | None]], relative: float = 1e-3
+) -> float | None:
+    """Pixel size in angstrom of the lengths and units of the sides of a pixel.
+
+    Parameters
+    ----------
+    subject
+        The file, named in errors.
+    sides
+        Length and unit along x and along y, of pixels that should be square.
+    relative
+        Largest relative difference of the sides.
+
+    Returns
+    -------
+    The length along x; None if a side is not calibrated.
+
+    Raises
+    ------
+    DataFileError
+        For a unit that is not a length, or sides that differ.
+    """
+    sizes = [angstrom(subject, length, unit) for length, unit in sides]
+    if len(sizes) != 2 or sizes[0] is None or sizes[1] is None:
+        return None
+    if not np.isclose(sizes[0], sizes[1], rtol=relative, atol=0):
+        found = f"pixels of {sizes[0]:.6g} x {sizes[1]:.6g} angstrom"
+        raise DataFileError(subject, found, "square pixels")
+    return sizes[0]

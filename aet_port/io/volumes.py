@@ -18,9 +18,8 @@ from aet_port.io import matlab
 from aet_port.io.arrays import (
     MRC_SUFFIXES,
     TIFF_SUFFIXES,
-    read_mrc,
+    image_suffix,
     read_npy,
-    read_tiff,
     real_array,
     single_precision,
     write_mrc,
@@ -28,9 +27,11 @@ from aet_port.io.arrays import (
     write_tiff,
 )
 from aet_port.io.hyperspy_files import HYPERSPY_SUFFIXES, write_hyperspy
+from aet_port.io.mrc_sections import read_mrc
 from aet_port.io.ome_zarr import ZARR_SUFFIXES, read_ome_zarr_volume, write_ome_zarr
 from aet_port.io.other_formats import read_foreign_volume
 from aet_port.io.rosettasciio_files import OTHER_SUFFIXES
+from aet_port.io.tiff_pages import read_tiff
 
 VOLUME_SUFFIXES = (
     ".npy",
@@ -63,8 +64,9 @@ def read_volume(
     Parameters
     ----------
     path
-        .mat (versions 5 to 7.3, saved RESIRE objects too), .npy, .mrc, .map, .rec, .tif, .tiff;
-        with the extra ``formats`` also .hspy, .zspy, .ome.zarr and what else RosettaSciIO reads.
+        .mat (versions 5 to 7.3, saved RESIRE objects too), .npy, .mrc, .map, .rec (also .mrc.gz,
+        .mrc.bz2), .tif, .tiff; with the extra ``formats`` also .hspy, .zspy, .ome.zarr and what
+        else RosettaSciIO reads.
     voxel_size
         Angstrom; unless given, that of the file is used (MRC header, description of a TIFF file,
         variable ``voxel_size`` of a .mat file, axes of HyperSpy and OME-Zarr).
@@ -101,7 +103,7 @@ def read_volume(
     (9, 9, 7)
     """
     file = Path(path)
-    suffix = file.suffix.lower()
+    suffix = image_suffix(file)
     own: float | None = None
     origin: NDArray[np.float64] | None = None
     own_name = str(file)
@@ -126,7 +128,13 @@ def read_volume(
         origin = sections.origin
         # If the size is given, unequal axes in the header do not matter.
         axes = 1 if voxel_size is not None else 2 if flat else 3
-        own = sections.common_size(file, axes)
+        own = sections.common_size(file, axes, "; or --pixel-size")
+        if voxel_size is None and own is not None and not sections.size_is_known:
+            raise InputError(
+                f"{file}: voxel size",
+                f"{own:g} angstrom in the header, which stands for an unknown one",
+                "the voxel size in angstrom: voxel_size=..., --pixel-size on the command line",
+            )
     else:
         raise DataFileError(file, f"a file of type {suffix or 'unknown'}", VOLUME_FILE)
     if array.ndim != 3:

@@ -9,7 +9,7 @@ from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simul
 from .outcome import Preprocessed
 from .settings import PreprocessSettings
 from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
-from .tilt_axis import TiltAxis, find_tilt_axis, turn_images
+from .tilt_axis import TiltAxis, find_tilt_axis
 
 __all__ = [
     "Alignment",
@@ -36,6 +36,5 @@ __all__ = [
     "remove_background",
     "search_strength",
     "simulate_noise",
-    "turn_images",
     "wiener_filter",
 ]

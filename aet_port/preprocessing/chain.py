@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
+from aet_port.core.image_rotation import turn_images
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import Reporter
 from aet_port.core.progress import progress_bar as show_progress
@@ -40,7 +41,7 @@ from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.placement import crop_images
 from aet_port.preprocessing.settings import DEFAULTS, PreprocessSettings
 from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum, wiener_filter
-from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
+from aet_port.preprocessing.tilt_axis import find_tilt_axis
 
 LEAST_SEEN = 2 / 3  # smallest part of the detector along both axes common to all frames
 ORDERS = 5  # number of moments used to estimate the shear
@@ -117,6 +118,12 @@ def preprocess(
     theta, detector = series.tilt_angles(), series.detector
     if len(series) < 2:
         raise InputError(f"{series.name}: tilts", f"{len(series)}", "two or more")
+    if chosen.estimate_shear and series.tilt_axis:
+        raise InputError(
+            "estimate_shear",
+            f"true, for a tilt axis at {series.tilt_axis:g} degrees in the file",
+            "a calibrated shear, or images whose tilt axis lies along y",
+        )
     bad = find_bad_pixels(series, chosen.saturation_level, show_progress=progress)
     frames = _repaired(series, bad) if chosen.repair else series.frames
     if noise is None and chosen.denoise not in ("none", "wiener"):
@@ -170,10 +177,9 @@ def preprocess(
                 stacklevel=2,
             )
     clean = correct_scan_distortion(clean, distortion)
-    axis = 0.0
-    if chosen.tilt_axis is not None:
-        axis = find_tilt_axis(clean).angle if chosen.tilt_axis == "find" else chosen.tilt_axis
-        clean = turn_images(clean, axis)
+    wanted = series.tilt_axis if chosen.tilt_axis is None else chosen.tilt_axis
+    axis = find_tilt_axis(clean).angle if wanted == "find" else wanted or 0.0
+    clean = turn_images(clean, axis)
     if chosen.align:
         alignment = _aligned(clean, theta, chosen.region)
     else:

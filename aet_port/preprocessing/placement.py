@@ -10,9 +10,9 @@ from scipy import ndimage
 
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import centre
+from aet_port.core.image_rotation import turn_images
 from aet_port.core.image_shift import shift_images
 from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
-from aet_port.preprocessing.tilt_axis import turn_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,8 @@ class Placement:
     distortion
         Scan distortion of all images.
     axis
-        Tilt-axis angle in degrees from y towards x, see :func:`~.tilt_axis.turn_images`.
+        Tilt-axis angle in degrees from y towards x, see
+        :func:`~aet_port.core.image_rotation.turn_images`.
     shifts
         Shape (n, 2), pixels.
     """
@@ -60,10 +61,16 @@ class Placement:
             raise InputError("masks", f"shape {flags.shape}", f"shape ({len(self.shifts)}, nx, ny)")
         c, s = np.cos(np.radians(self.axis)), np.sin(np.radians(self.axis))
         matrix = np.linalg.inv(self.distortion.matrix @ np.array([[c, s], [-s, c]]))
-        centre = np.array(flags.shape[1:]) // 2
-        offset = centre - matrix @ centre
+        # An odd number of quarter turns exchanges the sides.
+        quarters = self.axis / 90
+        odd = quarters == round(quarters) and round(quarters) % 2 == 1
+        aligned = np.array(flags.shape[1:])
+        given = aligned[::-1] if odd else aligned
+        offset = aligned // 2 - matrix @ (given // 2)
         back = [
-            ndimage.affine_transform(mask.astype(np.uint8), matrix, offset + shift, order=0)
+            ndimage.affine_transform(
+                mask.astype(np.uint8), matrix, offset + shift, tuple(given), order=0
+            )
             for mask, shift in zip(flags, self.shifts, strict=True)
         ]
         return np.stack(back).astype(bool)

@@ -69,11 +69,12 @@ class PreprocessSettings(Settings):
     estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
     tilt_axis: float | Literal["find"] | None = setting(
         None,
-        "Direction of the tilt axis from y towards x; 'find' estimates it.",
+        "Direction of the tilt axis from y (up) towards x, 90 is horizontal; 'find' estimates it"
+        " near y; that of the file unless given.",
         unit="degrees",
         example=0.0,
-        ge=-90,
-        le=90,
+        ge=-180,
+        le=180,
     )
     film_marker: tuple[int, int, int, int] | None = setting(
         None,

@@ -1,4 +1,4 @@
-"""Direction of the tilt axis in the images of a series, and rotation of images to align it to y."""
+"""Direction of the tilt axis in the images of a series."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.alignment import check_same_sample, check_series
 from aet_port.preprocessing.denoising import golden_section
-from aet_port.preprocessing.noise import check_images
 
 
 @dataclass(frozen=True)
@@ -91,32 +89,6 @@ def find_tilt_axis(
         )
     order = sorted(tried)
     return TiltAxis(top, tried[top], np.array(order), np.array([tried[a] for a in order]))
-
-
-def turn_images(images: ArrayLike, angle: float) -> NDArray[np.float64]:
-    """Rotate images about pixel ``(nx // 2, ny // 2)`` so that an axis at ``angle`` lies along y.
-
-    Parameters
-    ----------
-    images
-        Shape (n, nx, ny); edges are mirrored to fill the corners.
-    angle
-        Angle in degrees from y towards x, as from :func:`find_tilt_axis`.
-
-    MATLAB: none
-    """
-    stack = check_images(images)
-    if not np.isfinite(angle):
-        raise InputError("angle", f"{angle!r}", "a finite number of degrees")
-    if angle == 0:
-        return stack.copy()
-    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    matrix = np.array([[c, s], [-s, c]])
-    centre = np.array([n // 2 for n in stack.shape[1:]])
-    offset = centre - matrix @ centre
-    return np.stack(
-        [ndimage.affine_transform(image, matrix, offset, order=5, mode="mirror") for image in stack]
-    )
 
 
 def _slices(stack: NDArray, angle: float) -> NDArray[np.complex128]:

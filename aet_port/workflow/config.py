@@ -14,6 +14,7 @@ from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.settings import Settings, nearest
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.imod_files import BESIDE
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -21,11 +22,11 @@ from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
 from aet_port.validation.settings import CompareSettings
+from aet_port.workflow.input_files import with_neighbours
 from aet_port.workflow.sections import InputSettings, SampleSettings, SyntheticSettings
 
 Resolve = Callable[[str], Path]
 REFERENCE = "reference:"
-BESIDE = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")  # metadata beside raw frames
 
 SECTIONS: dict[str, type[Settings]] = {
     "sample": SampleSettings,
@@ -104,16 +105,13 @@ class RunConfig:
         return [self.file(name) for name in ((given,) if isinstance(given, str) else given)]
 
     def _frame_files(self) -> dict[str, Path]:
-        """The frames and the files beside them that give their angles, by role."""
+        """The frames and the files beside them that state their angles, by role."""
         named = self.frames()
         if len(named) == 1 and named[0].is_dir():
             named = sorted(path for path in named[0].iterdir() if path.is_file())
-        found = {f"frames {number}": path for number, path in enumerate(named)}
+        found: dict[str, Path] = {}
         for number, path in enumerate(named):
-            for suffix in BESIDE:
-                for beside in {path.with_suffix(suffix), Path(f"{path}{suffix}")} - set(named):
-                    if beside.is_file():
-                        found[f"frames {number} {suffix}"] = beside
+            found |= with_neighbours(f"frames {number}", path, self.input.transforms, named)
         return found
 
     @property
@@ -135,14 +133,17 @@ class RunConfig:
             given["model"] = self.file(self.input.model)
         if self.simulated:
             return given
+        if self.input.transforms not in (None, BESIDE):
+            given["transforms"] = self.file(str(self.input.transforms))
         if self.preprocess is not None:
             given |= self._frame_files()
         elif self.input.areas:
             for area in self.input.areas:
-                given[f"projections {area}"] = self.projections(area)
+                file = self.projections(area)
+                given |= with_neighbours(f"projections {area}", file, self.input.transforms)
             given["placement"] = self.file(str(self.input.placement))
         else:
-            given["projections"] = self.projections()
+            given |= with_neighbours("projections", self.projections(), self.input.transforms)
         return given
 
     def setting_files(self) -> dict[str, Path]:
@@ -328,6 +329,8 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     given, frames = config.input, config.preprocess
     yield from _sources(config)
     if frames is not None:
+        if given.tilt_axis is not None:
+            yield "tilt_axis in [input] together with [preprocess]", "tilt_axis in [preprocess]"
         if frames.background_after_angles and config.refine_angles is None:
             yield "background_after_angles without [refine_angles]", "both of them"
         if frames.background_after_angles and frames.background is False:
@@ -385,8 +388,5 @@ def _sources(config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "model in [input] without [simulate]", "a section [simulate], or projections = ..."
     if given.projections is None:
         yield "no 'projections' in [input]", "projections = ..."
-    if config.preprocess is None:
-        if isinstance(given.projections, tuple):
-            yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"
-        if given.angles is None:
-            yield "no 'angles' in [input]", "angles = ..."
+    if config.preprocess is None and isinstance(given.projections, tuple):
+        yield "a list of projections in [input]", "one file, or raw frames and [preprocess]"

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from aet_port.core.errors import InputError
 from aet_port.core.settings import REQUIRED, Settings, setting
+from aet_port.io.settings import ReadSettings
 
 Kind = Literal["experiment", "md_snapshot", "synthetic"]
 Preset = Literal["counts", "papers"]
@@ -57,30 +58,19 @@ class SampleSettings(Settings):
         return (self.species,) if isinstance(self.species, str) else self.species
 
 
-class InputSettings(Settings):
-    """``[input]``: files of projections and angles; sub-areas of a scanned film, if any.
-
-    With a section ``[preprocess]`` the projections are raw frames: a file, a folder, or a list of
-    files, one per tilt; ``angles`` may be left out if the frames state them. With ``areas`` the
-    path of the projections contains ``{area}``. With a section ``[simulate]`` no projections are
-    read: they are simulated from ``model``, or from the random particle of ``[synthetic]``.
-    """
+class _InputFiles(Settings):
+    """Files of projections and angles; sub-areas of a scanned film, if any."""
 
     projections: str | tuple[str, ...] | None = setting(
         None,
-        "File of the projections, nx x ny x n (.mat), .mrc, .npy or .tif.",
+        "File of the projections, nx x ny x n (.mat), .mrc, .npy, .tif, .dm4, .emd, ...",
         example="projections.mat",
     )
     angles: str | None = setting(
         None,
-        "File of the tilt angles in degrees, n x 3 (phi, theta, psi) or n x 1 (theta).",
+        "File of the tilt angles in degrees, n x 3 (phi, theta, psi) or n x 1 (theta); those of the"
+        " projections' file unless given.",
         example="angles.mat",
-    )
-    projections_variable: str | None = setting(
-        None, "Variable of a .mat file with several arrays.", example="projections"
-    )
-    angles_variable: str | None = setting(
-        None, "Variable of a .mat file with several arrays.", example="angles"
     )
     areas: tuple[int, ...] = setting(
         (),
@@ -108,6 +98,17 @@ class InputSettings(Settings):
             found = repr(list(self.volume_shape))
             raise InputError("volume_shape", found, "three numbers of voxels")
         return self
+
+
+class InputSettings(ReadSettings, _InputFiles):
+    """``[input]``: files of projections and angles; sub-areas of a scanned film, if any.
+
+    With a section ``[preprocess]`` the projections are raw frames: a file, a folder, or a list of
+    files, one per tilt. ``angles`` may be left out if the files of the images state them. With
+    ``areas`` the path of the projections contains ``{area}``. With a section ``[simulate]`` no
+    projections are read: they are simulated from ``model``, or from the random particle of
+    ``[synthetic]``.
+    """
 
 
 class SyntheticSettings(Settings):

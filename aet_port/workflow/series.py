@@ -15,6 +15,8 @@ from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.io import read_tilt_series
 from aet_port.io.arrays import read_npy
 from aet_port.io.frames import read_frames
+from aet_port.io.imod_files import BESIDE
+from aet_port.io.settings import ReadSettings
 from aet_port.preprocessing.placement import Placement, crop_images
 from aet_port.refinement.settings import RefineSettings
 from aet_port.workflow.config import RunConfig
@@ -71,9 +73,24 @@ def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> Frame
         None if config.input.angles is None else config.file(config.input.angles),
         config.sample.pixel_size,
         per_tilt,
+        frames_reading(config),
     )
     series.tilt_angles()
     return series
+
+
+def frames_reading(config: RunConfig) -> ReadSettings:
+    """What to read of raw frames: ``[input]`` with the tilt axis of ``[preprocess]``."""
+    axis = None if config.preprocess is None else config.preprocess.tilt_axis
+    return _reading(config).changed(tilt_axis=None if axis == "find" else axis)
+
+
+def _reading(config: RunConfig) -> ReadSettings:
+    """What to read of the images, ``[input]``, with the path of the transforms completed."""
+    given, transforms = config.input, config.input.transforms
+    if transforms in (None, BESIDE):
+        return given
+    return given.changed(transforms=str(config.file(str(transforms))))
 
 
 def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
@@ -81,10 +98,9 @@ def read_series(config: RunConfig, area: int = WHOLE) -> TiltSeries:
     given = config.input
     return read_tilt_series(
         config.projections(area),
-        config.file(str(given.angles)),
+        None if given.angles is None else config.file(given.angles),
         config.sample.pixel_size,
-        given.projections_variable,
-        given.angles_variable,
+        _reading(config),
     )
 
 

@@ -19,6 +19,7 @@ from aet_port.core.errors import AetError
 from aet_port.core.files import sha256
 from aet_port.core.settings import Settings
 from aet_port.core.timings import Timings
+from aet_port.io.settings import READ, ReadSettings
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import RunFolder
 
@@ -176,6 +177,9 @@ def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:
     """
     files = config.setting_files()
     parts: list[object] = [stage.name]
+    # How the input files are read bears on every stage.
+    reading = {key: getattr(config.input, key) for key in ReadSettings.model_fields}
+    parts += [(key, value) for key, value in reading.items() if value != getattr(READ, key)]
     for name in stage.settings:
         section, _, key = name.partition(".")
         settings = getattr(config, section)

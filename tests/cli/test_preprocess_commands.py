@@ -77,8 +77,10 @@ def test_npy_and_a_table(emd: Path, tmp_path: Path, aet: Aet, asked: Asked) -> N
     np.testing.assert_array_equal(one, two.images)
 
 
+# As on the command line: pytest would make an error of the warning.
+@pytest.mark.filterwarnings("always")
 def test_angles_and_pixel_size_given(
-    raw: RawFrames, tmp_path: Path, asked: Asked, refused: Refused
+    raw: RawFrames, tmp_path: Path, aet: Aet, refused: Refused
 ) -> None:
     series = FrameSeries(tuple(raw.frames), None, PIXEL)
     file = write_frames(tmp_path / "frames.emd", series)[0]
@@ -88,7 +90,10 @@ def test_angles_and_pixel_size_given(
     assert not out.exists()
     table = tmp_path / "tilts.txt"
     np.savetxt(table, raw.angles[:, 1])
-    asked(*common, "--angles", table, "--pixel-size", 0.4)
+    outcome = aet(*common, "--angles", table, "--pixel-size", 0.4, "--json")
+    assert outcome.code == 0, outcome.err
+    assert "a pixel size of 0.4 angstrom given; 0.5 angstrom in the " in outcome.err
+    assert outcome.err.count("\n") == 1
     made = read_tilt_series(out / "projections.mat", out / "angles.txt")
     assert made.pixel_size == 0.4
     np.testing.assert_allclose(made.angles, raw.angles)
@@ -119,7 +124,7 @@ def test_a_background_can_be_left_alone(emd: Path, tmp_path: Path, asked: Asked)
         (("--strength", "strong"), ("--strength: found 'strong'", "above zero or 'search'")),
         (("--strength", 0), ("--strength: found '0'", "above zero or 'search'")),
         (("--tilt-axis", "up"), ("--tilt-axis: found 'up'", "(degrees) or 'find'")),
-        (("--tilt-axis", 91), ("--tilt-axis: found '91'", "between -90 and 90 (degrees)")),
+        (("--tilt-axis", 181), ("--tilt-axis: found '181'", "between -180 and 180 (degrees)")),
         (("--slow-axis", "z"), ("--slow-axis: found 'z'", "'x', 'y'")),
         (("--margin", -1), ("--margin: found -1.0", "at least 0 (pixels)")),
         (("--saturation", 65535), ("--saturation", "no such option", "--saturation-level")),

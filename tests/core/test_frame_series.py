@@ -63,6 +63,27 @@ def test_counts_without_word(stack):
     assert FrameSeries.from_stack(stack, None, 1, 2).frames_per_tilt == [2, 2, 2]
 
 
+def test_readings_of_a_stage_at_rest_are_one_tilt(stack):
+    """Readings within 0.02 degree of the first are one tilt, at their mean."""
+    read = [-3.004, -2.999, 0.001, -0.002, 3.0, 3.019]
+    series = FrameSeries.from_stack(stack, read, 1)
+    assert series.frames_per_tilt == [2, 2, 2]
+    np.testing.assert_allclose(series.tilt_angles(), [-3.0015, -0.0005, 3.0095], atol=1e-12)
+    # A slow drift is not taken for one tilt: the first image is the reference.
+    drift = FrameSeries.from_stack(stack, 0.015 * np.arange(6), 1)
+    assert drift.frames_per_tilt == [2, 2, 2]
+    assert FrameSeries.from_stack(stack, 0.021 * np.arange(6), 1).frames_per_tilt == [1] * 6
+
+
+def test_frames_per_tilt_win_over_the_angles(stack):
+    angles = [1, 1, 1, 2, 2, 2]
+    with pytest.warns(UserWarning, match="1 tilts .* tilt 1 from 1 to 2 degrees; their means"):
+        series = FrameSeries.from_stack(stack, angles, 1, [2, 4])
+    np.testing.assert_allclose(series.tilt_angles(), [1, 1.75])
+    # Within 0.1 degree of each other nothing is said.
+    assert len(FrameSeries.from_stack(stack, [0, 0.09, 3, 3.05, 6, 6], 1, 2)) == 3
+
+
 @pytest.mark.parametrize(
     ("angles", "counts", "message"),
     [
@@ -72,7 +93,6 @@ def test_counts_without_word(stack):
         (None, [3, 2], "add up to the number of images"),
         (None, [7, -1], "add up to the number of images"),
         ([1, 2], [2, 2, 2], "2 angles for 3 tilts"),
-        ([1, 1, 1, 2, 2, 2], [2, 4], "2 degrees at image 3 .* 1 degrees"),
         ([1, np.nan, 2], 2, "nan at tilt 1"),
     ],
 )

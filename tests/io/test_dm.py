@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from aet_port.core.errors import DataFileError
 from aet_port.io.dm import read_dm, read_dm_tags
 from aet_port.io.frames import read_frames
+from aet_port.io.settings import ReadSettings
 
 CODES = {"i2": 2, "i4": 3, "u2": 4, "u4": 5, "f4": 6, "f8": 7, "u1": 10, "i8": 11, "u8": 12}
 IMAGES = {"i2": 1, "f4": 2, "u1": 6, "i4": 7, "i1": 9, "u2": 10, "u4": 11, "f8": 12}
@@ -185,11 +187,11 @@ def test_several_images_must_be_chosen(tmp_path, pixels):
     path = tmp_path / "a.dm3"
     entries = image_entry(pixels, NM), image_entry(pixels + 7, NM)
     path.write_bytes(Writer(3, "<").file(dm_tree(*entries)))
-    with pytest.raises(DataFileError, match=r"2 images \(HAADF, HAADF\)"):
+    with pytest.raises(DataFileError, match=r"2 images \(0 HAADF, 1 HAADF\)"):
         read_dm(path)
-    assert read_dm(path, image=1).images[0, 0, 0] == 7
-    with pytest.raises(DataFileError, match="an image of index 2"):
-        read_dm(path, image=2)
+    assert read_dm(path, ReadSettings(image=1)).images[0, 0, 0] == 7
+    with pytest.raises(DataFileError, match="one, not --image 2"):
+        read_dm(path, ReadSettings(image=2))
 
 
 @pytest.mark.parametrize(("version", "order"), [(3, "<"), (4, ">")])
@@ -211,10 +213,12 @@ def test_damage_is_an_error_and_never_hangs(tmp_path, pixels):
         damaged = data.copy()
         damaged[at : at + 3] = rng.bytes(3)
         path.write_bytes(damaged)
-        try:
-            read_dm_tags(path)
-        except DataFileError:
-            refused += 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tags of unknown types are left out
+            try:
+                read_dm_tags(path)
+            except DataFileError:
+                refused += 1
     assert refused > 10
 
 
@@ -260,8 +264,9 @@ def test_images_that_are_none(tmp_path, pixels, change, message):
 def test_bad_calibrations(tmp_path, pixels, axes, message):
     path = tmp_path / "a.dm3"
     path.write_bytes(Writer(3, "<").file(dm_tree(image_entry(pixels, axes))))
-    with pytest.raises(DataFileError, match=message):
-        read_dm(path)
+    with pytest.raises(DataFileError, match=f"{message}.*--pixel-size"):
+        read_frames(path)
+    assert read_frames(path, pixel_size=0.5).pixel_size == 0.5
 
 
 def test_other_files(tmp_path):
@@ -277,3 +282,139 @@ def test_other_files(tmp_path):
         read_dm(path)
     with pytest.raises(DataFileError, match="no such file"):
         read_dm(tmp_path / "b.dm3")
+
+
+def beside(pixels: np.ndarray, **image: Any) -> tuple[dict, dict]:
+    """A good image and another entry, whose ``ImageData`` or other tags are replaced."""
+    other = image_entry(pixels, NM)
+    other["Name"] = "other"
+    other["ImageData"] |= {key: image.pop(key) for key in list(image) if key in other["ImageData"]}
+    return image_entry(pixels, NM, **INFO), other | image
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"Dimensions": [15]}, r"a plot of dimensions \[15\]"),
+        ({"DataType": 3}, "a complex image"),
+        ({"DataType": 5}, "a packed complex image"),
+        ({"DataType": 23}, "a colour image"),
+        ({"DataType": 27}, r"a strange image \(type 27\)"),
+        ({"Dimensions": [5, 1, 1, 3]}, "4-D data of 5 x 1 x 1 x 3, a scan of diffraction"),
+        ({"ImageTags": {"Meta Data": {"Format": "Spectrum image"}}}, "a spectrum image of"),
+        ({"Data": 5}, "an image without pixels"),
+    ],
+)
+def test_what_can_be_no_frame_does_not_count(tmp_path, pixels, change, message):
+    path = tmp_path / "a.dm4"
+    path.write_bytes(Writer(4, "<").file(dm_tree(*beside(pixels, **change))))
+    raw = read_dm(path)
+    np.testing.assert_array_equal(raw.images[0].T, pixels)
+    assert raw.tilt_angles().tolist() == [-62.5]
+    with pytest.raises(DataFileError, match=rf"{message}.*\(other\); expected one of 1 image"):
+        read_dm(path, ReadSettings(image="other"))
+    path.write_bytes(Writer(4, "<").file(dm_tree(beside(pixels, **change)[1])))
+    with pytest.raises(DataFileError, match=message):
+        read_dm(path)
+
+
+@pytest.mark.parametrize(
+    ("axes", "sides", "message"),
+    [
+        ([*NM, (0.0, 0.05, "nm")], (2, 3, 5), "a volume of 5 x 3 x 2 voxels"),
+        ([*NM, (0.0, 0.5, "eV")], (2, 3, 5), "a spectrum image of dimensions 5 x 3 x 2"),
+        ([(0.0, 0.5, "keV"), NM[0]], (3, 5), "a spectrum image of dimensions 5 x 3"),
+        ([(0.0, 0.5, "eV")], (15,), "a spectrum of dimensions 15"),
+    ],
+)
+def test_volumes_and_spectra_are_refused(tmp_path, axes, sides, message):
+    entry = image_entry(np.ones(sides, "f4"), axes)
+    path = tmp_path / "a.dm3"
+    path.write_bytes(Writer(3, ">").file(dm_tree(entry)))
+    with pytest.raises(DataFileError, match=message):
+        read_frames(path, angles=[0.0, 1.0], pixel_size=0.3)
+
+
+def test_frames_in_time_are_a_stack(tmp_path, pixels):
+    axes = [*NM, (0.0, 0.5, "s")]
+    entry = image_entry(np.stack([pixels, pixels + 1]), axes, **INFO)
+    path = tmp_path / "a.dm4"
+    path.write_bytes(Writer(4, "<").file(dm_tree(entry)))
+    assert read_frames(path).frames_per_tilt == [2]
+
+
+def test_uncalibrated_pixels(tmp_path, pixels):
+    path = tmp_path / "a.dm3"
+    path.write_bytes(Writer(3, "<").file(dm_tree(image_entry(pixels, [(0.0, 1.0, "")] * 2))))
+    assert read_dm(path).pixel_size is None
+    assert read_frames(path, pixel_size=0.5).pixel_size == 0.5
+
+
+@pytest.mark.parametrize("image", ["HAADF", "haadf", 0, "0"])
+def test_images_are_chosen_by_number_or_name(tmp_path, pixels, image):
+    entries = image_entry(pixels, NM), image_entry(pixels + 7, NM)
+    entries[1]["Name"] = "BF"
+    path = tmp_path / "a.dm3"
+    path.write_bytes(Writer(3, "<").file(dm_tree(*entries)))
+    assert read_dm(path, ReadSettings(image=image)).images[0, 0, 0] == 0
+    assert read_dm(path, ReadSettings(detector="BF")).images[0, 0, 0] == 7
+    with pytest.raises(DataFileError, match=r"0 HAADF, 1 BF.*not --image DF.*--image NUMBER"):
+        read_dm(path, ReadSettings(image="DF"))
+
+
+def tomography(low: float, high: float, step: float) -> dict[str, Any]:
+    angles = {"Maximum tilt angle (deg)": high, "Minimum tilt angle (deg)": low}
+    return {"Tomography setup": {"Tilt angles": angles | {"Tilt angle step (deg)": step}}}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step", "expected"),
+    [
+        (-3.0, 3.0, 3.0, [-3, 0, 3]),
+        (-3.0, 3.0, -3.0, [3, 0, -3]),
+        (-3.0, 4.0, 3.0, [-3, 0, 3]),
+        (-3.0, 9.0, 3.0, [-62.5]),  # five angles for three images: the stage's instead
+    ],
+)
+def test_angles_of_the_tomography_plug_in(tmp_path, pixels, low, high, step, expected):
+    stack = np.stack([pixels, pixels, pixels])
+    entry = image_entry(stack, NM, **INFO, Tomography=tomography(low, high, step))
+    path = tmp_path / "a.dm4"
+    path.write_bytes(Writer(4, "<").file(dm_tree(entry)))
+    assert read_dm(path).tilt_angles().tolist() == expected
+
+
+UNKNOWN = 99  # as type of a value
+
+
+def with_unknown_type(version: int, tags: dict[str, Any]) -> bytes:
+    """A file whose tag "odd" is of an unknown type."""
+    data = Writer(version, "<").file(tags)
+    words = struct.pack(">iq" if version == 4 else ">ii", 0, 1)[4:]
+    at = data.index(b"%%%%" + words, data.index(b"odd")) + 4 + len(words)
+    size = len(words)
+    return data[:at] + UNKNOWN.to_bytes(size, "big") + data[at + size :]
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_tag_of_unknown_type_costs_a_warning(tmp_path, pixels, version):
+    entry = image_entry(pixels, NM, Acquisition={"odd": 1.5, "last": 2.5}, **INFO)
+    path = tmp_path / f"a.dm{version}"
+    tags = dm_tree(entry)
+    tags["ImageList"][0]["ImageData"]["DataType"] = 23  # thumbnails are in colour
+    path.write_bytes(with_unknown_type(version, tags))
+    lost = " and all after them" if version == 3 else ""
+    with pytest.warns(UserWarning, match=rf"tags not read{lost}: odd \(value type 99\)"):
+        raw = read_dm(path)
+    np.testing.assert_array_equal(raw.images[0].T, pixels)
+    assert raw.pixel_size == pytest.approx(0.347)
+    # Version 4 states the length of each tag, so that those behind it are found.
+    assert (raw.tilt_angles() is None) == (version == 3)
+
+
+def test_long_arrays_are_no_metadata(tmp_path, pixels):
+    entry = image_entry(pixels, NM, table=np.arange(5000, dtype="i4"))
+    path = tmp_path / "a.dm4"
+    path.write_bytes(Writer(4, "<").file(dm_tree(entry)))
+    tags = read_dm(path).metadata["dm"]["ImageList"]["1"]["ImageTags"]
+    assert tags["table"] == "5000 values"

@@ -10,8 +10,11 @@ import pytest
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.frame_series import FrameSeries
+from aet_port.core.image_rotation import turn_images
 from aet_port.io.emd import read_emd, write_emd
 from aet_port.io.frames import read_frames
+from aet_port.io.settings import ReadSettings
+from aet_port.io.tilt_series import read_tilt_series
 
 NX, NY, N = 3, 4, 5
 ANGLES = np.array([-60.0, -30, 0, 30, 60])
@@ -209,7 +212,8 @@ def test_another_dialect(tmp_path, stack):
         ((2, 3, 4), [along(2), along(3), along(4)], "a volume"),
         ((2, 5, 4), [along(2), (ANGLES, "angles", "deg"), along(4)], "dim2 of 5 'angles'"),
         ((5, 5, 4), [(ANGLES, "a", "deg"), (ANGLES, "b", "deg"), along(4)], "dim2 of 5 'b'"),
-        ((3, 4), [along(3), along(4)], "2 axes"),
+        ((5,), [(ANGLES, "angles", "deg")], "a plot: dim1 of 5"),
+        ((2, 2, 2, 2, 2), [along(2)] * 5, "5 axes"),
         ((5, 3, 4), [(ANGLES[:4], "angles", "deg"), along(3), along(4)], "no 5 values on dim1"),
         ((5, 3, 4), [(ANGLES, "angles", "deg"), along(3), along(4, step=1)], "square pixels"),
         ((5, 3, 4), [(ANGLES, "angles", "deg"), along(3, "y", "1/nm"), along(4)], "'1/nm'"),
@@ -228,9 +232,9 @@ def test_several_data_sets_must_be_chosen(tmp_path, stack):
     axes = [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")]
     write(path, stack, axes, "data/one")
     write(path, stack + 1, axes, "data/two")
-    with pytest.raises(DataFileError, match=r"2 data sets \(/data/one, /data/two\)"):
+    with pytest.raises(DataFileError, match=r"2 images \(0 data/one, 1 data/two\).*--group PATH"):
         read_emd(path)
-    assert read_emd(path, "data/two").images[0, 0, 0] == 1
+    assert read_emd(path, ReadSettings(group="data/two")).images[0, 0, 0] == 1
 
 
 def test_truncated_and_foreign_files(tmp_path, stack):
@@ -241,3 +245,200 @@ def test_truncated_and_foreign_files(tmp_path, stack):
         path.write_bytes(data[:length])
         with pytest.raises(DataFileError, match=r"a\.emd"):
             read_emd(path)
+
+
+def one_image(path, attrs=None) -> np.ndarray:
+    """An image (nx, ny) in a file of its own, rows y first."""
+    image = np.arange(NX * NY, dtype=np.uint16).reshape(NX, NY)
+    write(path, image.T, [along(NY, "y"), along(NX, "x")], "data/image")
+    with h5py.File(path, "a") as file:
+        file.create_group("microscope").attrs.update(attrs or {})
+    return image
+
+
+@pytest.mark.parametrize(
+    ("attrs", "angle"),
+    [
+        ({}, None),
+        ({"Stage A [deg]": 12.5}, 12.5),
+        ({"alpha_tilt": 0.5, "alpha_tilt_units": "[rad]"}, np.rad2deg(0.5)),
+        ({"stage_alpha": np.array([-3.0])}, -3.0),
+        ({"stage_alpha": "three", "tilt": True}, None),
+    ],
+)
+def test_a_single_image(tmp_path, attrs, angle):
+    image = one_image(tmp_path / "a.emd", attrs=attrs)
+    raw = read_emd(tmp_path / "a.emd")
+    np.testing.assert_array_equal(raw.images, image[np.newaxis])
+    assert raw.pixel_size == pytest.approx(0.347, rel=1e-6)
+    found = raw.tilt_angles()
+    assert found is None if angle is None else found.tolist() == pytest.approx([angle])
+
+
+def test_a_file_for_each_tilt(tmp_path):
+    for index, angle in enumerate((-3.0, 0.0, 3.0)):
+        image = one_image(tmp_path / f"t_{index}.emd", attrs={"Stage A [deg]": angle})
+    series = read_frames(tmp_path)
+    assert series.tilt_angles().tolist() == [-3, 0, 3]
+    assert series.frames_per_tilt == [1, 1, 1]
+    np.testing.assert_array_equal(series.frames[1][0], image)
+    with pytest.warns(UserWarning, match="angles given are used; the files state others"):
+        given = read_frames(tmp_path, angles=[-6, 0, 6])
+    assert given.tilt_angles().tolist() == [-6, 0, 6]
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "message"),
+    [
+        ((6,), [along(6, "energy", "[e_V]")], "a spectrum"),
+        ((3, 4, 6), [along(3, "y"), along(4, "x"), along(6, "energy", "eV")], "a spectrum image"),
+        ((6, 3, 4), [along(6, "e", "[ke_V]"), along(3, "y"), along(4, "x")], "a spectrum image"),
+        ((2, 2, 3, 3), [along(2), along(2)] + [along(3, None, "[1/n_m]")] * 2, "a 4-D scan"),
+        ((2, 2, 3, 3), [along(2), along(2), along(3, "Qx", ""), along(3, "Qy", "")], "a 4-D scan"),
+        ((2, 3, 4), [along(2), along(3), along(4)], "a volume"),
+        ((0, 3, 4), [(np.zeros(0), "angles", "deg"), along(3), along(4)], "without values"),
+    ],
+)
+def test_what_can_be_no_frame_does_not_count(tmp_path, stack, shape, axes, message):
+    path = tmp_path / "a.emd"
+    write(path, np.ones(shape), axes, "data/other")
+    with pytest.raises(DataFileError, match=message):
+        read_frames(path, angles=ANGLES, pixel_size=0.3)
+    series = [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")]
+    write(path, stack, series, "data/tomography")
+    np.testing.assert_array_equal(read_emd(path).images, stack)
+    with pytest.raises(DataFileError, match=rf"{message}.*\(data/other\).*0 data/tomography"):
+        read_emd(path, ReadSettings(group="data/other"))
+
+
+@pytest.mark.parametrize("kind", [np.complex64, [("real", "<f4"), ("imag", "<f4")]])
+def test_complex_numbers_do_not_count(tmp_path, stack, kind):
+    path = tmp_path / "a.emd"
+    write(path, np.zeros((4, 4), kind), [along(4), along(4)], "data/fft")
+    series = [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")]
+    write(path, stack, series, "data/tomography")
+    np.testing.assert_array_equal(read_emd(path).images, stack)
+
+
+def test_what_cannot_be_read_beside_the_images_is_left_out(tmp_path, stack):
+    path = tmp_path / "a.emd"
+    write(path, stack, [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")])
+    with h5py.File(path, "a") as file:
+        file["broken"] = h5py.SoftLink("/nowhere")
+        file["elsewhere"] = h5py.ExternalLink("missing.h5", "/data")
+        file["again"] = h5py.SoftLink("/data/tomography")
+        file["data/loop"] = file["data"]  # a group within itself
+        file["table"] = np.zeros(3, [("a", "<f4"), ("b", "S3")])
+        file["reference"] = np.array(file["data"].ref, dtype=h5py.ref_dtype)
+        file.create_dataset("unwritten", (10**7,), "f8", chunks=(10**6,))
+        file["type"] = np.dtype("f8")
+        file.attrs["reference"] = file["data"].ref
+        file.attrs["empty"] = h5py.Empty("f4")
+        file.attrs.create("opaque", np.void(b"\x01\x02"))
+        kind = h5py.h5t.STD_B8LE  # bits, which NumPy does not have
+        space = h5py.h5s.create(h5py.h5s.SCALAR)
+        h5py.h5a.create(file["data/tomography"].id, b"bits", kind, space)
+    raw = read_emd(path)
+    np.testing.assert_array_equal(raw.images, stack)
+    np.testing.assert_array_equal(raw.tilt_angles(), ANGLES)
+    assert raw.metadata["emd"]["@version_minor"] == 2
+
+
+@pytest.mark.parametrize("in_group", [True, False])
+def test_tomviz_has_a_horizontal_tilt_axis(tmp_path, stack, in_group):
+    path = tmp_path / "a.emd"
+    axes = [(ANGLES, "angles", "[deg]"), along(NY, "y"), along(NX, "x")]
+    write(path, stack.transpose(0, 2, 1), axes)
+    assert read_frames(path).tilt_axis is None
+    with h5py.File(path, "a") as file:
+        file.create_group("data/tomography/tomviz_scalars" if in_group else "tomviz_datasources")
+    series = read_frames(path)
+    np.testing.assert_array_equal(series.stack(), stack)  # turned by `aet preprocess`
+    assert series.tilt_axis == 90
+    np.testing.assert_array_equal(
+        read_tilt_series(path).images, turn_images(stack, 90).astype(float)
+    )
+    with pytest.warns(UserWarning, match="tilt axis at 0 degrees"):
+        assert read_frames(path, read=ReadSettings(tilt_axis=0)).tilt_axis == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "units", "expected"), [(12.5, "", 12.5), (0.5, "rad", np.rad2deg(0.5))]
+)
+def test_tilt_axis_of_an_attribute(tmp_path, stack, value, units, expected):
+    path = tmp_path / "a.emd"
+    write(path, stack, [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")])
+    with h5py.File(path, "a") as file:
+        file["data"].attrs["tilt_axis"], file["data"].attrs["tilt_axis_units"] = value, units
+    assert read_frames(path).tilt_axis == pytest.approx(expected)
+
+
+def test_tilt_axis_survives_a_round_trip(tmp_path, stack):
+    series = FrameSeries((stack,), [0.0], 0.3, {"tilt_axis_degrees": 90.0})
+    path = write_emd(tmp_path / "a.emd", series)
+    assert read_frames(path).tilt_axis == 90
+
+
+def test_emd_1_counts_from_dim0_and_states_two_values(tmp_path, stack):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("root/series")
+        group.attrs["emd_group_type"] = "array"
+        group["data"] = stack
+        axes = ([-60.0, -30.0], "tilt", "deg"), ([0, 0.05], "x", "nm"), ([0, 0.05], "y", "nm")
+        for index, (values, name, units) in enumerate(axes):
+            vector = group.create_dataset(f"dim{index}", data=values)
+            vector.attrs["name"], vector.attrs["units"] = name, units
+    series = read_frames(path)
+    np.testing.assert_array_equal(series.stack(), stack)
+    assert series.tilt_angles().tolist() == [-60, -30, 0, 30, 60]
+    assert series.pixel_size == pytest.approx(0.5)
+
+
+def test_a_stack_is_preferred_to_single_images(tmp_path, stack):
+    path = tmp_path / "a.emd"
+    one_image(path)
+    write(path, stack, [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")])
+    np.testing.assert_array_equal(read_emd(path).images, stack)
+    assert read_emd(path, ReadSettings(group="/data/image/")).images.shape == (1, NX, NY)
+    assert read_emd(path, ReadSettings(image=0)).images.shape == (1, NX, NY)
+
+
+@pytest.mark.parametrize("chunks", [None, (1, 8, 8)])
+def test_data_that_were_never_stored_are_not_made_up(tmp_path, chunks):
+    path = tmp_path / "a.emd"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("data/tomography")
+        group.attrs["emd_group_type"] = 1
+        group.create_dataset("data", (4000, 4000, 4000), "u2", chunks=chunks)
+    with pytest.raises(DataFileError, match=r"4000 x 4000 x 4000 values of uint16 .* 0 bytes"):
+        read_frames(path, pixel_size=0.3)
+
+
+def test_damaged_heaps_of_texts_are_refused(tmp_path, stack):
+    path = tmp_path / "a.emd"
+    write(path, stack, [(ANGLES, "angles", "deg"), along(NX, "x"), along(NY, "y")])
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    reference = data.index(heap.to_bytes(8, "little"))
+    longer = data.copy()
+    longer[reference - 4 : reference] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(longer)
+    with pytest.raises(DataFileError, match="a text of 2147483647 bytes"):
+        read_emd(path)
+    data[heap + 16 : heap + 32] = bytes(16)  # free space of no size, at which HDF5 stays
+    path.write_bytes(data)
+    with pytest.raises(DataFileError, match="a damaged heap of texts"):
+        read_emd(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", b"\xff\xfe"])
+def test_metadata_that_cannot_be_read_cost_a_warning(tmp_path, stack, text):
+    path = write_emd(tmp_path / "a.emd", FrameSeries((stack[:2], stack[2:]), [-3, 3], 0.5))
+    with h5py.File(path, "a") as file:
+        del file["data/tomography/metadata"]
+        file["data/tomography/metadata"] = text
+    with pytest.warns(UserWarning, match="metadata not used"):
+        series = read_frames(path)
+    np.testing.assert_array_equal(series.stack(), stack)
+    assert series.frames_per_tilt == [2, 3]

@@ -17,11 +17,14 @@ from aet_port.core.files import check_target, sha256
 from aet_port.io import (
     from_hyperspy,
     read_foreign_series,
+    read_frames,
     read_ome_zarr_series,
     read_ome_zarr_volume,
+    read_tilt_series,
     read_volume,
     write_hyperspy,
     write_ome_zarr,
+    write_tilt_series,
     write_volume,
 )
 from aet_port.io.exchange_record import constant_step
@@ -142,6 +145,32 @@ def test_constant_step():
     assert constant_step(np.array([3.0])) == 1
     assert constant_step(np.array([1.0, 1.0])) is None
     assert constant_step(np.array([-60.0, -58, -55.9])) is None
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_one_file_is_a_tilt_series(tmp_path, suffix):
+    """Written and read by the functions of all formats, also through the angles of several axes."""
+    angles = np.stack([[1.0, 2, 3], [-20.0, 0, 25], [0.5, 0, 0]], axis=1)
+    path = tmp_path / f"s{suffix}"
+    series = TiltSeries(np.random.default_rng(0).random((3, 5, 6)), angles, 0.35, "own name")
+    assert write_tilt_series(path, path, series) == (path, path)
+    again = read_tilt_series(path)
+    np.testing.assert_array_equal(again.images, series.images)
+    np.testing.assert_array_equal(again.angles, angles)
+    assert (again.pixel_size, again.name) == (0.35, "own name")
+    with pytest.warns(UserWarning, match="0.4"):
+        assert read_tilt_series(path, pixel_size=0.4).pixel_size == 0.4
+    with pytest.raises(DataFileError, match="phi or psi"):
+        read_frames(path)
+    theta = TiltSeries(series.images, angles[:, 1], 0.35)
+    write_tilt_series(path, path, theta)
+    frames = read_frames(path)
+    np.testing.assert_array_equal(frames.tilt_angles(), angles[:, 1])
+    np.testing.assert_array_equal(frames.stack(), series.images)
+    np.savetxt(tmp_path / "a.tlt", [-1.5, 2, 3])
+    with pytest.warns(UserWarning, match="angles"):
+        given_angles = read_tilt_series(path, tmp_path / "a.tlt")
+    np.testing.assert_array_equal(given_angles.angles[:, 1], [-1.5, 2, 3])
 
 
 # Other programs.

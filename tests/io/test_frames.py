@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import mrcfile
 import numpy as np
@@ -69,7 +70,9 @@ def test_mrc_with_a_list_of_angles(tmp_path, stack, name, each):
 
 def test_header_of_one_angstrom_means_unknown(tmp_path, stack):
     mrc(tmp_path / "a.mrc", stack, 1.0)
-    assert read_frames(tmp_path / "a.mrc").pixel_size == 1
+    with pytest.raises(InputError, match=r"1 angstrom in the header, which .*--pixel-size"):
+        read_frames(tmp_path / "a.mrc")
+    assert read_frames(tmp_path / "a.mrc", pixel_size=1).pixel_size == 1
     mdoc(tmp_path / "a.mdoc", range(N))
     assert read_frames(tmp_path / "a.mrc").pixel_size == 3.47
 
@@ -78,33 +81,24 @@ def test_contradicting_pixel_sizes(tmp_path, stack):
     mrc(tmp_path / "a.mrc", stack, 2.0)
     mdoc(tmp_path / "a.mdoc", range(N))
     with pytest.raises(
-        DataFileError, match=r"2 angstrom in the header.*3\.47 angstrom, as in the m"
+        DataFileError, match=r"2 angstrom in the header.*3\.47 angstrom, as in the a\.mdoc"
     ):
         read_frames(tmp_path / "a.mrc")
 
 
+# Of values that nothing else states, an unusable one is an error; see test_statements.py for more.
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.rawtlt", "1\n2\n3\n4\n", "4 angles.*6, one per image of a.mrc"),
+        ("a.rawtlt", "1\n2\n3\n4\n", r"4 angles.*6, one per image of .*a\.mrc.*--angles"),
         ("a.rawtlt", "-1.05\n-0.5\n0\n0.5\n0.8\n1.05\n", "look like radians"),
         ("a.mdoc", "".join(f"[ZValue = {i}]\nTiltAngle = {i / 5}\n" for i in range(6)), "radians"),
         ("a.rawtlt", "0 1 0\n" + "1 2 0\n" * 5, "phi or psi"),
         ("a.mdoc", "[ZValue = 0]\nTiltAngle = 3\n", "1 sections.*6"),
-        ("a.json", "[1, 2]", "a list"),
-        ("a.json", "{", "unreadable"),
         ("a.json", '{"angles": "up"}', "unreadable"),
         ("a.json", '{"angles": [1, 2], "angle_unit": "turns"}', "'turns'"),
         ("a.json", '{"angles": [1, 2], "angle_unit": 3}', "angle_unit 3"),
-        ("a.json", '{"pixel_size": "1"}', "pixel_size '1'"),
-        ("a.json", '{"pixel_size": 1, "pixel_size_unit": "1/nm"}', "1/nm"),
-        ("a.json", '{"frames_per_tilt": [1.5]}', "frames_per_tilt"),
-        ("a.json", '{"metadata": 3}', "metadata of type int"),
-        ("a.csv", "angle\n", "1 lines"),
-        ("a.csv", "angle,angle\n1,2\n", "each title once"),
-        ("a.csv", "angle,x\n1,2\n3\n", "1 entries in line 3"),
         ("a.csv", "angle\n1\nup\n", "angle 'up' in row 1"),
-        ("a.csv", "angle,voltage_kv\n1,200\n2,300\n", "voltage_kv 300 in row 1"),
         ("a.csv", "angle\n0.1\n0.5\n1.0\n", "look like radians"),
         ("a.csv", "angle (turns)\n0.1\n0.5\n1.0\n", "'turns'"),
     ],
@@ -114,6 +108,62 @@ def test_bad_files_beside(tmp_path, stack, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         read_frames(tmp_path / "a.mrc")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.json", "{", "a.json is not used.*unreadable"),
+        ("a.json", '{"pixel_size": "1"}', "the pixel size in the a.json not used.*pixel_size '1'"),
+        ("a.json", '{"pixel_size": 1, "pixel_size_unit": "1/nm"}', "a.json not used.*1/nm"),
+        ("a.json", '{"pixel_size": 1, "pixel_size_unit": 3}', "a.json not used.*size_unit 3"),
+        ("a.json", '{"frames_per_tilt": [1.5]}', r"part of a.json is not used.*\[1\.5\]"),
+        ("a.json", '{"frames_per_tilt": [2, 0]}', r"part of a.json is not used.*\[2, 0\]"),
+        ("a.json", '{"frames_per_tilt": [2, 2]}', "add up to 4 .* 6 images.*--frames-per-tilt"),
+        ("a.json", '{"metadata": 3}', "part of a.json is not used.*metadata of type int"),
+        ("a.csv", "angle\n", "a.csv is not used.*1 lines"),
+        ("a.csv", "angle,angle\n1,2\n", "a.csv is not used.*each title once"),
+        ("a.csv", "angle,x\n1,2\n3\n", "a.csv is not used.*1 entries in line 3"),
+        ("a.csv", "pixel_size,voltage_kv\n3.47,200\n3.47,300\n", "part of a.csv.*300 in row 1"),
+        ("a.csv", "frames\n2\n2.5\n", "part of a.csv.*frames 2.5 in row 1"),
+    ],
+)
+def test_a_bad_part_beside_leaves_the_rest(tmp_path, stack, name, text, message):
+    """The pixel size comes from the header then, and every image is a tilt."""
+    mrc(tmp_path / "a.mrc", stack)
+    (tmp_path / name).write_text(text)
+    with pytest.warns(UserWarning, match=message):
+        series = read_frames(tmp_path / "a.mrc")
+    assert series.pixel_size == pytest.approx(3.47)
+    assert series.frames_per_tilt == [1] * N
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "[1, 2]"),  # whatever it is, not of this package
+        ("a.csv", "Label;Mean\n1;2,5\n"),  # results of ImageJ
+        ("a.csv", " ,Area,Mean,Min,Max\n1,100,2.5,0,5\n"),
+        ("a.csv", "frame number,dose\n1\n2,3,4\n"),  # a log
+        ("a.csv", ""),
+    ],
+)
+def test_files_of_other_programs_are_passed_over(tmp_path, stack, name, text):
+    mrc(tmp_path / "a.mrc", stack)
+    (tmp_path / name).write_text(text)
+    series = read_frames(tmp_path / "a.mrc")
+    assert series.metadata == {}
+    assert series.angles is None
+
+
+def test_a_good_sidecar_behind_a_foreign_file(tmp_path, stack):
+    mrc(tmp_path / "a.mrc", stack)
+    (tmp_path / "a.json").write_text("[1, 2]")
+    (tmp_path / "a.csv").write_text("angle;pixel size (nm);note\n-3,5;0,347;x\n0;0,347;\n")
+    series = read_frames(tmp_path / "a.mrc", frames_per_tilt=3)
+    assert series.tilt_angles().tolist() == [-3.5, 0]
+    assert series.pixel_size == pytest.approx(3.47)
+    assert series.metadata["table"]["note"] == ["x", ""]
 
 
 def test_tiff_with_json(tmp_path, stack):
@@ -183,9 +233,10 @@ def test_tiff_per_tilt_in_a_folder(tmp_path, stack):
     assert [note["file"] for note in series.metadata["files"]][2] == "tilt_2.tif"
     files = [tmp_path / f"tilt_{index}.tif" for index in (2, 0)]
     assert read_frames(files).tilt_angles().tolist() == [6, 0]
-    assert read_frames(files, angles=[10, 20], pixel_size=2).pixel_size == 2
-    with pytest.raises(InputError, match="each file is a tilt"):
-        read_frames(files, frames_per_tilt=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the files state others
+        assert read_frames(files, angles=[10, 20], pixel_size=2).pixel_size == 2
+    assert read_frames(files, frames_per_tilt=2).tilt_angles().tolist() == [6, 0]
     # One file without an angle, one of another size, one of several angles.
     (tmp_path / "tilt_1.json").write_text(json.dumps({"pixel_size": 0.5}))
     with pytest.raises(DataFileError, match=r"tilt_1\.tif: found no tilt angle"):
@@ -194,7 +245,7 @@ def test_tiff_per_tilt_in_a_folder(tmp_path, stack):
     with pytest.raises(DataFileError, match=r"tilt_1\.tif.*0\.6 angstrom.*0\.5 angstrom, as"):
         read_frames(tmp_path)
     (tmp_path / "tilt_1.json").write_text(json.dumps({"angles": [3, 4]}))
-    with pytest.raises(DataFileError, match="2 tilt angles"):
+    with pytest.raises(DataFileError, match=r"tilt angles from 3 to 4.*one tilt per file"):
         read_frames(tmp_path)
 
 
@@ -214,12 +265,21 @@ def test_folders_and_lists_that_hold_nothing_to_read(tmp_path, stack):
 def test_arguments_override_the_file(tmp_path, stack):
     mrc(tmp_path / "a.mrc", stack)
     mdoc(tmp_path / "a.mdoc", range(N))
-    series = read_frames(tmp_path / "a.mrc", angles=[5, 10], pixel_size=0.3)
+    with pytest.warns(UserWarning, match="given") as caught:
+        series = read_frames(tmp_path / "a.mrc", angles=[5, 10], pixel_size=0.3)
+    texts = [str(item.message).rpartition("a.mrc: ")[2] for item in caught]
+    assert texts == [
+        "angles given; others in a.mdoc not used",
+        "a pixel size of 0.3 angstrom given; 3.47 angstrom in the a.mdoc not used",
+    ]
     assert series.frames_per_tilt == [3, 3]
     assert series.pixel_size == 0.3
     assert read_frames(tmp_path / "a.mrc", frames_per_tilt=1).frames_per_tilt == [1] * N
     (tmp_path / "b.txt").write_text("1\n2\n3\n")
-    assert read_frames(tmp_path / "a.mrc", angles=tmp_path / "b.txt").frames_per_tilt == [2] * 3
+    with pytest.warns(UserWarning, match="angles given"):
+        table = read_frames(tmp_path / "a.mrc", angles=tmp_path / "b.txt")
+    assert table.frames_per_tilt == [2] * 3
+    (tmp_path / "a.mdoc").unlink()
     for wrong, message in ([[1, 2]], "shape"), ([0.1, 0.2, 1.0], "radians"), ([1] * 4, "4 angles"):
         with pytest.raises(InputError, match=message):
             read_frames(tmp_path / "a.mrc", angles=wrong, frames_per_tilt=1)

@@ -80,7 +80,8 @@ def test_angles_that_are_missing():
         ("no sign\n", "'no sign' in line 1"),
         ("a = 1\n[ZValue = 0]\n[ZValue = 0]\n", "line 3"),
         ("[ZValue = first]\n", "line 1"),
-        ("[ZValue = 0]\n[ZValue = 2]\n", r"without \[ZValue = 1\]"),
+        ("[ZValue = 0]\n[ZValue = 99999999]\n", "section 99999999 in a file of 2"),
+        ("[ZValue = ³]\n", "line 1"),
     ],
 )
 def test_bad_lines(tmp_path, text, message):

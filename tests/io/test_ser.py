@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError
+from aet_port.io.emi import read_emi
 from aet_port.io.frames import read_frames
-from aet_port.io.ser import read_emi, read_ser
+from aet_port.io.ser import read_ser
+from aet_port.io.settings import ReadSettings
 
 TYPES = {"u1": 1, "u2": 2, "u4": 3, "i1": 4, "i2": 5, "i4": 6, "f4": 7, "f8": 8}
 
@@ -88,7 +90,7 @@ def test_axes_calibration_and_tags(tmp_path, images, version, tag):
     assert raw.images[0, 4, 2] == 42  # x = 4, y = 2
     assert raw.images[1, 0, 1] == 101
     assert raw.pixel_size == pytest.approx(0.347)
-    assert raw.angles is None
+    assert raw.tilt_angles() is None
     notes = raw.metadata["ser"]
     assert [item["time"] for item in notes["tags"]] == [1500000000, 1500000001]
     assert notes["tags"][0].get("position") == ([1e-9, -2e-9] if tag == 0x4142 else None)
@@ -139,11 +141,28 @@ def test_emi_of_several_series(tmp_path):
 
 
 @pytest.mark.parametrize("text", [b"nothing", b"<ObjectInfo><Experiment></ObjectInfo>"])
-def test_damaged_emi(tmp_path, images, text):
+def test_damaged_emi_is_named_and_the_images_are_read(tmp_path, images, text):
     (tmp_path / "a.emi").write_bytes(text)
     (tmp_path / "a_1.ser").write_bytes(ser_bytes(images))
+    with pytest.warns(UserWarning, match=r"a\.emi is not used"):
+        raw = read_ser(tmp_path / "a_1.ser")
+    assert raw.images.shape == (2, 5, 3)
+    assert raw.tilt_angles() is None
     with pytest.raises(DataFileError, match=r"a\.emi"):
-        read_ser(tmp_path / "a_1.ser")
+        read_emi(tmp_path / "a.emi")
+
+
+def test_emi_given_as_the_path(tmp_path, images):
+    (tmp_path / "a.emi").write_bytes(emi_bytes(copies=3))
+    (tmp_path / "a_2.ser").write_bytes(ser_bytes(images, data_type=0x4120))
+    (tmp_path / "a_10.ser").write_bytes(ser_bytes(images))
+    assert read_frames(tmp_path / "a.emi").tilt_angles().tolist() == [-12.5]
+    (tmp_path / "a_1.ser").write_bytes(ser_bytes(images[1:]))
+    with pytest.raises(DataFileError, match=r"2 images \(0 a_1\.ser, 1 a_10\.ser\).*--image"):
+        read_ser(tmp_path / "a.emi")
+    assert read_ser(tmp_path / "a.emi", ReadSettings(image="a_1.ser")).images.shape[0] == 1
+    with pytest.raises(DataFileError, match=r"spectra \(a_2\.ser\)"):
+        read_ser(tmp_path / "a.emi", ReadSettings(image="a_2.ser"))
 
 
 def test_aborted_series_keeps_its_valid_images(tmp_path, images):
@@ -175,8 +194,6 @@ def test_every_truncation_is_an_error(tmp_path, images):
         ({"data_type": 0x4999}, "type 0x4999"),
         ({"pixel_type": 9}, "type 9 in image 0"),
         ({"total": 1}, "2 valid of 1 images"),
-        ({"steps": [(1e-11, 1e-11), (2e-11, 2e-11)]}, "in image 1"),
-        ({"steps": [(1e-11, 2e-11)] * 2}, "square pixels"),
     ],
 )
 def test_what_is_no_series_of_images(tmp_path, images, options, message):
@@ -188,6 +205,38 @@ def test_what_is_no_series_of_images(tmp_path, images, options, message):
         data = bytearray(ser_bytes(images, **options))
     path.write_bytes(data)
     with pytest.raises(DataFileError, match=message):
+        read_ser(path)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([(1e-11, 1e-11), (2e-11, 2e-11)], "in image 1"),
+        ([(1e-11, 2e-11)] * 2, "square pixels"),
+    ],
+)
+def test_contradicting_calibrations_matter_unless_a_size_is_given(tmp_path, images, steps, message):
+    path = tmp_path / "a.ser"
+    path.write_bytes(ser_bytes(images, steps=steps))
+    with pytest.raises(DataFileError, match=f"{message}.*--pixel-size"):
+        read_frames(path)
+    assert read_frames(path, pixel_size=0.4).pixel_size == 0.4
+
+
+def test_elements_that_overlap_are_not_read(tmp_path, images):
+    data = bytearray(ser_bytes([images[0]] * 40))
+    table = struct.unpack("<I", data[22:26])[0]
+    first = data[table : table + 4]
+    for index in range(40):  # all offsets lead to the first image
+        data[table + 4 * index : table + 4 * index + 4] = first
+    size = len(data)
+    path = tmp_path / "a.ser"
+    path.write_bytes(data)
+    raw = read_ser(path)
+    assert raw.images.nbytes <= size
+    data[14:22] = struct.pack("<II", 10**6, 10**6)
+    path.write_bytes(data)
+    with pytest.raises(DataFileError, match=r"a\.ser"):
         read_ser(path)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from aet_port.core.errors import DataFileError
 from aet_port.io.frames import read_frames
+from aet_port.io.settings import ReadSettings
 from aet_port.io.velox import read_velox
 
 NY, NX = 5, 7
@@ -74,15 +75,15 @@ def test_one_of_several_detectors(tmp_path: Path, frames: np.ndarray) -> None:
     write(path, frames, [record(0.1, "BF")], "a1")
     write(path, frames + 1, [record(0.1)], "b2")
     assert read_velox(path).images[0, 0, 0] == 1
-    assert read_velox(path, "BF").images[0, 0, 0] == 0
-    with pytest.raises(DataFileError, match="images of BF, HAADF; expected one of detector DF4"):
-        read_velox(path, "DF4")
+    assert read_velox(path, ReadSettings(detector="BF")).images[0, 0, 0] == 0
+    with pytest.raises(DataFileError, match=r"\(0 BF, 1 HAADF\).*not --detector DF4"):
+        read_velox(path, ReadSettings(detector="DF4"))
 
 
 def test_no_stage_no_angles(tmp_path: Path, frames: np.ndarray) -> None:
     write(tmp_path / "a.emd", frames, [record(None)])
     found = read_velox(tmp_path / "a.emd")
-    assert found.angles is None
+    assert found.tilt_angles() is None
     assert found.frames_per_tilt == [6]
 
 
@@ -90,23 +91,24 @@ def test_no_stage_no_angles(tmp_path: Path, frames: np.ndarray) -> None:
     ("change", "words"),
     [
         ({"height": "2e-11"}, "pixels of 0.25 x 0.2 angstrom; expected square pixels"),
-        ({"width": "wide"}, "could not convert string to float"),
+        ({"width": "wide"}, "a width of pixels of 'wide'; expected a number"),
     ],
 )
 def test_pixels_that_cannot_be(
     tmp_path: Path, frames: np.ndarray, change: dict[str, str], words: str
 ) -> None:
     write(tmp_path / "a.emd", frames, [record(0.1, **change)])
-    for read in (read_frames, read_velox):
-        with pytest.raises(DataFileError, match=words):
-            read(tmp_path / "a.emd")
+    with pytest.raises(DataFileError, match=f"{words}.*--pixel-size"):
+        read_frames(tmp_path / "a.emd")
+    assert read_frames(tmp_path / "a.emd", pixel_size=0.3).pixel_size == 0.3
 
 
 def test_truncated_and_foreign_files(tmp_path: Path, frames: np.ndarray) -> None:
     path = tmp_path / "a.emd"
     write(path, frames, [record(0.1)] * 4)
-    with pytest.raises(DataFileError, match="4 records for 6 frames"):
-        read_velox(path)
+    with pytest.raises(DataFileError, match=r"4 records for 6 frames.*--angles"):
+        read_frames(path)
+    assert read_frames(path, angles=[10]).frames_per_tilt == [6]
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(DataFileError, match=r"a\.emd"):
         read_velox(path)
@@ -118,5 +120,82 @@ def test_truncated_and_foreign_files(tmp_path: Path, frames: np.ndarray) -> None
     with h5py.File(path, "a") as file:
         file["Data/Image/a1/Data"] = np.zeros((4, 4, 1), np.complex64)
         file["Data/Image/a1/Metadata"] = np.zeros((10, 1), np.uint8)
-    with pytest.raises(DataFileError, match=r"complex64; expected images \(y, x, frame\)"):
+    with pytest.raises(DataFileError, match=r"complex64.*; expected images \(y, x, frame\)"):
         read_velox(path)
+
+
+def add(path: Path, name: str, data: np.ndarray, note: dict[str, Any] | bytes) -> None:
+    """Another image, with its settings or any bytes in their place."""
+    text = note if isinstance(note, bytes) else json.dumps(note).encode()
+    with h5py.File(path, "a") as file:
+        file[f"Data/Image/{name}/Data"] = data
+        file[f"Data/Image/{name}/Metadata"] = np.frombuffer(text.ljust(2000, b"\0"), np.uint8)[
+            :, np.newaxis
+        ]
+
+
+HALF = [("realFloatHalfEven", "<f4"), ("imagFloatHalfEven", "<f4")]
+DPC = [("realFloat", "<f4"), ("imagFloat", "<f4")]
+
+
+@pytest.mark.parametrize(
+    ("data", "changes", "message"),
+    [
+        (np.zeros((NY, 4, 1), HALF), {}, "a transform"),
+        (np.zeros((NY, NX, 1), DPC), {}, "a complex image"),
+        (np.zeros((NY, NX, 1), "c8"), {}, "a complex image"),
+        (np.zeros((NY, NX, 1), "f4"), {"PixelUnitX": "1/m"}, "a diffraction pattern or transform"),
+        (np.zeros(NX, "f4"), {}, r"an array of shape \(7,\)"),
+    ],
+)
+def test_what_can_be_no_frame_does_not_count(
+    tmp_path: Path, frames: np.ndarray, data: np.ndarray, changes: dict[str, str], message: str
+) -> None:
+    path = tmp_path / "a.emd"
+    note = record(0.1)
+    add(path, "a1", data, note | {"BinaryResult": note["BinaryResult"] | changes})
+    with pytest.raises(DataFileError, match=message):
+        read_velox(path)
+    write(path, frames, [record(0.1)], "b2")
+    np.testing.assert_array_equal(read_velox(path).images, frames)
+    with pytest.raises(DataFileError, match=rf"{message}.*; expected one of 1 image \(0 HAADF\)"):
+        read_velox(path, ReadSettings(group="Data/Image/a1"))
+
+
+def test_images_of_no_preferred_detector_are_offered(tmp_path: Path, frames: np.ndarray) -> None:
+    path = tmp_path / "a.emd"
+    for name, detector in (("a1", "BF"), ("b2", "DF4")):
+        write(path, frames + (name == "b2"), [record(0.1, detector)], name)
+    with pytest.raises(DataFileError, match=r"2 images \(0 BF, 1 DF4\).*--detector NAME"):
+        read_velox(path)
+    for chosen in ({"image": 1}, {"image": "DF4"}, {"detector": "df4"}, {"group": "Data/Image/b2"}):
+        assert read_velox(path, ReadSettings(**chosen)).images[0, 0, 0] == 1
+    assert read_frames(path, read=ReadSettings(image="BF")).metadata["detector"] == "BF"
+
+
+def test_titles_of_the_displays_are_names(tmp_path: Path, frames: np.ndarray) -> None:
+    path = tmp_path / "a.emd"
+    write(path, frames, [record(0.1)], "a1")
+    write(path, frames + 1, [record(0.1)], "b2")
+    label = {"dataPath": "/Data/Image/b2", "display": {"label": "Fe-K"}}
+    with h5py.File(path, "a") as file:
+        displays = file.create_group("Presentation/Displays/ImageDisplay")
+        displays["one"] = np.array([json.dumps(label)], dtype=h5py.string_dtype())
+        displays["two"] = np.array(["no JSON"], dtype=h5py.string_dtype())
+    with pytest.raises(DataFileError, match=r"0 HAADF, 1 Fe-K"):
+        read_velox(path)
+    assert read_velox(path, ReadSettings(image="Fe-K")).images[0, 0, 0] == 1
+
+
+@pytest.mark.parametrize("text", [b"no JSON", b"[1, 2]", b"", b'{"Stage": {"AlphaTilt": "up"}}'])
+def test_settings_that_cannot_be_read(tmp_path: Path, frames: np.ndarray, text: bytes) -> None:
+    path = tmp_path / "a.emd"
+    add(path, "a1", np.ascontiguousarray(frames.transpose(2, 1, 0)), text)
+    series = read_frames(path, angles=[5], pixel_size=0.3)
+    np.testing.assert_array_equal(series.stack(), frames)
+    assert series.tilt_angles().tolist() == [5]
+
+
+def test_an_image_without_an_axis_of_frames(tmp_path: Path, frames: np.ndarray) -> None:
+    add(tmp_path / "a.emd", "a1", frames[0].T.copy(), record(0.1))
+    np.testing.assert_array_equal(read_velox(tmp_path / "a.emd").images, frames[:1])

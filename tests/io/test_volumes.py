@@ -165,15 +165,32 @@ def test_foreign_and_missing_files_are_refused(tmp_path, suffix):
     with pytest.raises(DataFileError, match="no such file"):
         read_volume(path)
     path.write_bytes(b"# not what the suffix says\n" * 100)
-    with pytest.raises(DataFileError, match=r"unreadable contents|no MATLAB header"):
+    with pytest.raises(DataFileError, match=r"unreadable contents|no MATLAB header|no MRC file"):
         read_volume(path)
 
 
-def test_mrc_longer_than_its_header_says_is_refused(tmp_path, volume):
+def test_mrc_longer_than_its_header_says(tmp_path, volume):
     path = write_volume(tmp_path / "v.mrc", volume)
     path.write_bytes(path.read_bytes() + b"more")
-    with pytest.raises(DataFileError, match="4 bytes larger"):
+    with pytest.warns(UserWarning, match="4 bytes more than its header states"):
+        again = read_volume(path)
+    np.testing.assert_array_equal(again.array, volume.array)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2"])
+def test_one_angstrom_by_another_program_is_not_believed(tmp_path, suffix):
+    path = tmp_path / f"v.mrc{suffix}"
+    kind = {"": None, ".gz": "gzip", ".bz2": "bzip2"}[suffix]
+    array = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    with mrcfile.new(path, array, compression=kind) as file:
+        file.set_volume()
+        file.voxel_size = 1.0
+    with pytest.raises(InputError, match=r"1 angstrom in the header, which .*--pixel-size"):
         read_volume(path)
+    again = read_volume(path, voxel_size=1.0)
+    np.testing.assert_array_equal(again.array, array.transpose())
+    ours = write_volume(tmp_path / "ours.mrc", again)
+    assert read_volume(ours).voxel_size == 1.0
 
 
 def test_wrong_dimensions_types_and_suffix(tmp_path, volume):

@@ -11,11 +11,12 @@ from scipy.io import loadmat
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
+from aet_port.core.image_rotation import turn_images
 from aet_port.core.image_shift import shift_images
 from aet_port.preprocessing.alignment import align_particle
 from aet_port.preprocessing.bad_pixels import BadPixelWarning
 from aet_port.preprocessing.film_alignment import align_film, locate
-from aet_port.preprocessing.tilt_axis import find_tilt_axis, turn_images
+from aet_port.preprocessing.tilt_axis import find_tilt_axis
 from aet_port.simulation.linear import add_noise, project_atoms, tilt_angles
 from matlab_reference.locate import golden_path
 

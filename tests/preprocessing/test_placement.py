@@ -7,10 +7,10 @@ import pytest
 from scipy import ndimage
 
 from aet_port.core.errors import InputError
+from aet_port.core.image_rotation import turn_images
 from aet_port.core.image_shift import shift_images
 from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.preprocessing.placement import Placement
-from aet_port.preprocessing.tilt_axis import turn_images
 
 SHIFTS = np.array([[3.4, -2.2], [-6.0, 5.5]])
 PLACE = Placement(ScanDistortion(0.03, -0.02, 1.01), 7.0, SHIFTS)

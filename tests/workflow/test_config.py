@@ -327,7 +327,6 @@ def test_runs_that_make_their_own_data(tmp_path: Path) -> None:
         (SIMULATED + "[preprocess]\n", "[simulate_frames] or [preprocess] without the other"),
         (MINIMAL + "[synthetic]\n", "[synthetic] without [simulate]"),
         (MINIMAL + "model = 'a.xyz'\n", "model in [input] without [simulate]"),
-        (MINIMAL.replace('angles = "angles.mat"\n', ""), "no 'angles' in [input]"),
         (MINIMAL.replace('projections = "projections.mat"\n', ""), "no 'projections' in [input]"),
         (SIMULATED.replace("dose = 0", "dosis = 0"), "'dosis' in [simulate.acquisition]"),
         (SIMULATED.replace("dose = 0", "dose = -1"), "dose = -1 in [simulate.acquisition]"),

@@ -1,0 +1,43 @@
+"""Files that a run reads beside those named in its TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from aet_port.io.emi import emi_of
+from aet_port.io.imod_files import BESIDE, beside, transforms_beside
+from aet_port.io.ser import SER_SUFFIXES
+
+_ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
+_METADATA = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")
+
+
+def with_neighbours(
+    role: str, path: Path, transforms: str | None, others: Collection[Path] = ()
+) -> dict[str, Path]:
+    """A file of images and the files beside it that state angles or pixel size, by role.
+
+    Parameters
+    ----------
+    role
+        Role of the file.
+    path
+        The file.
+    transforms
+        ``transforms`` in ``[input]``.
+    others
+        Files that have a role already.
+    """
+    found = {role: path}
+    if transforms == BESIDE and (file := transforms_beside(path)) is not None:
+        found[f"{role} transforms"] = file
+    if path.suffix.lower() in _ALONE:
+        return found
+    if path.suffix.lower() in SER_SUFFIXES and (emi := emi_of(path)) is not None:
+        found[f"{role} .emi"] = emi
+    for suffix in _METADATA:
+        for number, file in enumerate(beside(path, suffix)):
+            if file not in others:
+                found[f"{role} {suffix}" + (f" {number}" if number else "")] = file
+    return found
