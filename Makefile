@@ -30,6 +30,7 @@ $(VENV)/installed-test: $(VENV)/installed-dev
 	$(PIP) --editable '.[docs]'
 	-$(PIP) --editable '.[cluster]'
 	-$(PIP) --editable '.[denoise]'
+	-$(PIP) --editable '.[formats]'
 	-$(PIP) --editable '.[md]'
 	-$(PIP) --editable '.[multislice]'
 	-$(PIP) --editable '.[ovito]'

@@ -28,7 +28,8 @@ from aet_port.resire.settings import ReconstructSettings
 def reconstruct_command(
     projections: Projections,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Volume: .npy, .mrc, .mat or .tif.")
+        Path,
+        typer.Option("-o", "--output", help="Volume: .npy, .mrc, .mat, .tif, .hspy or .ome.zarr."),
     ],
     settings: ReconstructSettings,
     reading: ReadSettings,

@@ -144,6 +144,8 @@ class TiltSeries(Shown):
     """Reconstruct the volume of these projections: :func:`aet_port.reconstruct`."""
     plot = methods.plot_tilt_series
     """Plot one projection: :func:`aet_port.figures.images.plot_tilt_series`."""
+    to_hyperspy = methods.to_hyperspy
+    """Make a HyperSpy signal of it: :func:`aet_port.io.exchange.to_hyperspy`."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -238,6 +240,8 @@ class Volume(Shown):
     """Trace the peaks of this volume: :func:`aet_port.trace`."""
     plot = methods.plot_volume
     """Plot one slice: :func:`aet_port.figures.images.plot_volume`."""
+    to_xarray = methods.to_xarray
+    """Make an xarray DataArray of it: :func:`aet_port.io.exchange.to_xarray`."""
 
     def _facts(self) -> dict[str, object]:
         return {

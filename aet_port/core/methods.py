@@ -17,6 +17,10 @@ reconstruct = LateMethod("aet_port.resire.reconstruction", "reconstruct")
 trace = LateMethod("aet_port.tracing.peak_search", "trace")
 analyze = LateMethod("aet_port.structure.analysis", "analyze")
 
+_EXCHANGE = "aet_port.io.exchange"
+to_hyperspy = LateMethod(_EXCHANGE, "to_hyperspy")
+to_xarray = LateMethod(_EXCHANGE, "to_xarray")
+
 _IMAGES = "aet_port.figures.images"
 plot_frames = LateMethod(_IMAGES, "plot_frames")
 plot_model = LateMethod(_IMAGES, "plot_model")

@@ -21,6 +21,8 @@ from aet_port.figures.structure_results import plot_partial_pdf as plot_partial_
 from aet_port.figures.structure_results import plot_structure as plot_structure
 from aet_port.figures.structure_results import plot_structure_factor as plot_structure_factor
 from aet_port.figures.structure_results import plot_voronoi as plot_voronoi
+from aet_port.io.exchange import to_hyperspy as to_hyperspy
+from aet_port.io.exchange import to_xarray as to_xarray
 from aet_port.resire.reconstruction import reconstruct as reconstruct
 from aet_port.structure.analysis import analyze as analyze
 from aet_port.tracing.peak_search import trace as trace

@@ -3,11 +3,15 @@ from .atom_files import write_atoms
 from .atoms import read_model, write_model
 from .dm import read_dm
 from .emd import read_emd
+from .exchange import from_hyperspy, to_hyperspy, to_xarray
 from .frames import read_frames, write_frames
+from .hyperspy_files import write_hyperspy
 from .image_files import read_raw_images
 from .imod_transforms import read_transforms
 from .model_files import read_models
 from .model_table import write_model_table
+from .ome_zarr import read_ome_zarr_series, read_ome_zarr_volume, write_ome_zarr
+from .other_formats import read_foreign_series, read_foreign_volume, read_other
 from .raw_images import RawImages
 from .ser import read_ser
 from .settings import ReadSettings
@@ -18,24 +22,34 @@ from .volumes import read_volume, write_volume
 __all__ = [
     "RawImages",
     "ReadSettings",
+    "from_hyperspy",
     "read_angles",
     "read_dm",
     "read_emd",
+    "read_foreign_series",
+    "read_foreign_volume",
     "read_frames",
     "read_images",
     "read_model",
     "read_models",
+    "read_ome_zarr_series",
+    "read_ome_zarr_volume",
+    "read_other",
     "read_raw_images",
     "read_ser",
     "read_tilt_series",
     "read_transforms",
     "read_velox",
     "read_volume",
+    "to_hyperspy",
+    "to_xarray",
     "write_angles",
     "write_atoms",
     "write_frames",
+    "write_hyperspy",
     "write_model",
     "write_model_table",
+    "write_ome_zarr",
     "write_tilt_series",
     "write_volume",
 ]

@@ -15,7 +15,10 @@ from aet_port.io.emd import EMD_SUFFIXES, read_emd
 from aet_port.io.imod_transforms import transformed
 from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.npy_images import NPZ_SUFFIX, read_npy_images
+from aet_port.io.ome_zarr import ZARR_SUFFIXES, read_ome_zarr_images
+from aet_port.io.other_formats import read_other
 from aet_port.io.raw_images import RawImages
+from aet_port.io.rosettasciio_files import OTHER_SUFFIXES
 from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES, read_ser
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
@@ -30,15 +33,18 @@ IMAGE_SUFFIXES = (
     *MRC_SUFFIXES,
     *TIFF_SUFFIXES,
     *ARRAY_SUFFIXES,
+    *OTHER_SUFFIXES,
+    *ZARR_SUFFIXES,
 )
 _CHOICES = {
-    "image": (*DM_SUFFIXES, *EMD_SUFFIXES, *TIFF_SUFFIXES, *EMI_SUFFIXES),
+    "image": (*DM_SUFFIXES, *EMD_SUFFIXES, *TIFF_SUFFIXES, *EMI_SUFFIXES, *OTHER_SUFFIXES),
     "detector": (*DM_SUFFIXES, *EMD_SUFFIXES),
     "group": EMD_SUFFIXES,
     "variable": (".mat", NPZ_SUFFIX),
 }
 IMAGES_FILE = (
-    "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5), .mat, .npy or .npz"
+    "images as .mrc (.st, .ali, ...), .tif, .dm3, .dm4, .ser, .emi, .emd (.h5), .mat, .npy, .npz, "
+    ".hspy, or another format of docs/formats.md"
 )
 
 
@@ -51,7 +57,8 @@ def read_raw_images(
     ----------
     path
         .mrc (.mrcs, .map, .rec, .st, .ali, .preali; also .mrc.gz, .mrc.bz2), .tif, .dm3, .dm4,
-        .ser, .emi, .emd (.h5, .hdf5), .mat, .npy or .npz.
+        .ser, .emi, .emd (.h5, .hdf5), .mat, .npy or .npz; with the extra ``formats`` also .hspy,
+        .zspy, .ome.zarr and what else RosettaSciIO reads.
     read
         What to read from a file that holds several things.
     n_angles
@@ -98,6 +105,10 @@ def _of_format(file: Path, read: ReadSettings, n_angles: int | None) -> RawImage
         return read_tiff_frames(file, read)
     if suffix in ARRAY_SUFFIXES:
         return _array_file(file, read, n_angles)
+    if suffix in ZARR_SUFFIXES:
+        return read_ome_zarr_images(file)
+    if suffix in OTHER_SUFFIXES:
+        return read_other(file, read.image)
     raise DataFileError(file, f"a file of type {suffix or 'unknown'}", IMAGES_FILE)
 
 

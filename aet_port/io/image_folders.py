@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import FOLDER_SUFFIXES
 from aet_port.io.arrays import TIFF_SUFFIXES, image_suffix
 from aet_port.io.dm import DM_SUFFIXES
 from aet_port.io.emd import EMD_SUFFIXES
@@ -52,7 +53,7 @@ def files_of_series(
     if not isinstance(path, str | Path):
         return _listed([Path(item) for item in path], keep_order)
     folder = Path(path)
-    if not folder.is_dir():
+    if not folder.is_dir() or image_suffix(folder) in FOLDER_SUFFIXES:
         return str(folder), [folder]
     files = sorted(
         (
@@ -81,7 +82,9 @@ def _type(suffix: str) -> str:
 def _listed(files: list[Path], keep_order: bool) -> tuple[str, list[Path]]:
     if not files:
         raise InputError("path", "an empty list", IMAGES_FILE)
-    folders = [file for file in files if file.is_dir()]
+    folders = [
+        file for file in files if file.is_dir() and image_suffix(file) not in FOLDER_SUFFIXES
+    ]
     if folders and len(files) > 1:
         raise InputError(str(folders[0]), "a folder in a list", "files, or one folder alone")
     twice = [file for index, file in enumerate(files) if file in files[:index]]

