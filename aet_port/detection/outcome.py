@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
-from aet_port.core.plausibility import result_warnings, series_warnings
+from aet_port.core.plausibility import SCALED, result_warnings, series_warnings
 from aet_port.core.uncertainty import (
     P_EXISTS,
     POSTERIOR_SPECIES,
@@ -247,7 +247,7 @@ def finished(
             [
                 *_warnings(model, chi_square, state, settings, number),
                 *series_warnings(measured, series.angles, positivity=False),
-                *result_warnings(r1, measured, result="the atoms", causes=CAUSES),
+                *result_warnings(r1, measured, result="the atoms", causes=CAUSES, most=SCALED),
             ]
         ),
         local, number, certainty,
