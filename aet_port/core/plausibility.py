@@ -18,7 +18,9 @@ from aet_port.core.errors import EmptyResultError, InputError
 from aet_port.core.white_noise import sixth_differences
 
 UNEXPLAINED = 0.4  # R1 beyond the noise above which something is wrong
-SCALED = 0.3  # the same where each image has its best scale: angles in radians have 0.32 to 0.36
+# The same where each image has its best scale, or each atom its height: angles in radians then
+# have 0.32 to 0.36.
+SCALED = 0.3
 OUTLIER = 3.0  # times the median of the others, of a single image; good series have up to 2
 WHOLE = 0.9  # R1 of an image of which nothing is explained
 ENOUGH = 10  # iterations, below which R1 of a reconstruction tells nothing: 0.5 after 3 of them
@@ -153,7 +155,8 @@ def result_warnings(
     causes
         What to check.
     most
-        What may be left unexplained; :data:`SCALED` if R1 is that of the best scale of each image.
+        What may be left unexplained; :data:`SCALED` if R1 is that of the best scale of each image,
+        or of atoms with free heights.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def result_warnings(
         others = float(values[~odd].mean())
         found.append(
             f"{_named(odd)}: R1 is {values[odd].max():.2f}, that of the others {others:.2f}: "
-            f"{'it does' if odd.sum() == 1 else 'they do'} not belong to {result}; check angle, "
+            f"{'it does' if odd.sum() == 1 else 'they do'} not fit {result}; check angle, "
             "shift and brightness, or leave out"
         )
     if mean > NOISY and noise.mean() > NOISY:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
-from aet_port.core.plausibility import result_warnings, series_warnings
+from aet_port.core.plausibility import SCALED, result_warnings, series_warnings
 from aet_port.core.uncertainty import (
     P_EXISTS,
     POSTERIOR_SPECIES,
@@ -250,7 +250,7 @@ def finished(
             [
                 *_warnings(model, chi_square, state, settings, number),
                 *series_warnings(measured, series.angles, positivity=False),
-                *result_warnings(r1, measured, result="the atoms", causes=CAUSES),
+                *result_warnings(r1, measured, result="the atoms", causes=CAUSES, most=SCALED),
             ]
         ),
         local, number, certainty,
@@ -268,7 +268,8 @@ def _warnings(
     if state.dispersion > 1:
         found.append(
             "the images have hardly any noise left, as if denoised: thresholds and error bars are "
-            "those of what the atoms leave unexplained, which is not random; use images as measured"
+            "those of what the atoms leave unexplained, which is not random; use images as measured, "
+            "or check angles, tilt axis and pixel size if these are"
         )
     elif not GOOD[0] <= chi_square <= GOOD[1]:
         found.append(

@@ -76,7 +76,8 @@ def fills_images(images: NDArray, *, level: bool = False) -> bool:
         Shape (n, nx, ny). Their mean is judged, in which even few electrons per pixel stand out
         from the noise.
     level
-        Whether a plane through the corners is taken off first, for a background that slopes.
+        Whether a plane through the corners is taken off first, for a background that slopes, and
+        noise is allowed for in the darkest part, for few electrons on a background.
 
     Returns
     -------
@@ -89,9 +90,10 @@ def fills_images(images: NDArray, *, level: bool = False) -> bool:
         common = common - _surface(common, _corners(common.shape).max(axis=0), 1)
     block = (max(3, nx // BLOCKS), max(3, ny // BLOCKS))
     lowest = float(np.percentile(ndimage.uniform_filter(common, block), 1))
-    # The darkest block of a hundred is so many standard errors too dark by its noise alone.
-    noise = np.sqrt(np.mean(sixth_differences(common)[frame] ** 2) / np.prod(block))
-    lowest += LAST_PERCENT * float(noise)
+    if level:
+        # The darkest block of a hundred is so many standard errors too dark by its noise alone.
+        noise = np.sqrt(np.mean(sixth_differences(common)[frame] ** 2) / np.prod(block))
+        lowest += LAST_PERCENT * float(noise)
     rise = float(common[nx // 4 : -(nx // 4), ny // 4 : -(ny // 4)].mean()) - lowest
     return bool(common[frame].mean() - lowest > EMPTY * rise)
 

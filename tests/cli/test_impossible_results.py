@@ -185,3 +185,31 @@ def test_a_run_records_what_it_warns_of(clean: TiltSeries, tmp_path: Path, aet: 
     assert stages["reconstruct"]["warnings"][:2] == [background, image]
     rows = agreement_of(load_config(config), RunFolder(folder), None)
     assert [text for word, text in rows if word == "warning"][:2] == [background, image]
+
+
+@pytest.mark.slow
+def test_atoms_found_at_wrong_angles_are_told(tmp_path: Path, aet: Aet) -> None:
+    radians, truth = np.deg2rad(THETA), amorphous_particle(80, "Ta", seed=1)
+    series = simulate_tilt_series(truth, angles_of(THETA), PIXEL, (40, 40), dose=8e5, seed=3)
+    files = written(tmp_path, "counts", series.images, radians)
+    done = aet(
+        "detect",
+        *files,
+        "--species",
+        "Ta",
+        "--trials",
+        "0",
+        "--max-rounds",
+        "4",
+        "--threads",
+        "1",
+        "-o",
+        str(tmp_path / "found.extxyz"),
+        "--json",
+    )
+    if done.code == 2:  # refused by the reader
+        assert "radians" in done.err
+        return
+    said = json.loads(done.out)["warnings"]
+    told = ("the atoms and the images hardly agree", "check angles, tilt axis and pixel size")
+    assert any(part in one for one in said for part in told)
