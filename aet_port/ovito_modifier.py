@@ -64,6 +64,8 @@ class BipyramidNetworks(ModifierInterface):
         atoms = _atoms(data)
         found = analyze(atoms, cutoff=self.cutoff or None, delta=self.delta, order=False)
         data.attributes["BipyramidNetworks.cutoff"] = found.cutoff
+        if found.motifs_reason is not None:
+            data.attributes["BipyramidNetworks.motifs_reason"] = found.motifs_reason
         particles = data.particles_
         for fold, name in COUNTS.items():
             counts = motif_counts(found.motifs, found.tetrahedra, len(atoms), fold)

@@ -108,6 +108,9 @@ def analyze_command(
     symbols = species.split(",") if types is not None and species is not None else species
     read = scaled_model(read_model(model, symbols, types=types), scale)
     population = None if atoms is None else _population(atoms, len(read))
+    if settings.resample and population is not None and not isinstance(population, str):
+        expected = "all, disordered or inner with --resample: drawn models have other atoms"
+        raise InputError("--atoms", repr(atoms), expected)
     if settings.resample:
         model_errors(read.atoms, settings.sigma)  # says at once what is missing
     analyses: list[StructureResult] = []

@@ -37,4 +37,6 @@ def view_command(
     draw_networks(output, atoms, found, fold=fold, number=networks, pixels=pixels)
     sizes = found.networks[fold].size[:networks].tolist()
     facts = {"picture": str(output), "cutoff": found.cutoff, "sizes": sizes}
+    if found.motifs_reason is not None:
+        facts |= {"sizes": None, "motifs_reason": found.motifs_reason}
     print_facts(as_json, "aet view", facts)

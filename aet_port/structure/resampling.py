@@ -23,6 +23,7 @@ from aet_port.structure.intervals import (
     Intervals,
     Quantity,
 )
+from aet_port.structure.populations import CHOSEN
 from aet_port.structure.quantities import quantities_of
 from aet_port.structure.settings import LEAST_DRAWS
 
@@ -44,6 +45,7 @@ class Draw:
     delta: float
     alpha: float
     order: bool
+    population: str | None = None
 
 
 def resample(
@@ -61,8 +63,8 @@ def resample(
 
     Models are drawn from the uncertainties: each atom is kept with the probability that it exists,
     displaced by a draw from its covariance, and given a species drawn from its probabilities
-    (:func:`aet_port.structure.draws.model_errors`). Each is analysed with the cut-off, ``delta``
-    and ``alpha`` of ``found``, without medium-range order.
+    (:func:`aet_port.structure.draws.model_errors`). Each is analysed with the cut-off, ``delta``,
+    ``alpha`` and population of ``found``, without medium-range order.
 
     Displacing the atoms of a measured model adds position errors to those that it has: its variance
     is twice that of the measurement, and what noise changes systematically (fewer bipyramids, less
@@ -141,6 +143,10 @@ def resample(
     if found.order is not None and len(found.order.groups) != len(atoms):
         expected = f"that of these {len(atoms)} atoms"
         raise InputError("analysis", f"one of {len(found.order.groups)} atoms", expected)
+    population = None if found.order is None else found.order.population.name
+    if population == CHOSEN:
+        expected = "all, disordered or inner: drawn models have other atoms"
+        raise InputError("--atoms", "chosen atoms with --resample", expected)
     errors = model_errors(atoms, sigma)
     own = quantities_of(found)
     levels = LEVELS[1:] if errors.only_positions else LEVELS
@@ -149,6 +155,7 @@ def resample(
             *(atoms, errors, int(seed), number, levels, found.cutoff, found.delta),
             float(found.parameters["alpha"]),
             found.order is not None,
+            population,
         )
         for number in range(samples)
     ]
@@ -213,7 +220,12 @@ def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
     try:
         for drawn in task.errors.draw(task.atoms, task.seed, task.number, task.levels):
             found = analyze(
-                drawn, cutoff=task.cutoff, delta=task.delta, alpha=task.alpha, order=task.order
+                drawn,
+                cutoff=task.cutoff,
+                delta=task.delta,
+                alpha=task.alpha,
+                order=task.order,
+                population=task.population,
             )
             result.append(quantities_of(found))
     except InputError as error:

@@ -58,6 +58,8 @@ def test_atoms_are_chosen(tmp_path: Path, aet: Aet, refused: Refused) -> None:
         assert order["inner_atoms"] == atoms
         assert order["statistics"]["coordination_number"]["atoms"] == atoms
     refused("analyze", file, "--atoms", "outer", parts=("--atoms", "'outer'", "disordered, inner"))
+    more = ("--resample", 5, "--sigma", 5)
+    refused("analyze", file, "--atoms", some, *more, parts=("--atoms", "with --resample"))
     some.write_text("256\n")
     refused("analyze", file, "--atoms", some, parts=(some, "numbers of atoms from 0 to 255"))
 

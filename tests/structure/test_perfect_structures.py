@@ -126,3 +126,17 @@ def test_an_icosahedral_cluster(number: int, cells: int) -> None:
         assert "42 pairs" in first["reasons"]["peak_1"]
     else:
         assert first["peak_1"] == second["peak_1"] == pytest.approx(edge, abs=DIGITS)
+
+
+@pytest.mark.parametrize("lattice", ["fcc", "bcc"])
+def test_the_surface_of_a_perfect_particle(lattice: str) -> None:
+    """Its facets are planes of atoms, and distances lie on the edges of bins."""
+    atoms = bulk("Fe", lattice, a=3.0, cubic=True).repeat(8)
+    atoms.positions -= atoms.positions.mean(axis=0) + 0.01
+    inside = atoms[np.linalg.norm(atoms.positions, axis=1) < 8]
+    particle = ase.Atoms(inside.symbols, positions=inside.positions)
+    one, two = (analyze(a).summary() for a in (particle, otherwise(particle)))
+    for name in ("surface_atoms", "inner_atoms", "voronoi_top", "peak_1", "coordination_number"):
+        assert one["short_range_order"][name] == two["short_range_order"][name], name
+    assert one["cutoff"] == two["cutoff"]
+    assert one["tetrahedra"] == two["tetrahedra"]

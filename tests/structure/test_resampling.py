@@ -224,3 +224,20 @@ def test_quantities_have_bounds() -> None:
     assert table["motif_fraction 4"].value == found.counts[4] / len(found.motifs)
     for name, one in table.items():
         assert np.isnan(one.value) or one.least <= one.value <= one.most, name
+
+
+def test_drawn_models_describe_the_same_atoms() -> None:
+    atoms = close_packed(3, radius=9)
+    found = resample(atoms, analyze(atoms, cutoff=4.0, population="all"), 5, sigma=5)
+    assert found.intervals is not None
+    one = found.intervals["coordination_number"]
+    assert found.order is not None
+    below = ~found.order.surface & found.order.voronoi.closed
+    assert one.value == pytest.approx(found.order.voronoi.coordination[below].mean())
+    # Of the same atoms displaced by 5 pm, whose neighbours change little.
+    assert one.mean == pytest.approx(one.value, abs=0.2)
+    names = [row.name for row in found.intervals]
+    assert not any("of all atoms" in name for name in names)
+    chosen = analyze(atoms, cutoff=4.0, population=np.arange(50))
+    with pytest.raises(InputError, match="drawn models have other atoms"):
+        resample(atoms, chosen, 5, sigma=5)

@@ -23,6 +23,7 @@ STEP = 0.1  # angstrom
 MOST_GROUPS = 100
 BLOCKS = 64  # number of tasks, independent of the number of threads
 HISTOGRAMS = 8_000_000  # counters in all blocks together, 64 MB
+ON_EDGE = 1e-9  # steps below an edge that are rounding: distances of a crystal may lie on one
 QUIRK_SHIFT = 0.01  # steps, by which the reference's bins are shifted
 
 
@@ -210,7 +211,7 @@ def _count_run(  # type: ignore[no-untyped-def]
         dx, dy, dz = xs[first + m] - x, ys[first + m] - y, zs[first + m] - z
         distance = np.sqrt(dx * dx + dy * dy + dz * dz)
         if shift < 0:
-            place[m] = np.int32(distance / step)
+            place[m] = np.int32(distance / step + ON_EDGE)
         elif distance < r_max:
             place[m] = np.int32(np.ceil(distance / step + shift)) - 1
         else:

@@ -170,7 +170,8 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
             "atoms: positions", "atoms without a Delaunay triangulation", "atoms that span a volume"
         ) from error
     rows = triangulation.simplices.astype(np.int64)
-    inside = _radii(points, rows, triangulation.neighbors) <= radius
+    radii, flat = _radii(points, rows, triangulation.neighbors)
+    inside = _without_loose(radii <= radius, flat, triangulation.neighbors)
     if not inside.any():
         raise InputError(
             "radius",
@@ -194,8 +195,8 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
 
 def _radii(
     points: NDArray[np.float64], rows: NDArray[np.int64], neighbours: NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Circumradii; a flat tetrahedron has that of the narrowest one beside it.
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Circumradii, and which are flat: those have the radius of the narrowest one beside them.
 
     In a lattice many atoms lie on one sphere, and the triangulation of their polyhedron may hold
     flat tetrahedra. Their own circumsphere is undetermined, the polyhedron's is the neighbours'.
@@ -210,7 +211,26 @@ def _radii(
         if not (beside < radii[flat]).any():
             break
         radii[flat] = np.minimum(beside, radii[flat])
-    return radii
+    is_flat = np.zeros(len(rows), dtype=bool)
+    is_flat[flat] = True
+    return radii, is_flat
+
+
+def _without_loose(
+    inside: NDArray[np.bool_], flat: NDArray[np.bool_], neighbours: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """The tetrahedra inside but flat ones on the surface.
+
+    Where the surface is a plane of atoms, rounding decides whether flat tetrahedra lie on it; they
+    would hide atoms that are on the surface.
+    """
+    inside = inside.copy()
+    while True:
+        outside = (neighbours < 0) | ~inside[neighbours]
+        loose = inside & flat & outside.any(axis=1)
+        if not loose.any():
+            return inside
+        inside[loose] = False
 
 
 def _facets(rows: NDArray[np.int64]) -> NDArray[np.int64]:
