@@ -36,7 +36,26 @@ class BankError(AetError):
 
 
 class QueryTimeoutError(BankError):
-    """A query that took longer than it may."""
+    """A query that took longer than it may.
+
+    Parameters
+    ----------
+    path
+        The bank.
+    seconds
+        How long it was given.
+
+    Examples
+    --------
+    >>> import mdb
+    >>> endless = "SELECT count(*) FROM range(10000000000000) a, range(100000) b"
+    >>> try:
+    ...     with mdb.Bank("bank.duckdb", limits=mdb.QuerySettings(timeout=0.01)) as bank:
+    ...         bank.sql(endless)
+    ... except mdb.QueryTimeoutError as error:
+    ...     print(error)
+    bank bank.duckdb: no answer within 0.01 s; ask for less, or give it more time (--timeout)
+    """
 
     exit_code = 1
 

@@ -10,8 +10,11 @@ class QuerySettings(Settings):
 
     Examples
     --------
-    >>> QuerySettings(timeout=60.0).timeout
-    60.0
+    >>> import mdb
+    >>> limits = mdb.QuerySettings(timeout=60.0, memory=4.0)  # seconds, GB
+    >>> with mdb.Bank("bank.duckdb", limits=limits) as bank:
+    ...     bank.sql("SELECT count(*) AS models FROM model").to_pylist()
+    [{'models': 0}]
     """
 
     timeout: float | None = setting(

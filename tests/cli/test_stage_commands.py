@@ -274,7 +274,7 @@ def test_bank_commands(sample: Sample, aet: Aet, asked: Callable[..., Any]) -> N
     assert "PdXX00001" in aet("mdb", "list", "--bank", bank).out
     odd = "SELECT 'nan'::DOUBLE AS nothing, TIMESTAMP '2020-01-02 03:04:05' AS moment"
     (row,) = asked("mdb", "query", odd, "--bank", bank)
-    assert row == {"nothing": None, "moment": "2020-01-02 03:04:05"}
+    assert row == {"nothing": None, "moment": "2020-01-02T03:04:05"}
 
 
 def test_compare_models(sample: Sample, aet: Aet, asked: Callable[..., Any]) -> None:

@@ -52,5 +52,5 @@ def test_lists_beside_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     """Only columns of numbers alone are aligned right: others are folded on a terminal."""
     print_rows(("", "a", "b"), [("sizes", [1, 2.00004], 3.5), ("n", 12, None)])
     assert capsys.readouterr().out == (
-        "       a         b\n-----  --------  ---\nsizes  [1, 2.0]  3.5\nn      12\n\n"
+        "       a           b\n-----  --------  ---\nsizes  [1, 2.0]  3.5\nn      12\n\n"
     )

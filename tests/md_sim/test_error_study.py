@@ -270,7 +270,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     top = wanted.top[0]
     line = next(line for line in shown.output.splitlines() if line.startswith("<"))
-    cells = line.split("  ")
+    cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
     name = "<" + ",".join(map(str, top.index)) + ">"
     assert cells[:2] == [name, f"{100 * top.fraction_before:.2f} %"]
     assert f"{100 * wanted.kept:.1f} % of {wanted.counted} atoms" in shown.output
