@@ -75,13 +75,15 @@ def _candidates(file: Path, handle: Any) -> list[Candidate[Any]]:
         if "emd_group_type" not in item.attrs and member(item, "dim1") is None:
             continue
         data = item["data"]
-        problem, expected = None, None
+        problem, expected, doubt = None, None, None
         if data.dtype.kind not in "biuf":
             kind = "a complex image" if data.dtype.kind == "c" else f"an array of {data.dtype}"
             problem, expected = kind, "images of real numbers"
         else:
-            problem, expected = axis_problem(read_axes(file, item, data.shape))
-        found.append(Candidate(path, item, problem, group=path, expected=expected))
+            axes = read_axes(file, item, data.shape)
+            problem, expected = axis_problem(axes)
+            doubt = next((f"calibrated in {axis.units}" for axis in axes if axis.reciprocal), None)
+        found.append(Candidate(path, item, problem, None, path, expected, doubt))
     return found
 
 

@@ -442,3 +442,14 @@ def test_metadata_that_cannot_be_read_cost_a_warning(tmp_path, stack, text):
         series = read_frames(path)
     np.testing.assert_array_equal(series.stack(), stack)
     assert series.frames_per_tilt == [2, 3]
+
+
+def test_a_pattern_in_reciprocal_units_counts_only_alone(tmp_path):
+    path = tmp_path / "a.emd"
+    write(path, np.ones((3, 4)), [along(3, "ky", "[1/n_m]"), along(4, "kx", "[1/n_m]")], "data/fft")
+    with pytest.raises(DataFileError, match=r"1/n_m.*--pixel-size"):
+        read_frames(path)
+    assert read_frames(path, pixel_size=0.5).detector == (4, 3)
+    image = one_image(path)
+    np.testing.assert_array_equal(read_emd(path).images[0], image)
+    assert read_emd(path, ReadSettings(group="data/fft")).images.max() == 1
