@@ -121,6 +121,8 @@ def test_radians_without_a_word_are_refused(tmp_path, stack):
     with pytest.raises(InputError, match=r"a\.emd: angles.*-1\.047 and 1\.047.*look like radians"):
         read_frames(path)
     assert read_frames(path, angles=ANGLES).tilt_angles().tolist() == ANGLES.tolist()
+    turned = read_frames(path, read=ReadSettings(angle_unit="radian")).tilt_angles()
+    np.testing.assert_allclose(turned, ANGLES, atol=1e-12)
     with pytest.raises(InputError, match="look like radians"):
         read_frames(path, angles=np.deg2rad(ANGLES))
 
