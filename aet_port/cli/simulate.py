@@ -11,6 +11,7 @@ from aet_port.cli.options import Json, Model, Scheduler, Species, Workers, setti
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, sha256
+from aet_port.io.settings import ReadSettings
 from aet_port.simulation.settings import SimulateSettings
 
 AnglesOption = Annotated[
@@ -19,13 +20,17 @@ AnglesOption = Annotated[
 ]
 
 
-@settings_options()
+_OTHERS = set(ReadSettings.model_fields) - {"angles_variable", "angle_unit"}
+
+
+@settings_options(leave_out={"reading": _OTHERS})
 def simulate_command(
     model: Model,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Images: .npy, .mat, .mrc or .tif.")
     ],
     settings: SimulateSettings,
+    reading: ReadSettings,
     angles: AnglesOption = None,
     species: Species = None,
     checkpoint: Annotated[
@@ -52,7 +57,10 @@ def simulate_command(
     if workers is not None and workers < 1:
         raise InputError("--workers", str(workers), "a whole number of at least 1")
     truth = read_model(model, species)
-    nominal = tilt_angles(settings.tilts) if angles is None else read_angles(angles)
+    if angles is None:
+        nominal = tilt_angles(settings.tilts)
+    else:
+        nominal = read_angles(angles, reading.angles_variable, reading.angle_unit)
     acquired = simulate(
         truth,
         nominal,

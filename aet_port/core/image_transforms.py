@@ -59,7 +59,9 @@ def transform_images(images: ArrayLike, matrices: ArrayLike, shifts: ArrayLike) 
     if turns.shape != (n, 2, 2) or moves.shape != (n, 2):
         found = f"shapes {turns.shape} and {moves.shape}"
         raise InputError("transforms", found, f"({n}, 2, 2) and ({n}, 2), one for each image")
-    finite = np.isfinite(turns).all(axis=(1, 2)) & np.isfinite(moves).all(axis=1)
+    finite: NDArray[np.bool_] = np.isfinite(
+        np.concatenate([turns.reshape(n, 4), moves], axis=1)
+    ).all(axis=1)
     good = finite & (np.abs(np.linalg.det(np.where(finite[:, None, None], turns, 0))) > 1e-6)
     if not good.all():
         expected = "finite numbers, and a matrix with an inverse"

@@ -4,6 +4,7 @@ from .dm import read_dm
 from .emd import read_emd
 from .frames import read_frames, write_frames
 from .image_files import read_raw_images
+from .imod_transforms import read_transforms
 from .model_files import read_models
 from .model_table import write_model_table
 from .raw_images import RawImages
@@ -26,6 +27,7 @@ __all__ = [
     "read_raw_images",
     "read_ser",
     "read_tilt_series",
+    "read_transforms",
     "read_velox",
     "read_volume",
     "write_angles",

@@ -36,7 +36,7 @@ def is_aligned(file: Path, header: MrcHeader) -> bool:
     )
 
 
-def beside(file: Path, suffix: str) -> list[Path]:
+def named_alike(file: Path, suffix: str) -> list[Path]:
     """Existing files beside a stack of the same name: ``s.tlt``, ``s.mrc.tlt``; the closest first.
 
     For a stack of a later stage (``s_ali.mrc``, ``s_preali.mrc``, ``s_fixed.mrc``) also ``s.tlt``.
@@ -59,17 +59,17 @@ def beside(file: Path, suffix: str) -> list[Path]:
 
 def mdoc_beside(file: Path, aligned: bool) -> Path | None:
     """The ``.mdoc`` of a stack; for an aligned one also that of the raw stack."""
-    own = beside(file, ".mdoc")
+    own = named_alike(file, ".mdoc")
     plain = plain_path(file)
     exact = plain.with_name(plain.name + ".mdoc")
     if exact in own:
         return exact
     if aligned and not own:
-        own = [one for suffix in _RAW for one in beside(file, f"{suffix}.mdoc")]
+        own = [one for suffix in _RAW for one in named_alike(file, f"{suffix}.mdoc")]
     return own[0] if own else None
 
 
 def transforms_beside(file: Path) -> Path | None:
     """The file of transforms beside a stack: ``.xf``, else ``.prexg``, else ``.prexf``."""
-    found = [one for suffix in TRANSFORM_SUFFIXES for one in beside(file, suffix)]
+    found = [one for suffix in TRANSFORM_SUFFIXES for one in named_alike(file, suffix)]
     return found[0] if found else None

@@ -22,11 +22,14 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError
 from aet_port.core.files import write_whole
 from aet_port.io.arrays import existing_file, reading, short
+from aet_port.io.statements import half_turn
 
 MDOC_FILE = "a SerialEM .mdoc with lines key = value and sections [ZValue = n]"
 _MOST_MISSING = 10_000  # numbers left out; more are a damaged number
+AXIS_TITLE = "Tilt axis angle = "
 _AXIS = re.compile(
-    r"tilt\s*axis\s*(?:rotation\s*)?angle\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+))", re.IGNORECASE
+    r"tilt\s*axis\s*(?:rotation\s*)?angle\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)",
+    re.IGNORECASE,
 )
 
 
@@ -166,8 +169,7 @@ def axis_of_titles(path: str | Path, titles: Sequence[str]) -> float | None:
         angle = float(found[1])
         if abs(angle) > 360:
             raise DataFileError(path, f"{short(title)!r}", "a tilt axis within a full turn")
-        turned = (180 - angle) % 360 - 180
-        return 0.0 if turned == 0 else turned  # not -0.0
+        return half_turn(0.0 - angle)
     return None
 
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError
 from aet_port.io.mrc_headers import MrcHeader
-from aet_port.io.statements import Stated, stated
+from aet_port.io.statements import Stated, half_turn, stated
 
 SOURCE = "extended header"
 _ITEM_BYTES = (2, 6, 4, 2, 2, 4, 2, 4, 2, 4, 2)  # of SerialEM's items, by bit
@@ -151,7 +151,7 @@ def _of_old(file: Path, header: MrcHeader, block: bytes, start: int, step: int) 
     return ExtendedHeader(
         stated(SOURCE, lambda: _usable(file, table[:, 0])),
         [] if header.size_was_set else stated(SOURCE, size),
-        [Stated(SOURCE, _turned(sign * axis))] if 0 < abs(axis) <= 360 else [],
+        [Stated(SOURCE, half_turn(sign * axis))] if 0 < abs(axis) <= 360 else [],
     )
 
 
@@ -184,7 +184,7 @@ def _of_fei(file: Path, header: MrcHeader, block: bytes) -> ExtendedHeader:
     return ExtendedHeader(
         [] if tilts is None else stated(SOURCE, lambda: _usable(file, tilts * scale)),
         [] if header.size_was_set else stated(SOURCE, size),
-        [Stated(SOURCE, _turned(axis))] if axis is not None and abs(axis) <= 360 else [],
+        [Stated(SOURCE, half_turn(axis))] if axis is not None and abs(axis) <= 360 else [],
         kilovolts if kilovolts and 1 < kilovolts < 5000 else None,
     )
 
@@ -221,8 +221,3 @@ def _one_size(file: Path, sizes: NDArray) -> float | None:
         found = f"pixels from {sizes.min():.6g} to {sizes.max():.6g} angstrom in the {SOURCE}"
         raise DataFileError(file, found, "one size for all sections and axes")
     return float(sizes[0])
-
-
-def _turned(axis: float) -> float:
-    """An angle between -180 and 180 degrees."""
-    return float((axis + 180) % 360 - 180)

@@ -21,9 +21,9 @@ from aet_port.core.frame_series import FrameSeries
 from aet_port.io.angle_files import one_axis_angles
 from aet_port.io.arrays import plain_path, single_precision, write_mrc
 from aet_port.io.frame_stacks import STACK_FILE, beside, of_sidecar, stack_images
-from aet_port.io.imod_files import beside as named_alike
-from aet_port.io.imod_files import has_refined_angles, is_aligned, mdoc_beside
+from aet_port.io.imod_files import has_refined_angles, is_aligned, mdoc_beside, named_alike
 from aet_port.io.mdoc import (
+    AXIS_TITLE,
     Mdoc,
     axis_of_titles,
     mdoc_angles,
@@ -165,7 +165,10 @@ def _mdoc(file: Path, series: FrameSeries) -> Mdoc:
     for index, count in enumerate(series.frames_per_tilt):
         angle = {} if series.angles is None else {"TiltAngle": repr(float(series.angles[index]))}
         sections += [dict(angle) for _ in range(count)]
-    return Mdoc(values, sections, ["aet-port: raw frames"])
+    titles = ["aet-port: raw frames"]
+    if series.tilt_axis is not None:
+        titles.append(f"{AXIS_TITLE}{0.0 - series.tilt_axis!r}")  # counterclockwise there
+    return Mdoc(values, sections, titles)
 
 
 def write_mrc_frames(file: Path, series: FrameSeries) -> list[Path]:

@@ -259,6 +259,11 @@ def _close(one: float | None, other: float, relative: float) -> bool:
     return one is not None and bool(np.isclose(one, other, rtol=relative, atol=0))
 
 
+def half_turn(angle: float) -> float:
+    """An angle in degrees, brought to between -180 and 180 where it is not."""
+    return angle if abs(angle) <= 180 else float((angle + 180) % 360 - 180)
+
+
 def _turn_between(one: float | None, other: float | None) -> float:
     """Angle between two directions of an axis with an arrow, 0 to 180 degrees."""
     turn = abs((one or 0.0) - (other or 0.0)) % 360

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.frame_series import ONE_TILT
 
 _ANGSTROM = {
     "a": 1.0,
@@ -75,7 +76,7 @@ def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray
     Raises
     ------
     InputError
-        For another unit; and, without a unit, for three or more angles that are all within a
+        For another unit; and, without a unit, for three or more tilts that are all within a
         quarter turn as radians, and so within 1.6 degrees as degrees.
     """
     values = np.asarray(angles, dtype=np.float64)
@@ -87,7 +88,8 @@ def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray
     if word not in _UNNAMED:
         raise InputError(f"{subject}: angles", f"the unit {unit!r}", "degrees or radians")
     n_different = len(np.unique(values))
-    if n_different >= 3 and np.abs(values).max() <= _LARGEST_RADIAN:
+    one_tilt = np.ptp(values) <= ONE_TILT if values.size else True  # readings of a stage at rest
+    if n_different >= 3 and not one_tilt and np.abs(values).max() <= _LARGEST_RADIAN:
         raise InputError(
             f"{subject}: angles",
             f"{len(values)} angles between {values.min():.4g} and {values.max():.4g} without a "

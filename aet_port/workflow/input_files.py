@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from aet_port.io.emi import emi_of, ser_files
-from aet_port.io.imod_files import BESIDE, beside, transforms_beside
+from aet_port.io.imod_files import BESIDE, named_alike, transforms_beside
 from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES
 
 _ALONE = (".mat", ".npy")  # files beside which no metadata are looked for
@@ -39,7 +39,7 @@ def with_neighbours(
     if path.suffix.lower() in EMI_SUFFIXES and path.is_file():
         found |= {f"{role} .ser {number}": file for number, file in enumerate(ser_files(path))}
     for suffix in _METADATA:
-        for number, file in enumerate(beside(path, suffix)):
+        for number, file in enumerate(named_alike(path, suffix)):
             if file not in others:
                 found[f"{role} {suffix}" + (f" {number}" if number else "")] = file
     return found

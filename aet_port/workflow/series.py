@@ -32,6 +32,7 @@ from aet_port.workflow.run_folder import (
 )
 
 OWN = "the images that this run wrote, or another --out"
+_OWN_READING = ReadSettings(angle_unit="degree")  # of files that the run wrote
 PREPROCESS_RECORD = f"{PREPROCESSED}/preprocess.json"
 ALIGN_RECORD = f"{ALIGNED}/refinement.json"
 DENOISED, NOISE = f"{PREPROCESSED}/denoised.npy", f"{PREPROCESSED}/removed_noise.npy"
@@ -66,7 +67,7 @@ def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> Frame
     per_tilt = None if config.preprocess is None else config.preprocess.frames_per_tilt
     if config.simulated and folder is not None:
         frames, angles = folder.path(f"{FRAMES}/frames.mrc"), folder.path(f"{FRAMES}/angles.txt")
-        return read_frames(frames, angles, None, per_tilt)
+        return read_frames(frames, angles, None, per_tilt, _OWN_READING)
     files = config.frames()
     series = read_frames(
         files[0] if len(files) == 1 else files,
@@ -177,4 +178,4 @@ def series_names(kind: str) -> tuple[str, str]:
 
 
 def _own_series(folder: RunFolder, kind: str, pixel_size: float) -> TiltSeries:
-    return read_tilt_series(*series_files(folder, kind), pixel_size)
+    return read_tilt_series(*series_files(folder, kind), pixel_size, _OWN_READING)

@@ -112,8 +112,9 @@ def simulation_of(config: RunConfig) -> SimulateSettings:
 
 def nominal_angles(config: RunConfig) -> Any:
     """Nominal tilt angles of the simulated series, shape (n, 3), degrees."""
-    if config.input.angles is not None:
-        return read_angles(config.file(config.input.angles))
+    given = config.input
+    if given.angles is not None:
+        return read_angles(config.file(given.angles), given.angles_variable, given.angle_unit)
     return tilt_angles(simulation_of(config).tilts)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import AetError, DataFileError
+from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.image_shift import measure_shift
 from aet_port.io import read_model, read_tilt_series
@@ -23,7 +23,7 @@ from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from aet_port.workflow.run_folder import RunFolder
-from aet_port.workflow.series import refined_series, used_series
+from aet_port.workflow.series import check_data, refined_series, used_series
 from tests.cli.samples import results, truncated
 
 PIXEL, SHAPE, TILTS = 0.6, (77, 75), 15
@@ -196,7 +196,7 @@ def test_unusable_frames_leave_no_folder(frames: Path, tmp_path: Path) -> None:
         ("margin = 6.0", "film_marker = [1, 2, 3]", "film_marker = .*a list of 4"),
         ("margin = 6.0", "strength = 0", "strength"),
         ("margin = 6.0", "slow_axis = 'z'", "slow_axis = 'z'"),
-        ("margin = 6.0", "tilt_axis = 95", "tilt_axis"),
+        ("margin = 6.0", "tilt_axis = 195", "tilt_axis"),
         ("margin = 6.0", "frames_per_tilt = 0", "at least 1"),
         ("margin = 6.0", "background = false", "background"),
         (
@@ -216,10 +216,14 @@ def test_refused_before_any_work(tmp_path: Path, old: str, new: str, words: str)
 
 def test_projections_need_angles_and_one_file(tmp_path: Path) -> None:
     text = "[sample]\nname = 'x'\nspecies = 'Ta'\n[input]\nprojections = "
-    for value, words in (("'p.mat'", "no 'angles'"), ("['a.mat', 'b.mat']", "a list of")):
-        (tmp_path / "run.toml").write_text(text + value + "\n")
-        with pytest.raises(DataFileError, match=words):
-            load_config(tmp_path / "run.toml")
+    (tmp_path / "run.toml").write_text(text + "['a.mat', 'b.mat']\n")
+    with pytest.raises(DataFileError, match="a list of"):
+        load_config(tmp_path / "run.toml")
+    # The file may state the angles; this one does not.
+    np.save(tmp_path / "p.npy", np.ones((3, 8, 8)))
+    (tmp_path / "run.toml").write_text(text + "'p.npy'\n")
+    with pytest.raises(InputError, match=r"p\.npy: angles: found none.*angles in \[input\]"):
+        check_data(load_config(tmp_path / "run.toml"))
 
 
 def test_a_folder_of_files_is_read_whole(frames: Path, tmp_path: Path) -> None:

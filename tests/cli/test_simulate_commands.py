@@ -55,6 +55,18 @@ def test_every_format_is_read_back_the_same(
     assert not [name for name in names if name.startswith(".")]
 
 
+def test_unit_of_the_angles(model: Path, aet: Aet, refused: Refused, tmp_path: Path) -> None:
+    """As every command that reads angles; the series has degrees then."""
+    angles = np.array([-1.2, -0.4, 0.4, 1.2])
+    np.savetxt(tmp_path / "rad.txt", angles)
+    output = tmp_path / "series.mrc"
+    words = ("simulate", model, "--angles", tmp_path / "rad.txt", "-o", output, *OPTIONS)
+    refused(*words, parts=("rad.txt", "look like radians", "--angle-unit"))
+    assert aet(*words, "--angle-unit", "radian").code == 0
+    series = read_tilt_series(output, tmp_path / "series_angles.txt")
+    np.testing.assert_allclose(series.angles[:, 1], np.rad2deg(angles))
+
+
 def test_without_noise_it_is_the_projection_of_the_true_angles(
     model: Path, asked: Callable[..., Any], tmp_path: Path
 ) -> None:

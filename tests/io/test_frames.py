@@ -333,7 +333,8 @@ def test_nothing_is_lost_in_a_round_trip(tmp_path_factory, suffix, kind, counts,
 
 
 def test_mdoc_alone_tells_the_angles_of_what_was_written(tmp_path, stack):
-    series = FrameSeries((stack[:2], stack[2:]), [-3.25, 6], 0.347, {"voltage_kv": 300})
+    metadata = {"voltage_kv": 300, "tilt_axis_degrees": 85.3}
+    series = FrameSeries((stack[:2], stack[2:]), [-3.25, 6], 0.347, metadata)
     files = write_frames(tmp_path / "a.mrc", series)
     assert [file.name for file in files] == ["a.mrc", "a.mrc.mdoc", "a.mrc.json"]
     files[2].unlink()
@@ -341,6 +342,7 @@ def test_mdoc_alone_tells_the_angles_of_what_was_written(tmp_path, stack):
     assert again.tilt_angles().tolist() == [-3.25, 6]
     assert again.frames_per_tilt == [2, 4]
     assert again.voltage == 300
+    assert again.tilt_axis == 85.3
     assert again.pixel_size == pytest.approx(0.347)
 
 

@@ -38,7 +38,7 @@ def test_an_axis_kept_by_write_frames_counts_on_both_roads(tmp_path, suffix):
     path = write_frames(tmp_path / f"s{suffix}", series)[0]
     assert read_frames(path).tilt_axis == 90
     assert read_tilt_series(path).detector == (6, 5)
-    with pytest.warns(UserWarning, match="0 degrees from y towards x given; 90 degrees in the met"):
+    with pytest.warns(UserWarning, match="0 degrees from y towards x given; 90 degrees in the "):
         read = read_tilt_series(path, read=ReadSettings(tilt_axis=0))
     np.testing.assert_array_equal(read.images, STACK)
 

@@ -11,7 +11,7 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_angles, read_tilt_series
 from aet_port.io.frames import read_frames
 from aet_port.io.image_files import read_raw_images
-from aet_port.io.imod_files import beside, transforms_beside
+from aet_port.io.imod_files import named_alike, transforms_beside
 from aet_port.io.imod_transforms import read_transforms
 from aet_port.io.mdoc import axis_of_titles, read_mdoc
 from aet_port.io.settings import ReadSettings
@@ -102,6 +102,7 @@ def test_size_of_an_aligned_stack_is_not_that_of_the_raw_one(tmp_path):
         ("          Tilt axis rotation angle =   -0.5", 0.5),
         ("Tilt axis angle = 0", 0),
         ("Tilt axis angle = 260.", 100),
+        ("Tilt axis angle = -1e-05", 1e-5),
         ("RotationAngle = 175", None),
         ("SerialEM: Digitized on a Titan, 21-Nov-26  10:00:00", None),
     ],
@@ -226,9 +227,12 @@ def test_pixel_size_of_each_section(tmp_path):
 def test_names_of_files_beside(tmp_path):
     for name in ("s.tlt", "s.mrc.tlt", "s_ali.mrc.tlt", "t.tlt"):
         (tmp_path / name).touch()
-    assert [file.name for file in beside(tmp_path / "s.mrc", ".tlt")] == ["s.tlt", "s.mrc.tlt"]
-    assert [file.name for file in beside(tmp_path / "s.mrc.gz", ".tlt")] == ["s.tlt", "s.mrc.tlt"]
-    names = [file.name for file in beside(tmp_path / "s_ali.mrc", ".tlt")]
+    assert [file.name for file in named_alike(tmp_path / "s.mrc", ".tlt")] == ["s.tlt", "s.mrc.tlt"]
+    assert [file.name for file in named_alike(tmp_path / "s.mrc.gz", ".tlt")] == [
+        "s.tlt",
+        "s.mrc.tlt",
+    ]
+    names = [file.name for file in named_alike(tmp_path / "s_ali.mrc", ".tlt")]
     assert names == ["s_ali.mrc.tlt", "s.tlt"]
     assert transforms_beside(tmp_path / "s.mrc") is None
 
