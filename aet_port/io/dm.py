@@ -37,7 +37,7 @@ from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
-from aet_port.io.units import degrees, is_angle, is_energy, is_length, square_size
+from aet_port.io.units import degrees, is_angle, is_energy, is_length, is_reciprocal, square_size
 
 DM_SUFFIXES = (".dm3", ".dm4")
 _IMAGES = {1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "u1"}
@@ -134,7 +134,9 @@ def _candidate(entry: dict[str, Any], thumbnail: bool) -> Candidate[dict[str, An
     name = tag_text(entry.get("Name")) or "without a name"
     detector = tag_text(search_tag(tag(entry, "ImageTags"), "DataBar", "Signal Name")) or None
     problem, expected = ("the thumbnail", None) if thumbnail else _problem(entry)
-    return Candidate(name, entry, problem, detector, expected=expected)
+    units = [axis[1] for axis in _axes(tag(entry, "ImageData"))][:2]
+    doubt = next((f"calibrated in {unit}" for unit in units if is_reciprocal(unit)), None)
+    return Candidate(name, entry, problem, detector, expected=expected, doubt=doubt)
 
 
 def _problem(entry: dict[str, Any]) -> tuple[str | None, str | None]:

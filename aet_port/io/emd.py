@@ -55,7 +55,7 @@ from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
-from aet_port.io.units import degrees
+from aet_port.io.units import degrees, unit_or
 from aet_port.io.velox import IMAGES, images_of_velox
 
 EMD_SUFFIXES = (".emd", ".h5", ".hdf5")
@@ -75,13 +75,15 @@ def _candidates(file: Path, handle: Any) -> list[Candidate[Any]]:
         if "emd_group_type" not in item.attrs and member(item, "dim1") is None:
             continue
         data = item["data"]
-        problem, expected = None, None
+        problem, expected, doubt = None, None, None
         if data.dtype.kind not in "biuf":
             kind = "a complex image" if data.dtype.kind == "c" else f"an array of {data.dtype}"
             problem, expected = kind, "images of real numbers"
         else:
-            problem, expected = axis_problem(read_axes(file, item, data.shape))
-        found.append(Candidate(path, item, problem, group=path, expected=expected))
+            axes = read_axes(file, item, data.shape)
+            problem, expected = axis_problem(axes)
+            doubt = next((f"calibrated in {axis.units}" for axis in axes if axis.reciprocal), None)
+        found.append(Candidate(path, item, problem, None, path, expected, doubt))
     return found
 
 
@@ -147,8 +149,12 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
         images = array.transpose(order.tilt, order.frame, order.x, order.y)
         frames = [images.shape[1]] * images.shape[0]
         images = images.reshape(-1, *images.shape[2:])
-    angles = [] if order.tilt is None else _angles(file, axes[order.tilt])
-    angles += stated("attributes", lambda: stage_angle(file, notes)) if not angles else []
+    angles = [] if order.tilt is None else _angles(file, axes[order.tilt], read)
+    angles += (
+        stated("attributes", lambda: stage_angle(file, notes, read.angle_unit))
+        if not angles
+        else []
+    )
     sizes = stated(
         "data set",
         lambda: (
@@ -163,7 +169,7 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
     return RawImages(np.ascontiguousarray(images), angles, sizes, tilt_axes, frames, metadata)
 
 
-def _angles(file: Path, axis: Axis) -> list[Stated[NDArray[np.float64]]]:
+def _angles(file: Path, axis: Axis, read: ReadSettings) -> list[Stated[NDArray[np.float64]]]:
     """Angles along the axis of the tilts."""
 
     def values() -> NDArray[np.float64] | None:
@@ -173,7 +179,7 @@ def _angles(file: Path, axis: Axis) -> list[Stated[NDArray[np.float64]]]:
             raise DataFileError(file, f"no {axis.length} values on {axis.label}", "tilt angles")
         if not np.isfinite(axis.values).all():
             raise DataFileError(file, f"values on {axis.label} that are not finite", "tilt angles")
-        return degrees(file, axis.values, axis.units)
+        return degrees(file, axis.values, unit_or(axis.units, read.angle_unit))
 
     return stated(axis.label, values)
 

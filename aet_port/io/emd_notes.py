@@ -20,7 +20,7 @@ from aet_port.io.hdf5_tree import (
     small_value,
     walk,
 )
-from aet_port.io.units import degrees, unit_word
+from aet_port.io.units import degrees, unit_or, unit_word
 
 _STAGE = {"stage a", "stage alpha", "alpha", "alpha tilt", "tilt", "tilt angle", "stage tilt"}
 _TILT_AXIS = {"tilt axis", "tilt axis angle", "tilt axis degrees"}
@@ -80,10 +80,12 @@ def _named(notes: dict[str, Any], names: set[str]) -> list[tuple[float, str, str
     return found
 
 
-def stage_angle(file: Path, notes: dict[str, Any]) -> NDArray[np.float64] | None:
+def stage_angle(
+    file: Path, notes: dict[str, Any], otherwise: str | None
+) -> NDArray[np.float64] | None:
     """The tilt of the stage, if an attribute states it."""
     for value, unit, _ in _named(notes, _STAGE):
-        return degrees(file, [value], unit)
+        return degrees(file, [value], unit_or(unit, otherwise))
     return None
 
 

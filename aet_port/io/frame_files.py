@@ -30,6 +30,7 @@ from aet_port.io.statements import (
     settled_axis,
     settled_size,
 )
+from aet_port.io.units import degrees
 
 _COMMON = ("voltage_kv", "dwell_time_us")
 _NAME_DIGITS = 1.0  # degrees; names hold nominal angles, lists often refined ones
@@ -85,6 +86,8 @@ def read_frame_files(
     axis = _common_axis(name, files, raws, read)
     metadata |= {} if axis is None else {"tilt_axis_degrees": axis}
     stated = _angles_of(name, files, raws, given is not None)
+    if stated is not None and given is None and read.angle_unit is None:
+        degrees(name, stated, None)  # which refuses radians; one angle alone does not show them
     counts = [len(raw.images) for raw in raws]
     each: int | Sequence[int]
     if frames_per_tilt is None:

@@ -61,9 +61,9 @@ def read_frames(
         One file of a whole series; or a list of files, or a folder of files of one kind (in the
         order of the numbers in their names), one per tilt with one or more frames each; for the
         order of lists see :mod:`aet_port.io.image_folders`. Angles and metadata come from the file,
-        a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file (its extended header if there is
-        none), a ``.emi`` beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF
-        files; for many files without any, from their names, if they hold angles without doubt.
+        a ``.mdoc``, ``.rawtlt`` or ``.tlt`` beside an MRC file or its extended header, a ``.emi``
+        beside a SER file, and a ``.json`` or ``.csv`` sidecar beside MRC and TIFF files; for many
+        files without any, from their names, if they hold angles without doubt.
     angles
         Angles in degrees, one per tilt or per image, or a file of them; replace those found.
     pixel_size

@@ -39,6 +39,9 @@ class Candidate(Generic[T]):
         Path in an HDF5 file.
     expected
         What to say instead, in an error about this candidate alone.
+    doubt
+        Why it is left out if something else in the file is beyond doubt, such as ``"a reduced
+        copy"``; it can still be named.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Candidate(Generic[T]):
     detector: str | None = None
     group: str | None = None
     expected: str | None = None
+    doubt: str | None = None
 
 
 def choose(
@@ -72,9 +76,12 @@ def choose(
         If nothing in the file can be a frame, several things can and none is named, or the one
         named is not there or can be no frame.
     """
-    usable = [item for item in candidates if item.problem is None]
+    able = [item for item in candidates if item.problem is None]
+    usable = [item for item in able if item.doubt is None] or able
     wanted = _wanted(read)
     fitting = _fitting(usable, read)
+    if not fitting and not isinstance(_number(read.image), int):
+        fitting = _fitting(able, read)
     if len(fitting) == 1:
         return fitting[0]
     if not fitting and wanted:

@@ -32,7 +32,7 @@ from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
-from aet_port.io.units import degrees
+from aet_port.io.units import degrees, unit_or
 
 SER_SUFFIXES = (".ser",)
 EMI_SUFFIXES = (".emi",)
@@ -117,7 +117,8 @@ def read_ser(path: str | Path, read: ReadSettings = READ) -> RawImages:
         metadata |= common_notes(notes) | ({"emi": notes} if notes else {})
         alpha = described(notes, "Stage A")
         if alpha is not None:
-            value, unit = np.array([alpha[0] + 0.0]), alpha[1]  # no negative zero
+            value = np.array([alpha[0] + 0.0])  # no negative zero
+            unit = unit_or(alpha[1], read.angle_unit)
             angles = stated(emi.name, lambda: degrees(emi, value, unit))
     sizes = stated("calibration", lambda: _pixel_size(file, calibrations))
     return RawImages(images, angles, sizes, metadata=metadata)

@@ -102,7 +102,7 @@ def read_tiff_pages(path: str | Path, expected: str, read: ReadSettings = READ) 
 
     found = existing_file(path, expected)
     with reading(found, expected), _logged() as records, tifffile.TiffFile(found) as tiff:
-        candidates = [_candidate(found, series, tiff.series) for series in tiff.series]
+        candidates = [_candidate(found, series) for series in tiff.series]
         series = choose(found, candidates, read, "one stack of grey pages").item
         _check_log(found, records, expected)
         array = _decoded(found, series)
@@ -126,27 +126,25 @@ def read_tiff_pages(path: str | Path, expected: str, read: ReadSettings = READ) 
     return TiffContents(Sections(pixels, (length, length, length), origin), tags, notes)
 
 
-def _candidate(file: Path, series: Any, others: Any) -> Candidate[Any]:
+def _candidate(file: Path, series: Any) -> Candidate[Any]:
     """A series of pages, and why it can be no stack of images."""
     page = series.keyframe
     shape = " x ".join(str(side) for side in series.shape)
     named = page.tags.get(_PAGE_NAME)
     name = series.name or (named and str(named.value)) or f"page {page.index} ({shape})"
     problem = None
-    kinds = [int(other.keyframe.subfiletype) for other in others]
     if "S" in series.axes:
         problem = "colour pages"
     elif series.dtype is None or series.dtype.kind not in "biuf":
         problem = f"pages of type {series.dtype}"
     elif int(page.subfiletype) & 4:
         problem = "a mask"
-    elif int(page.subfiletype) & 1 and any(not kind & 5 for kind in kinds):
-        problem = "a reduced copy"
     elif len(series.shape) < 2 or 0 in series.shape:
         problem = f"an array of shape {series.shape}"
     elif problem := _too_large(file, series):
         problem = f"{problem}, a damaged file"
-    return Candidate(name, series, problem)
+    doubt = "a reduced copy" if int(page.subfiletype) & 1 else None
+    return Candidate(name, series, problem, doubt=doubt)
 
 
 def _too_large(file: Path, series: Any) -> str | None:

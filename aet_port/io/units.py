@@ -99,6 +99,11 @@ def degrees(subject: str | Path, angles: ArrayLike, unit: str | None) -> NDArray
     return values
 
 
+def unit_or(unit: str | None, otherwise: str | None) -> str | None:
+    """A unit that a file states, or another where it states none."""
+    return otherwise if unit_word(unit) in _UNNAMED else unit
+
+
 def is_energy(unit: str | None) -> bool:
     """Whether a unit is an energy, as of the axis of a spectrum."""
     return unit_word(unit) in _ENERGIES

@@ -45,7 +45,7 @@ def read_velox(path: str | Path, read: ReadSettings = READ) -> RawImages:
     read
         Its ``detector``, the name of the detector such as ``"HAADF"``, ``image`` or ``group`` is
         needed only if the file holds several images, of which none or several are HAADF;
-        transforms, results of DPC and diffraction patterns are not counted.
+        transforms and results of DPC are not counted, nor diffraction patterns beside images.
 
     Returns
     -------
@@ -145,21 +145,18 @@ def _candidates(images: Any, labels: dict[str, str]) -> list[Candidate[Any]]:
             problem = f"an array of shape {data.shape} of {data.dtype}"
         elif 0 in data.shape:
             problem = f"an array without values of shape {data.shape}"
-        elif is_reciprocal(str(_entry(note, "BinaryResult", "PixelUnitX") or "")):
-            problem = "a diffraction pattern or transform, in reciprocal units"
+        unit = str(_entry(note, "BinaryResult", "PixelUnitX") or "")
+        doubt = f"calibrated in {unit}" if is_reciprocal(unit) else None
         name = labels.get(key, detector)
-        found.append(Candidate(name, group, problem, detector, f"{IMAGES}/{key}", expected))
+        found.append(Candidate(name, group, problem, detector, f"{IMAGES}/{key}", expected, doubt))
     return found
 
 
 def _chosen(file: Path, found: list[Candidate[Any]], read: ReadSettings) -> Any:
     """The group of the image meant, or of the only one, or of the only HAADF."""
     if read.image is None and read.detector is None and read.group is None:
-        dark = [
-            item
-            for item in found
-            if item.problem is None and (item.detector or "").upper().startswith("HAADF")
-        ]
+        sure = [item for item in found if not item.problem and not item.doubt]
+        dark = [item for item in sure if (item.detector or "").upper().startswith("HAADF")]
         found = dark if len(dark) == 1 else found
     return choose(file, found, read, VELOX_FILE).item
 

@@ -181,7 +181,7 @@ def preprocess(
     axis = find_tilt_axis(clean).angle if wanted == "find" else wanted or 0.0
     clean = turn_images(clean, axis)
     if chosen.align:
-        alignment = _aligned(clean, theta, chosen.region, averaged)
+        alignment = _aligned(clean, theta, chosen.region, turn_images(averaged, axis))
     else:
         none = np.zeros((len(clean), 2))
         alignment = Alignment(clean, none, none, [], True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from aet_port.io.emi import emi_of
+from aet_port.io.emi import emi_of, ser_files
 from aet_port.io.imod_files import BESIDE, named_alike, transforms_beside
-from aet_port.io.ser import SER_SUFFIXES
+from aet_port.io.ser import EMI_SUFFIXES, SER_SUFFIXES
 
 _ALONE = (".mat", ".npy", ".npz")  # files beside which no metadata are looked for
 _METADATA = (".mdoc", ".rawtlt", ".tlt", ".emi", ".json", ".csv")
@@ -36,6 +36,8 @@ def with_neighbours(
         return found
     if path.suffix.lower() in SER_SUFFIXES and (emi := emi_of(path)) is not None:
         found[f"{role} .emi"] = emi
+    if path.suffix.lower() in EMI_SUFFIXES and path.is_file():
+        found |= {f"{role} .ser {number}": file for number, file in enumerate(ser_files(path))}
     for suffix in _METADATA:
         for number, file in enumerate(named_alike(path, suffix)):
             if file not in others:

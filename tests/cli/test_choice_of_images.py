@@ -184,3 +184,4 @@ def test_metadata_of_ser_files_belong_to_a_run(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     found = with_neighbours("frames 0", tmp_path / "a_1.ser", None)
     assert tmp_path / "a.emi" in found.values()
+    assert tmp_path / "a_1.ser" in with_neighbours("", tmp_path / "a.emi", None).values()

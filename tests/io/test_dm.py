@@ -418,3 +418,13 @@ def test_long_arrays_are_no_metadata(tmp_path, pixels):
     path.write_bytes(Writer(4, "<").file(dm_tree(entry)))
     tags = read_dm(path).metadata["dm"]["ImageList"]["1"]["ImageTags"]
     assert tags["table"] == "5000 values"
+
+
+def test_a_pattern_in_reciprocal_units_counts_only_alone(tmp_path, pixels):
+    pattern = image_entry(pixels + 7, [(0.0, 0.1, "1/nm")] * 2)
+    pattern["Name"] = "FFT"
+    path = tmp_path / "a.dm4"
+    path.write_bytes(Writer(4, "<").file(dm_tree(pattern, image_entry(pixels, NM))))
+    assert read_dm(path).images[0, 0, 0] == 0
+    assert read_dm(path, ReadSettings(image=0)).images[0, 0, 0] == 0
+    assert read_dm(path, ReadSettings(image="FFT")).images[0, 0, 0] == 7

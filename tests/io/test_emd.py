@@ -121,6 +121,8 @@ def test_radians_without_a_word_are_refused(tmp_path, stack):
     with pytest.raises(InputError, match=r"a\.emd: angles.*-1\.047 and 1\.047.*look like radians"):
         read_frames(path)
     assert read_frames(path, angles=ANGLES).tilt_angles().tolist() == ANGLES.tolist()
+    turned = read_frames(path, read=ReadSettings(angle_unit="radian")).tilt_angles()
+    np.testing.assert_allclose(turned, ANGLES, atol=1e-12)
     with pytest.raises(InputError, match="look like radians"):
         read_frames(path, angles=np.deg2rad(ANGLES))
 
@@ -442,3 +444,14 @@ def test_metadata_that_cannot_be_read_cost_a_warning(tmp_path, stack, text):
         series = read_frames(path)
     np.testing.assert_array_equal(series.stack(), stack)
     assert series.frames_per_tilt == [2, 3]
+
+
+def test_a_pattern_in_reciprocal_units_counts_only_alone(tmp_path):
+    path = tmp_path / "a.emd"
+    write(path, np.ones((3, 4)), [along(3, "ky", "[1/n_m]"), along(4, "kx", "[1/n_m]")], "data/fft")
+    with pytest.raises(DataFileError, match=r"1/n_m.*--pixel-size"):
+        read_frames(path)
+    assert read_frames(path, pixel_size=0.5).detector == (4, 3)
+    image = one_image(path)
+    np.testing.assert_array_equal(read_emd(path).images[0], image)
+    assert read_emd(path, ReadSettings(group="data/fft")).images.max() == 1

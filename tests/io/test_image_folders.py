@@ -290,3 +290,17 @@ def test_one_pixel_size_and_tilt_axis_for_all_files(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read_frames(tmp_path, pixel_size=0.5, read=ReadSettings(tilt_axis=90))
+
+
+def test_radians_are_refused_in_many_files_too(tmp_path):
+    for index, angle in enumerate(np.linspace(-1.05, 1.05, 5)):
+        emd(tmp_path / f"t_{index}.emd", angle)
+    with pytest.raises(InputError, match=r"look like radians.*--angle-unit"):
+        read_frames(tmp_path)
+    turned = read_frames(tmp_path, read=ReadSettings(angle_unit="radian")).tilt_angles()
+    np.testing.assert_allclose(turned, np.rad2deg(np.linspace(-1.05, 1.05, 5)))
+    kept = read_frames(tmp_path, read=ReadSettings(angle_unit="degree")).tilt_angles()
+    np.testing.assert_allclose(kept, np.linspace(-1.05, 1.05, 5))
+    with pytest.warns(UserWarning, match="files state others"):
+        given = read_frames(tmp_path, angles=[0, 2, 4, 6, 8])
+    assert given.tilt_angles().tolist() == [0, 2, 4, 6, 8]

@@ -126,6 +126,9 @@ def test_emi_in_radians_is_turned_because_it_says_so(tmp_path, images):
     (tmp_path / "a_1.ser").write_bytes(ser_bytes(images))
     angles = read_ser(tmp_path / "a_1.ser").tilt_angles()
     assert angles == pytest.approx([np.rad2deg(0.5)])
+    (tmp_path / "a.emi").write_bytes(emi_bytes("0.5", ""))
+    raw = read_ser(tmp_path / "a_1.ser", ReadSettings(angle_unit="radian"))
+    assert raw.tilt_angles() == pytest.approx([np.rad2deg(0.5)])
 
 
 def test_emi_of_several_series(tmp_path):

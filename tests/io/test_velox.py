@@ -144,7 +144,6 @@ DPC = [("realFloat", "<f4"), ("imagFloat", "<f4")]
         (np.zeros((NY, 4, 1), HALF), {}, "a transform"),
         (np.zeros((NY, NX, 1), DPC), {}, "a complex image"),
         (np.zeros((NY, NX, 1), "c8"), {}, "a complex image"),
-        (np.zeros((NY, NX, 1), "f4"), {"PixelUnitX": "1/m"}, "a diffraction pattern or transform"),
         (np.zeros(NX, "f4"), {}, r"an array of shape \(7,\)"),
     ],
 )
@@ -171,6 +170,19 @@ def test_images_of_no_preferred_detector_are_offered(tmp_path: Path, frames: np.
     for chosen in ({"image": 1}, {"image": "DF4"}, {"detector": "df4"}, {"group": "Data/Image/b2"}):
         assert read_velox(path, ReadSettings(**chosen)).images[0, 0, 0] == 1
     assert read_frames(path, read=ReadSettings(image="BF")).metadata["detector"] == "BF"
+
+
+def test_diffraction_patterns_count_only_alone(tmp_path: Path, frames: np.ndarray) -> None:
+    path = tmp_path / "a.emd"
+    note = record(0.1)
+    pattern = note | {"BinaryResult": note["BinaryResult"] | {"PixelUnitX": "1/m"}}
+    add(path, "a1", np.ones((NY, NX, 1), "f4"), pattern)
+    with pytest.raises(DataFileError, match=r"'1/m'.*--pixel-size"):
+        read_frames(path)
+    assert read_frames(path, pixel_size=0.3).pixel_size == 0.3
+    write(path, frames, [record(0.1)], "b2")
+    np.testing.assert_array_equal(read_velox(path).images, frames)
+    assert read_velox(path, ReadSettings(group="Data/Image/a1")).images.max() == 1
 
 
 def test_titles_of_the_displays_are_names(tmp_path: Path, frames: np.ndarray) -> None:
