@@ -214,7 +214,7 @@ def read_npy_stream(handle: IO[bytes], size: int, path: str | Path, expected: st
     stated, left = prod(map(int, shape)) * kind.itemsize, size - (handle.tell() - start)
     if min(shape, default=0) < 0 or stated > left:
         lengths = " x ".join(map(str, shape))
-        found = f"{left:,} bytes of an array of {lengths} ({stated:,} bytes)"
+        found = f"unreadable contents ({left:,} of {stated:,} bytes of an array of {lengths})"
         raise DataFileError(path, found, f"{expected}, the whole file")
     handle.seek(start)
     array: NDArray = np.lib.format.read_array(handle, allow_pickle=False)

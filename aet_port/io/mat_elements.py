@@ -25,6 +25,8 @@ from aet_port.io.mat_values import (
     Unread,
     cell_array,
     check_count,
+    check_empty,
+    check_object_records,
     check_objects_in,
     class_of,
     dense_matrix,
@@ -40,6 +42,7 @@ _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 _CLASSES |= {14: "i8", 15: "u8"}
 _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _FUNCTION, OPAQUE = 1, 2, 3, 4, 5, 16, 17
 _NAMES = {1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 16: "function_handle"}
+_TABLE = "FileWrapper__"  # class of the table of all objects
 _MOST_DIMENSIONS = 32
 
 
@@ -148,6 +151,7 @@ class ElementReader:
         count = prod(head.shape)
         if count > max(MOST_EMPTY, end - at):
             raise DamagedError(f"{count} cells, structures or letters in {end - at} bytes")
+        check_empty(head.shape)
         if head.kind == _CHAR:
             return self._text(head, at, end)
         if head.kind == _FUNCTION:
@@ -155,6 +159,8 @@ class ElementReader:
         if head.kind == OPAQUE:
             inner, at = self.inner(at, end, depth)
             check_objects_in(inner)
+            if head.class_name == _TABLE and isinstance(inner, np.ndarray) and inner.size:
+                check_object_records(inner.flat[0], self.order)
             return Unread(head.class_name or "object", head.system == "MCOS"), at
         fields = [""]
         if head.kind in (_STRUCT, _OBJECT):

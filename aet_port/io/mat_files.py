@@ -19,7 +19,7 @@ from aet_port.core.files import write_whole
 from aet_port.io.arrays import existing_file, reading, reason
 from aet_port.io.mat_values import StoredVariable, unread_objects
 
-MAT_FILE = "a whole MATLAB file of version 4 to 7.3; save it again, in MATLAB: save(name, '-v7')"
+MAT_FILE = "a MATLAB file of version 4 to 7.3, whole; save it again, in MATLAB: save(name, '-v7')"
 V7_LIMIT = 2**31 - 1  # bytes of one variable; larger ones need version 7.3
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 _TYPES = "numbers, text, cells or structures"

@@ -25,6 +25,8 @@ from aet_port.io.mat_values import (
     StoredVariable,
     Unread,
     cell_array,
+    check_empty,
+    check_object_records,
     check_objects_in,
     dense_matrix,
     rows_or_one,
@@ -76,6 +78,9 @@ def check_objects(path: Path, names: Sequence[str]) -> None:
             _check_item(part, item)
             if isinstance(item, h5py.Group):
                 item.visititems(_check_item)
+        table = file["#subsystem#"].get("MCOS")
+        if table is not None and table.size:
+            check_object_records(_array(file[_references(table).flat[0]]))
 
 
 def _check_item(_: str, item: Any) -> None:
@@ -114,6 +119,7 @@ def _check_size(item: h5py.Dataset) -> None:
     """Compare the size of a data set with the bytes that are stored of it."""
     if item.is_virtual or item.external:
         raise DamagedError("contents in other files")
+    check_empty(item.shape or ())
     claimed, stored = prod(item.shape or ()) * item.dtype.itemsize, item.id.get_storage_size()
     real = stored
     if item.chunks is not None:
@@ -190,6 +196,7 @@ def _empty(item: h5py.Dataset, kind: str) -> Any:
         or count > (MOST_EMPTY if kind == "struct" else 0)
     ):
         raise DamagedError("an empty array of another size")
+    check_empty(tuple(sizes))
     if kind == "char":
         return ""
     if count:

@@ -71,6 +71,12 @@ def check_count(found: int, shape: tuple[int, ...], what: str = "numbers") -> No
         raise DamagedError(f"{found} {what} for an array of {size}")
 
 
+def check_empty(shape: tuple[int, ...]) -> None:
+    """Raise :class:`DamagedError` for a size such as 0 x 10**9, along which NumPy would count."""
+    if max(shape, default=0) > MOST_EMPTY and 0 in shape:
+        raise DamagedError(f"an empty array of {' x '.join(map(str, shape))}")
+
+
 def dense_matrix(
     rows: NDArray, starts: NDArray, values: NDArray, shape: tuple[int, int]
 ) -> NDArray | Unread:
@@ -143,6 +149,41 @@ def check_objects_in(value: Any) -> None:
             n = int(numbers[1])
             shape = tuple(map(int, numbers[2 : 2 + n]))
             check_count(len(numbers) - n - 3, shape, "objects")
+            check_empty(shape)
+
+
+def check_object_records(value: Any, order: str = "=") -> None:
+    """Check the table of all objects of a file, along which mat-io steps by the counts in it.
+
+    Parameters
+    ----------
+    value
+        Bytes of the table; anything else is not checked.
+    order
+        Byte order of its numbers.
+
+    Raises
+    ------
+    DamagedError
+        If a count is negative or a part lies outside, so that mat-io would not come to an end.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8:
+        return
+    raw = value.tobytes(order="F")
+    kind = np.dtype(f"{order}i4")
+    offsets = np.frombuffer(raw[:40], kind)[2:].tolist()
+    # Properties of saved and of other objects by three numbers each, dynamic ones by one.
+    for part, width in ((1, 3), (3, 3), (4, 1)):
+        start, end = offsets[part : part + 2]
+        if not 0 <= start <= end <= len(raw):
+            raise DamagedError("a table of objects outside the file")
+        numbers = np.frombuffer(raw[start : start + (end - start) // 4 * 4], kind)
+        at = int(numbers[0]) if width == 3 and numbers.size else 0
+        while at < len(numbers):
+            if at < 0 or numbers[at] < 0:
+                raise DamagedError("a negative count in the table of objects")
+            at += 1 + width * int(numbers[at])
+            at += at % 2
 
 
 def unread_objects(value: Any) -> bool:

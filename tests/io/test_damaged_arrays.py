@@ -21,10 +21,14 @@ import scipy.sparse
 from aet_port.core.errors import AetError, DataFileError
 from aet_port.io import mat_files, matlab, read_images
 from aet_port.io.arrays import read_npy
+from aet_port.io.mat_values import DamagedError, check_object_records
 from aet_port.io.npy_images import read_npz
 from tests.io.mat_elements_written import (
+    CELL,
     DOUBLE,
     SPARSE,
+    STRUCT,
+    double,
     element,
     matrix,
     numbers,
@@ -197,6 +201,40 @@ def test_claims_beyond_the_file_are_refused_before_allocating(tmp_path):
             matlab.read_array(path)
 
 
+@pytest.mark.parametrize("count", [0, 3, -1, -(2**30)])
+def test_the_table_of_all_objects(count):
+    """mat-io steps by these counts, without end where one is negative."""
+    offsets = [40, 40, 48, 48, 64, 72, 72, 72]
+    parts = [4, 0, *offsets, *(0, 0), *(0, 0, count, 0), *(0, 0)]
+    table = np.frombuffer(np.array(parts, "<i4").tobytes(), np.uint8)
+    if count >= 0:
+        check_object_records(table, "<")
+    else:
+        with pytest.raises(DamagedError, match="negative count"):
+            check_object_records(table, "<")
+    for wrong in (-8, 2**30):
+        parts[6] = wrong
+        table = np.frombuffer(np.array(parts, "<i4").tobytes(), np.uint8)
+        with pytest.raises(DamagedError, match="outside the file"):
+            check_object_records(table, "<")
+
+
+def test_empty_arrays_of_absurd_sizes(tmp_path):
+    """NumPy's iteration over 0 x 10**9 counts to 10**9; nothing is there to be read anyway."""
+    sound = double(np.eye(2), "x")
+    path = write_v5(tmp_path / "a.mat", matrix(CELL, (0, 10**9), name="c"), sound)
+    with little_memory(), pytest.raises(DataFileError, match="empty array of 0 x 1000000000"):
+        mat_files.read_variables(path, ["c"])
+    write_v5(path, matrix(CELL, (10**4, 10**6), name="c"), sound)
+    with little_memory(), pytest.raises(DataFileError, match="10000000000 cells"):
+        mat_files.read_variables(path, ["c"])
+    fieldless = matrix(STRUCT, (10**4, 10**6), numbers([32], "i4"), element(1, b""), name="c")
+    write_v5(path, fieldless, sound)
+    with little_memory(), pytest.raises(DataFileError, match="10000000000 cells"):
+        mat_files.read_variables(path, ["c"])
+    assert matlab.read_array(path, "x").shape == (2, 2)
+
+
 def test_what_expands_beyond_its_statement_is_not_expanded(tmp_path):
     """120 MB of zeros in 120 kB, called a variable of one number."""
     small = matrix(DOUBLE, (1, 1), numbers([1.0], "f8"), name="a")
@@ -249,12 +287,12 @@ def npy(header: str, contents: bytes) -> bytes:
         (b"\x93NUMPY\x03\x00" + bytes(100), "version 3.0"),
         (
             npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10000, 10000, 10000)}", b""),
-            "0 by",
+            "0 of 8,000,000,000,000 by",
         ),
         (npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 2)}", bytes(16)), "-1 x 2"),
         (
             npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2)}", bytes(40)),
-            "40 bytes of",
+            "40 of 48 bytes of",
         ),
         (npy("{'descr': '|O', 'fortran_order': False, 'shape': (3,)}", bytes(40)), "type object"),
         (npy("{'descr': '<U4', 'fortran_order': False, 'shape': (1,)}", bytes(40)), "type <U4"),
