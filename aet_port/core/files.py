@@ -64,6 +64,11 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     return target
 
 
+def is_data_file(path: Path) -> bool:
+    """Whether a file exists, or a folder of a format that is a folder."""
+    return path.is_file() or (path.is_dir() and path.suffix.lower() in FOLDER_SUFFIXES)
+
+
 def write_whole_folder(path: str | Path, write: Callable[[Path], object], mark: str) -> Path:
     """Let ``write`` fill a temporary folder beside ``path``, then rename it.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.files import is_data_file
 from aet_port.core.settings import Settings, nearest
 from aet_port.detection.settings import DetectSettings
 from aet_port.io.imod_files import BESIDE
@@ -107,7 +108,7 @@ class RunConfig:
     def _frame_files(self) -> dict[str, Path]:
         """The frames and the files beside them that state their angles, by role."""
         named = self.frames()
-        if len(named) == 1 and named[0].is_dir():
+        if len(named) == 1 and named[0].is_dir() and not is_data_file(named[0]):
             named = sorted(path for path in named[0].iterdir() if path.is_file())
         found: dict[str, Path] = {}
         for number, path in enumerate(named):
@@ -169,7 +170,7 @@ class RunConfig:
         """
         given = self.data_files() | self.setting_files()
         for role, path in given.items():
-            if not path.is_file():
+            if not is_data_file(path):
                 raise DataFileError(path, "no such file", f"the {role} named in {self.path}")
         return given
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.core.files import sha256
+from aet_port.core.files import is_data_file, sha256
 from aet_port.core.records import read_json
 from aet_port.workflow.config import RunConfig, load_config
 from aet_port.workflow.run_folder import RunFolder
@@ -69,7 +69,7 @@ def check_same(path: Path, role: str, record: Mapping[str, Any]) -> None:
     DataFileError
         If it is missing, or another.
     """
-    if not path.is_file():
+    if not is_data_file(path):
         raise DataFileError(path, "no such file", f"the {role} of the run")
     known = record["inputs"].get(role)
     if not known or sha256(path) != known[1]:

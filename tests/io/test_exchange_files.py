@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from aet_port import TiltSeries, Volume
 from aet_port.core.errors import DataFileError, InputError, MissingDependencyError, OutputError
-from aet_port.core.files import check_target, sha256
+from aet_port.core.files import check_target, is_data_file, sha256
 from aet_port.io import (
     from_hyperspy,
     read_foreign_series,
@@ -417,6 +417,8 @@ def test_only_a_folder_of_the_kind_is_replaced(tmp_path, suffix):
     write_volume(path, Volume(np.ones((3, 4, 5)), 0.5))
     write_volume(path, Volume(2 * np.ones((4, 4, 4)), 0.5))
     check_target(path, (path.suffix,))
+    assert is_data_file(path)
+    assert not is_data_file(tmp_path)
     assert read_volume(path).array.max() == 2
     assert read_volume(path).shape == (4, 4, 4)
     assert [item.name for item in tmp_path.iterdir()] == [path.name]

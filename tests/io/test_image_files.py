@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError
+from aet_port.core.files import FOLDER_SUFFIXES
 from aet_port.core.frame_series import FrameSeries
 from aet_port.io import read_tilt_series
 from aet_port.io.arrays import image_suffix, plain_path
@@ -73,8 +74,10 @@ def test_unknown_types_are_refused_with_those_that_are_read(tmp_path):
         with pytest.raises(DataFileError, match=r"a file of type .*images as \.mrc"):
             read_raw_images(tmp_path / name)
     for suffix in IMAGE_SUFFIXES:
-        with pytest.raises(DataFileError, match="no such file"):
+        with pytest.raises(DataFileError, match=r"no such (file|folder)"):
             read_raw_images(tmp_path / f"s{suffix}")
+        if suffix in FOLDER_SUFFIXES:
+            continue
         (tmp_path / f"s{suffix}").mkdir()
         with pytest.raises(DataFileError, match="a folder"):
             read_raw_images(tmp_path / f"s{suffix}")
