@@ -20,6 +20,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,15 @@ import numpy as np
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import AetError
 from aet_port.core.frame_series import FrameSeries
-from aet_port.io import read_angles, read_frames, read_tilt_series, read_volume
-from aet_port.io import write_frames, write_tilt_series, write_volume  # isort: skip
+from aet_port.io import (
+    read_angles,
+    read_frames,
+    read_tilt_series,
+    read_volume,
+    write_frames,
+    write_tilt_series,
+    write_volume,
+)
 
 LONGEST = 5.0  # s
 ALLOWANCE = 100 * 2**20  # bytes beyond twice the file
@@ -64,11 +72,12 @@ def samples(folder: Path) -> list[tuple[Path, Reader]]:
     for name in ("frames.mrc", "frames.tif", "frames.emd"):
         write_frames(folder / name, frames)
         found += [(folder / name, as_frames), (folder / name, read_frames)]
-    for name in ("s.mat", "s.npy", "s.mrc", "s.tif"):
+    foreign = (".hspy",) if find_spec("rsciio") is not None else ()
+    for name in ("s.mat", "s.npy", "s.mrc", "s.tif", *(f"s{suffix}" for suffix in foreign)):
         write_tilt_series(folder / name, folder / "angles.tlt", series)
         found.append((folder / name, as_series))
     found += [(folder / "angles.tlt", read_angles), (folder / "frames.mrc.mdoc", read_angles)]
-    for name in ("v.mrc", "v.mat", "v.tif", "v.npy"):
+    for name in ("v.mrc", "v.mat", "v.tif", "v.npy", *(f"v{suffix}" for suffix in foreign)):
         write_volume(folder / name, volume)
         found.append((folder / name, lambda path: read_volume(path, 0.35)))
     from matio import save_to_mat
@@ -142,7 +151,9 @@ def outcome(path: Path, read: Reader) -> str:
     with os.fdopen(pipe_read, "rb") as pipe:
         word = pipe.read().decode()
     if os.WIFSIGNALED(status):
-        return f"fault: ended by signal {os.WTERMSIG(status)} after {time.monotonic() - started:.1f} s"
+        return (
+            f"fault: ended by signal {os.WTERMSIG(status)} after {time.monotonic() - started:.1f} s"
+        )
     return word or "fault: no answer"
 
 
