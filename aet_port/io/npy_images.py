@@ -93,7 +93,7 @@ def read_npy_images(
         array = read_npz(path, _IMAGES, name)
     else:
         array = read_npy(path, _IMAGES)
-    if array.ndim == 2:
+    if array.ndim == 2 and n_angles in (None, 1):
         array = array[np.newaxis] if axes == "n,nx,ny" else array[:, :, np.newaxis]
     if array.ndim != 3 or array.size == 0:
         raise DataFileError(path, f"an array of shape {array.shape}", _IMAGES)

@@ -118,7 +118,7 @@ def settled_size(
     known = [item for item in statements if item.value is not None and item.certain]
     if given is not None:
         other = next((item for item in known if not _close(item.value, given, SAME_SIZE)), None)
-        if other is not None:
+        if other is not None and given > 0:  # an impossible one is refused where it is used
             _contradicted(
                 file,
                 f"a pixel size of {given:.6g} angstrom",

@@ -96,7 +96,7 @@ def with_value(array: NDArray, index: object, value: float) -> NDArray:
             images(lambda stack: stack[:, :0]),
             "projections.npy",
             "angles.mat",
-            ("projections.npy", "(20, 0, 40)", "images (n, nx, ny)"),
+            ("projections.npy", "(20, 0, 40)", "(n, nx, ny)"),
         ),
         (
             images(lambda stack: with_value(stack, 7, 0.0)),
@@ -114,7 +114,7 @@ def with_value(array: NDArray, index: object, value: float) -> NDArray:
             images(lambda stack: stack[0]),
             "projections.npy",
             "angles.mat",
-            ("projections.npy", "(41, 40)", "images (n, nx, ny)"),
+            ("projections.npy", "(41, 40)", "(n, nx, ny)"),
         ),
     ],
 )
@@ -229,7 +229,7 @@ def not_a_number(path: Path) -> None:
     ("spoil", "name", "options", "parts"),
     [
         (not_a_number, "volume.mat", [], ("volume.mat", "NaN", "(1, 2, 3)", "finite numbers")),
-        (truncated, "volume.mrc", [], ("volume.mrc", "unreadable")),
+        (truncated, "volume.mrc", [], ("volume.mrc", "truncated")),
         (
             lambda path: np.save(path.with_suffix(".npy"), np.ones((9, 9))),
             "volume.npy",

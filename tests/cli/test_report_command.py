@@ -64,7 +64,7 @@ def test_page_of_a_model(aet: Aet, refused: Refused, tmp_path: Path) -> None:
         mdb.deposit(opened, model, kind="synthetic")
     outcome = aet("report", bank, "TaXX00001", "-o", target)
     assert outcome.code == 0
-    assert f" {len(model)} " in outcome.out
+    assert str(len(model)) in outcome.out.split()
     assert "TaXX00001" in Page(target.read_text(encoding="utf-8")).text
     before = target.read_bytes()
     refused("report", bank, "TaXX00009", "-o", target, parts=(bank, "'TaXX00009'", "TaXX00001"))
