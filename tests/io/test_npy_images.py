@@ -48,8 +48,9 @@ def test_the_number_of_angles_tells_a_wrong_order(tmp_path, images):
     with pytest.raises(InputError, match="--axes nx,ny,n"):
         read_npy_images(path, axes="nyx")  # type: ignore[arg-type]
     np.save(path, np.zeros((5, 6)))
+    assert read_npy_images(path).shape == (1, 5, 6)  # a single image
     with pytest.raises(DataFileError, match=r"shape \(5, 6\)"):
-        read_npy_images(path)
+        read_npy_images(path, n_angles=2)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
