@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from aet_port.io.hdf5_tree import walk
 
 REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
-_LAYOUT, _ATTRIBUTE, _CONTINUATION = 8, 12, 16  # messages of object headers
+_LAYOUT, _ATTRIBUTE, _CONTINUATION, _ATTRIBUTE_INFO = 8, 12, 16, 21  # messages of object headers
 _BLOCKS = 10_000  # parts of an object header
 _PLACES = 4096  # references in one value
 _DEFLATE, _SHUFFLE = 1, 2
@@ -117,7 +117,7 @@ def _stored(kind: Any) -> _Stored:
 def _of_attributes(data: mmap.mmap, base: int, item: Any) -> Iterator[Sequences]:
     import h5py
 
-    header: dict[bytes, int] | None = None
+    header: _Header | None = None
     for number in range(h5py.h5a.get_num_attrs(item.id)):
         try:
             found = h5py.h5a.open(item.id, index=number)
@@ -129,21 +129,60 @@ def _of_attributes(data: mmap.mmap, base: int, item: Any) -> Iterator[Sequences]
         if not stored.places:
             continue
         if header is None:
-            header = _attributes_of_header(data, base, item)
-        places = [header[name]] if name in header else _elsewhere(data, name)
-        for place in places:
+            header = _Header(data, base, item)
+        for place in header.places(name):
             label = f"{item.name}@{name.decode('utf-8', 'replace')}".strip("/")
             yield from split(label, data[place : place + count * stored.size], kind)
 
 
-def _attributes_of_header(data: mmap.mmap, base: int, item: Any) -> dict[bytes, int]:
-    """Names and places of the values of the attributes in the header of an object."""
-    found: dict[bytes, int] = {}
-    for kind, at, size in _messages(data, base, item):
-        if kind == _ATTRIBUTE and size > 8:
-            name, place = _attribute(data, at)
-            found[name] = place
-    return found
+class _Header:
+    """Where the attributes of an object are: names and places of values, and blocks of others."""
+
+    def __init__(self, data: mmap.mmap, base: int, item: Any) -> None:
+        self.data = data
+        self.named: dict[bytes, int] = {}
+        self.blocks: list[tuple[int, int]] = []
+        for kind, at, size in _messages(data, base, item):
+            if kind == _ATTRIBUTE and size > 8:
+                name, place = _attribute(data, at)
+                self.named[name] = place
+            elif kind == _ATTRIBUTE_INFO:
+                heap = _number(data, at + (4 if data[at + 1] & 1 else 2), 8)
+                self.blocks = list(_fractal_blocks(data, base, heap))
+
+    def places(self, name: bytes) -> list[int]:
+        """Places of the value of an attribute, several if only its name was found."""
+        if name in self.named:
+            return [self.named[name]]
+        found: list[int] = []
+        for start, end in self.blocks:
+            at = self.data.find(name + b"\0", start, end)
+            while at >= 0:
+                if self.data[at - 9] == 3 and _number(self.data, at - 7, 2) == len(name) + 1:
+                    found.append(_attribute(self.data, at - 9)[1])
+                at = self.data.find(name + b"\0", at + 1, end)
+        return found
+
+
+def _fractal_blocks(data: mmap.mmap, base: int, address: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of the blocks of a fractal heap, in which many attributes are stored."""
+    at = base + address
+    if data[at : at + 4] != b"FRHP" or _number(data, at + 7, 2):  # the latter: packed
+        return
+    width, first, largest = (
+        _number(data, at + n, size) for n, size in ((110, 2), (112, 8), (120, 8))
+    )
+    bits, root, rows = (_number(data, at + n, size) for n, size in ((128, 2), (132, 8), (140, 2)))
+    if rows == 0:
+        yield base + root, base + root + first
+        return
+    entry = base + root + 13 + -(-bits // 8)
+    for row in range(min(rows, 64)):
+        size = first << max(row - 1, 0)
+        for column in range(width if size <= largest else 0):
+            block = _number(data, entry + 8 * (row * width + column), 8)
+            if base + block < len(data):
+                yield base + block, base + block + size
 
 
 def _messages(data: mmap.mmap, base: int, item: Any) -> Iterator[tuple[int, int, int]]:
@@ -180,17 +219,6 @@ def _attribute(data: mmap.mmap, at: int) -> tuple[bytes, int]:
     start = at + (9 if version == 3 else 8)
     name = data[start : start + lengths[0]].partition(b"\0")[0]
     return name, start + sum(-(-n // 8) * 8 if version == 1 else n for n in lengths)
-
-
-def _elsewhere(data: mmap.mmap, name: bytes) -> list[int]:
-    """Places of the values of attributes of a name that are outside the header of their object."""
-    found: list[int] = []
-    at = data.find(name + b"\0")
-    while at >= 0 and len(found) < _BLOCKS:
-        if at >= 9 and data[at - 9] == 3 and _number(data, at - 7, 2) == len(name) + 1:
-            found.append(_attribute(data, at - 9)[1])
-        at = data.find(name + b"\0", at + 1)
-    return found
 
 
 def _of_values(data: mmap.mmap, base: int, item: Any) -> Iterator[Sequences]:

@@ -65,6 +65,10 @@ def fill(file: h5py.File) -> dict[str, list[bytes]]:
     for number in range(20):  # more than eight are not in the header in new files
         group.attrs[f"key{number}"] = f"value {number}"
         expected[f"a@key{number}"] = [f"value {number}".encode()]
+    much = file.create_group("much")
+    for number in range(300):  # in many blocks of new files
+        much.attrs[f"long name of a key {number}"] = f"value {number}"
+        expected[f"much@long name of a key {number}"] = [f"value {number}".encode()]
     many = [f"word {number}" for number in range(40)]
     for name, options in (
         ("plain", {}),
