@@ -5,7 +5,8 @@ axes a vector ``dim1``, ``dim2``, ... with the attributes ``name`` and ``units``
 emdatasets.com; EMD 1.0 counts from ``dim0``). The dialects differ in the axis of the tilt angles:
 
 - Berkeley (also written by tomviz): ``dim1``, with units; ``data`` is (angle, y, x);
-- Materials Data Bank: ``dim3``; ``data`` is (x, y, angle).
+- Materials Data Bank: ``dim3``; ``data`` is (x, y, angle);
+- HyperSpy and RosettaSciIO (group ``signals``): ``data`` is (x, y, angle), also without any names.
 
 Velox files are recognised by their folders and read by :mod:`aet_port.io.velox`.
 
@@ -41,9 +42,11 @@ from aet_port.io.emd_axes import (
     axis_order,
     axis_pixel_size,
     axis_problem,
+    of_hyperspy,
     read_axes,
+    record_problem,
 )
-from aet_port.io.emd_notes import series_metadata, stage_angle, tilt_axis
+from aet_port.io.emd_notes import notes_of_choice, series_metadata, stage_angle, tilt_axis
 from aet_port.io.hdf5_heaps import check_heaps
 from aet_port.io.hdf5_tree import (
     attribute,
@@ -82,6 +85,8 @@ def _candidates(file: Path, handle: Any) -> list[Candidate[Any]]:
         else:
             axes = read_axes(file, item, data.shape)
             problem, expected = axis_problem(axes)
+            if problem is None and (problem := record_problem(item)) is not None:
+                expected = "images"
             doubt = next((f"calibrated in {axis.units}" for axis in axes if axis.reciprocal), None)
         found.append(Candidate(path, item, problem, None, path, expected, doubt))
     return found
@@ -124,6 +129,7 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
         candidates = _candidates(file, handle)
         if not candidates and member(handle, *IMAGES.split("/")) is not None:
             return images_of_velox(file, handle, read)
+        paths = [item.name for item in candidates]
         if read.group is None and read.image is None:
             stacks = [
                 item for item in candidates if not item.problem and item.item["data"].ndim > 2
@@ -132,9 +138,10 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
         chosen = choose(file, candidates, read, EMD_FILE).item
         data = chosen["data"]
         axes = read_axes(file, chosen, data.shape)
-        order = axis_order(file, axes)
+        order = axis_order(file, axes, of_hyperspy(chosen))
         array = stored_array(file, data, EMD_FILE)
         metadata, notes, problem = series_metadata(file, handle, chosen)
+        notes = notes_of_choice(notes, chosen.name.strip("/"), paths)
         counts = attribute(chosen, "frames_per_tilt")
         stored = attribute(chosen, "pixel_size_angstrom")
         tomviz = any(name in handle for name in _TOMVIZ) or "tomviz_scalars" in chosen

@@ -109,8 +109,36 @@ def axis_problem(axes: list[Axis]) -> tuple[str | None, str | None]:
     return None, None
 
 
-def axis_order(file: Path, axes: list[Axis]) -> Order:
+def of_hyperspy(group: Any) -> bool:
+    """Whether HyperSpy or RosettaSciIO wrote a data set, whose arrays begin with x.
+
+    They store the transposed array in a group ``signals``, which has the attribute
+    ``emd_group_type``, and the attributes of ``metadata.Signal``: ``signal_type``, and in old files
+    ``record_by``.
+    """
+    parent = group.parent
+    typed = "emd_group_type" in parent.attrs or "signal_type" in group.attrs
+    inside = parent.name == "/signals" and typed and member(group, "dim0") is None
+    return inside or "record_by" in group.attrs
+
+
+def record_problem(group: Any) -> str | None:
+    """Why data are no images, from ``record_by``, the dimension of HyperSpy's signals."""
+    return "spectra" if as_text(attribute(group, "record_by")) == "spectrum" else None
+
+
+def axis_order(file: Path, axes: list[Axis], x_first: bool = False) -> Order:
     """Which axes are tilts, frames, x and y.
+
+    Parameters
+    ----------
+    file
+        The file, for errors.
+    axes
+        The axes in the order of the array.
+    x_first
+        Whether axes without names are x, y and what counts the images, see :func:`of_hyperspy`;
+        otherwise the first counts them and the last is x.
 
     Raises
     ------
@@ -123,22 +151,27 @@ def axis_order(file: Path, axes: list[Axis]) -> Order:
     if len(angular) > 1 or (angular and angular[0] not in places):
         found = ", ".join(str(axis) for axis in axes)
         raise DataFileError(file, f"the axes {found}", _SERIES)
-    # Without names, the first axis counts the images, as in every other format.
-    tilt = None if n == 2 else angular[0] if angular else 0
+    names = [axis.name for axis in axes]
+    # What x and y leave over counts the images; without names it is the first axis, as in every
+    # other format, or in files that begin with x the last one.
+    others = [index for index in range(n) if names[index] not in ("x", "y")]
+    if not {"x", "y"} <= set(names) or not others:
+        others = list(range(n))
+    counting = [index for index in others if names[index] not in _FRAME_NAMES] or others
+    tilt = None if n == 2 else angular[0] if angular else counting[-1 if x_first else 0]
     rest = [index for index in range(n) if index != tilt]
     frame = None
     if n == 4:
-        named = [index for index in rest if axes[index].name in _FRAME_NAMES]
+        named = [index for index in rest if names[index] in _FRAME_NAMES]
+        left = [index for index in others if index != tilt]
         beside = 1 if tilt == 0 else 3 if tilt == 2 else 2
-        frame = named[0] if len(named) == 1 else beside
+        frame = named[0] if len(named) == 1 else left[0] if len(left) == 1 else beside
         rest.remove(frame)
-    names = [axes[index].name for index in rest]
-    if names == ["x", "y"]:
-        x, y = rest
-    elif names == ["y", "x"] or tilt in (0, None):
-        y, x = rest
-    else:
-        x, y = rest
+    first, second = (names[index] for index in rest)
+    said_x_first = (first == "x" or second == "y") and not (first == "y" or second == "x")
+    said_y_first = (first == "y" or second == "x") and not (first == "x" or second == "y")
+    convention = x_first or tilt not in (0, None)
+    x, y = rest if said_x_first or (convention and not said_y_first) else rest[::-1]
     return Order(tilt, frame, x, y)
 
 

@@ -65,6 +65,23 @@ def _everything(handle: Any, chosen: Any) -> dict[str, Any]:
     return found
 
 
+def notes_of_choice(notes: dict[str, Any], chosen: str, all_sets: list[str]) -> dict[str, Any]:
+    """Attributes of the chosen data set, then those of the file; not those of the other ones."""
+    own = {key: value for key, value in notes.items() if _below(key, chosen)}
+    others = [path for path in all_sets if not _below(chosen, path)]
+    common = {
+        key: value
+        for key, value in notes.items()
+        if key not in own and not any(_below(key, path) for path in others)
+    }
+    return own | common
+
+
+def _below(key: str, path: str) -> bool:
+    """Whether a path or the key of an attribute is that of a group or below it."""
+    return key == path or key.startswith((f"{path}/", f"{path}@"))
+
+
 def _named(notes: dict[str, Any], names: set[str]) -> list[tuple[float, str, str]]:
     """Numbers whose key ends in one of the names: value, unit and key."""
     found = []

@@ -1,79 +1,112 @@
 """Heaps of texts in HDF5 files, checked before the HDF5 library uses them.
 
 The library (1.14) searches a damaged heap without end, and reserves as much memory as a reference
-to a text says. A heap is ``GCOL``, version, its size, and a row of objects: index, references,
-size, text; free space has index 0 and a size that contains its header. A reference, in the
-attribute, is the length of the text, the address of the heap and the index.
+to a text, or the header of a heap, says. A heap is ``GCOL``, version, its size, and a row of
+objects: index, references, size, text; free space has index 0 and a size that contains its header.
+Only heaps to which a reference of an attribute or data set leads are looked at: equal bytes occur
+among pixels, and remains of heaps in unused space.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from aet_port.core.errors import DataFileError
+from aet_port.io.hdf5_references import Sequences, split, stored_sequences, stored_size
+from aet_port.io.stored_size import FREE, size_text
 
 _HEAP = b"GCOL\x01\0\0\0"
-_SCANNED = 2**31  # bytes that are looked at; of larger files, those at both ends
-_SOUND = "a sound HDF5 file"
+_SOUND = "a complete, undamaged file; copy or export it again"
+_NESTED = 100_000  # sequences whose contents are looked at for further references
 
 
 def check_heaps(file: Path) -> None:
-    """Refuse a file with a damaged heap of texts, or a reference to more text than there is.
+    """Refuse a file with a damaged heap of texts, or references to more text than it can hold.
+
+    A small fault, which costs only the text concerned, is left to the library. Files that are not
+    HDF5 are left to the reader.
 
     Raises
     ------
     DataFileError
-        If an object of a heap has no size or ends beyond the heap, or a text is longer than its
-        object.
+        If an object of a heap has no size or ends beyond the heap, a heap exceeds the file by more
+        than 100 MB, or the texts of an attribute or data set do.
     """
+    import h5py
+
     if file.stat().st_size == 0:
         return
-    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        # The number of bytes of addresses and sizes stands in the header, by its version.
-        at = 13 if data[8:9] in (b"\0", b"\1") else 9
-        if data[:8] != b"\x89HDF\r\n\x1a\n" or data[at : at + 2] != b"\x08\x08":
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            handle = h5py.File(file, "r")
+        except Exception:  # h5py raises every kind; the reader says what is wrong
             return
-        heaps: dict[int, dict[int, int]] = {}
-        for start in _places(data, _HEAP, _SCANNED):
-            objects = _objects(data, start)
-            if objects is None:
-                raise DataFileError(file, f"a damaged heap of texts at byte {start}", _SOUND)
-            heaps[start] = objects
-        for start, objects in heaps.items():
-            address = start.to_bytes(8, "little")
-            for place in _places(data, address, _SCANNED // len(heaps)):
-                length = int.from_bytes(data[max(place - 4, 0) : place], "little")
-                index = int.from_bytes(data[place + 8 : place + 12], "little")
-                if length > objects.get(index, length):
-                    found = f"a text of {length} bytes, of which {objects[index]} are stored"
-                    raise DataFileError(file, found, _SOUND)
+        with handle:
+            if handle.id.get_create_plist().get_sizes() != (8, 8):
+                return  # addresses of another width, which no microscope's program writes
+            heaps = _Heaps(file, data, handle.userblock_size)
+            heaps.check(stored_sequences(data, handle))
 
 
-def _places(data: mmap.mmap, wanted: bytes, scanned: int) -> Iterator[int]:
-    """Places of some bytes in a file, or in as much of its two ends."""
-    total = len(data)
-    ends = [(0, total)] if total <= scanned else [(0, scanned // 2), (total - scanned // 2, total)]
-    for first, last in ends:
-        at = data.find(wanted, first, last)
-        while at >= 0:
-            yield at
-            at = data.find(wanted, at + 1, last)
+class _Heaps:
+    """The heaps of a file by their addresses, each read once."""
 
+    def __init__(self, file: Path, data: mmap.mmap, base: int) -> None:
+        self.file, self.data, self.base = file, data, base
+        self.known: dict[int, dict[int, tuple[int, int]]] = {}
 
-def _objects(data: mmap.mmap, start: int) -> dict[int, int] | None:
-    """Sizes of the objects of a heap by their indices; None if it is damaged."""
-    size = int.from_bytes(data[start + 8 : start + 16], "little")
-    at, end = start + 16, start + size
-    found: dict[int, int] = {}
-    while at + 16 <= min(end, len(data)):
-        index = int.from_bytes(data[at : at + 2], "little")
-        length = int.from_bytes(data[at + 8 : at + 16], "little")
-        needed = length if index == 0 else 16 + -(-length // 8) * 8
-        if needed == 0 or at + needed > end:
-            return None
-        if index:
-            found[index] = length
-        at += needed
-    return found
+    def check(self, sequences: Iterable[Sequences], depth: int = 0) -> None:
+        """Check the heaps and lengths of references; also those within what they refer to."""
+        for name, references, kind in sequences:
+            used = references[references["heap"] != 0]
+            for address in np.unique(used["heap"]).tolist():
+                self.objects(address)
+            element = 1 if kind is None else max(stored_size(kind), kind.get_size())
+            lengths = used["length"].astype(np.int64) * element
+            if lengths.sum(dtype=np.float64) > len(self.data) + FREE:
+                worst = used[int(lengths.argmax())]
+                _, stored = self.objects(int(worst["heap"])).get(int(worst["index"]), (0, 0))
+                found = f"a text of {lengths.max()} bytes, of which {stored} are stored, at {name}"
+                raise DataFileError(self.file, found, _SOUND)
+            if kind is None or depth > 8:
+                continue
+            for _, address, index in used[:_NESTED].tolist():
+                place, size = self.objects(address).get(index, (0, 0))
+                self.check(split(name, self.data[place : place + size], kind), depth + 1)
+
+    def objects(self, address: int) -> dict[int, tuple[int, int]]:
+        """Places and sizes of the objects of a heap by their indices; none if there is no heap.
+
+        Raises
+        ------
+        DataFileError
+            If it is damaged.
+        """
+        if address not in self.known:
+            self.known[address] = self._objects(address + self.base)
+        return self.known[address]
+
+    def _objects(self, start: int) -> dict[int, tuple[int, int]]:
+        data = self.data
+        if data[start : start + 8] != _HEAP:
+            return {}  # which the library notices
+        size = int.from_bytes(data[start + 8 : start + 16], "little")
+        at, end = start + 16, start + size
+        if end > len(data) + FREE:
+            found = f"texts of {size_text(size)} in a file of {size_text(len(data))}"
+            raise DataFileError(self.file, found, _SOUND)
+        found_objects: dict[int, tuple[int, int]] = {}
+        while at + 16 <= min(end, len(data)):
+            index = int.from_bytes(data[at : at + 2], "little")
+            length = int.from_bytes(data[at + 8 : at + 16], "little")
+            needed = length if index == 0 else 16 + -(-length // 8) * 8
+            if needed == 0 or at + needed > end:
+                raise DataFileError(self.file, f"a damaged heap of texts at byte {start}", _SOUND)
+            if index:
+                found_objects[index] = (at + 16, length)
+            at += needed
+        return found_objects

@@ -11,6 +11,7 @@ Arrays are (tilt, y, x) and (z, y, x), lengths in nm.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,9 @@ def _fill(root: Any, signal: dict[str, Any], kind: str, put_array: Any) -> None:
     """Write a signal into an empty HDF5 or Zarr group."""
     root.attrs["file_format"], root.attrs["file_format_version"] = kind, _VERSION
     metadata = signal["metadata"]
-    title = metadata["General"]["title"].replace("/", "-") or "__unnamed__"
+    # Slashes, and in Zarr backslashes, make groups; names of nothing but dots mean places.
+    title = re.sub(r"[/\\]", "-", metadata["General"]["title"])
+    title = title if title.strip(".") else "__unnamed__"
     group = root.create_group("Experiments").create_group(title)
     group.attrs["package"], group.attrs["package_version"] = "", ""
     put_array(group, "data", signal["data"])

@@ -24,6 +24,7 @@ from aet_port.core.errors import AetError, DataFileError, MissingDependencyError
 from aet_port.core.files import FOLDER_SUFFIXES
 from aet_port.io.arrays import existing_file, reason, short
 from aet_port.io.exchange_record import RECORD, ExchangeRecord
+from aet_port.io.hdf5_heaps import check_heaps
 from aet_port.io.signal_axes import SignalAxis, described_axes
 from aet_port.io.signal_notes import SignalNotes
 from aet_port.io.stored_size import (
@@ -152,6 +153,7 @@ def _check_header(file: Path) -> None:
     """Refuse headers with which the library would hang or fill the memory."""
     suffix = file.suffix.lower()
     if suffix in _HDF5:
+        check_heaps(file)
         check_hdf5(file)
     elif suffix == ".blo":
         check_blockfile(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 import struct
 import zipfile
 from pathlib import Path
@@ -18,7 +17,6 @@ FREE = 100_000_000  # bytes that may always be allocated
 PACKING = 1100
 # Zarr leaves out chunks of one value; of a reconstruction, mostly zeros, few may be left.
 SPARSE = 64
-_HEAP = b"GCOL\x01\0\0\0"  # signature, version and reserved bytes
 
 
 def size_text(n_bytes: float) -> str:
@@ -58,33 +56,16 @@ def check_size(path: str | Path, shape: tuple[int, ...], promised: float, stored
 
 
 def check_hdf5(path: Path) -> None:
-    """Check all arrays of an HDF5 file, and its collections of texts.
-
-    The library allocates what the header of a collection ("global heap") promises before it reads
-    it: 4 GB for one damaged byte.
+    """Check all arrays of an HDF5 file; for its texts see :mod:`aet_port.io.hdf5_heaps`.
 
     Raises
     ------
     DataFileError
-        If an array above 100 MB is not stored completely, or a collection exceeds the file.
+        If an array above 100 MB is not stored completely.
     OSError
         If the file is not HDF5.
     """
     import h5py
-
-    length = path.stat().st_size
-    with open(path, "rb") as handle:
-        content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) if length else b""
-    place = content.find(_HEAP)
-    while place >= 0:
-        promised = int.from_bytes(content[place + 8 : place + 16], "little")
-        if place + promised > length:
-            raise DataFileError(
-                path,
-                f"texts of {size_text(promised)} in a file of {size_text(length)}",
-                "a complete, undamaged file; copy or export it again",
-            )
-        place = content.find(_HEAP, place + 16)
 
     def look(_: str, item: Any) -> None:
         if not isinstance(item, h5py.Dataset) or item.shape is None or item.nbytes <= FREE:

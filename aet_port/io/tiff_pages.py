@@ -1,4 +1,4 @@
-"""Pages of TIFF files as stored, and what the tags of the first page say.
+"""Pages of TIFF files as stored, and what the tags of the first page of the chosen series say.
 
 Colour previews, thumbnails and reduced copies are no images; of several series of pages one is
 chosen (:mod:`aet_port.io.image_choice`). A tag that cannot be read is named in a warning, unless
@@ -32,6 +32,13 @@ VENDORS = (
     "sis_metadata",
     "ome_metadata",
 )
+_VENDOR_TAGS = {
+    "fei_metadata": (34680, 34682),
+    "tvips_metadata": (37706,),
+    "sem_metadata": (34118,),
+    "sis_metadata": (33471, 33560),
+}
+_OME_IMAGE = re.compile(r"<(?:\w+:)?Image\b")
 _RATIO = 1032  # largest ratio of deflate
 _LARGEST_TAG = 2**20  # bytes
 _PAGE_NAME = 285
@@ -49,7 +56,7 @@ class TiffContents:
     sections
         Pages, and the pixel size and origin that this package writes.
     tags
-        Tags of the first page by number, those of moderate size.
+        Tags of the first page of the series by number, those of moderate size.
     notes
         Metadata of vendors by their names in :data:`VENDORS`.
     """
@@ -76,7 +83,7 @@ def read_tiff(path: str | Path, expected: str) -> Sections:
 
 
 def read_tiff_pages(path: str | Path, expected: str, read: ReadSettings = READ) -> TiffContents:
-    """Read the pages of a TIFF stack, and the tags of its first page.
+    """Read the pages of a TIFF stack, and the tags of the first page of the series.
 
     Parameters
     ----------
@@ -109,7 +116,7 @@ def read_tiff_pages(path: str | Path, expected: str, read: ReadSettings = READ) 
         _check_log(found, records, expected)
         page = series.keyframe
         tags = {tag.code: tag.value for tag in _readable(page)}
-        notes = {kind: value for kind in VENDORS if (value := _vendor(tiff, page, kind))}
+        notes = {kind: value for kind in VENDORS if (value := _vendor(tiff, series, kind))}
     ignored = {record.getMessage() for record in records}
     if ignored:
         text = f"{found}: metadata not read: {short(sorted(ignored)[0])}"
@@ -170,12 +177,45 @@ def _readable(page: Any) -> Iterator[Any]:
             continue
 
 
-def _vendor(tiff: Any, page: Any, kind: str) -> Any:
+def _vendor(tiff: Any, series: Any, kind: str) -> Any:
     """Metadata of a vendor in the types of JSON; None if there are none that can be read."""
+    page = series.keyframe
     try:
-        return json.loads(json.dumps(getattr(tiff, kind), default=str))
+        if kind == "ome_metadata":
+            return _ome(tiff, series)
+        if kind == "imagej_metadata":
+            # ImageJ describes all pages in the first one, which is then the first of the series.
+            value: Any = tiff.imagej_metadata if page.index == 0 else _imagej(page.description)
+        else:
+            # tifffile's own properties look at the first page of the file.
+            value = {}
+            for code in _VENDOR_TAGS[kind]:
+                found = page.tags.valueof(code)
+                value |= found if isinstance(found, dict) else {}
+        return json.loads(json.dumps(value, default=str))
     except Exception:  # damaged metadata that nobody asked for
         return None
+
+
+def _imagej(description: str) -> dict[str, str]:
+    """Entries of a description by ImageJ; none if it is another one."""
+    lines = description.splitlines() if description.startswith("ImageJ=") else []
+    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def _ome(tiff: Any, series: Any) -> str | None:
+    """The OME metadata of a series; the first page of the file has those of all."""
+    page = series.keyframe
+    if series.kind != "ome" and page.index > 0:
+        return page.description if page.is_ome else None
+    text = tiff.ome_metadata
+    starts = [found.start() for found in _OME_IMAGE.finditer(text or "")]
+    if len(starts) < 2:
+        return text
+    if len(starts) != len(tiff.series):
+        return None  # which of them is of this series is not known
+    number = [id(one) for one in tiff.series].index(id(series))
+    return text[starts[number] : [*starts, len(text)][number + 1]]
 
 
 @contextmanager

@@ -455,3 +455,65 @@ def test_a_pattern_in_reciprocal_units_counts_only_alone(tmp_path):
     image = one_image(path)
     np.testing.assert_array_equal(read_emd(path).images[0], image)
     assert read_emd(path, ReadSettings(group="data/fft")).images.max() == 1
+
+
+def hyperspy_file(path, data, names, record_by=None, group="signals"):
+    """As HyperSpy writes an array: transposed, ``dim1`` the last of its axes."""
+    units = {"tilt": "[d_e_g]"}
+    axes = [([0.0, 1.0], name, units.get(name, "[]")) for name in names[::-1]]
+    write(path, data.T, axes, group=f"{group}/__unnamed__")
+    with h5py.File(path, "a") as file:
+        if group == "signals":
+            file[group].attrs["emd_group_type"] = 1
+        if record_by is not None:
+            file[group]["__unnamed__"].attrs["record_by"] = record_by
+
+
+@pytest.mark.parametrize("record_by", [None, "image", ""])
+@pytest.mark.parametrize("names", [("", "", ""), ("tilt", "", ""), ("", "y", ""), ("", "y", "x")])
+def test_hyperspy_stores_x_first(tmp_path, stack, names, record_by):
+    """Unnamed axes too, which other programs store as (image, y, x)."""
+    path = tmp_path / "a.emd"
+    hyperspy_file(path, stack.transpose(0, 2, 1), names, record_by)
+    np.testing.assert_array_equal(read_emd(path).images, stack)
+    hyperspy_file(tmp_path / "b.emd", stack[0].T, names[1:], record_by)
+    np.testing.assert_array_equal(read_emd(tmp_path / "b.emd").images, stack[:1])
+    four = np.stack([stack, stack + 1000], axis=1)  # (n, frame, x, y)
+    hyperspy_file(tmp_path / "c.emd", four.swapaxes(2, 3), (names[0], "", *names[1:]), record_by)
+    raw = read_emd(tmp_path / "c.emd")
+    np.testing.assert_array_equal(raw.images, four.reshape(-1, NX, NY))
+    assert raw.frames_per_tilt == [2] * N
+
+
+def test_record_by_counts_in_any_group(tmp_path, stack):
+    hyperspy_file(tmp_path / "a.emd", stack[0].T, ("", ""), "image", group="data")
+    np.testing.assert_array_equal(read_emd(tmp_path / "a.emd").images, stack[:1])
+    hyperspy_file(tmp_path / "b.emd", stack.transpose(0, 2, 1), ("", "", ""), "spectrum")
+    with pytest.raises(DataFileError, match="spectra"):
+        read_emd(tmp_path / "b.emd")
+    hyperspy_file(tmp_path / "c.emd", stack[0].T, ("", ""), group="data")  # of anyone
+    np.testing.assert_array_equal(read_emd(tmp_path / "c.emd").images, stack[:1].transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("order", ["nyx", "nxy", "xyn", "yxn"])
+def test_names_of_x_and_y_tell_what_counts_the_images(tmp_path, stack, order):
+    path = tmp_path / "a.emd"
+    axes = {"n": (np.arange(N), None, None), "x": along(NX, "x", ""), "y": along(NY, "Y", "")}
+    turned = stack.transpose(["nxy".index(letter) for letter in order])
+    write(path, turned, [axes[letter] for letter in order])
+    np.testing.assert_array_equal(read_emd(path).images, stack)
+
+
+def test_a_tilt_beside_several_images_is_of_the_chosen_one(tmp_path, stack):
+    path = tmp_path / "a.emd"
+    for name, alpha in (("a", 10.0), ("b", None), ("c", -20.0)):
+        write(path, stack[0].T, [along(NY, "y"), along(NX, "x")], f"data/{name}")
+        if alpha is not None:
+            with h5py.File(path, "a") as file:
+                file[f"data/{name}"].attrs["stage_alpha"] = alpha
+                file[f"data/{name}"].create_group("notes").attrs["tilt_axis"] = alpha / 2
+    for name, alpha in (("a", 10.0), ("b", None), ("c", -20.0)):
+        raw = read_emd(path, ReadSettings(group=f"data/{name}"))
+        found = raw.tilt_angles()
+        assert (None if found is None else found.tolist()) == (alpha and [alpha])
+        assert [item.value for item in raw.tilt_axes] == ([alpha / 2] if alpha else [])

@@ -110,6 +110,13 @@ def test_volume_is_kept_to_the_bit(tmp_path_factory, suffix, array, size, origin
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("name", ["C:\\data\\a", "0\\0", "a/b", ".", "..", "v1.2"])
+def test_names_that_look_like_paths(tmp_path, suffix, name):
+    series = TiltSeries(np.ones((3, 4, 5), np.float32), [-1.0, 0, 2], 0.5, name)
+    assert read_series(write_series(tmp_path / f"s{suffix}", series)).name == name
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_series_and_volume_are_not_taken_for_each_other(tmp_path, suffix):
     ones = np.ones((3, 4, 5), np.float32)
     series = write_series(tmp_path / f"s{suffix}", TiltSeries(ones, [-1.0, 0, 2], 0.5))

@@ -15,6 +15,7 @@ import pytest
 
 from aet_port.core.errors import DataFileError, MissingDependencyError
 from aet_port.io import read_emd, read_foreign_series, read_other, read_ser, read_volume
+from aet_port.io.hdf5_heaps import check_heaps
 from aet_port.io.mrc_stacks import read_mrc_frames
 from aet_port.io.rosettasciio_files import OTHER_SUFFIXES, readable_suffixes
 from aet_port.io.tiff_stacks import read_tiff_frames
@@ -481,6 +482,31 @@ def test_berkeley_emd(tmp_path):
     np.testing.assert_array_equal(raw.images, COUNTS.transpose(0, 2, 1))
     np.testing.assert_allclose(raw.tilt_angles(), THETA, rtol=0, atol=1e-12)
     assert raw.pixel_size == pytest.approx(PIXEL, rel=ROUNDED)
+
+
+@pytest.mark.parametrize("names", [("", "", ""), ("tilt", "y", "x")])
+@pytest.mark.parametrize("first", [0, 2])
+def test_berkeley_emd_as_rosettasciio_reads_it(tmp_path, names, first):
+    """Series and images, with or without names, by its own reader of its own files."""
+    axes = [one | {"name": name} for one, name in zip(tilt_axes(COUNTS.shape), names, strict=True)]
+    for one in axes if not names[0] else ():
+        one["units"] = ""
+    data = COUNTS if first == 0 else COUNTS[0]
+    path = written(tmp_path / "s.emd", "emd", signal(data, axes if first == 0 else axes[1:]))
+    theirs = np.asarray(_theirs("emd", path)["data"])
+    np.testing.assert_array_equal(theirs, data)
+    ours = read_emd(path).images
+    np.testing.assert_array_equal(ours, theirs.reshape(-1, 8, 7).transpose(0, 2, 1))
+
+
+def test_bytes_like_the_address_of_a_heap_are_no_references(tmp_path):
+    """Zeros of these shapes were refused, by numbers in the index of the chunks."""
+    for count in range(1, 12):
+        data = np.zeros((5, count, 8, 7))
+        axes = [axis(name, "", 1.0, 0.0, size, True) for name, size in (("a", 5), ("b", count))]
+        axes += tilt_axes(COUNTS.shape)[1:]
+        path = written(tmp_path / "s.hspy", "hspy", signal(data, axes))
+        check_heaps(path)
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.uint16, np.float32])

@@ -58,8 +58,13 @@ def zeiss() -> Tag:
 
 
 def sis(path: Path, size: float = 0.05) -> None:
-    """Append the structures of Olympus SIS, to which tag 33560 points."""
+    """A file with the structures of Olympus SIS."""
     write(path, (33560, 4, 1, 0, True))
+    add_sis(path, size)
+
+
+def add_sis(path: Path, size: float) -> None:
+    """Append the structures to which tag 33560 points."""
     data = bytearray(path.read_bytes())
     at = data.index(struct.pack("<HHI", 33560, 4, 1)) + 8
     data[at : at + 4] = struct.pack("<I", len(data))
@@ -247,6 +252,80 @@ def test_several_stacks_are_offered(tmp_path):
     for image in (1, "BF"):
         raw = read_tiff_frames(path, ReadSettings(image=image))
         np.testing.assert_array_equal(raw.images, PAGES[:, :4].transpose(0, 2, 1))
+
+
+TVIPS_2 = [tvips(0.07, 1e5)]
+GATAN_2 = [(65003, 2, 3, "nm", True), (65009, 12, 1, 0.07, True)]
+SECOND: dict[str, tuple[list[Tag], list[Tag], dict[str, Any], dict[str, Any]]] = {
+    # Tags and options of two series, whose pixels are of 0.5 and 0.7 angstrom.
+    "tvips": ([tvips()], TVIPS_2, {}, {}),
+    "gatan": (GATAN, GATAN_2, {}, {}),
+    "fei": ([fei()], [text(34682, "[Scan]\r\nPixelWidth=7e-11\r\nPixelHeight=7e-11\r\n")], {}, {}),
+    "zeiss": ([zeiss()], [text(34118, "\r\n".join(["0"] * 3 + [repr(7e-11 * 4 / 1024)]))], {}, {}),
+    "resolution": (
+        [],
+        [],
+        {"resolution": (2e8, 2e8), "resolutionunit": "CENTIMETER"},
+        {"resolution": (1e9 / 7, 1e9 / 7), "resolutionunit": "CENTIMETER"},
+    ),
+    "imagej": (
+        [],
+        [],
+        {"resolution": (2e8, 2e8), "resolutionunit": "CENTIMETER"},
+        {"description": "ImageJ=1.53\nunit=nm\n", "resolution": (1 / 0.07, 1 / 0.07)},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SECOND))
+@pytest.mark.parametrize("only", [None, 0, 1])
+def test_calibrations_are_those_of_the_chosen_series(tmp_path, kind, only):
+    """Each series has its own; one without tags has not those of the other."""
+    path = tmp_path / "a.tif"
+    tags, options = SECOND[kind][:2], SECOND[kind][2:]
+    with tifffile.TiffWriter(path) as tiff:
+        for number, pages in enumerate((PAGES, PAGES[:, :, :4])):
+            own = only in (None, number)
+            tiff.write(
+                pages,
+                photometric="minisblack",
+                metadata=None,
+                extratags=tags[number] if own else [],
+                **(options[number] if own else {}),
+            )
+    for number, size in enumerate((0.5, 0.7)):
+        raw = read_tiff_frames(path, ReadSettings(image=number))
+        assert raw.images.shape[0] == 3
+        if only in (None, number):
+            assert raw.pixel_size == pytest.approx(size, rel=1e-6)  # of 32-bit ratios
+        else:
+            assert not [item for item in raw.pixel_sizes if item.certain]
+    if kind == "tvips" and only is None:
+        raw = read_tiff_frames(path, ReadSettings(image=1))
+        assert raw.metadata["voltage_kv"] == 100
+
+
+def test_olympus_tag_of_the_second_page(tmp_path):
+    """A preview of another size lies before the image, and has no calibration."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(PAGES[0, ::2, ::2], photometric="minisblack", metadata=None)
+        tiff.write(PAGES, photometric="minisblack", metadata=None, extratags=[(33560, 4, 1, 0, 1)])
+    add_sis(path, 0.0239)
+    raw = read_tiff_frames(path, ReadSettings(image=1))
+    assert raw.pixel_size == pytest.approx(0.239, rel=1e-12)
+
+
+def test_ome_metadata_of_the_chosen_image(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as tiff:
+        for name, pages, size in (("HAADF", PAGES, 0.05), ("BF", PAGES[:, :4], 0.07)):
+            notes = {"axes": "ZYX", "Name": name, "PhysicalSizeX": size, "PhysicalSizeY": size}
+            notes |= {"PhysicalSizeXUnit": "nm", "PhysicalSizeYUnit": "nm"}
+            tiff.write(pages, photometric="minisblack", metadata=notes)
+    for image, size in (("HAADF", 0.5), ("BF", 0.7)):
+        raw = read_tiff_frames(path, ReadSettings(image=image))
+        assert raw.pixel_size == pytest.approx(size, rel=1e-12)
 
 
 def test_a_damaged_tag_costs_a_warning_unless_it_is_of_the_pixels(tmp_path):
