@@ -164,6 +164,8 @@ def _structure() -> list[object]:
         found.motifs,
         found.networks[5],
         order,
+        order.population,
+        next(iter(order.statistics().values())),
         order.bonds,
         order.nuclei,
         order.interface,
@@ -204,6 +206,7 @@ def _bank() -> list[object]:
         mdb.Reconstruction("RESIRE", tilt_series=series(), r_factors=np.full(12, 0.1)),
         mdb.Snapshot(1, 5000, 5200.0),
         mdb.SpeciesFit("Ta", height=1.1),
+        mdb.QuerySettings(timeout=60.0),
     ]
 
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.display import Shown
 from aet_port.structure.bonds.orientational import BondOrder
 from aet_port.structure.voronoi.analysis import DISTORTED_ICOSAHEDRA, Voronoi
 
 FACE_EDGES = (3, 4, 5, 6)
 
 
-@dataclass(frozen=True)
-class Statistic:
+@dataclass(frozen=True, repr=False)
+class Statistic(Shown):
     """A mean over atoms.
 
     Attributes

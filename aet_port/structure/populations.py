@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
 
 ALL, DISORDERED, INNER, CHOSEN = "all", "disordered", "inner", "chosen"
@@ -21,8 +22,8 @@ DESCRIPTION = {
 }
 
 
-@dataclass(frozen=True)
-class Population:
+@dataclass(frozen=True, repr=False)
+class Population(Shown):
     """Atoms that statistics are made of.
 
     Attributes

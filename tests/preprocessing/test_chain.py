@@ -292,7 +292,7 @@ def test_a_drift_out_of_the_detector_names_its_tilt(raw: RawFrames) -> None:
         ({"denoise": "median"}, "denoise"),
         ({"strength": 0.0}, "strength"),
         ({"shear_x": 0.5}, "shear_x"),
-        ({"tilt_axis": 100.0}, "tilt_axis"),
+        ({"tilt_axis": 190.0}, "tilt_axis"),
         ({"tilt_axis": "guess"}, "tilt_axis"),
         ({"estimate_shear": True, "tilt_axis": 1.0}, "estimate_shear"),
         ({"estimate_shear": True, "scale": 1.0}, "estimate_shear"),
