@@ -17,6 +17,7 @@ from aet_port.preprocessing.series_background import border_of, fills_images
 
 DARK = 0.75  # noise of the vacuum relative to that of as many electrons, below which it is dark
 CORNER = 0.08  # side of a corner relative to the image
+LEAST = 40  # pixels on a side, of the part of the images whose noise is estimated
 ENOUGH = 200  # pixels of a corner for the level of an image
 BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
 MIDDLE = (0.42, 0.5)  # cycles per pixel, above the frequencies of atoms
@@ -46,6 +47,8 @@ class ImageNoise:
         Where unit and read noise come from.
     offset
         Value of an image without electrons: the dark level, if it was not subtracted.
+    cleared
+        Whether the surroundings of the sample were set to zero after a background was subtracted.
     """
 
     unit: float
@@ -55,6 +58,7 @@ class ImageNoise:
     extended: bool
     source: str
     offset: float = 0.0
+    cleared: bool = False
 
     def electrons(self, images: NDArray) -> NDArray[np.float32]:
         """The images in electrons."""
@@ -102,6 +106,9 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         without counts per unit, or counts of denoised images.
     """
     stack = np.asarray(images, dtype=np.float64)
+    # What was cleared around a sample whose background was subtracted has no noise any more.
+    cleared = float(stack.min()) < 0 and not np.concatenate(_corners(stack), axis=None).any()
+    noisy = _without_cleared(stack) if cleared else stack
     if settings.denoised:
         if settings.counts_per_unit is not None:
             raise InputError("counts_per_unit", "one for denoised images", "only one of them")
@@ -123,11 +130,11 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
                 "that at middle ones",
                 "images as measured; for denoised ones use preset = 'papers', or denoised = true",
             )
-        unit, read, counting = _estimated(stack, whiteness > WHITE, name)
+        unit, read, counting = _estimated(noisy, whiteness > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
     levels, extended, vacuum = _surroundings(stack, settings.extended)
     offset = 0.0
-    if settings.counts_per_unit is None and counting and not extended:
+    if settings.counts_per_unit is None and counting and not extended and not cleared:
         # Vacuum tells the read noise better than the line of variance against mean.
         level, variance = max(vacuum[0], 0.0), vacuum[1]
         if variance < DARK * unit * level:
@@ -136,7 +143,22 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         elif variance < unit * level:
             unit = variance / level  # counting alone would exceed the noise of the vacuum
         read = float(np.sqrt(max(variance - unit * (level - offset), 0.0))) / unit
-    return ImageNoise(unit, read, counting, (levels - offset) / unit, extended, source, offset)
+    return ImageNoise(
+        unit, read, counting, (levels - offset) / unit, extended, source, offset, cleared
+    )
+
+
+def _without_cleared(stack: NDArray) -> NDArray:
+    """The rectangle around the middle in which no image was cleared; all, if that is too small."""
+    good = (stack != 0).all(axis=0)
+    (x0, y0), (x1, y1) = (0, 0), good.shape
+    while min(x1 - x0, y1 - y0) >= LEAST and not good[x0:x1, y0:y1].all():
+        part = good[x0:x1, y0:y1]
+        sides = [part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean()]
+        worst = int(np.argmin(sides))
+        x0, x1 = x0 + (worst == 0), x1 - (worst == 1)
+        y0, y1 = y0 + (worst == 2), y1 - (worst == 3)
+    return stack[:, x0:x1, y0:y1] if min(x1 - x0, y1 - y0) >= LEAST else stack
 
 
 def _estimated(stack: NDArray, white: bool, name: str) -> tuple[float, float, bool]:

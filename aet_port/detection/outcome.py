@@ -203,7 +203,8 @@ def finished(
     deviance = 2 * cost / likelihood.images.size
     measured = likelihood.images
     weights = likelihood.weights(expected)
-    chi_square = float(np.mean((expected - measured) ** 2 * weights, dtype=np.float64))
+    noisy = measured != 0 if noise.cleared else np.True_
+    chi_square = float(np.mean((expected - measured) ** 2 * weights, dtype=np.float64, where=noisy))
     difference = np.abs(expected - measured).sum(axis=(1, 2), dtype=np.float64)
     r1 = difference / np.abs(measured).sum(axis=(1, 2), dtype=np.float64)
     framed = nearest_to_nominal(state.atoms, state.views, series.angles)

@@ -97,6 +97,22 @@ def test_a_dark_level_is_no_electrons(unit: float) -> None:
     assert image_noise(unit * counted(wide, 0.0), AUTO).offset == 0
 
 
+def test_cleared_surroundings_have_no_noise() -> None:
+    """A background of 30 electrons subtracted, and all beyond the sample set to zero."""
+    sample = project_atoms(particle(150), ANGLES, PIXEL, SHAPE, 6.0, {"Ta": 400 * PIXEL**2})
+    images = counted(np.maximum(sample, 0) + 30, 0.0) - 30
+    near = ndimage.maximum_filter(sample > 1, (1, 17, 17))
+    found = image_noise(np.where(near, images, 0.0), AUTO)
+    assert found.cleared
+    assert found.counting
+    # Pixels set to zero near the sample draw the line of variance against mean.
+    assert found.unit == pytest.approx(1.0, abs=0.3)
+    # The root of the electrons taken off, which still are in the noise: 5.5.
+    assert found.read_noise * found.unit == pytest.approx(5.5, abs=1.5)
+    assert not image_noise(images, AUTO).cleared
+    assert not image_noise(counted(electrons(0.0), 0.0), AUTO).cleared
+
+
 def test_given_counts_are_taken() -> None:
     images = counted(electrons(), 1.0) / 7
     found = image_noise(images, DetectSettings(counts_per_unit=7.0, read_noise=0.5))
