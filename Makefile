@@ -9,7 +9,7 @@ help:
 	@echo "make demo        synthetic tilt series through the whole chain: table, picture, SQL bank"
 	@echo "make test        all tests but the minutes-long ones"
 	@echo "make regression  the minutes-long ones: published reconstructions from published projections"
-	@echo "make soak        200 deposits ended by SIGKILL at random moments"
+	@echo "make soak        200 deposits ended by SIGKILL at random moments, 2000 damaged image files"
 	@echo "make lint        style, types, layers of the packages"
 	@echo "make docs        docs/schema.md and the reference of all functions, from the code"
 	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
@@ -61,6 +61,7 @@ regression: $(VENV)/installed-test
 
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests/mdb/test_killed_deposits.py
+	$(BIN)/python -m benchmarks.mutated_files --number 2000
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
