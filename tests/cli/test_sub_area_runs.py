@@ -19,6 +19,7 @@ from aet_port.workflow import volume_stages
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from tests.cli.samples import PIXEL, Refused, Sample, results
+from tests.dask_clusters import local_cluster
 
 INPUT = """\
 [sample]
@@ -172,11 +173,8 @@ def test_refused(
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Address of a Dask scheduler with one worker in a process of its own."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=":0"
-    ) as cluster:
-        yield cluster.scheduler_address
+    with local_cluster(2, workers=1, processes=True) as address:
+        yield address
 
 
 def test_on_a_cluster(film: Film, scheduler: str) -> None:

@@ -21,6 +21,7 @@ from aet_port.core.parallel import (
     map_tasks,
     map_threads,
 )
+from tests.dask_clusters import local_cluster
 
 active = 0
 
@@ -89,11 +90,8 @@ def test_no_scheduler(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Address of a Dask scheduler whose two workers are threads of this process."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=3, processes=False, dashboard_address=":0"
-    ) as cluster:
-        yield cluster.scheduler_address
+    with local_cluster(3) as address:
+        yield address
 
 
 def test_a_cluster_gives_the_same_results_in_order(scheduler: str) -> None:

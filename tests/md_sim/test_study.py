@@ -30,6 +30,7 @@ from md_sim.snapshot_study import Study, StudyRow, study
 from md_sim.snapshots import SnapshotTask
 from md_sim.transition import glass_transition
 from mdb.checks import check
+from tests.dask_clusters import local_cluster
 from tests.mdb.samples import failed
 
 PROTOCOL = Protocol("Ta", 4, 3000.0, melt_time=0.2, cooling_rate=1e15, snapshots=3, thermo_every=50)
@@ -333,11 +334,8 @@ def test_a_snapshot_that_came_without_its_run(tmp_path: Path) -> None:
 
 
 def test_a_cluster_finds_the_same(quench: Quench, done: Study, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
-    ) as cluster:
-        found = study(quench, tmp_path / "md.bank", scheduler=cluster.scheduler_address)
+    with local_cluster(1) as address:
+        found = study(quench, tmp_path / "md.bank", scheduler=address)
     assert [without_numbers(row) for row in found.rows] == [
         without_numbers(row) for row in done.rows
     ]

@@ -18,6 +18,7 @@ from aet_port.structure.draws import model_errors
 from aet_port.structure.intervals import Quantity
 from aet_port.structure.quantities import quantities_of
 from aet_port.structure.resampling import LEVELS, extrapolate
+from tests.dask_clusters import local_cluster
 from tests.structure.samples import close_packed
 
 CUTOFF = 4.1
@@ -102,11 +103,8 @@ def test_the_same_on_two_processes_and_for_another_seed(particle: ase.Atoms) -> 
     assert json.dumps(one.summary()) == json.dumps(two.summary())
     other = resample(particle, own, 5, sigma=10, seed=1)
     assert json.dumps(one.summary()) != json.dumps(other.summary())
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
-    ) as cluster:
-        far = resample(particle, own, 5, sigma=10, scheduler=cluster.scheduler_address)
+    with local_cluster(1) as address:
+        far = resample(particle, own, 5, sigma=10, scheduler=address)
     assert json.dumps(one.summary()) == json.dumps(far.summary())
 
 
