@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aet_port.core.errors import DataFileError
-from aet_port.io.hdf5_references import Sequences, split, stored_sequences, stored_size
+from aet_port.io.hdf5_references import Sequences, size_in_file, split, stored_sequences
 from aet_port.io.stored_size import FREE, size_text
 
 _HEAP = b"GCOL\x01\0\0\0"
@@ -65,7 +65,7 @@ class _Heaps:
             used = references[references["heap"] != 0]
             for address in np.unique(used["heap"]).tolist():
                 self.objects(address)
-            element = 1 if kind is None else max(stored_size(kind), kind.get_size())
+            element = 1 if kind is None else max(size_in_file(kind), kind.get_size())
             lengths = used["length"].astype(np.int64) * element
             if lengths.sum(dtype=np.float64) > len(self.data) + FREE:
                 worst = used[int(lengths.argmax())]

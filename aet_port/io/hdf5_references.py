@@ -82,7 +82,7 @@ def split(name: str, raw: bytes, kind: Any) -> Iterator[Sequences]:
         yield Sequences(name, part.view(REFERENCE).reshape(-1), element)
 
 
-def stored_size(kind: Any) -> int:
+def size_in_file(kind: Any) -> int:
     """Bytes of a value of a type in the file."""
     return _stored(kind).size
 
