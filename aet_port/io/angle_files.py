@@ -67,16 +67,8 @@ def read_angles(
     several_axes = table[:, [0, 2]].any()
     if unit is None and several_axes and len(np.unique(table, axis=0)) < 3:
         return table  # three angles of one orientation tell nothing
-    turned = degrees(file, table.reshape(-1) if several_axes else table[:, 1], unit)
-    return table if unit != "radian" else _in_degrees(table, turned)
-
-
-def _in_degrees(table: NDArray, turned: NDArray[np.float64]) -> NDArray:
-    if turned.size == table.size:
-        return turned.reshape(table.shape).astype(table.dtype)
-    result = table.copy()
-    result[:, 1] = turned
-    return result
+    degrees(file, table.reshape(-1) if several_axes else table[:, 1], unit)  # refuses radians
+    return np.rad2deg(table) if unit == "radian" else table
 
 
 def one_axis_angles(

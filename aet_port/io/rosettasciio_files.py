@@ -91,21 +91,6 @@ def _plugins(file: Path) -> list[str]:
     ]
 
 
-def readable_suffixes() -> list[str]:
-    """All suffixes that the installed RosettaSciIO reads.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed.
-    """
-    try:
-        from rsciio import IO_PLUGINS
-    except ImportError as error:
-        raise MissingDependencyError("the list of further formats", "formats") from error
-    return sorted({f".{word.lower()}" for item in IO_PLUGINS for word in item["file_extensions"]})
-
-
 @contextmanager
 def _heard(file: Path) -> Iterator[list[str]]:
     """Collect what the library says; raise what means that data are missing."""

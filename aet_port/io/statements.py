@@ -75,21 +75,19 @@ def _usable(
 ) -> list[Stated[Any]]:
     """Usable statements, the certain ones if there are any; problems are errors or warnings."""
     good = [item for item in statements if item.problem is None]
-    bad = [item for item in statements if item.problem is not None]
+    bad = [(item.source, item.problem) for item in statements if item.problem is not None]
     sure = [item for item in good if item.certain]
     good = sure or good
     if bad and not sure:
-        problem = bad[0].problem
+        problem = bad[0][1]
         if isinstance(problem, DataFileError):
             raise DataFileError(problem.path, problem.found, f"{problem.expected}; {advice}")
         if isinstance(problem, InputError):
             raise InputError(problem.subject, problem.found, f"{problem.expected}; {advice}")
-        raise problem  # type: ignore[misc]
-    for item in bad:
-        if item.problem is None:
-            continue
+        raise problem
+    for source, problem in bad:
         warnings.warn(
-            f"{subject}: {what} in the {item.source} not used ({why(item.problem)})",
+            f"{subject}: {what} in the {source} not used ({why(problem)})",
             UserWarning,
             stacklevel=4,
         )

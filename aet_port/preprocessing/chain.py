@@ -179,9 +179,11 @@ def preprocess(
     clean = correct_scan_distortion(clean, distortion)
     wanted = series.tilt_axis if chosen.tilt_axis is None else chosen.tilt_axis
     axis = find_tilt_axis(clean).angle if wanted == "find" else wanted or 0.0
-    clean = turn_images(clean, axis)
+    measured = averaged
+    if axis:
+        clean, measured = turn_images(clean, axis), turn_images(averaged, axis)
     if chosen.align:
-        alignment = _aligned(clean, theta, chosen.region, turn_images(averaged, axis))
+        alignment = _aligned(clean, theta, chosen.region, measured)
     else:
         none = np.zeros((len(clean), 2))
         alignment = Alignment(clean, none, none, [], True)
