@@ -19,12 +19,13 @@ from aet_port.cli.options import (
     help_text,
     settings_options,
 )
+from aet_port.cli.surroundings_table import print_surroundings
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_note
-from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
+from aet_port.structure.settings import DEFAULTS, AnalyzeSettings, ChemicalMapSettings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 def analyze_command(
     model: Model,
     settings: AnalyzeSettings,
+    grid: ChemicalMapSettings,
     species: Species = None,
     delta: Annotated[
         list[float] | None,
@@ -76,6 +78,14 @@ def analyze_command(
             help="File for every quantity of each atom: .extxyz, .csv, .parquet or LAMMPS .dump.",
         ),
     ] = None,
+    chemical_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File for a map of the local Warren-Cowley parameters: .npz, or .mrc with the pair "
+            "of species added to its name for each volume.",
+        ),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="Folder for figures like those of the papers.")
     ] = None,
@@ -91,6 +101,7 @@ def analyze_command(
     from aet_port.io import read_model
     from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
     from aet_port.structure import analyze, atom_quantities
+    from aet_port.structure.bonds.chemical_maps import MAP_SUFFIXES
     from aet_port.structure.draws import model_errors
     from aet_port.structure.length_units import scaled_model
     from mdb.schema import utc_now
@@ -103,6 +114,8 @@ def analyze_command(
         check_target(output, ATOM_SUFFIXES)
         if len(deltas) > 1:
             raise InputError("--output", f"{len(deltas)} values of --delta", "one of them")
+    if chemical_map is not None:
+        check_target(chemical_map, MAP_SUFFIXES)
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     symbols = species.split(",") if types is not None and species is not None else species
@@ -126,6 +139,10 @@ def analyze_command(
             solute=solute,
             population=population,
             earlier=first,
+            templates=settings.templates,
+            template_rmsd=settings.template_rmsd,
+            lattice_spacing=settings.lattice_spacing,
+            chemical_radius=settings.chemical_radius,
         )
         analyses.append(_resampled(read, found, settings, workers, scheduler, form.for_people))
         times.append(utc_now())
@@ -134,6 +151,8 @@ def analyze_command(
     facts: dict[str, Any] = {"atoms": len(read)}
     if output is not None:
         facts["file"] = str(write_atoms(output, atom_quantities(read, analyses[0])))
+    if chemical_map is not None:
+        facts["chemical_map"] = _map(read, analyses[0], chemical_map, grid)
     if bank is not None:
         facts |= {"bank": str(bank), "model": _deposit(bank, model, read, kind, analyses, times)}
     if figures is not None:
@@ -149,6 +168,8 @@ def analyze_command(
     order = [summary.pop("short_range_order") for summary in summaries][-1]
     statistics, reasons = order.pop("statistics"), order.pop("reasons")
     solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
+    types = [summary.pop("structure_types", None) for summary in summaries][-1]
+    local = [summary.pop("local_chemical_order", {}) for summary in summaries][-1]
     flat = [summary | summary.pop("packing", {}) for summary in summaries]
     keys = dict.fromkeys(key for summary in flat for key in summary)
     rows = [(key, *(summary.get(key) for summary in flat)) for key in keys]
@@ -159,6 +180,7 @@ def analyze_command(
         [(name, one["atoms"], one["standard_error"]) for name, one in statistics.items()],
         "numbers of atoms and standard errors",
     )
+    print_surroundings(types, local, analyses[-1])
     if reasons:
         print_facts(False, "not stated, or with a remark", reasons)
     if solutes is not None:
@@ -166,6 +188,20 @@ def analyze_command(
     for found in analyses:
         if found.intervals is not None:
             print_intervals(found.intervals, f", delta {found.delta:g}")
+
+
+def _map(
+    atoms: AtomicModel, found: StructureResult, file: Path, grid: ChemicalMapSettings
+) -> list[str]:
+    """Write the map of the chemical order; names of its files."""
+    from aet_port.structure import chemical_map, write_chemical_map
+
+    if found.local_chemistry is None:
+        raise AssertionError("analyze() computes the order unless told otherwise")
+    order = chemical_map(
+        atoms, found.local_chemistry, sigma=grid.map_sigma, voxel_size=grid.map_voxel
+    )
+    return [str(path) for path in write_chemical_map(file, order)]
 
 
 def _population(asked: str, n_atoms: int) -> Any:

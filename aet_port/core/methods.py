@@ -27,6 +27,7 @@ plot_model = LateMethod(_IMAGES, "plot_model")
 plot_tilt_series = LateMethod(_IMAGES, "plot_tilt_series")
 plot_volume = LateMethod(_IMAGES, "plot_volume")
 plot_density_map = LateMethod(_IMAGES, "plot_density_map")
+plot_chemical_map = LateMethod(_IMAGES, "plot_chemical_map")
 
 _STRUCTURE = "aet_port.figures.structure_results"
 plot_bipyramids = LateMethod(_STRUCTURE, "plot_bipyramids")

@@ -1,3 +1,4 @@
+from aet_port.figures.images import plot_chemical_map as plot_chemical_map
 from aet_port.figures.images import plot_density_map as plot_density_map
 from aet_port.figures.images import plot_frames as plot_frames
 from aet_port.figures.images import plot_model as plot_model

@@ -20,6 +20,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.geometry import centre, euler_rotation
 from aet_port.figures.overview import VIEW, render_balls
+from aet_port.structure.bonds.chemical_maps import ChemicalMap
 from aet_port.structure.pairs.density import DensityMap
 
 Axis = Literal["x", "y", "z"]
@@ -187,6 +188,54 @@ def plot_density_map(
     axes.figure.colorbar(shown, ax=axes, label="density (g/cm$^3$)")
     axes.set(xlabel="first axis (voxels)", ylabel="second axis (voxels)")
     axes.set_title(f"slice {chosen} of {number}")
+    return axes
+
+
+def plot_chemical_map(
+    order: ChemicalMap, ax: Axes | None = None, *, pair: str | None = None, index: int | None = None
+) -> Axes:
+    """Plot one slice of a map of local Warren-Cowley parameters, in angstrom.
+
+    Parameters
+    ----------
+    order
+        The maps.
+    ax
+        Axes to draw on; those of a new figure unless given.
+    pair
+        Such as ``"Co-Ni"``; the first and the last group unless given.
+    index
+        Number of the slice along the third dimension, from 0; the middle one unless given.
+
+    Returns
+    -------
+    The axes.
+
+    Raises
+    ------
+    InputError
+        For a pair or slice that does not exist.
+    """
+    chosen_pair = "-".join((order.names[0], order.names[-1])) if pair is None else pair
+    values = order.of(chosen_pair)
+    number = values.shape[2]
+    chosen = number // 2 if index is None else check_index("slice", index, number)
+    plane = values[:, :, chosen]
+    reach = max(float(np.abs(plane[np.isfinite(plane)]).max(initial=0.0)), 1e-6)
+    low = order.origin - order.voxel_size / 2
+    high = low + order.voxel_size * np.array(values.shape)
+    axes = new_axes(ax)
+    shown = axes.imshow(
+        plane.T,
+        origin="lower",
+        cmap="RdBu_r",
+        vmin=-reach,
+        vmax=reach,
+        extent=(low[0], high[0], low[1], high[1]),
+    )
+    axes.figure.colorbar(shown, ax=axes, label=f"Warren-Cowley parameter {chosen_pair}")
+    axes.set(xlabel="x (angstrom)", ylabel="y (angstrom)")
+    axes.set_title(f"z = {order.origin[2] + chosen * order.voxel_size:.1f} angstrom")
     return axes
 
 

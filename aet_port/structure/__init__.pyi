@@ -1,6 +1,8 @@
 from .analysis import StructureResult, analyze
 from .atom_arrays import atom_quantities
 from .bonds.angles import BondAngles
+from .bonds.chemical_maps import ChemicalMap, chemical_map, write_chemical_map
+from .bonds.local_chemistry import LocalChemistry, local_chemical_order
 from .bonds.nuclei import (
     Interface,
     Nuclei,
@@ -10,6 +12,7 @@ from .bonds.nuclei import (
     surface_distance,
 )
 from .bonds.orientational import BondOrder, lattice_order
+from .bonds.templates import StructureTypes, structure_types
 from .bonds.warren_cowley import ChemicalOrder
 from .intervals import Interval, Intervals
 from .length_units import nearest_neighbour, scale_remark, scaled_model
@@ -75,12 +78,14 @@ __all__ = [
     "BipyramidGeometry",
     "BondAngles",
     "BondOrder",
+    "ChemicalMap",
     "ChemicalOrder",
     "DensityMap",
     "DiffractionPdf",
     "Interface",
     "Interval",
     "Intervals",
+    "LocalChemistry",
     "Motifs",
     "Neighbours",
     "Networks",
@@ -96,12 +101,14 @@ __all__ = [
     "Statistic",
     "StructureFactor",
     "StructureResult",
+    "StructureTypes",
     "Tetrahedra",
     "Voronoi",
     "analyze",
     "atom_density",
     "atom_quantities",
     "bond_length",
+    "chemical_map",
     "choose_population",
     "crystalline_atoms",
     "debye_structure_factor",
@@ -120,6 +127,7 @@ __all__ = [
     "ideal_bipyramid",
     "interface_width",
     "lattice_order",
+    "local_chemical_order",
     "nearest_neighbour",
     "packing_by_distortion",
     "pair_distribution",
@@ -128,6 +136,8 @@ __all__ = [
     "resample",
     "scale_remark",
     "scaled_model",
+    "structure_types",
     "surface_distance",
     "voronoi_analysis",
+    "write_chemical_map",
 ]

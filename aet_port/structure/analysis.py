@@ -13,10 +13,12 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.structure.bonds.local_chemistry import LocalChemistry, local_chemical_order
+from aet_port.structure.bonds.templates import StructureTypes, types_or_reason
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.length_units import scale_remark
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
-from aet_port.structure.neighbours import check_atoms
+from aet_port.structure.neighbours import check_atoms, check_cutoff
 from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
 from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
 from aet_port.structure.polytetrahedral.networks import Networks, find_networks
@@ -66,6 +68,11 @@ class StructureResult(Shown):
         :func:`aet_port.structure.resampling.resample` drew models from them.
     remarks
         What is odd about the model, such as neighbours at a distance that its elements can't have.
+    local_chemistry
+        Warren-Cowley parameters of each atom; None without the order.
+    types
+        Structure type and strain of each atom; None unless asked for, or without OVITO
+        (``templates_reason``).
 
     Examples
     --------
@@ -87,6 +94,8 @@ class StructureResult(Shown):
     solutes: SoluteOrder | None = None
     intervals: Intervals | None = None
     remarks: tuple[str, ...] = ()
+    local_chemistry: LocalChemistry | None = None
+    types: StructureTypes | None = None
 
     plot = methods.plot_structure
     """Plot g(r) with the cut-off: :func:`aet_port.figures.structure_results.plot_structure`."""
@@ -119,6 +128,12 @@ class StructureResult(Shown):
         return None if reason is None else str(reason)
 
     @property
+    def templates_reason(self) -> str | None:
+        """Why the structure types that were asked for are missing; None if they are not."""
+        reason = self.parameters.get("templates_reason")
+        return None if reason is None else str(reason)
+
+    @property
     def counts(self) -> dict[int, int]:
         """Number of motifs of each fold from 3 to 8; zeros where they are not defined."""
         return self.motifs.counts()
@@ -141,6 +156,12 @@ class StructureResult(Shown):
             **({} if self.packing is None else {"packing": self.packing.summary()}),
             **({} if self.solutes is None else {"medium_range_order": self.solutes.summary()}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
+            **(
+                {}
+                if self.local_chemistry is None
+                else {"local_chemical_order": self.local_chemistry.summary()}
+            ),
+            **({} if self.types is None else {"structure_types": self.types.summary()}),
             **({} if self.intervals is None else {"intervals": self.intervals.summary()}),
             **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
@@ -156,6 +177,10 @@ def analyze(
     solute: str | None = None,
     population: str | ArrayLike | None = None,
     earlier: StructureResult | None = None,
+    templates: bool = DEFAULTS.templates,
+    template_rmsd: float = DEFAULTS.template_rmsd,
+    lattice_spacing: float | None = DEFAULTS.lattice_spacing,
+    chemical_radius: float | None = DEFAULTS.chemical_radius,
 ) -> StructureResult:
     """Analyse pair distribution, short-range order, tetrahedra, their motifs and networks.
 
@@ -192,6 +217,15 @@ def analyze(
     earlier
         Result for the same atoms and cut-off with another delta, from which everything independent
         of delta is taken.
+    templates
+        Whether to determine structure types and strain through OVITO
+        (:func:`aet_port.structure.structure_types`). Without OVITO the result says so.
+    template_rmsd, lattice_spacing
+        Largest deviation from a template, and the nearest-neighbour distance of the unstrained
+        lattice, angstrom.
+    chemical_radius
+        Radius for the local Warren-Cowley parameters
+        (:func:`aet_port.structure.local_chemical_order`), angstrom; the cut-off unless given.
 
     Returns
     -------
@@ -228,6 +262,8 @@ def analyze(
     check_atoms(atoms, solid=True)
     if solute is not None and not order:
         raise InputError("solute", repr(solute), "None without the short-range order")
+    if chemical_radius is not None:
+        check_cutoff(atoms, chemical_radius, "chemical_radius")
     distribution = pair_distribution(atoms)
     used, source = (
         (first_valley(distribution), "first valley") if cutoff is None else (float(cutoff), "given")
@@ -239,6 +275,8 @@ def analyze(
     candidates = find_tetrahedra(atoms, used, widest, alpha)
     found = keep_regular(candidates, delta)
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
+    if chemical_radius is not None:
+        parameters["chemical_radius"] = float(chemical_radius)
     reason = _why_no_motifs(found, used, delta)
     if reason is not None:
         parameters["motifs_reason"] = reason
@@ -267,6 +305,12 @@ def analyze(
             same = known is not None and known.solute == solute
             solutes = known if same else solute_order(atoms, local, solute)
             parameters["solute"] = solute
+    chemistry = types = None
+    if local is not None:
+        chemistry = local_chemical_order(atoms, chemical_radius or used, local.groups)
+    if templates:
+        types, of_types = types_or_reason(atoms, template_rmsd, lattice_spacing)
+        parameters |= of_types
     remark = scale_remark(atoms)
     return StructureResult(
         parameters,
@@ -279,6 +323,8 @@ def analyze(
         packing,
         solutes,
         remarks=() if remark is None else (remark,),
+        local_chemistry=chemistry,
+        types=types,
     )
 
 

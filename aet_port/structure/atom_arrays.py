@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.analysis import StructureResult
+from aet_port.structure.bonds.local_chemistry import LocalChemistry
+from aet_port.structure.bonds.templates import COMPONENTS, StructureTypes
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
 from aet_port.structure.short_range import ShortRangeOrder
@@ -25,8 +27,14 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
     open cells; ``voronoi_volume`` (cubic angstrom); ``density`` (g/cm^3); ``surface``;
     ``motifs_3`` to ``motifs_8``, the number of motifs of each fold that the atom is a corner of;
     ``network_4`` to ``network_6``, its largest network of these motifs (1 for the largest of all, 0
-    for none); ``sites``, the bipyramids that it caps. Without the short-range order, or where
-    motifs are not defined, the arrays that need them are left out.
+    for none); ``sites``, the bipyramids that it caps; ``warren_cowley_X``, the local Warren-Cowley
+    parameter of the atom's group with each group X. If structure types were asked for: ``ptm`` and
+    ``cna``, the structure by template matching and by common neighbours (0 other, 1 fcc, 2 hcp,
+    3 bcc, 4 icosahedral, 5 sc, 6 cubic and 7 hexagonal diamond, as in OVITO); ``ptm_rmsd``;
+    ``ptm_spacing`` (angstrom); ``orientation_x`` to ``orientation_w``, a quaternion;
+    ``strain_volume`` and ``strain_shear``; the components ``strain_xx`` to ``strain_yz``
+    (:class:`aet_port.structure.StructureTypes`). Without the short-range order, or where motifs
+    are not defined, the arrays that need them are left out.
 
     Parameters
     ----------
@@ -64,6 +72,10 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
         arrays |= _order(found.order)
     if found.parameters.get("motifs_reason") is None:
         arrays |= _motifs(found, len(named))
+    if found.local_chemistry is not None:
+        arrays |= local_order_arrays(found.local_chemistry)
+    if found.types is not None:
+        arrays |= type_arrays(found.types)
     for name, values in arrays.items():
         if len(values) != len(named):
             other = f"results of {len(values)} atoms"
@@ -71,6 +83,41 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
         if name not in named.arrays:
             named.set_array(name, values)
     return named
+
+
+def local_order_arrays(local: LocalChemistry) -> dict[str, NDArray[np.float64]]:
+    """Local Warren-Cowley parameters by their names as arrays; none of a single group.
+
+    MATLAB: none
+    """
+    if len(local.names) < 2:
+        return {}
+    return dict(
+        zip(
+            (f"warren_cowley_{name}" for name in local.names),
+            local.warren_cowley.T.copy(),
+            strict=True,
+        )
+    )
+
+
+def type_arrays(types: StructureTypes) -> dict[str, NDArray[Any]]:
+    """Structure types, orientation and strain by their names as arrays.
+
+    MATLAB: none
+    """
+    turned = zip("xyzw", types.orientation.T.copy(), strict=True)
+    strains = zip(COMPONENTS, types.strain.T.copy(), strict=True)
+    return {
+        "ptm": types.ptm,
+        "ptm_rmsd": types.rmsd,
+        "ptm_spacing": types.spacing,
+        "cna": types.cna,
+        "strain_volume": types.strain_volume,
+        "strain_shear": types.strain_shear,
+        **{f"strain_{name}": values for name, values in strains},
+        **{f"orientation_{name}": values for name, values in turned},
+    }
 
 
 def _order(order: ShortRangeOrder) -> dict[str, NDArray[Any]]:

@@ -28,7 +28,8 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
     the short-range order its measures (:meth:`ShortRangeOrder.measures`), ``coordination A-B`` and
     ``warren_cowley A-B`` for each pair of groups; with the packing its measures, the fraction of
     the amorphous atoms that are in tetrahedra and of these that are in motifs of each fold
-    (``population 5``), and both along the packing curve (``population 5 at 0.2``).
+    (``population 5``), and both along the packing curve (``population 5 at 0.2``). If structure
+    types were asked for, the fraction of atoms in each (``ptm fcc``, ``cna fcc``).
 
     Parameters
     ----------
@@ -77,6 +78,12 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
             result |= _chemistry(order.chemistry)
     if found.packing is not None:
         result |= _packing(found.packing, found.delta)
+    if found.types is not None:
+        result |= {
+            f"{method} {name}": Quantity(share, "1", 0.0, 1.0)
+            for method, shares in found.types.fractions().items()
+            for name, share in shares.items()
+        }
     return result
 
 

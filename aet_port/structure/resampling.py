@@ -25,7 +25,7 @@ from aet_port.structure.intervals import (
 )
 from aet_port.structure.populations import CHOSEN
 from aet_port.structure.quantities import quantities_of
-from aet_port.structure.settings import LEAST_DRAWS
+from aet_port.structure.settings import DEFAULTS, LEAST_DRAWS
 
 # Multiples of the covariances; 1 gives the intervals, all of them the extrapolation to -1.
 LEVELS = (0.0, 0.5, 1.0, 1.5)
@@ -46,6 +46,7 @@ class Draw:
     alpha: float
     order: bool
     population: str | None = None
+    template_rmsd: float | None = None
 
 
 def resample(
@@ -156,6 +157,8 @@ def resample(
             float(found.parameters["alpha"]),
             found.order is not None,
             population,
+            # No strain is among the quantities.
+            None if found.types is None else found.types.max_rmsd,
         )
         for number in range(samples)
     ]
@@ -226,6 +229,8 @@ def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
                 alpha=task.alpha,
                 order=task.order,
                 population=task.population,
+                templates=task.template_rmsd is not None,
+                template_rmsd=task.template_rmsd or DEFAULTS.template_rmsd,
             )
             result.append(quantities_of(found))
     except InputError as error:

@@ -40,6 +40,33 @@ class AnalyzeSettings(Settings):
     )
     seed: int = setting(0, "Seed of these draws.", ge=0)
 
+    templates: bool = setting(
+        False,
+        "Match the surroundings of each atom with crystal lattices through OVITO (extra ovito):"
+        " polyhedral template matching with strain, and common-neighbour analysis.",
+    )
+    template_rmsd: float = setting(
+        0.1,
+        "Largest root-mean-square deviation from a template, relative to the nearest-neighbour"
+        " distance, at which an atom has its structure.",
+        gt=0,
+    )
+    lattice_spacing: float | None = setting(
+        None,
+        "Nearest-neighbour distance of the unstrained lattice, against which the strain is measured;"
+        " the mean of the atoms of each structure unless given.",
+        unit="angstrom",
+        example=2.86,
+        gt=0,
+    )
+    chemical_radius: float | None = setting(
+        None,
+        "Radius around each atom for its local Warren-Cowley parameters; the cut-off unless given.",
+        unit="angstrom",
+        example=3.6,
+        gt=0,
+    )
+
     @model_validator(mode="after")
     def _enough_draws(self) -> Self:
         if 0 < self.resample < LEAST_DRAWS:
@@ -48,5 +75,26 @@ class AnalyzeSettings(Settings):
         return self
 
 
+class ChemicalMapSettings(Settings):
+    """Grid of a map: see :func:`aet_port.structure.bonds.chemical_maps.chemical_map`."""
+
+    map_sigma: float | None = setting(
+        None,
+        "Standard deviation of the Gaussian for a map of the chemical order; the radius around each"
+        " atom unless given.",
+        unit="angstrom",
+        example=5.0,
+        gt=0,
+    )
+    map_voxel: float = setting(
+        1.0, "Voxel size of a map of the chemical order.", unit="angstrom", gt=0
+    )
+
+
 DEFAULTS = AnalyzeSettings()
+MAP_DEFAULTS = ChemicalMapSettings()
 OF_DRAWS = ("resample", "sigma", "seed")  # settings without effect on an analysis itself
+# Settings of what an atom's surroundings are, which motifs and networks don't depend on.
+OF_SURROUNDINGS = (
+    *("templates", "template_rmsd", "lattice_spacing", "chemical_radius"),
+)

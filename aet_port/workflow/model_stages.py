@@ -140,7 +140,15 @@ def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
 def _analysed(config: RunConfig, folder: RunFolder) -> StructureResult:
     model = final_model(config, folder)
     settings = config.analyze
-    return analyze(model.atoms, cutoff=settings.cutoff, delta=settings.delta)
+    return analyze(
+        model.atoms,
+        cutoff=settings.cutoff,
+        delta=settings.delta,
+        templates=settings.templates,
+        template_rmsd=settings.template_rmsd,
+        lattice_spacing=settings.lattice_spacing,
+        chemical_radius=settings.chemical_radius,
+    )
 
 
 def takes_refined(config: RunConfig, folder: RunFolder) -> bool:

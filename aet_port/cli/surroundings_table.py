@@ -1,0 +1,41 @@
+"""What surrounds the atoms as tables: structure types, strain, local chemical order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aet_port.core.console import print_facts, print_rows
+
+if TYPE_CHECKING:
+    from aet_port.structure import StructureResult
+
+
+def print_surroundings(
+    types: Mapping[str, Any] | None, local: Mapping[str, Any], found: StructureResult
+) -> None:
+    """Print structure types with their strain, and local Warren-Cowley parameters.
+
+    Parameters
+    ----------
+    types, local
+        These parts of :meth:`aet_port.structure.StructureResult.summary`.
+    found
+        The analysis, which says why there are no types.
+    """
+    if types is not None:
+        rows = [(name, share, types["cna"].get(name)) for name, share in types["ptm"].items()]
+        heads = ("structure", "template matching", "common neighbours")
+        print_rows(heads, rows, "fractions of the atoms (OVITO)")
+        heads = ("lattice", "atoms", "unstrained spacing (A)", "volumetric", "its sd", "shear")
+        strains = [(name, *one.values()) for name, one in types["strain"].items()]
+        if strains:
+            print_rows(heads, strains, "mean strain")
+        if types["reasons"]:
+            print_facts(False, "no strain", types["reasons"])
+    elif found.templates_reason is not None:
+        print_facts(False, "structure types", {"not determined": found.templates_reason})
+    if len(local) > 1:
+        heads = ("pair", "atoms", "mean", "sd", "sd if random")
+        rows = [(pair, *one.values()) for pair, one in local.items()]
+        print_rows(heads, rows, "local Warren-Cowley parameters")
