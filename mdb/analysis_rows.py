@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
+from mdb.environment_rows import local_tables, missing_types, type_tables
 from mdb.hashing import canonical_json, digest
 from mdb.interval_rows import interval_table
 from mdb.mro_rows import mro_tables
@@ -35,6 +36,10 @@ def analysis_hash(found: StructureResult, model: str) -> str:
         results += [found.order.voronoi.indices, found.order.nuclei.label, found.order.surface]
     if found.solutes is not None:
         results += [found.solutes.centres, found.solutes.found.label()]
+    if found.local_chemistry is not None and len(found.local_chemistry.names) > 1:
+        results.append(found.local_chemistry.neighbours)
+    if found.types is not None:
+        results += [found.types.ptm, found.types.cna]
     return digest([model.encode(), canonical_json(found.parameters).encode(), *results])
 
 
@@ -50,6 +55,12 @@ def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
         measures |= found.packing.measures()
     if found.solutes is not None:
         tables |= mro_tables(found.solutes)
+    if found.local_chemistry is not None:
+        tables |= local_tables(found.local_chemistry)
+    if found.types is not None:
+        tables |= type_tables(found.types)
+    elif found.templates_reason is not None:
+        tables |= missing_types(found.templates_reason)
     if found.intervals is not None:
         tables["resampled_value"] = interval_table(found.intervals)
     if measures:

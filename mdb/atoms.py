@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aet_port.structure.analysis import NETWORK_FOLDS
+from aet_port.structure.bonds.templates import STRUCTURES
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from mdb.errors import BankError
 from mdb.model_rows import ARRAY_COLUMNS
@@ -23,6 +24,14 @@ _ORDER = """
 SELECT q4, q6, boo, crystalline, nucleus, signed_distance, n3, n4, n5, n6, cn,
        volume AS voronoi_volume, density, surface
 FROM atom_order JOIN voronoi USING (analysis_id, atom) WHERE analysis_id = $id ORDER BY atom
+"""
+_TYPES = """
+SELECT * EXCLUDE (analysis_id, atom) REPLACE (
+    list_position($structures, ptm) - 1 AS ptm, list_position($structures, cna) - 1 AS cna)
+FROM structure_type WHERE analysis_id = $id ORDER BY atom
+"""
+_LOCAL = """
+SELECT group_2, warren_cowley FROM local_chemistry WHERE analysis_id = $id ORDER BY group_2, atom
 """
 _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
@@ -54,7 +63,8 @@ def assemble(
     to ``n6``, ``cn``, ``voronoi_volume``, ``density``, ``surface``, ``sites`` (bipyramids that the
     atom caps), ``motifs_3`` to ``motifs_8`` (number of motifs of each fold that the atom is a
     corner of), ``network_4`` to ``network_6`` (its largest network of these: 1 for the largest of
-    all, 0 for none) and ``folds`` (bits: 2^fold for each kind of motif).
+    all, 0 for none), ``folds`` (bits: 2^fold for each kind of motif), and what structure types
+    and local chemical order are named by :func:`aet_port.structure.atom_quantities`.
     What is undefined is NaN, or -1 where whole numbers stand.
 
     Parameters
@@ -176,6 +186,16 @@ def _results(
         of_fold = numbers == fold
         found[f"network_{fold}"] = np.zeros(n_atoms, dtype=np.int64)
         found[f"network_{fold}"][places[of_fold]] = networks["place"].to_numpy()[of_fold]
+    types = connection.sql(
+        _TYPES, params={"id": number, "structures": list(STRUCTURES)}
+    ).to_arrow_table()
+    if types.num_rows:
+        found |= {name: _column(types[name]) for name in types.column_names}
+    local = _ask(connection, _LOCAL, number)
+    alpha = local["warren_cowley"].to_numpy().reshape(-1, n_atoms)
+    groups = local["group_2"].to_pylist()[::n_atoms]
+    for name, values in zip(groups, alpha, strict=True):
+        found[f"warren_cowley_{name}"] = values
     caps = _ask(connection, _CAPS, number)
     found["sites"] = np.zeros(n_atoms, dtype=np.int64)
     found["sites"][caps["atom"].to_numpy()] = caps["sites"].to_numpy()

@@ -15,6 +15,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
         *("bipyramid", "motif_contact", "partial_icosahedron", "packing"),
         *("mro", "mro_member", "shared_atom", "resampled_value"),
+        *("structure_type", "structure_fraction", "local_chemistry"),
     ),
     "validation": ("validation_row",),
 }
@@ -52,6 +53,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "mro_member": ("analysis_id", "atom"),
     "shared_atom": ("analysis_id", "centre_1", "centre_2"),
     "resampled_value": ("analysis_id", "name"),
+    "structure_type": ("analysis_id", "atom"),
+    "structure_fraction": ("analysis_id", "method", "structure"),
+    "local_chemistry": ("analysis_id", "atom", "group_2"),
     "md_run": ("md_run_id",),
     "md_thermo": ("md_run_id", "step"),
     "md_snapshot": ("model_id",),
@@ -100,14 +104,22 @@ ATOMS: dict[str, tuple[str, ...]] = {
     "partial_icosahedron": ("atom",),
     "mro_member": ("atom",),
     "shared_atom": ("centre_1", "centre_2"),
+    "structure_type": ("atom",),
+    "local_chemistry": ("atom",),
 }
 # Tables whose last key column counts from 0 without gaps within the key columns before it.
 NUMBERED = (
     *("projection", "atom", "atom_edit", "tetrahedron", "motif", "motif_tetrahedron", "network"),
-    *("atom_order", "voronoi", "mro", "validation_row"),
+    *("atom_order", "voronoi", "mro", "validation_row", "structure_type"),
 )
+
+
 SHA256 = "regexp_full_match({}, '[0-9a-f]{{64}}')"
 SPECIES = "species IN ({})".format(", ".join(f"'{symbol}'" for symbol in chemical_symbols[1:]))
+STRUCTURES = (
+    "{} IN ('other', 'fcc', 'hcp', 'bcc', 'icosahedral', 'sc', 'cubic diamond', "
+    "'hexagonal diamond')"
+)
 # The correlation matrix of the position errors, whose 2 x 2 minors are looked at before, has no
 # negative determinant. The last digits of single precision are left to rounding, here and there.
 COVARIANCE = (
@@ -194,6 +206,24 @@ RANGES: dict[str, tuple[str, ...]] = {
     "resampled_value": (
         *("sd >= 0", "low <= high", "unit <> ''", "samples BETWEEN 0 AND drawn", "drawn > 0"),
     ),
+    "structure_type": (
+        STRUCTURES.format("ptm"),
+        "cna IN ('other', 'fcc', 'hcp', 'bcc', 'icosahedral')",
+        *("ptm_rmsd >= 0", "ptm_spacing > 0", "strain_shear >= 0"),
+        # A third of the trace of (F F^T - 1) / 2, of which each component is above -1/2.
+        *("strain_volume > -0.5", "strain_xx > -0.5", "strain_yy > -0.5", "strain_zz > -0.5"),
+        "(ptm = 'other') = (ptm_spacing IS NULL)",
+        "abs(strain_volume - (strain_xx + strain_yy + strain_zz) / 3) < 1e-9",
+        "abs(orientation_x ** 2 + orientation_y ** 2 + orientation_z ** 2 + orientation_w ** 2 - 1)"
+        " < 1e-6",
+    ),
+    "structure_fraction": (
+        STRUCTURES.format("structure"),
+        *("method IN ('ptm', 'cna')", "atoms >= 0", "fraction BETWEEN 0 AND 1"),
+        *("unstrained_spacing > 0", "fraction IS NOT NULL OR reason IS NOT NULL"),
+        *("(atoms IS NULL) = (fraction IS NULL)", "reason <> ''"),
+    ),
+    "local_chemistry": ("group_2 <> ''", "neighbours >= 0", "warren_cowley <= 1"),
     "md_run": (
         *("n_atoms > 0", "cooling_rate >= 0", "time_step > 0", "glass_transition > 0"),
         *("started <= finished", "json_valid(protocol)", SHA256.format("content_hash")),
@@ -223,4 +253,5 @@ NEEDED = {
     "bipyramid": ("packing",),
     "motif_contact": ("bipyramid",),
     "partial_icosahedron": ("bipyramid",),
+    "structure_type": ("structure_fraction",),
 }

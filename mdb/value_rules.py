@@ -88,10 +88,19 @@ def _counts() -> Iterator[Rule]:
     yield _counted(
         "centres of a solute network", "mro", ("analysis_id", "mro"), "size", "mro_member"
     )
-    for table in ("atom_order", "voronoi"):
+    for table in ("atom_order", "voronoi", "structure_type"):
         yield _counted(
             f"atoms in {table}", analysis, ("analysis_id",), "n_atoms", table, optional=True
         )
+    yield _counted(
+        "local chemical order of all atoms",
+        "(SELECT analysis_id, n_atoms * groups AS rows FROM (SELECT analysis_id, "
+        "count(DISTINCT group_2) AS groups FROM local_chemistry GROUP BY ALL) "
+        "JOIN analysis USING (analysis_id) JOIN model USING (model_id))",
+        ("analysis_id",),
+        "rows",
+        "local_chemistry",
+    )
     yield _counted(
         "bipyramids of an analysis",
         "(SELECT analysis_id, count(*) FILTER (fold = 5) AS five FROM motif "
@@ -258,6 +267,16 @@ def _relations() -> Iterator[Rule]:
         "SELECT analysis_id, tetrahedron, distortion, delta AS at_most FROM tetrahedron "
         "JOIN (SELECT analysis_id, delta FROM analysis) USING (analysis_id) "
         "WHERE distortion > delta",
+    )
+    yield Rule(
+        "relations: structure types and their fractions",
+        "structure_type",
+        "SELECT analysis_id, method, structure, atoms AS expected, n AS there FROM ("
+        "SELECT analysis_id, method, structure, count(*) AS n FROM ("
+        "SELECT analysis_id, 'ptm' AS method, ptm AS structure FROM structure_type UNION ALL "
+        "SELECT analysis_id, 'cna' AS method, cna AS structure FROM structure_type) GROUP BY ALL) "
+        "JOIN structure_fraction USING (analysis_id, method, structure) "
+        "WHERE atoms IS DISTINCT FROM n",
     )
     for table, others in {
         "pdf": (),

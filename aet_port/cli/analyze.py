@@ -82,8 +82,8 @@ def analyze_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File for a map of the local Warren-Cowley parameters: .npz, or .mrc with the pair "
-            "of species added to its name for each volume.",
+            help="File for a map of the local Warren-Cowley parameters: .npz, or .mrc with the pair"
+            " of species added to its name for each volume.",
         ),
     ] = None,
     figures: Annotated[

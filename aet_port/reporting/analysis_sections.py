@@ -23,6 +23,7 @@ from aet_port.reporting.parts import (
     Subheading,
     charts_with,
 )
+from aet_port.reporting.surroundings_sections import surroundings_section
 
 LARGEST = 10  # largest number of networks in a table
 FEWER = 3  # the same for bipyramids other than pentagonal
@@ -64,6 +65,7 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
             charts_with(charts, {"boo": order}) or [Absent(NO_ORDER)],
         ),
         Section("voronoi", "Voronoi indices", _voronoi(charts, found)),
+        surroundings_section(found.surroundings),
         Section("motifs", "Motifs", _motifs(charts, found)),
         Section("networks", "Networks of bipyramids", _networks(atoms, charts, found)),
         *interval_section(found.intervals),

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure, named
+from aet_port.reporting.surroundings import read_surroundings
 from aet_port.structure.draws import origin_of
 from aet_port.structure.intervals import Interval, Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
@@ -118,6 +119,7 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         networks={int(one): table[fold == one] for one in np.unique(fold)},
         bipyramids=_bipyramids(bank, asked, networks),
         intervals=_intervals(bank, asked),
+        surroundings=read_surroundings(bank, number),
         **parts,
     )
 

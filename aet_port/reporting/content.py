@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.data import Volume
+from aet_port.reporting.surroundings import Surroundings, surroundings_of
 from aet_port.structure.analysis import StructureResult
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
@@ -124,6 +125,8 @@ class Structure:
         constant (angstrom).
     intervals
         What the uncertainties of the atoms mean for the results.
+    surroundings
+        Structure types, strain and local chemical order.
     """
 
     facts: Sequence[Fact]
@@ -140,6 +143,7 @@ class Structure:
     bipyramids: Bipyramids | None = None
     orders: Sequence[tuple[str, str, int, float, float]] | None = None
     intervals: Intervals | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,7 @@ def structure_of(found: StructureResult) -> Structure:
         },
         bipyramids=Bipyramids(motifs.caps[five], motifs.ring[five, :5], network[five]),
         intervals=found.intervals,
+        surroundings=surroundings_of(found),
         **parts,
     )
 

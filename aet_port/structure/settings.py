@@ -53,8 +53,8 @@ class AnalyzeSettings(Settings):
     )
     lattice_spacing: float | None = setting(
         None,
-        "Nearest-neighbour distance of the unstrained lattice, against which the strain is measured;"
-        " the mean of the atoms of each structure unless given.",
+        "Nearest-neighbour distance of the unstrained lattice, from which strain is measured; the"
+        " mean of the atoms of each structure unless given.",
         unit="angstrom",
         example=2.86,
         gt=0,
@@ -95,6 +95,4 @@ DEFAULTS = AnalyzeSettings()
 MAP_DEFAULTS = ChemicalMapSettings()
 OF_DRAWS = ("resample", "sigma", "seed")  # settings without effect on an analysis itself
 # Settings of what an atom's surroundings are, which motifs and networks don't depend on.
-OF_SURROUNDINGS = (
-    *("templates", "template_rmsd", "lattice_spacing", "chemical_radius"),
-)
+OF_SURROUNDINGS = (*("templates", "template_rmsd", "lattice_spacing", "chemical_radius"),)

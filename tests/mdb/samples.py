@@ -9,11 +9,13 @@ import ase
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 import mdb
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.uncertainty import P_EXISTS, P_SPECIES, SIGMA_HEIGHT, uncertainty_arrays
-from aet_port.structure import Interval, Intervals, StructureResult, analyze
+from aet_port.structure import Interval, Intervals, StructureResult, StructureTypes, analyze
+from aet_port.structure.bonds.templates import CNA_STRUCTURES, STRUCTURES
 from aet_port.validation.published_table import Row
 from mdb import Bank
 from mdb.checks import Check, check
@@ -42,6 +44,26 @@ def uncertainties(n: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
     found[P_EXISTS] = rng.uniform(0, 1, n)
     found[P_SPECIES] = rng.uniform(0.5, 1, n)
     return found
+
+
+def structure_types(n: int, seed: int = 0) -> StructureTypes:
+    """Structure types of n atoms as OVITO could have found them, every kind among them."""
+    rng = np.random.default_rng(seed)
+    ptm = rng.permutation(np.arange(n) % len(STRUCTURES))
+    turns = Rotation.random(n, random_state=seed).as_quat()
+    lattice = (ptm != 0) & (ptm != STRUCTURES.index("icosahedral"))
+    strain = np.where(lattice[:, None], rng.normal(0, 0.01, (n, 6)), np.nan)
+    return StructureTypes(
+        ptm=ptm,
+        rmsd=np.where(np.arange(n) % 5, rng.uniform(0, 0.1, n), np.nan),
+        spacing=np.where(ptm > 0, rng.uniform(2.5, 3, n), np.nan),
+        orientation=np.where(ptm[:, None] > 0, turns, np.nan),
+        strain=strain,
+        cna=rng.permutation(np.arange(n) % len(CNA_STRUCTURES)),
+        unstrained={"fcc": 2.8, "bcc": 2.7},
+        max_rmsd=0.1,
+        reasons={"strain of hcp": "3 atoms, fewer than 10"},
+    )
 
 
 def shifted(
@@ -80,8 +102,12 @@ def deposit_everything(bank: Bank) -> None:
     )
     atoms = close_packed(0, radius=10)
     atoms.numbers[rng.random(len(atoms)) < 0.25] = 29
-    found = replace(analyze(atoms, cutoff=4.0, solute="Cu"), intervals=Intervals(rows, 8, 3, "of"))
     n = len(atoms)
+    found = replace(
+        analyze(atoms, cutoff=4.0, solute="Cu"),
+        intervals=Intervals(rows, 8, 3, "of"),
+        types=structure_types(n),
+    )
     atoms.set_array("type", np.arange(n) % 2 + 1)
     atoms.set_array("confidence", rng.uniform(0.5, 1, n))
     atoms.set_array("b_factor", rng.uniform(0, 1, n))

@@ -91,6 +91,17 @@ ORPHANS: list[tuple[str, Expected]] = [
         {"orphans: voronoi without atom": {"analysis 1"}, "numbering: voronoi": {"analysis 1"}},
     ),
     (
+        "UPDATE structure_type SET atom = 1000 WHERE analysis_id = 2 AND atom = 3",
+        {
+            "orphans: structure_type without atom": {"analysis 2"},
+            "numbering: structure_type": {"analysis 2"},
+        },
+    ),
+    (
+        "UPDATE local_chemistry SET atom = 1000 WHERE analysis_id = 2 AND atom = 3",
+        {"orphans: local_chemistry without atom": {"analysis 2"}},
+    ),
+    (
         "UPDATE partial_icosahedron SET atom = 1000 WHERE analysis_id = 2 AND rowid = "
         "(SELECT max(rowid) FROM partial_icosahedron WHERE analysis_id = 2)",
         {"orphans: partial_icosahedron without atom": {"analysis 2"}},
@@ -149,6 +160,9 @@ LOST = {
     "mro_member": ("orphans: mro_member.mro without mro",),
     "shared_atom": (),
     "resampled_value": (),
+    "structure_type": ("whole: tables that go together",),
+    "structure_fraction": (),
+    "local_chemistry": (),
 }
 ORPHANS += [
     (
@@ -231,6 +245,21 @@ COUNTS: list[tuple[str, Expected]] = [
     (
         "DELETE FROM atom_order WHERE analysis_id = 1 AND atom = 107",
         {"counts: atoms in atom_order": {"analysis 1"}},
+    ),
+    (
+        "DELETE FROM local_chemistry WHERE atom = 250",
+        {"counts: local chemical order of all atoms": {"analysis 2"}},
+    ),
+    (
+        "DELETE FROM structure_type WHERE atom = (SELECT max(atom) FROM structure_type)",
+        {
+            "counts: atoms in structure_type": {"analysis 2"},
+            "relations: structure types and their fractions": {"analysis 2"},
+        },
+    ),
+    (
+        "UPDATE structure_fraction SET atoms = atoms + 1 WHERE structure = 'sc'",
+        {"relations: structure types and their fractions": {"analysis 2"}},
     ),
     (
         "DELETE FROM voronoi WHERE analysis_id = 2 AND atom = 250",
@@ -350,6 +379,8 @@ TWICE = {
     "mro_member": ("analysis 2", ("counts: centres of a solute network",)),
     "shared_atom": ("analysis 2", ()),
     "resampled_value": ("analysis 2", ()),
+    "structure_fraction": ("analysis 2", ()),
+    "local_chemistry": ("analysis 2", ("counts: local chemical order of all atoms",)),
     "md_snapshot": ("TaXX00001", ()),
 }
 COUNTS += [

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import aet_port.cli.bank_check
 from aet_port.core.errors import InputError
 from mdb import Bank
-from mdb.checks import Check, check
+from mdb.checks import MOST, Check, check
 from mdb.invariants import KEYS, KINDS, RANGES, UNBOUND, WORDS
 from mdb.schema import migrations
 from mdb.validity import expected_schema, real_columns, refuse_senseless
@@ -204,7 +204,10 @@ def test_what_is_broken_and_nothing_else_fails(
     checks = verify(loose_path, hashes=False)
     wrong = broken(checks)
     assert {*wrong} >= SCHEMA
-    assert {name: ids for name, ids in wrong.items() if name not in SCHEMA} == expected
+    assert {*wrong} - SCHEMA == {*expected}
+    for name, ids in expected.items():
+        # A check names ten entries at most.
+        assert wrong[name] == ids or (len(wrong[name]) == MOST and wrong[name] < ids), name
 
 
 def test_every_range(loose_path: Path) -> None:

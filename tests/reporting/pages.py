@@ -17,6 +17,7 @@ from aet_port.reporting.content import (
     Table,
     structure_of,
 )
+from aet_port.reporting.surroundings import Surroundings
 from aet_port.structure import analyze
 from tests.structure.samples import close_packed
 
@@ -27,6 +28,14 @@ HOSTILE = "</script><script>alert('1')</script><img src=http://example.org/x> \"
 def small_structure() -> Structure:
     """Analysis of a shaken ball, with networks of pentagonal bipyramids."""
     return structure_of(analyze(close_packed(4, radius=9.0, jitter=0.5), cutoff=4.0))
+
+
+TYPES = Surroundings(
+    {"ptm": {"other": 0.25, "fcc": 0.75}, "cna": {"other": 0.5, "fcc": 0.5}},
+    [("fcc", 300, 2.86, 0.001, 0.002, 0.01)],
+    (),
+    [("Cu-Ta", 50, -0.1, 0.3, 0.25)],
+)
 
 
 def full_content(title: str = "particle") -> ReportContent:
@@ -49,7 +58,7 @@ def full_content(title: str = "particle") -> ReportContent:
         Convergence(0.1 + 1 / np.arange(1.0, 30.0), tilt, {"reconstruction": rng.random(9)}),
         Projections(tilt, measured, measured + 0.1, 1.0, "Calculated."),
         Volume(array, 1.0),
-        Structure(**{**vars(structure), "orders": orders}),
+        Structure(**{**vars(structure), "orders": orders, "surroundings": TYPES}),
     )
 
 
