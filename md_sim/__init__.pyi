@@ -6,6 +6,7 @@ from .position_errors import ErrorHistogram, ErrorStudy, crop_sphere, error_stud
 from .potentials import Potential, find_potential
 from .protocol import Protocol, preset
 from .quenches import Quench, Snapshot, read_quench, run_quench
+from .snapshot_files import write_snapshots
 from .snapshot_study import Study, study
 from .transition import GlassTransition, glass_transition
 
@@ -33,4 +34,5 @@ __all__ = [
     "read_quench",
     "run_quench",
     "study",
+    "write_snapshots",
 ]

@@ -10,12 +10,14 @@ import numpy as np
 
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
-from aet_port.core.errors import InputError
+from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.structure.bonds.nuclei import SURROUNDINGS, crystalline_atoms
 from aet_port.structure.bonds.orientational import bond_order
+from aet_port.structure.bonds.templates import structure_types
 from aet_port.structure.neighbours import check_atoms, heights
+from aet_port.structure.settings import DEFAULTS
 
-RMSD = 0.10  # largest deviation from a template, in nearest-neighbour distances
+RMSD = DEFAULTS.template_rmsd  # largest deviation from a template, in nearest-neighbour distances
 CRYSTAL = 0.10  # fraction of crystalline atoms above which a box is no glass
 LATTICES = ("fcc", "hcp", "bcc")
 
@@ -140,17 +142,10 @@ def match_templates(atoms: ase.Atoms, rmsd: float = RMSD) -> dict[str, float] | 
     Fraction by lattice: ``"fcc"``, ``"hcp"``, ``"bcc"``. None where OVITO is not installed.
     """
     try:
-        from ovito.io.ase import ase_to_ovito
-        from ovito.modifiers import PolyhedralTemplateMatchingModifier
-    except ImportError:  # an extra; the caller says "not attempted"
+        found = structure_types(atoms, max_rmsd=rmsd).fractions()["ptm"]
+    except MissingDependencyError:  # an extra; the caller says "not attempted"
         return None
-    # Velocities and the like are of no use there.
-    bare = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    data = ase_to_ovito(bare)
-    data.apply(PolyhedralTemplateMatchingModifier(rmsd_cutoff=rmsd))
-    kinds = PolyhedralTemplateMatchingModifier.Type
-    found = np.asarray(data.particles["Structure Type"])
-    return {name: float((found == int(getattr(kinds, name.upper()))).mean()) for name in LATTICES}
+    return {name: found[name] for name in LATTICES}
 
 
 def crystal_warning(found: Crystallisation, name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -48,12 +48,20 @@ def quench_command(
         int | None, typer.Option(help="Number of snapshots, evenly spaced in temperature.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the initial velocities.")] = None,
+    snapshot_format: Annotated[
+        Literal["extxyz", "dump"] | None,
+        typer.Option(
+            help="Write the snapshots also as extended xyz or LAMMPS dump, into the folder "
+            "snapshots of the run; with --resume those of a finished run.",
+        ),
+    ] = None,
     ranks: Annotated[int, typer.Option(help="Number of MPI processes.")] = 1,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Melt a crystal and cool it at a constant rate, by molecular dynamics."""
     from md_sim.quenches import read_settings, run_quench
+    from md_sim.snapshot_files import write_snapshots
 
     given = {
         "cells": cells,
@@ -81,7 +89,10 @@ def quench_command(
         resume=resume,
         show_progress=not as_json,
     )
-    print_facts(as_json, f"aet md quench {out}", _facts(done))
+    facts = _facts(done)
+    if snapshot_format is not None:
+        facts["snapshot_files"] = [str(file) for file in write_snapshots(done, snapshot_format)]
+    print_facts(as_json, f"aet md quench {out}", facts)
 
 
 def _facts(done: Quench) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def write_atoms(path: str | Path, atoms: AtomicModel | ase.Atoms) -> Path:
         .extxyz, with the cell (OVITO, ASE); .csv (:func:`aet_port.io.write_model_table`);
         .parquet, the same columns as numbers (pandas, DuckDB), cell and periodicity as its
         metadata; .dump, a LAMMPS dump with id, type, element, x, y, z and all columns of numbers
-        (OVITO, LAMMPS; a free particle gets a box around it). Arrays of several values for each
+        (OVITO, LAMMPS; a free particle gets a box around it; the time step is ``step`` of
+        ``atoms.info``, or 0). Arrays of several values for each
         atom become numbered columns in all but .extxyz.
     atoms
         Positions in angstrom.
@@ -100,7 +101,13 @@ def _dump_text(model: AtomicModel) -> str:
         if name.split() != [name] or name in ("id", "type", "element"):
             raise InputError(f"{model.name}: array {name}", "this name", "another, without blanks")
     kinds = {symbol: i for i, symbol in enumerate(sorted(set(model.species)), start=1)}
-    lines = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", str(len(model))]
+    step = model.atoms.info.get("step", 0)
+    lines = [
+        "ITEM: TIMESTEP",
+        str(step if isinstance(step, int) else 0),
+        "ITEM: NUMBER OF ATOMS",
+        str(len(model)),
+    ]
     lines.append(f"ITEM: BOX BOUNDS {'xy xz yz ' if tilt.any() else ''}{boundary}")
     lines += [" ".join(repr(float(one)) for one in row) for row in ends]
     lines.append(f"ITEM: ATOMS id type element {' '.join(columns)}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aet_port.core.data import AtomicModel
-from aet_port.io import write_model
+from aet_port.io import read_model, write_model
 from md_sim.runtime import installed
 from tests.cli.samples import Aet, Refused
 from tests.structure.samples import close_packed
@@ -42,7 +42,10 @@ def test_quench_analyze_compare(
     assert (made["atoms"], made["steps"], made["snapshots"]) == (432, 1100, 2)
     assert made["potential"] == "ta-ravelo-2013"
     refused("md", "quench", "--preset", "ta-quick", "--out", folder, parts=(folder, "--resume"))
-    assert asked("md", "quench", "--resume", "--out", folder)["steps"] == 1100
+    again = asked("md", "quench", "--resume", "--snapshot-format", "extxyz", "--out", folder)
+    assert again["steps"] == 1100
+    assert [Path(one).suffix for one in again["snapshot_files"]] == [".extxyz"] * 2
+    assert len(read_model(again["snapshot_files"][1])) == 432
     studied = asked("md", "analyze", folder, "--bank", bank)
     assert [row["temperature"] for row in studied["snapshots"]] == [5200, 300]
     refused("md", "compare", folder, "--bank", bank, parts=("experiment",))
