@@ -59,8 +59,8 @@ def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
         tables |= local_tables(found.local_chemistry)
     if found.types is not None:
         tables |= type_tables(found.types)
-    elif found.templates_reason is not None:
-        tables |= missing_types(found.templates_reason)
+    elif "templates_reason" in found.parameters:  # asked for, but without OVITO
+        tables |= missing_types(str(found.templates_reason))
     if found.intervals is not None:
         tables["resampled_value"] = interval_table(found.intervals)
     if measures:

@@ -22,9 +22,11 @@ from aet_port.simulation.settings import SimulateSettings
 from aet_port.structure import (
     Interval,
     Intervals,
+    chemical_map,
     debye_structure_factor,
     density_map,
     find_neighbours,
+    local_chemical_order,
     pdf_from_diffraction,
 )
 from aet_port.structure.polytetrahedral.bipyramid_shapes import AverageBipyramid
@@ -41,6 +43,7 @@ from aet_port.validation import (
 )
 from md_sim.comparison import Comparison
 from md_sim.potentials import POTENTIALS
+from tests.mdb.samples import structure_types
 
 PIXEL = 0.6  # angstrom
 ANGLES = [[0, theta, 0] for theta in range(-66, 67, 12)]
@@ -183,6 +186,9 @@ def _structure() -> list[object]:
         packing.density,
         find_neighbours(atoms, 4.1),
         factor,
+        local_chemical_order(alloy(), 4.1),
+        chemical_map(alloy(), local_chemical_order(alloy(), 4.1), voxel_size=2.0),
+        structure_types(20),
         density_map(atoms, order.voronoi.volume, voxel_size=1.0, sigma=2.0),
         alpha_shape(atoms, 5.0),
         pdf_from_diffraction(q, intensity, {"Ta": 1}, 0.055, 2.2),

@@ -165,10 +165,11 @@ def analyze_command(
     for summary in summaries:
         summary.pop("intervals", None)
         summary.pop("remarks", None)
+        summary.pop("templates_reason", None)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
     statistics, reasons = order.pop("statistics"), order.pop("reasons")
     solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
-    types = [summary.pop("structure_types", None) for summary in summaries][-1]
+    structures = [summary.pop("structure_types", None) for summary in summaries][-1]
     local = [summary.pop("local_chemical_order", {}) for summary in summaries][-1]
     flat = [summary | summary.pop("packing", {}) for summary in summaries]
     keys = dict.fromkeys(key for summary in flat for key in summary)
@@ -180,7 +181,7 @@ def analyze_command(
         [(name, one["atoms"], one["standard_error"]) for name, one in statistics.items()],
         "numbers of atoms and standard errors",
     )
-    print_surroundings(types, local, analyses[-1])
+    print_surroundings(structures, local, analyses[-1])
     if reasons:
         print_facts(False, "not stated, or with a remark", reasons)
     if solutes is not None:

@@ -24,18 +24,24 @@ def print_surroundings(
         The analysis, which says why there are no types.
     """
     if types is not None:
-        rows = [(name, share, types["cna"].get(name)) for name, share in types["ptm"].items()]
-        heads = ("structure", "template matching", "common neighbours")
-        print_rows(heads, rows, "fractions of the atoms (OVITO)")
-        heads = ("lattice", "atoms", "unstrained spacing (A)", "volumetric", "its sd", "shear")
-        strains = [(name, *one.values()) for name, one in types["strain"].items()]
-        if strains:
-            print_rows(heads, strains, "mean strain")
+        print_rows(
+            ("structure", "template matching", "common neighbours"),
+            [(name, share, types["cna"].get(name)) for name, share in types["ptm"].items()],
+            "fractions of the atoms (OVITO)",
+        )
+        if types["strain"]:
+            print_rows(
+                ("lattice", "atoms", "unstrained spacing (A)", "volumetric", "its sd", "shear"),
+                [(name, *one.values()) for name, one in types["strain"].items()],
+                "mean strain",
+            )
         if types["reasons"]:
             print_facts(False, "no strain", types["reasons"])
-    elif found.templates_reason is not None:
+    else:
         print_facts(False, "structure types", {"not determined": found.templates_reason})
     if len(local) > 1:
-        heads = ("pair", "atoms", "mean", "sd", "sd if random")
-        rows = [(pair, *one.values()) for pair, one in local.items()]
-        print_rows(heads, rows, "local Warren-Cowley parameters")
+        print_rows(
+            ("pair", "atoms", "mean", "sd", "sd if random"),
+            [(pair, *one.values()) for pair, one in local.items()],
+            "local Warren-Cowley parameters",
+        )

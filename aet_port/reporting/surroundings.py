@@ -7,13 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aet_port.structure.analysis import StructureResult
-from aet_port.structure.bonds.templates import CNA_STRUCTURES, STRUCTURES
+from aet_port.structure.bonds.templates import CNA_STRUCTURES, NOT_ASKED, STRUCTURES
 from mdb.bank import Bank
 
-NOT_ASKED = (
-    "structure types were not asked for (aet analyze --templates, or templates = true in "
-    "[analyze]; needs OVITO, extra ovito)"
-)
 _STRAINS = """
 SELECT ptm, count(*) AS atoms, unstrained_spacing, avg(strain_volume) AS volume,
     stddev_pop(strain_volume) AS sd, avg(strain_shear) AS shear
@@ -80,7 +76,7 @@ def surroundings_of(found: StructureResult) -> Surroundings:
         order = found.local_chemistry.summary()
         local = [(pair, *one.values()) for pair, one in order.items()]
     if found.types is None:
-        return Surroundings(reasons=[found.templates_reason or NOT_ASKED], local=local)
+        return Surroundings(reasons=[str(found.templates_reason)], local=local)
     summary = found.types.summary()
     return Surroundings(
         found.types.fractions(),

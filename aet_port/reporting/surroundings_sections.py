@@ -18,8 +18,8 @@ def surroundings_section(found: Surroundings) -> Section:
             (name, f"{100 * share:.2f} %", f"{100 * cna[name]:.2f} %" if name in cna else "-")
             for name, share in found.fractions["ptm"].items()
         ]
-        heads = ("structure", "template matching", "common neighbours")
-        parts.append(Grid(heads, rows, "Fractions of all atoms by structure type (OVITO)"))
+        names = ("structure", "template matching", "common neighbours")
+        parts.append(Grid(names, rows, "Fractions of all atoms by structure type (OVITO)"))
     if found.strains:
         heads = (
             *("lattice", "atoms", "unstrained spacing (Å)", "volumetric strain", "its sd"),

@@ -14,7 +14,7 @@ from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.bonds.local_chemistry import LocalChemistry, local_chemical_order
-from aet_port.structure.bonds.templates import StructureTypes, types_or_reason
+from aet_port.structure.bonds.templates import NOT_ASKED, StructureTypes, types_or_reason
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.length_units import scale_remark
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
@@ -129,9 +129,12 @@ class StructureResult(Shown):
 
     @property
     def templates_reason(self) -> str | None:
-        """Why the structure types that were asked for are missing; None if they are not."""
-        reason = self.parameters.get("templates_reason")
-        return None if reason is None else str(reason)
+        """Why there are no structure types; None if there are."""
+        return (
+            None
+            if self.types is not None
+            else str(self.parameters.get("templates_reason", NOT_ASKED))
+        )
 
     @property
     def counts(self) -> dict[int, int]:
@@ -158,10 +161,11 @@ class StructureResult(Shown):
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
             **(
                 {}
-                if self.local_chemistry is None
+                if self.local_chemistry is None or len(self.local_chemistry.names) < 2
                 else {"local_chemical_order": self.local_chemistry.summary()}
             ),
-            **({} if self.types is None else {"structure_types": self.types.summary()}),
+            "structure_types": None if self.types is None else self.types.summary(),
+            **({} if self.types is not None else {"templates_reason": self.templates_reason}),
             **({} if self.intervals is None else {"intervals": self.intervals.summary()}),
             **({"remarks": list(self.remarks)} if self.remarks else {}),
         }

@@ -78,7 +78,10 @@ def test_what_is_not_installed_is_said(
     monkeypatch.setitem(sys.modules, "ovito.modifiers", None)
     (analysis,) = asked("analyze", alloy, "--templates", "--cutoff", 2.85)["analyses"]
     assert "aet-port[ovito]" in analysis["templates_reason"]
-    assert "structure_types" not in analysis
+    assert analysis["structure_types"] is None
+    (plain,) = asked("analyze", alloy, "--cutoff", 2.85)["analyses"]
+    assert plain["structure_types"] is None
+    assert "--templates" in plain["templates_reason"]
     printed = " ".join(aet("analyze", alloy, "--templates", "--cutoff", 2.85).out.split())
     assert "not determined" in printed
     assert "aet-port[ovito]" in printed

@@ -13,10 +13,9 @@ import mdb
 from aet_port.core.data import AtomicModel
 from aet_port.reporting.bank_structure import read_structure
 from aet_port.reporting.content import structure_of
-from aet_port.reporting.surroundings import NOT_ASKED
 from aet_port.reporting.surroundings_sections import surroundings_section
 from aet_port.structure import StructureResult, analyze, atom_quantities
-from aet_port.structure.bonds.templates import STRUCTURES
+from aet_port.structure.bonds.templates import NOT_ASKED, STRUCTURES
 from mdb import Bank
 from mdb.parquet_export import export_bank
 from mdb.parquet_import import import_bank

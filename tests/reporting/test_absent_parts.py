@@ -12,6 +12,7 @@ from aet_port.core.data import Volume
 from aet_port.reporting.build import build_report
 from aet_port.reporting.content import Convergence, ReportContent, Structure, Table
 from aet_port.reporting.sections import report_sections
+from aet_port.structure.bonds.templates import NOT_ASKED
 from tests.reporting.pages import Page, full_content
 
 # Parts of the content in the order in which the stages of a run make them.
@@ -97,10 +98,11 @@ def test_an_analysis_that_holds_nothing() -> None:
     atoms = full_content().atoms
     read = Page(build_report(replace(EMPTY, atoms=atoms, structure=Structure([]))))
     reasons = [text for text in read.pieces if text.startswith("Not shown")]
-    assert reasons[-6:] == [
+    assert reasons[-7:] == [
         "Not shown: no pair distribution function",
         "Not shown: the analysis holds no short-range order",
         "Not shown: the analysis holds no short-range order",
+        f"Not shown: {NOT_ASKED}",
         "Not shown: no motif was found",
         "Not shown: no pentagonal bipyramids, hence no network of them",
         "Not shown: the analysis did not search for medium-range order",

@@ -197,7 +197,8 @@ def test_in_an_analysis_and_its_arrays() -> None:
     atoms.rattle(0.08, seed=1)
     plain, found = analyze(atoms), analyze(atoms, templates=True, lattice_spacing=2.55)
     assert plain.types is None
-    assert "structure_types" not in plain.summary()
+    assert plain.summary()["structure_types"] is None
+    assert "--templates" in plain.summary()["templates_reason"]
     assert isinstance(found.types, StructureTypes)
     assert found.parameters["template_rmsd"] == 0.1
     assert found.parameters["lattice_spacing"] == 2.55

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import ase
 import numpy as np
@@ -198,11 +199,12 @@ def write_chemical_map(path: str | Path, found: ChemicalMap) -> list[Path]:
     arrays = {f"{a}-{b}": found.of(f"{a}-{b}") for a, b in product(found.names, repeat=2)}
     arrays |= {f"{a}_centres": found.centres[i] for i, a in enumerate(found.names)}
     if file.suffix.lower() == ".npz":
-        lengths = {"voxel_size": np.array(found.voxel_size), "origin": found.origin}
+        whole: dict[str, Any] = {**arrays, "origin": found.origin}
+        whole["voxel_size"] = np.array(found.voxel_size)
 
         def save(partial: Path) -> None:
             with open(partial, "wb") as handle:  # by name, NumPy would add a suffix
-                np.savez_compressed(handle, **arrays, **lengths)
+                np.savez_compressed(handle, **whole)
 
         return [write_whole(file, save)]
     return [

@@ -23,6 +23,10 @@ STRUCTURES = (
 )
 CNA_STRUCTURES = STRUCTURES[:5]
 LATTICES = tuple(name for name in STRUCTURES if name not in ("other", "icosahedral"))
+NOT_ASKED = (
+    "structure types were not asked for (aet analyze --templates, or templates = true in "
+    "[analyze]; needs OVITO, extra ovito)"
+)
 LEAST_MATCHED = 10  # atoms of a structure whose mean spacing may stand for the unstrained one
 COMPONENTS = ("xx", "yy", "zz", "xy", "xz", "yz")
 _ROWS, _COLUMNS = (0, 1, 2, 0, 0, 1), (0, 1, 2, 1, 2, 2)  # of these components
@@ -248,7 +252,8 @@ def _matched(atoms: ase.Atoms, max_rmsd: float) -> dict[str, NDArray[Any]]:
     if atoms.pbc.any():
         cell = np.zeros((3, 4))
         cell[:, :3] = np.asarray(atoms.cell.complete()).T
-        data.create_cell(cell, pbc=[bool(periodic) for periodic in atoms.pbc])
+        a, b, c = atoms.pbc
+        data.create_cell(cell, pbc=(bool(a), bool(b), bool(c)))
     data.create_particles(count=len(atoms)).create_property("Position", data=atoms.positions)
     matching = PolyhedralTemplateMatchingModifier(
         rmsd_cutoff=max_rmsd,
