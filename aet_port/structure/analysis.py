@@ -313,7 +313,12 @@ def analyze(
     if local is not None:
         chemistry = local_chemical_order(atoms, chemical_radius or used, local.groups)
     if templates:
-        types, of_types = types_or_reason(atoms, template_rmsd, lattice_spacing)
+        types, of_types = types_or_reason(
+            atoms,
+            template_rmsd,
+            lattice_spacing,
+            (None, {}) if earlier is None else (earlier.types, earlier.parameters),
+        )
         parameters |= of_types
     remark = scale_remark(atoms)
     return StructureResult(

@@ -15,6 +15,7 @@ from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.structure import StructureTypes, analyze, atom_quantities, structure_types
 from aet_port.structure.bonds.templates import CNA_STRUCTURES, LATTICES, STRUCTURES
 from aet_port.structure.quantities import quantities_of
+from aet_port.structure.resampling import resample
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box
 
 # Lattice constant and nearest-neighbour distance; hexagonal diamond is made below.
@@ -40,6 +41,14 @@ def lonsdaleite(spacing: float = 2.35) -> ase.Atoms:
     other = unit.copy()
     other.positions[:, 2] += 3 / 8 * unit.cell[2, 2]
     return (unit + other).repeat((3, 2, 2))
+
+
+def film() -> ase.Atoms:
+    """A shaken crystal, periodic in two directions."""
+    atoms = crystal("fcc")
+    atoms.rattle(0.15, seed=4)
+    atoms.pbc = (True, True, False)
+    return atoms
 
 
 def stretched(atoms: ase.Atoms, gradient: NDArray[np.float64]) -> ase.Atoms:
@@ -142,10 +151,11 @@ def test_orientation_turns_the_template_into_the_crystal() -> None:
     "atoms",
     [
         close_packed(1, radius=11, jitter=0.2),
+        film(),
         shaken_box(3, jitter=0.2, shear=0.02),
         close_packed(0)[:40],
     ],
-    ids=["ball", "box", "few"],
+    ids=["ball", "film", "box", "few"],
 )
 def test_types_are_those_of_ovito(atoms: ase.Atoms) -> None:
     """Through ASE's atoms and a pipeline of one modifier at a time."""
@@ -200,6 +210,10 @@ def test_in_an_analysis_and_its_arrays() -> None:
     assert plain.summary()["structure_types"] is None
     assert "--templates" in plain.summary()["templates_reason"]
     assert isinstance(found.types, StructureTypes)
+    again = {"templates": True, "cutoff": found.cutoff, "delta": 0.3, "earlier": found}
+    assert analyze(atoms, lattice_spacing=2.55, **again).types is found.types
+    for other in ({}, {"lattice_spacing": 2.5}, {"lattice_spacing": 2.55, "template_rmsd": 0.2}):
+        assert analyze(atoms, **again, **other).types is not found.types
     assert found.parameters["template_rmsd"] == 0.1
     assert found.parameters["lattice_spacing"] == 2.55
     summary = found.summary()["structure_types"]
@@ -211,6 +225,16 @@ def test_in_an_analysis_and_its_arrays() -> None:
     np.testing.assert_array_equal(named["strain_shear"], found.types.strain_shear)
     np.testing.assert_array_equal(named["strain_yz"], found.types.strain[:, 5])
     np.testing.assert_array_equal(named["orientation_w"], found.types.orientation[:, 3])
+
+
+def test_fractions_of_drawn_models_have_an_interval() -> None:
+    atoms = crystal("bcc")
+    found = analyze(atoms, cutoff=4.0, order=False, templates=True)
+    drawn = resample(atoms, found, 5, sigma=20.0).intervals
+    assert drawn is not None
+    one = drawn["ptm bcc"]
+    assert (one.value, one.samples) == (1, 5)
+    assert 0 < one.mean < 1  # noise of 0.2 angstrom makes deviations of 0.1 on bonds of 2.86
 
 
 def test_without_ovito_an_analysis_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -213,9 +214,17 @@ def structure_types(
 
 
 def types_or_reason(
-    atoms: ase.Atoms, max_rmsd: float, spacing: float | None
+    atoms: ase.Atoms,
+    max_rmsd: float,
+    spacing: float | None,
+    known: tuple[StructureTypes | None, Mapping[str, Any]] = (None, {}),
 ) -> tuple[StructureTypes | None, dict[str, Any]]:
     """Structure types for an analysis, and the parameters behind them.
+
+    Parameters
+    ----------
+    known
+        Types of the same atoms and the parameters of their analysis; taken if these are the same.
 
     Returns
     -------
@@ -231,6 +240,10 @@ def types_or_reason(
     parameters: dict[str, Any] = {"template_rmsd": float(max_rmsd)}
     if spacing is not None:
         parameters["lattice_spacing"] = float(spacing)
+    types, others = known
+    names = ("template_rmsd", "lattice_spacing")
+    if types is not None and all(others.get(name) == parameters.get(name) for name in names):
+        return types, parameters
     try:
         return structure_types(atoms, max_rmsd=max_rmsd, spacing=spacing), parameters
     except MissingDependencyError as error:
