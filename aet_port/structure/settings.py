@@ -9,6 +9,7 @@ from pydantic import model_validator
 from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, setting
 
+LARGEST_RING = 24  # atoms
 LEAST_DRAWS = 5  # drawn models below which no statistics are stated
 
 
