@@ -17,6 +17,7 @@ from mdb.mro_rows import mro_tables
 from mdb.network_rows import network_tables
 from mdb.order_rows import measure_table, order_tables
 from mdb.packing_rows import packing_tables
+from mdb.ring_rows import ring_tables, void_tables
 
 
 def analysis_hash(found: StructureResult, model: str) -> str:
@@ -35,6 +36,8 @@ def analysis_hash(found: StructureResult, model: str) -> str:
         results += [found.order.voronoi.indices, found.order.nuclei.label, found.order.surface]
     if found.solutes is not None:
         results += [found.solutes.centres, found.solutes.found.label()]
+    if found.rings is not None:
+        results += [rings.through for rings in found.rings.both]
     return digest([model.encode(), canonical_json(found.parameters).encode(), *results])
 
 
@@ -50,6 +53,10 @@ def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
         measures |= found.packing.measures()
     if found.solutes is not None:
         tables |= mro_tables(found.solutes)
+    if found.rings is not None:
+        tables |= ring_tables(found.rings)
+    if found.voids is not None:
+        tables |= void_tables(found.voids)
     if found.intervals is not None:
         tables["resampled_value"] = interval_table(found.intervals)
     if measures:

@@ -28,6 +28,12 @@ _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
 SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
 """
+_RINGS = """
+SELECT definition, size, atom, atom_ring.rings FROM ring
+LEFT JOIN atom_ring USING (analysis_id, definition, size) WHERE analysis_id = $id
+ORDER BY definition, size
+"""
+_VOIDS = "SELECT atom, radius FROM atom_void WHERE analysis_id = $id"
 # The largest network of each atom and fold, numbered from 1 within its fold.
 _NETWORKS = """
 SELECT fold, atom, min(place) AS place FROM (
@@ -54,7 +60,9 @@ def assemble(
     to ``n6``, ``cn``, ``voronoi_volume``, ``density``, ``surface``, ``sites`` (bipyramids that the
     atom caps), ``motifs_3`` to ``motifs_8`` (number of motifs of each fold that the atom is a
     corner of), ``network_4`` to ``network_6`` (its largest network of these: 1 for the largest of
-    all, 0 for none) and ``folds`` (bits: 2^fold for each kind of motif).
+    all, 0 for none) and ``folds`` (bits: 2^fold for each kind of motif); if it searched for them,
+    ``king_rings_3``, ``primitive_rings_3`` and on (rings through the atom by size) and
+    ``void_radius`` (largest empty sphere that touches it).
     What is undefined is NaN, or -1 where whole numbers stand.
 
     Parameters
@@ -179,4 +187,13 @@ def _results(
     caps = _ask(connection, _CAPS, number)
     found["sites"] = np.zeros(n_atoms, dtype=np.int64)
     found["sites"][caps["atom"].to_numpy()] = caps["sites"].to_numpy()
+    for row in _ask(connection, _RINGS, number).to_pylist():
+        name = f"{row['definition']}_rings_{row['size']}"
+        found.setdefault(name, np.zeros(n_atoms, dtype=np.int64))
+        if row["atom"] is not None:
+            found[name][row["atom"]] = row["rings"]
+    voids = _ask(connection, _VOIDS, number)
+    if voids.num_rows:
+        found["void_radius"] = np.full(n_atoms, np.nan)
+        found["void_radius"][voids["atom"].to_numpy()] = voids["radius"].to_numpy()
     return found

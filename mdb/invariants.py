@@ -15,6 +15,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
         *("bipyramid", "motif_contact", "partial_icosahedron", "packing"),
         *("mro", "mro_member", "shared_atom", "resampled_value"),
+        *("ring", "atom_ring", "void_space", "void", "atom_void"),
     ),
     "validation": ("validation_row",),
 }
@@ -52,6 +53,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     "mro_member": ("analysis_id", "atom"),
     "shared_atom": ("analysis_id", "centre_1", "centre_2"),
     "resampled_value": ("analysis_id", "name"),
+    "ring": ("analysis_id", "definition", "size"),
+    "atom_ring": ("analysis_id", "definition", "size", "atom"),
+    "void_space": ("analysis_id",),
+    "void": ("analysis_id", "void"),
+    "atom_void": ("analysis_id", "atom"),
     "md_run": ("md_run_id",),
     "md_thermo": ("md_run_id", "step"),
     "md_snapshot": ("model_id",),
@@ -100,14 +106,17 @@ ATOMS: dict[str, tuple[str, ...]] = {
     "partial_icosahedron": ("atom",),
     "mro_member": ("atom",),
     "shared_atom": ("centre_1", "centre_2"),
+    "atom_ring": ("atom",),
+    "atom_void": ("atom",),
 }
 # Tables whose last key column counts from 0 without gaps within the key columns before it.
 NUMBERED = (
     *("projection", "atom", "atom_edit", "tetrahedron", "motif", "motif_tetrahedron", "network"),
-    *("atom_order", "voronoi", "mro", "validation_row"),
+    *("atom_order", "voronoi", "mro", "void", "validation_row"),
 )
 SHA256 = "regexp_full_match({}, '[0-9a-f]{{64}}')"
 SPECIES = "species IN ({})".format(", ".join(f"'{symbol}'" for symbol in chemical_symbols[1:]))
+DEFINITION = "definition IN ('king', 'primitive')"
 # The correlation matrix of the position errors, whose 2 x 2 minors are looked at before, has no
 # negative determinant. The last digits of single precision are left to rounding, here and there.
 COVARIANCE = (
@@ -194,6 +203,17 @@ RANGES: dict[str, tuple[str, ...]] = {
     "resampled_value": (
         *("sd >= 0", "low <= high", "unit <> ''", "samples BETWEEN 0 AND drawn", "drawn > 0"),
     ),
+    "ring": (
+        *(DEFINITION, "size >= 3", "rings >= 0", "smallest BETWEEN 0 AND atoms"),
+        *("largest BETWEEN 0 AND atoms", "atoms <= size * rings"),
+    ),
+    "atom_ring": (DEFINITION, "size >= 3", "rings > 0"),
+    "void_space": (
+        *("measured_to IN ('centres', 'surfaces')", "voids >= 0"),
+        *("free_fraction BETWEEN 0 AND 1", "free_error >= 0"),
+    ),
+    "void": ("radius > 0",),
+    "atom_void": ("radius > 0",),
     "md_run": (
         *("n_atoms > 0", "cooling_rate >= 0", "time_step > 0", "glass_transition > 0"),
         *("started <= finished", "json_valid(protocol)", SHA256.format("content_hash")),
@@ -223,4 +243,7 @@ NEEDED = {
     "bipyramid": ("packing",),
     "motif_contact": ("bipyramid",),
     "partial_icosahedron": ("bipyramid",),
+    "atom_ring": ("ring",),
+    "void": ("void_space",),
+    "atom_void": ("void_space",),
 }

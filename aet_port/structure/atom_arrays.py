@@ -25,7 +25,9 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
     open cells; ``voronoi_volume`` (cubic angstrom); ``density`` (g/cm^3); ``surface``;
     ``motifs_3`` to ``motifs_8``, the number of motifs of each fold that the atom is a corner of;
     ``network_4`` to ``network_6``, its largest network of these motifs (1 for the largest of all, 0
-    for none); ``sites``, the bipyramids that it caps. Without the short-range order, or where
+    for none); ``sites``, the bipyramids that it caps. If they were asked for, ``king_rings_3``,
+    ``primitive_rings_3`` and on, the number of rings of each size through the atom, and
+    ``void_radius``, that of the largest empty sphere that touches it (angstrom). Without the short-range order, or where
     motifs are not defined, the arrays that need them are left out.
 
     Parameters
@@ -64,6 +66,12 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
         arrays |= _order(found.order)
     if found.parameters.get("motifs_reason") is None:
         arrays |= _motifs(found, len(named))
+    if found.rings is not None:
+        for rings in found.rings.both:
+            sizes = zip(rings.sizes.tolist(), rings.through.T, strict=True)
+            arrays |= {f"{rings.definition}_rings_{size}": column for size, column in sizes}
+    if found.voids is not None:
+        arrays["void_radius"] = found.voids.touching
     for name, values in arrays.items():
         if len(values) != len(named):
             other = f"results of {len(values)} atoms"

@@ -28,7 +28,9 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
     the short-range order its measures (:meth:`ShortRangeOrder.measures`), ``coordination A-B`` and
     ``warren_cowley A-B`` for each pair of groups; with the packing its measures, the fraction of
     the amorphous atoms that are in tetrahedra and of these that are in motifs of each fold
-    (``population 5``), and both along the packing curve (``population 5 at 0.2``).
+    (``population 5``), and both along the packing curve (``population 5 at 0.2``); rings per atom
+    of each definition and size (``king_rings 5``); number and largest radius of voids, and the free
+    fraction of the volume.
 
     Parameters
     ----------
@@ -77,6 +79,16 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
             result |= _chemistry(order.chemistry)
     if found.packing is not None:
         result |= _packing(found.packing, found.delta)
+    if found.rings is not None:
+        for rings in found.rings.both:
+            for size, number in zip(rings.sizes.tolist(), rings.per_atom.tolist(), strict=True):
+                result[f"{rings.definition}_rings {size}"] = Quantity(number, "1", 0.0)
+    if found.voids is not None:
+        radii, free = found.voids.radii, found.voids.free_fraction
+        largest = float(radii.max(initial=0.0)) if len(radii) else np.nan
+        result["voids"] = _count(len(radii))
+        result["largest_void"] = Quantity(largest, "angstrom", 0.0)
+        result["free_fraction"] = Quantity(free, "1", 0.0, 1.0)
     return result
 
 

@@ -46,6 +46,8 @@ class Draw:
     alpha: float
     order: bool
     population: str | None = None
+    rings: int = 0
+    voids: str = "none"
 
 
 def resample(
@@ -156,6 +158,8 @@ def resample(
             float(found.parameters["alpha"]),
             found.order is not None,
             population,
+            0 if found.rings is None else found.rings.asked,
+            "none" if found.voids is None else found.voids.measured_to,
         )
         for number in range(samples)
     ]
@@ -226,6 +230,8 @@ def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
                 alpha=task.alpha,
                 order=task.order,
                 population=task.population,
+                rings=task.rings,
+                voids=task.voids,
             )
             result.append(quantities_of(found))
     except InputError as error:

@@ -140,7 +140,13 @@ def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
 def _analysed(config: RunConfig, folder: RunFolder) -> StructureResult:
     model = final_model(config, folder)
     settings = config.analyze
-    return analyze(model.atoms, cutoff=settings.cutoff, delta=settings.delta)
+    return analyze(
+        model.atoms,
+        cutoff=settings.cutoff,
+        delta=settings.delta,
+        rings=settings.rings,
+        voids=settings.voids,
+    )
 
 
 def takes_refined(config: RunConfig, folder: RunFolder) -> bool:

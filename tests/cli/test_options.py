@@ -24,7 +24,7 @@ from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
-from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
+from aet_port.structure.settings import OF_DRAWS, ON_REQUEST, AnalyzeSettings
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings, HalfSetSettings, ScoreSettings
 from aet_port.workflow.dose_settings import DoseSeriesSettings
@@ -74,7 +74,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "classify": _fields(ClassifySettings()),
     "refine": _fields(RefineSettings(), leave_out=("images", "take_over")) | BACKGROUND,
     "analyze": _fields(AnalyzeSettings(), leave_out=("delta",)),
-    "view": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
+    "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)),
     "compare-models": _fields(CompareSettings()),
     "score": _fields(ScoreSettings()),
     "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")),
@@ -94,7 +94,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     | _fields(RESIRE_150, "iterations"),
     "validate-model": _fields(HalfSetSettings()) | _fields(CompareSettings()),
     "mdb query": _fields(QuerySettings()),
-    "md analyze": _fields(AnalyzeSettings(), leave_out=OF_DRAWS),
+    "md analyze": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)),
 }
 
 

@@ -80,7 +80,8 @@ def deposit_everything(bank: Bank) -> None:
     )
     atoms = close_packed(0, radius=10)
     atoms.numbers[rng.random(len(atoms)) < 0.25] = 29
-    found = replace(analyze(atoms, cutoff=4.0, solute="Cu"), intervals=Intervals(rows, 8, 3, "of"))
+    found = analyze(atoms, cutoff=4.0, solute="Cu", rings=5, voids="surfaces")
+    found = replace(found, intervals=Intervals(rows, 8, 3, "of"))
     n = len(atoms)
     atoms.set_array("type", np.arange(n) % 2 + 1)
     atoms.set_array("confidence", rng.uniform(0.5, 1, n))

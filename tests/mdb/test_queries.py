@@ -550,6 +550,7 @@ def test_every_query_is_explained_and_uses_its_parameters() -> None:
     known = named.named_queries()
     assert set(known) == {
         *("coordination", "doubtful-atoms", "intervals", "largest-networks", "local-density"),
+        *("largest-voids", "rings"),
         *("motif-fractions", "nearest-by-motifs", "nearest-by-pdf", "network-atoms"),
         "network-sizes",
         *("published-versus-computed", "temperature-motifs", "temperature-theta"),

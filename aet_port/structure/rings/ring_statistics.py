@@ -21,7 +21,7 @@ from aet_port.structure.rings.king import king_rings
 from aet_port.structure.rings.network import HOME, BondNetwork, bond_network, without_ends
 from aet_port.structure.rings.primitive import primitive_rings
 from aet_port.structure.rings.ring_lists import Rings, ring_list
-from aet_port.structure.settings import LARGEST_RING
+from aet_port.structure.settings import LARGEST_RING, SMALLEST_RING
 
 USUAL = 12  # largest ring that is searched unless asked for another size
 BUDGET = 2_000_000  # steps of a search around one atom, about 5 ms
@@ -135,8 +135,9 @@ def find_rings(
     ([12, 12], [0, 0, 0, 4, 0, 0, 0, 0])
     """
     atoms = as_atoms(atoms)
-    if not 3 <= largest <= LARGEST_RING:
-        raise InputError("rings", f"{largest}", f"a largest size from 3 to {LARGEST_RING}")
+    if not SMALLEST_RING <= largest <= LARGEST_RING:
+        expected = f"a size from {SMALLEST_RING} to {LARGEST_RING}"
+        raise InputError("rings", f"{largest}", expected)
     network = without_ends(bond_network(atoms, cutoff))
     king = _search("king", king_rings, network, int(largest))
     primitive = _search("primitive", primitive_rings, network, int(largest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import ase
 import numpy as np
@@ -19,7 +19,6 @@ from aet_port.structure.neighbours import check_atoms, periodic_images
 from aet_port.structure.voids.clearance import Surroundings, held
 from aet_port.structure.voids.sample_space import SampleSpace, sample_space
 
-Surface = Literal["centres", "surfaces"]
 SAMPLES = 200_000  # places at which the space outside the atoms is looked for
 SAME = 1e-5  # angstrom: centres, and radii, that differ by rounding only
 REACH = 3.0  # angstrom, about the distance of the nearest atom from places in a sample
@@ -54,7 +53,7 @@ class Voids(Shown):
     >>> from ase.build import bulk
     >>> found = aet.structure.find_voids(bulk("Cu", "fcc", 3.6, cubic=True), probe=4.0)
     >>> found  # the octahedral holes
-    <Voids: voids 4, measured to centres, largest 1.8 angstrom, free space 19.7 %>
+    <Voids: voids 4, measured to centres, largest 1.8 angstrom, free space 18.4 %>
     """
 
     measured_to: str
@@ -92,7 +91,7 @@ class Voids(Shown):
 def find_voids(
     atoms: AtomicModel | ase.Atoms,
     probe: float,
-    measured_to: Surface = "centres",
+    measured_to: str = "centres",
     *,
     overlapping: bool = False,
 ) -> Voids:
@@ -148,12 +147,13 @@ def find_voids(
     check_atoms(atoms, least=1 if atoms.pbc.all() else 5, solid=True)
     if not (np.isfinite(probe) and probe > 0):
         raise InputError("probe", f"{probe!r}", "a length above zero, in angstrom")
-    if measured_to not in get_args(Surface):
+    if measured_to not in ("centres", "surfaces"):
         raise InputError("voids", repr(measured_to), "'centres' or 'surfaces'")
     radii = np.where(atoms.numbers > 0, covalent_radii[atoms.numbers], np.nan)
     if measured_to == "surfaces" and np.isnan(radii).any():
         found = f"the surfaces of {int(np.isnan(radii).sum())} atoms of unknown species"
-        raise InputError("voids", found, "'centres', or atoms with species (--species)")
+        expected = "atoms with species (--species), or --voids centres"
+        raise InputError("voids", found, expected)
     space = sample_space(atoms, probe)
     sizes = radii if measured_to == "surfaces" else np.zeros(len(atoms))
     centres, free = _spheres(space, sizes)
