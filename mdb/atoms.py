@@ -28,12 +28,12 @@ _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
 SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
 """
-_RINGS = """
-SELECT definition, size, atom, atom_ring.rings FROM ring
-LEFT JOIN atom_ring USING (analysis_id, definition, size) WHERE analysis_id = $id
-ORDER BY definition, size
+_RINGS = "SELECT definition, size FROM ring WHERE analysis_id = $id"
+_THROUGH = "SELECT definition, size, atom, rings FROM atom_ring WHERE analysis_id = $id"
+_VOIDS = """
+SELECT atom, radius FROM void_space LEFT JOIN atom_void USING (analysis_id)
+WHERE analysis_id = $id
 """
-_VOIDS = "SELECT atom, radius FROM atom_void WHERE analysis_id = $id"
 # The largest network of each atom and fold, numbered from 1 within its fold.
 _NETWORKS = """
 SELECT fold, atom, min(place) AS place FROM (
@@ -187,13 +187,25 @@ def _results(
     caps = _ask(connection, _CAPS, number)
     found["sites"] = np.zeros(n_atoms, dtype=np.int64)
     found["sites"][caps["atom"].to_numpy()] = caps["sites"].to_numpy()
-    for row in _ask(connection, _RINGS, number).to_pylist():
-        name = f"{row['definition']}_rings_{row['size']}"
-        found.setdefault(name, np.zeros(n_atoms, dtype=np.int64))
-        if row["atom"] is not None:
-            found[name][row["atom"]] = row["rings"]
+    return found | _rings_and_voids(connection, number, n_atoms)
+
+
+def _rings_and_voids(
+    connection: duckdb.DuckDBPyConnection, number: int, n_atoms: int
+) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    kinds = _ask(connection, _RINGS, number).to_pylist()
+    if kinds:
+        rows = _ask(connection, _THROUGH, number)
+        definition, size, atom, rings = (column.to_numpy() for column in rows.columns)
+        for kind in kinds:
+            of_kind = (definition == kind["definition"]) & (size == kind["size"])
+            values = np.zeros(n_atoms, dtype=np.int64)
+            values[atom[of_kind]] = rings[of_kind]
+            found[f"{kind['definition']}_rings_{kind['size']}"] = values
     voids = _ask(connection, _VOIDS, number)
     if voids.num_rows:
         found["void_radius"] = np.full(n_atoms, np.nan)
-        found["void_radius"][voids["atom"].to_numpy()] = voids["radius"].to_numpy()
+        touched = voids.filter(voids["atom"].is_valid())
+        found["void_radius"][touched["atom"].to_numpy()] = touched["radius"].to_numpy()
     return found

@@ -87,7 +87,8 @@ def analyze_command(
 ) -> None:
     """Analyse the structure of a model: short-range order, bipyramids and their networks.
 
-    With --rings and --voids, rings of bonds and the largest empty spheres too. With --resample, every result gets an interval from the uncertainties of the atoms.
+    With --rings and --voids, rings of bonds and the largest empty spheres too. With --resample,
+    every result gets an interval from the uncertainties of the atoms.
     """
     from aet_port.io import read_model
     from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms

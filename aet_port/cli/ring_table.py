@@ -16,23 +16,9 @@ HEADS = ("rings", "atoms", "number", "per atom", "atoms in them", "smallest of",
 
 def print_rings(found: RingStatistics) -> None:
     """Print the rings of both definitions by size; sizes beyond the largest ring are left out."""
-    rows = [
-        (rings.definition, size, number, *shares)
-        for rings in found.both
-        for size, number, *shares in zip(
-            rings.sizes.tolist(),
-            rings.counts.tolist(),
-            rings.per_atom.tolist(),
-            rings.atom_fraction.tolist(),
-            rings.smallest_fraction.tolist(),
-            rings.largest_fraction.tolist(),
-            strict=True,
-        )
-        if rings.counts[size - 3 :].any()
-    ]
     title = f"rings of up to {found.asked} atoms, bonds up to {found.cutoff:.4g} angstrom"
-    if rows:
-        print_rows(HEADS, rows, f"{title}; the last three columns: fractions of the atoms")
+    if found.rows:
+        print_rows(HEADS, found.rows, f"{title}; the last three columns: fractions of the atoms")
     else:
         print_line(f"{title}: none")
     for rings in found.both:

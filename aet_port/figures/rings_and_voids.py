@@ -52,9 +52,7 @@ def write_ring_figures(found: StructureResult, folder: str | Path, form: str = "
         }
         figures["rings"] = (partial(ring_bars, per_atom=per_atom), SIZE)
     if found.voids is not None and len(found.voids):
-        drawing = partial(
-            void_radii, radii=found.voids.radii, measured_to=found.voids.measured_to
-        )
+        drawing = partial(void_radii, radii=found.voids.radii, measured_to=found.voids.measured_to)
         figures["voids"] = (drawing, SIZE)
     return draw.save_figures(figures, folder, form)
 

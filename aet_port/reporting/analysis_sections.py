@@ -23,6 +23,7 @@ from aet_port.reporting.parts import (
     Subheading,
     charts_with,
 )
+from aet_port.reporting.ring_sections import ring_section, void_section
 
 LARGEST = 10  # largest number of networks in a table
 FEWER = 3  # the same for bipyramids other than pentagonal
@@ -66,6 +67,8 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
         Section("voronoi", "Voronoi indices", _voronoi(charts, found)),
         Section("motifs", "Motifs", _motifs(charts, found)),
         Section("networks", "Networks of bipyramids", _networks(atoms, charts, found)),
+        *ring_section(found.rings),
+        *void_section(found.voids),
         *interval_section(found.intervals),
         Section("medium-range-order", "Medium-range order", _orders(charts, found, no_orders)),
         Section(

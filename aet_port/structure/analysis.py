@@ -45,8 +45,8 @@ class StructureResult(Shown):
     ----------
     parameters
         Parameters used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"), ``delta``,
-        ``alpha``, and ``solute``, ``rings`` and ``voids`` if they were asked for; lengths in angstrom. ``motifs_reason`` says why
-        there are no motifs, if they are not defined.
+        ``alpha``, and ``solute``, ``rings`` and ``voids`` if they were asked for; lengths in
+        angstrom. ``motifs_reason`` says why there are no motifs, if they are not defined.
     pdf
         Pair distribution of all atoms.
     tetrahedra

@@ -27,8 +27,8 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
     ``network_4`` to ``network_6``, its largest network of these motifs (1 for the largest of all, 0
     for none); ``sites``, the bipyramids that it caps. If they were asked for, ``king_rings_3``,
     ``primitive_rings_3`` and on, the number of rings of each size through the atom, and
-    ``void_radius``, that of the largest empty sphere that touches it (angstrom). Without the short-range order, or where
-    motifs are not defined, the arrays that need them are left out.
+    ``void_radius``, that of the largest empty sphere that touches it (angstrom). Without the
+    short-range order, or where motifs are not defined, the arrays that need them are left out.
 
     Parameters
     ----------

@@ -38,11 +38,12 @@ HOLES = {
 @pytest.mark.parametrize("repeat", [1, 2])
 def test_holes_of_crystals(lattice: str, repeat: int) -> None:
     found = find_voids(cubic(lattice).repeat(repeat), probe=A, overlapping=True)
-    radii, number = np.unique(found.radii.round(6), return_counts=True)
-    expected = HOLES[lattice]
-    np.testing.assert_allclose(radii / A, sorted(expected), atol=1e-6)  # rounded above
-    assert dict(zip(radii / A, number, strict=True)) == pytest.approx(
-        {radius: expected[key] * repeat**3 for radius, key in zip(radii / A, sorted(expected))}
+    expected = sorted(
+        (A * radius for radius, number in HOLES[lattice].items() for _ in range(number)),
+        reverse=True,
+    )
+    np.testing.assert_allclose(
+        np.sort(found.radii)[::-1], np.repeat(expected, repeat**3), atol=1e-9
     )
     np.testing.assert_allclose(found.touching, found.radii[0], atol=1e-6)
 
@@ -214,8 +215,8 @@ def test_slab() -> None:
     found = find_voids(atoms, A)
     # Octahedral holes between the lowest and the highest layer; none above them.
     assert set(found.radii.round(6)) == {A / 2}
-    # Four in each of 2 x 2 x 4 cells, two of them in each plane of atoms; those in the lowest and in
-    # the highest plane are open to one side.
+    # Four in each of 2 x 2 x 4 cells, two of them in each plane of atoms; those in the lowest and
+    # in the highest plane are open to one side.
     assert ((found.centres[:, 2] > 1) & (found.centres[:, 2] < 3.5 * A - 1)).all()
     assert len(found) == 4 * 16 - 2 * 4 - 2 * 4
 

@@ -28,6 +28,11 @@ BUDGET = 2_000_000  # steps of a search around one atom, about 5 ms
 TOGETHER = 256  # atoms around which one thread searches at a time
 
 
+# Definition, size, number of rings, rings per atom, and the fractions of the atoms that are in one,
+# of which it is the smallest, and of which it is the largest.
+RingRow = tuple[str, int, int, float, float, float, float]
+
+
 @dataclass(frozen=True, repr=False)
 class RingStatistics(Shown):
     """Rings of a sample by both definitions.
@@ -65,6 +70,24 @@ class RingStatistics(Shown):
     def both(self) -> tuple[Rings, Rings]:
         """Rings of King and primitive rings."""
         return self.king, self.primitive
+
+    @property
+    def rows(self) -> list[RingRow]:
+        """A row for each definition and size, up to the largest size of which there are rings."""
+        return [
+            (rings.definition, *row)
+            for rings in self.both
+            for row in zip(
+                rings.sizes.tolist(),
+                rings.counts.tolist(),
+                rings.per_atom.tolist(),
+                rings.atom_fraction.tolist(),
+                rings.smallest_fraction.tolist(),
+                rings.largest_fraction.tolist(),
+                strict=True,
+            )
+            if rings.counts[row[0] - 3 :].any()
+        ]
 
     def summary(self) -> dict[str, Any]:
         """Numbers of both definitions by size of ring, for a table or JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ase
 import numpy as np
@@ -109,8 +109,7 @@ def sample_space(atoms: ase.Atoms, probe: float) -> SampleSpace:
             np.zeros(len(rows), dtype=bool),
         )
         if not pbc.all():
-            outside = _outside(space, probe)
-            space = SampleSpace(*list(vars(space).values())[:-1], outside)
+            space = replace(space, outside=_outside(space, probe))
         used = np.isfinite(radius) & ~space.outside & space.at_home(centre)
         widest = float(radius[used].max(initial=0.0)) if pbc.any() else 0.0
         if widest <= margin:  # else atoms beyond the images may lie in these spheres

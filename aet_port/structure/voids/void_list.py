@@ -28,7 +28,7 @@ LISTED = 10  # largest voids in a summary
 
 @dataclass(frozen=True, repr=False)
 class Voids(Shown):
-    """Largest empty spheres of a sample, by falling radius.
+    """Largest empty spheres of a sample, by falling radius (to 1e-5 angstrom).
 
     Attributes
     ----------
