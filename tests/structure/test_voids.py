@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from aet_port.core.errors import InputError
 from aet_port.structure import find_voids
 from aet_port.structure.voids.clearance import Surroundings
-from aet_port.structure.voids.sample_space import sample_space
+from aet_port.structure.voids.outside import sample_space
 from tests.structure.samples import close_packed, moved, shaken_box
 
 A = 4.0  # angstrom, lattice constant
@@ -221,6 +221,34 @@ def test_slab() -> None:
     assert len(found) == 4 * 16 - 2 * 4 - 2 * 4
 
 
+def test_a_lone_atom_far_away_changes_nothing() -> None:
+    atoms = close_packed(1, radius=7.0)
+    one = find_voids(atoms, 4.0)
+    two = find_voids(atoms + ase.Atoms("Ta", [[1e4, 0, 0]]), 4.0)
+    np.testing.assert_allclose(one.radii, two.radii, atol=1e-6)
+    assert one.free_fraction == two.free_fraction
+    assert np.isnan(two.touching[-1])
+
+
+def test_sparse_atoms_have_no_inside() -> None:
+    atoms = close_packed(1, radius=7.0)
+    atoms.positions *= 5
+    found = find_voids(atoms, 4.0)
+    assert (len(found), np.isfinite(found.touching).sum()) == (0, 0)
+    assert np.isnan(found.free_fraction)
+    assert found.summary()["mean_radius"] is None
+
+
+def test_rod() -> None:
+    atoms = cubic("fcc").repeat((4, 4, 1))
+    atoms.pbc = (False, False, True)
+    found = find_voids(atoms, A)
+    np.testing.assert_allclose(found.radii, A / 2, atol=1e-9)
+    # Those on the planes of atoms at the surfaces are open to one side: 7 x 7 / 2 without edges.
+    assert ((found.centres[:, :2] > 1) & (found.centres[:, :2] < 3.5 * A - 1)).all()
+    assert len(found) == 36
+
+
 def test_a_wide_void_of_a_box_needs_farther_images() -> None:
     atoms = cubic("sc").repeat(5)
     del atoms[np.linalg.norm(atoms.positions - 8, axis=1) < 6]
@@ -232,8 +260,11 @@ def test_clearance_of_one_place_after_the_other() -> None:
     rng = np.random.default_rng(0)
     points, radii = rng.uniform(0, 10, (60, 3)), rng.uniform(0.2, 2, 60)
     places = rng.uniform(-15, 25, (200, 3))
-    free, which = Surroundings(points, radii, 1.0).clearance(places)
+    radii[::3] = radii[0]
+    counted = np.arange(60) != 7
+    free, which = Surroundings(points, radii, counted, 1.0).clearance(places)
     every = np.linalg.norm(places[:, None] - points, axis=2) - radii
+    every[:, 7] = np.inf
     np.testing.assert_allclose(free, every.min(axis=1), atol=1e-12)
     np.testing.assert_array_equal(which, every.argmin(axis=1))
 

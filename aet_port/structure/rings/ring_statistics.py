@@ -103,8 +103,6 @@ def find_rings(
     shortest one, or one of several shortest ones, that holds some two bonds of one of its atoms. It
     is primitive (irreducible, a shortest-path ring of Franzblau) if between none of its atoms there
     is a shorter path than along the ring, so that it can't be divided into two smaller rings.
-    Isolated fcc atoms of a dense alloy have triangles and squares, tetrahedral networks rings of
-    about six.
 
     Parameters
     ----------

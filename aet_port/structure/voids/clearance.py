@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from aet_port.structure.neighbours import cell_list
 
@@ -22,20 +23,27 @@ class Surroundings:
         Shape (n, 3): atoms and periodic images, angstrom.
     radii
         Shape (n,): their radii, angstrom.
+    counted
+        Shape (n,): the points that may be nearest to something; others are passed over.
     reach
         About the distance of the nearest atom from the places that are asked for, angstrom.
     """
 
     def __init__(
-        self, points: NDArray[np.float64], radii: NDArray[np.float64], reach: float
+        self,
+        points: NDArray[np.float64],
+        radii: NDArray[np.float64],
+        counted: NDArray[np.bool_],
+        reach: float,
     ) -> None:
-        cells = cell_list(points, reach)
-        widest = float(radii.max(initial=0.0))
+        self._points, self._radii, self._counted = points, radii, np.flatnonzero(counted)
+        cells = cell_list(points[self._counted], reach)
+        order = self._counted[cells.order]
+        widest = float(radii[order].max(initial=0.0))
         self._cells = (
-            *(points[cells.order], radii[cells.order], cells.order, widest),
+            *(points[order], radii[order], order, widest),
             *(cells.origin, cells.size, cells.shape, cells.start),
         )
-        self._points, self._radii = points, radii
 
     def clearance(
         self, places: NDArray[np.float64]
@@ -44,7 +52,13 @@ class Surroundings:
 
         Negative inside an atom.
         """
-        return _clearances(np.ascontiguousarray(places), self._cells)
+        free, which = np.full(len(places), np.inf), np.full(len(places), -1)
+        for size in np.unique(self._radii[self._counted]):
+            of_size = self._counted[self._radii[self._counted] == size]
+            gap, near = cKDTree(self._points[of_size]).query(places)
+            nearer = gap - size < free
+            free[nearer], which[nearer] = (gap - size)[nearer], of_size[near[nearer]]
+        return free, which
 
     def tangent_spheres(
         self, rows: NDArray[np.int64]
@@ -141,14 +155,6 @@ def _nearest(place, cells):  # type: ignore[no-untyped-def]
                             least, which = free, row[k]
         shell += 1
     return least, which
-
-
-@njit(cache=True, parallel=True)
-def _clearances(places, cells):  # type: ignore[no-untyped-def]
-    free, which = np.empty(len(places)), np.empty(len(places), dtype=np.int64)
-    for i in prange(len(places)):
-        free[i], which[i] = _nearest(places[i], cells)
-    return free, which
 
 
 @njit(cache=True)

@@ -17,7 +17,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.records import plain
 from aet_port.structure.neighbours import check_atoms, periodic_images
 from aet_port.structure.voids.clearance import Surroundings, held
-from aet_port.structure.voids.sample_space import SampleSpace, sample_space
+from aet_port.structure.voids.outside import SampleSpace, sample_space
 
 SAMPLES = 200_000  # places at which the space outside the atoms is looked for
 SAME = 1e-5  # angstrom: centres, and radii, that differ by rounding only
@@ -105,7 +105,7 @@ def find_voids(
     perfect crystals, the lowest centre along x, y and z comes first.
 
     Of a particle or film only what a probe coming from outside can't reach belongs to the sample
-    (:func:`aet_port.structure.voids.sample_space.sample_space`); closed cavities do, whatever their
+    (:func:`aet_port.structure.voids.outside.sample_space`); closed cavities do, whatever their
     size.
 
     Parameters
@@ -178,8 +178,8 @@ def _spheres(
     space: SampleSpace, sizes: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centres and radii of the spheres that can't grow, each once, largest first."""
-    used = ~space.outside & np.isfinite(space.radius) & space.at_home(space.centre, slack=0.25)
-    surroundings = Surroundings(space.points, sizes[space.atom], REACH)
+    used = space.inside & space.at_home(space.centre, slack=0.25)
+    surroundings = Surroundings(space.points, sizes[space.atom], space.counted, REACH)
     centres, free = surroundings.tangent_spheres(space.rows[used])
     found = (free > 0) & space.at_home(centres)
     centres, free = centres[found], free[found]
@@ -236,15 +236,17 @@ def _touched(
 
 def _free(atoms: ase.Atoms, space: SampleSpace, radii: NDArray[np.float64]) -> tuple[float, float]:
     """Fraction of the sample outside its atoms, and the standard error of it."""
-    if np.isnan(radii).any():
+    if np.isnan(radii).any() or not space.inside.any():
         return float("nan"), float("nan")
     # The sequence of Roberts, which fills a box evenly.
     places = np.outer(np.arange(1, SAMPLES + 1), EVEN) % 1.0
-    part = np.linalg.solve(space.cell.T, space.points[: space.n_atoms].T).T
+    part = np.linalg.solve(space.cell.T, space.points[space.rows[space.inside]].reshape(-1, 3).T).T
     low = np.where(space.pbc, 0.0, part.min(axis=0))
     wide = np.where(space.pbc, 1.0, np.ptp(part, axis=0))
     places = (low + places * wide) @ space.cell
-    free, near = Surroundings(space.points, radii[space.atom], REACH).clearance(places)
+    free, near = Surroundings(space.points, radii[space.atom], space.counted, REACH).clearance(
+        places
+    )
     inside = space.holds(places, near)
     number = int(inside.sum())
     if not number:

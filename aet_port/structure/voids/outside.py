@@ -52,6 +52,21 @@ class SampleSpace:
     radius: NDArray[np.float64]
     outside: NDArray[np.bool_]
 
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Tetrahedra of the sample that aren't flat, shape (m,)."""
+        return ~self.outside & np.isfinite(self.radius)
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Points that may lie in a sphere of the sample, shape (n,); no lone atom far away does."""
+        rows = self.rows[self.inside]
+        if not len(rows):
+            return np.ones(len(self.points), dtype=bool)
+        corners, widest = self.points[rows], float(self.radius[self.inside].max())
+        low, high = corners.min(axis=(0, 1)) - widest, corners.max(axis=(0, 1)) + widest
+        return np.asarray(((self.points >= low) & (self.points <= high)).all(axis=1))
+
     def at_home(self, places: NDArray[np.float64], slack: float = 1e-6) -> NDArray[np.bool_]:
         """Which places (k, 3) lie in the periodic cell, its faces included, shape (k,)."""
         if not self.pbc.any():
@@ -110,7 +125,7 @@ def sample_space(atoms: ase.Atoms, probe: float) -> SampleSpace:
         )
         if not pbc.all():
             space = replace(space, outside=_outside(space, probe))
-        used = np.isfinite(radius) & ~space.outside & space.at_home(centre)
+        used = space.inside & space.at_home(centre)
         widest = float(radius[used].max(initial=0.0)) if pbc.any() else 0.0
         if widest <= margin:  # else atoms beyond the images may lie in these spheres
             return space
