@@ -18,6 +18,7 @@ from mdb.mro_rows import mro_tables
 from mdb.network_rows import network_tables
 from mdb.order_rows import measure_table, order_tables
 from mdb.packing_rows import packing_tables
+from mdb.ring_rows import ring_tables, void_tables
 
 
 def analysis_hash(found: StructureResult, model: str) -> str:
@@ -40,6 +41,8 @@ def analysis_hash(found: StructureResult, model: str) -> str:
         results.append(found.local_chemistry.neighbours)
     if found.types is not None:
         results += [found.types.ptm, found.types.cna]
+    if found.rings is not None:
+        results += [rings.through for rings in found.rings.both]
     return digest([model.encode(), canonical_json(found.parameters).encode(), *results])
 
 
@@ -61,6 +64,10 @@ def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
         tables |= type_tables(found.types)
     elif "templates_reason" in found.parameters:  # asked for, but without OVITO
         tables |= missing_types(str(found.templates_reason))
+    if found.rings is not None:
+        tables |= ring_tables(found.rings)
+    if found.voids is not None:
+        tables |= void_tables(found.voids)
     if found.intervals is not None:
         tables["resampled_value"] = interval_table(found.intervals)
     if measures:

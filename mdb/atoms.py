@@ -37,6 +37,12 @@ _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
 SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
 """
+_RINGS = "SELECT definition, size FROM ring WHERE analysis_id = $id"
+_THROUGH = "SELECT definition, size, atom, rings FROM atom_ring WHERE analysis_id = $id"
+_VOIDS = """
+SELECT atom, radius FROM void_space LEFT JOIN atom_void USING (analysis_id)
+WHERE analysis_id = $id
+"""
 # The largest network of each atom and fold, numbered from 1 within its fold.
 _NETWORKS = """
 SELECT fold, atom, min(place) AS place FROM (
@@ -64,7 +70,9 @@ def assemble(
     atom caps), ``motifs_3`` to ``motifs_8`` (number of motifs of each fold that the atom is a
     corner of), ``network_4`` to ``network_6`` (its largest network of these: 1 for the largest of
     all, 0 for none), ``folds`` (bits: 2^fold for each kind of motif), and what structure types
-    and local chemical order are named by :func:`aet_port.structure.atom_quantities`.
+    and local chemical order are named by :func:`aet_port.structure.atom_quantities`; if it searched
+    for them, ``king_rings_3``, ``primitive_rings_3`` and on (rings through the atom by size) and
+    ``void_radius`` (largest empty sphere that touches it).
     What is undefined is NaN, or -1 where whole numbers stand.
 
     Parameters
@@ -199,4 +207,25 @@ def _results(
     caps = _ask(connection, _CAPS, number)
     found["sites"] = np.zeros(n_atoms, dtype=np.int64)
     found["sites"][caps["atom"].to_numpy()] = caps["sites"].to_numpy()
+    return found | _rings_and_voids(connection, number, n_atoms)
+
+
+def _rings_and_voids(
+    connection: duckdb.DuckDBPyConnection, number: int, n_atoms: int
+) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    kinds = _ask(connection, _RINGS, number).to_pylist()
+    if kinds:
+        rows = _ask(connection, _THROUGH, number)
+        definition, size, atom, rings = (column.to_numpy() for column in rows.columns)
+        for kind in kinds:
+            of_kind = (definition == kind["definition"]) & (size == kind["size"])
+            values = np.zeros(n_atoms, dtype=np.int64)
+            values[atom[of_kind]] = rings[of_kind]
+            found[f"{kind['definition']}_rings_{kind['size']}"] = values
+    voids = _ask(connection, _VOIDS, number)
+    if voids.num_rows:
+        found["void_radius"] = np.full(n_atoms, np.nan)
+        touched = voids.filter(voids["atom"].is_valid())
+        found["void_radius"][touched["atom"].to_numpy()] = touched["radius"].to_numpy()
     return found

@@ -16,6 +16,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("bipyramid", "motif_contact", "partial_icosahedron", "packing"),
         *("mro", "mro_member", "shared_atom", "resampled_value"),
         *("structure_type", "structure_fraction", "local_chemistry"),
+        *("ring", "atom_ring", "void_space", "void", "atom_void"),
     ),
     "validation": ("validation_row",),
 }
@@ -56,6 +57,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     "structure_type": ("analysis_id", "atom"),
     "structure_fraction": ("analysis_id", "method", "structure"),
     "local_chemistry": ("analysis_id", "atom", "group_2"),
+    "ring": ("analysis_id", "definition", "size"),
+    "atom_ring": ("analysis_id", "definition", "size", "atom"),
+    "void_space": ("analysis_id",),
+    "void": ("analysis_id", "void"),
+    "atom_void": ("analysis_id", "atom"),
     "md_run": ("md_run_id",),
     "md_thermo": ("md_run_id", "step"),
     "md_snapshot": ("model_id",),
@@ -106,11 +112,13 @@ ATOMS: dict[str, tuple[str, ...]] = {
     "shared_atom": ("centre_1", "centre_2"),
     "structure_type": ("atom",),
     "local_chemistry": ("atom",),
+    "atom_ring": ("atom",),
+    "atom_void": ("atom",),
 }
 # Tables whose last key column counts from 0 without gaps within the key columns before it.
 NUMBERED = (
     *("projection", "atom", "atom_edit", "tetrahedron", "motif", "motif_tetrahedron", "network"),
-    *("atom_order", "voronoi", "mro", "validation_row", "structure_type"),
+    *("atom_order", "voronoi", "mro", "void", "validation_row", "structure_type"),
 )
 
 
@@ -120,6 +128,7 @@ STRUCTURES = (
     "{} IN ('other', 'fcc', 'hcp', 'bcc', 'icosahedral', 'sc', 'cubic diamond', "
     "'hexagonal diamond')"
 )
+DEFINITION = "definition IN ('king', 'primitive')"
 # The correlation matrix of the position errors, whose 2 x 2 minors are looked at before, has no
 # negative determinant. The last digits of single precision are left to rounding, here and there.
 COVARIANCE = (
@@ -224,6 +233,17 @@ RANGES: dict[str, tuple[str, ...]] = {
         *("(atoms IS NULL) = (fraction IS NULL)", "reason <> ''"),
     ),
     "local_chemistry": ("group_2 <> ''", "neighbours >= 0", "warren_cowley <= 1"),
+    "ring": (
+        *(DEFINITION, "size >= 3", "rings >= 0", "smallest BETWEEN 0 AND atoms"),
+        *("largest BETWEEN 0 AND atoms", "atoms <= size * rings"),
+    ),
+    "atom_ring": (DEFINITION, "size >= 3", "rings > 0"),
+    "void_space": (
+        *("measured_to IN ('centres', 'surfaces')", "voids >= 0"),
+        *("free_fraction BETWEEN 0 AND 1", "free_error >= 0"),
+    ),
+    "void": ("radius > 0",),
+    "atom_void": ("radius > 0",),
     "md_run": (
         *("n_atoms > 0", "cooling_rate >= 0", "time_step > 0", "glass_transition > 0"),
         *("started <= finished", "json_valid(protocol)", SHA256.format("content_hash")),
@@ -254,4 +274,7 @@ NEEDED = {
     "motif_contact": ("bipyramid",),
     "partial_icosahedron": ("bipyramid",),
     "structure_type": ("structure_fraction",),
+    "atom_ring": ("ring",),
+    "void": ("void_space",),
+    "atom_void": ("void_space",),
 }

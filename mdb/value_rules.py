@@ -109,6 +109,16 @@ def _counts() -> Iterator[Rule]:
         "five",
         "bipyramid",
     )
+    yield _counted("voids of an analysis", "void_space", ("analysis_id",), "voids", "void")
+    yield Rule(
+        "counts: rings through atoms",
+        "ring",
+        "SELECT analysis_id, definition, size, size * rings AS expected, coalesce(n, 0) AS there, "
+        "atoms, coalesce(m, 0) AS atoms_there FROM ring LEFT JOIN "
+        "(SELECT analysis_id, definition, size, sum(rings)::BIGINT AS n, count(*) AS m "
+        "FROM atom_ring GROUP BY ALL) USING (analysis_id, definition, size) "
+        "WHERE there <> expected OR atoms_there <> atoms",
+    )
     yield Rule(
         "counts: networks of all motifs",
         "network",
@@ -153,7 +163,7 @@ def _numbering(table: str) -> Rule:
 
 def _may_repeat(table: str) -> bool:
     """Whether no other rule and no constraint keeps the keys of a table apart."""
-    if table == "md_snapshot":
+    if table in ("md_snapshot", "void_space"):
         return True
     return len(KEYS[table]) > 1 and table not in (*NUMBERED, *REPEATED)
 

@@ -151,10 +151,12 @@ def _judged() -> list[object]:
 
 def _structure() -> list[object]:
     atoms = particle().atoms
-    found = aet.analyze(atoms, cutoff=4.1)
+    found = aet.analyze(atoms, cutoff=4.1, rings=4, voids="centres")
     order, packing = found.order, found.packing
     assert order is not None
     assert packing is not None
+    assert found.rings is not None
+    assert found.voids is not None
     assert isinstance(packing.average, AverageBipyramid)
     q = np.linspace(0.6, 16.0, 200)
     factor = debye_structure_factor(atoms, q)
@@ -166,6 +168,9 @@ def _structure() -> list[object]:
         found.tetrahedra,
         found.motifs,
         found.networks[5],
+        found.rings,
+        found.rings.king,
+        found.voids,
         order,
         order.population,
         next(iter(order.statistics().values())),

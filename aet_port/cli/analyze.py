@@ -19,6 +19,7 @@ from aet_port.cli.options import (
     help_text,
     settings_options,
 )
+from aet_port.cli.ring_table import print_rings, print_voids
 from aet_port.cli.surroundings_table import print_surroundings
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_rows
@@ -96,7 +97,8 @@ def analyze_command(
 ) -> None:
     """Analyse the structure of a model: short-range order, bipyramids and their networks.
 
-    With --resample, every result gets an interval from the uncertainties of the atoms.
+    With --rings and --voids, rings of bonds and the largest empty spheres too. With --resample,
+    every result gets an interval from the uncertainties of the atoms.
     """
     from aet_port.io import read_model
     from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
@@ -137,6 +139,8 @@ def analyze_command(
             cutoff=used,
             delta=one,
             solute=solute,
+            rings=settings.rings,
+            voids=settings.voids,
             population=population,
             earlier=first,
             templates=settings.templates,
@@ -166,6 +170,8 @@ def analyze_command(
         summary.pop("intervals", None)
         summary.pop("remarks", None)
         summary.pop("templates_reason", None)
+        summary.pop("ring_statistics", None)
+        summary.pop("void_statistics", None)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
     statistics, reasons = order.pop("statistics"), order.pop("reasons")
     solutes = [summary.pop("medium_range_order", None) for summary in summaries][-1]
@@ -186,6 +192,10 @@ def analyze_command(
         print_facts(False, "not stated, or with a remark", reasons)
     if solutes is not None:
         print_facts(False, "medium-range order", solutes)
+    if analyses[0].rings is not None:
+        print_rings(analyses[0].rings)
+    if analyses[0].voids is not None:
+        print_voids(analyses[0].voids)
     for found in analyses:
         if found.intervals is not None:
             print_intervals(found.intervals, f", delta {found.delta:g}")
@@ -242,11 +252,13 @@ def _resampled(
 def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
     from aet_port.figures.order import write_order_figures
     from aet_port.figures.packing import write_packing_figures
+    from aet_port.figures.rings_and_voids import write_ring_figures
 
     if found.order is None:
         raise AssertionError("analyze() computes the order unless told otherwise")
     packing = [] if found.packing is None else write_packing_figures(found, folder, form)
-    return [*write_order_figures(found.order, folder, form), *packing]
+    more = write_ring_figures(found, folder, form)
+    return [*write_order_figures(found.order, folder, form), *packing, *more]
 
 
 def _deposit(

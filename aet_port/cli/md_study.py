@@ -11,13 +11,13 @@ from aet_port.cli.options import Scheduler, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.terminal import print_line
-from aet_port.structure.settings import OF_DRAWS, OF_SURROUNDINGS, AnalyzeSettings
+from aet_port.structure.settings import OF_DRAWS, ON_REQUEST, AnalyzeSettings
 
 if TYPE_CHECKING:
     from md_sim.snapshot_study import Study, StudyRow
 
 
-@settings_options(leave_out={"settings": (*OF_DRAWS, *OF_SURROUNDINGS)})
+@settings_options(leave_out={"settings": (*OF_DRAWS, *ON_REQUEST)})
 @table_options
 def analyze_quench_command(
     folder: Annotated[Path, typer.Argument(help="Folder of a quench, finished or not.")],

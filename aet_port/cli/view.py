@@ -10,10 +10,10 @@ import typer
 from aet_port.cli.options import Json, Model, Scale, Species, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
-from aet_port.structure.settings import OF_DRAWS, OF_SURROUNDINGS, AnalyzeSettings
+from aet_port.structure.settings import OF_DRAWS, ON_REQUEST, AnalyzeSettings
 
 
-@settings_options(leave_out={"settings": (*OF_DRAWS, *OF_SURROUNDINGS)})
+@settings_options(leave_out={"settings": (*OF_DRAWS, *ON_REQUEST)})
 def view_command(
     model: Model,
     output: Annotated[Path, typer.Option("-o", "--output", help="Image file: .png.")],

@@ -23,6 +23,7 @@ from aet_port.reporting.parts import (
     Subheading,
     charts_with,
 )
+from aet_port.reporting.ring_sections import ring_section, void_section
 from aet_port.reporting.surroundings_sections import surroundings_section
 
 LARGEST = 10  # largest number of networks in a table
@@ -68,6 +69,8 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
         surroundings_section(found.surroundings),
         Section("motifs", "Motifs", _motifs(charts, found)),
         Section("networks", "Networks of bipyramids", _networks(atoms, charts, found)),
+        *ring_section(found.rings),
+        *void_section(found.voids),
         *interval_section(found.intervals),
         Section("medium-range-order", "Medium-range order", _orders(charts, found, no_orders)),
         Section(

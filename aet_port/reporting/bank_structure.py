@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure, named
+from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure, VoidSpace, named
 from aet_port.reporting.surroundings import read_surroundings
 from aet_port.structure.draws import origin_of
 from aet_port.structure.intervals import Interval, Intervals
@@ -18,6 +18,7 @@ from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.populations import ALL as ALL_ATOMS
 from aet_port.structure.populations import CHOSEN, DESCRIPTION, DISORDERED
 from aet_port.structure.populations import FEWEST as FEWEST_INNER
+from aet_port.structure.rings.ring_statistics import RingRow
 from aet_port.structure.short_range import FEWEST
 from mdb.bank import Bank
 
@@ -49,6 +50,16 @@ ORDER BY group_1 <> '*', group_1, group_2, r
 _ORDERS = """
 SELECT solute, lattice, size, length, lattice_constant FROM mro
 WHERE analysis_id = $analysis ORDER BY mro
+"""
+
+
+_RINGS = """
+SELECT definition, size, rings, rings / $n_atoms, atoms / $n_atoms, smallest / $n_atoms,
+    largest / $n_atoms
+FROM ring WHERE analysis_id = $analysis
+AND size <= (SELECT max(size) FROM ring AS r
+    WHERE r.analysis_id = $analysis AND r.definition = ring.definition AND r.rings > 0)
+ORDER BY definition, size
 """
 
 
@@ -118,6 +129,8 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         motifs_reason=parameters.get("motifs_reason"),
         networks={int(one): table[fold == one] for one in np.unique(fold)},
         bipyramids=_bipyramids(bank, asked, networks),
+        rings=_rings(bank, asked, n_atoms) if "rings" in parameters else None,
+        voids=_voids(bank, asked),
         intervals=_intervals(bank, asked),
         surroundings=read_surroundings(bank, number),
         **parts,
@@ -131,6 +144,20 @@ def _population(bank: Bank, asked: Mapping[str, Any], chosen: str | None) -> str
     (row,) = bank.sql(_DISORDERED, asked).to_pylist()
     few = row["crystalline"] and row["inner_atoms"] < FEWEST_INNER
     return ALL_ATOMS if few else DISORDERED
+
+
+def _rings(bank: Bank, asked: Mapping[str, Any], n_atoms: int) -> list[RingRow]:
+    rows = bank.sql(_RINGS, {**asked, "n_atoms": n_atoms})
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _voids(bank: Bank, asked: Mapping[str, Any]) -> VoidSpace | None:
+    space = bank.sql("SELECT * FROM void_space WHERE analysis_id = $analysis", asked)
+    if not space.num_rows:
+        return None
+    voids = bank.sql("SELECT radius FROM void WHERE analysis_id = $analysis ORDER BY void", asked)
+    free, error = (float(reals(space, name)[0]) for name in ("free_fraction", "free_error"))
+    return VoidSpace(space["measured_to"][0].as_py(), reals(voids, "radius"), free, error)
 
 
 def _intervals(bank: Bank, asked: Mapping[str, Any]) -> Intervals | None:

@@ -15,6 +15,7 @@ from aet_port.reporting.surroundings import Surroundings, surroundings_of
 from aet_port.structure.analysis import StructureResult
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
+from aet_port.structure.rings.ring_statistics import RingRow
 
 Fact = tuple[str, Any]
 TOP_INDICES = 10
@@ -93,6 +94,26 @@ class Bipyramids:
 
 
 @dataclass(frozen=True)
+class VoidSpace:
+    """The space between the atoms.
+
+    Attributes
+    ----------
+    measured_to
+        ``"centres"`` or ``"surfaces"`` of the atoms, at which the voids end.
+    radii
+        Shape (m,): of the voids, angstrom, largest first.
+    free_fraction, free_error
+        Fraction of the volume outside all atoms, and its standard error; NaN if unknown.
+    """
+
+    measured_to: str
+    radii: NDArray[np.float64]
+    free_fraction: float
+    free_error: float
+
+
+@dataclass(frozen=True)
 class Structure:
     """Results of a structure analysis; missing ones are None.
 
@@ -123,6 +144,10 @@ class Structure:
     orders
         Networks of medium-range order: solute, lattice, centres, length (angstrom), lattice
         constant (angstrom).
+    rings
+        Rings of bonds by definition and size.
+    voids
+        The space between the atoms.
     intervals
         What the uncertainties of the atoms mean for the results.
     surroundings
@@ -142,6 +167,8 @@ class Structure:
     networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bipyramids: Bipyramids | None = None
     orders: Sequence[tuple[str, str, int, float, float]] | None = None
+    rings: Sequence[RingRow] | None = None
+    voids: VoidSpace | None = None
     intervals: Intervals | None = None
     surroundings: Surroundings = field(default_factory=Surroundings)
 
@@ -230,8 +257,14 @@ def structure_of(found: StructureResult) -> Structure:
             (found.solutes.solute, n.lattice, len(n), float(length), float(n.lattice_constant))
             for n, length in zip(chosen, found.solutes.length, strict=True)
         ]
+    if found.voids is not None:
+        space = found.voids
+        parts["voids"] = VoidSpace(
+            space.measured_to, space.radii, space.free_fraction, space.free_error
+        )
     return Structure(
         facts,
+        rings=None if found.rings is None else found.rings.rows,
         pdf=(found.pdf.r, found.pdf.g),
         motifs=found.counts if found.motifs_reason is None else {},
         motifs_reason=found.motifs_reason,

@@ -63,7 +63,10 @@ from .polytetrahedral.sharing import (
 )
 from .populations import Population, choose_population
 from .resampling import resample
+from .rings.ring_lists import Rings
+from .rings.ring_statistics import RingStatistics, find_rings
 from .short_range import ShortRangeOrder
+from .voids.void_list import Voids, find_voids
 from .voronoi.alpha_shapes import AlphaShape
 from .voronoi.analysis import Voronoi, voronoi_analysis
 from .voronoi.tetrahedra import (
@@ -96,6 +99,8 @@ __all__ = [
     "PdfPeaks",
     "PolytetrahedralOrder",
     "Population",
+    "RingStatistics",
+    "Rings",
     "Sharing",
     "ShortRangeOrder",
     "Statistic",
@@ -103,6 +108,7 @@ __all__ = [
     "StructureResult",
     "StructureTypes",
     "Tetrahedra",
+    "Voids",
     "Voronoi",
     "analyze",
     "atom_density",
@@ -120,8 +126,10 @@ __all__ = [
     "find_neighbours",
     "find_networks",
     "find_nuclei",
+    "find_rings",
     "find_sharing",
     "find_tetrahedra",
+    "find_voids",
     "first_valley",
     "icosahedral_filling",
     "ideal_bipyramid",

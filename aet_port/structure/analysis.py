@@ -24,8 +24,10 @@ from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
 from aet_port.structure.polytetrahedral.networks import Networks, find_networks
 from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder, polytetrahedral_order
 from aet_port.structure.polytetrahedral.packing import DELTAS
+from aet_port.structure.rings.ring_statistics import RingStatistics, find_rings
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.short_range import ShortRangeOrder, short_range_order
+from aet_port.structure.voids.void_list import Voids, find_voids
 from aet_port.structure.voronoi.tetrahedra import (
     ALPHA,
     Tetrahedra,
@@ -45,8 +47,8 @@ class StructureResult(Shown):
     ----------
     parameters
         Parameters used: ``cutoff`` and ``cutoff_from`` ("first valley" or "given"), ``delta``,
-        ``alpha``, and ``solute`` if one was named; lengths in angstrom. ``motifs_reason`` says why
-        there are no motifs, if they are not defined.
+        ``alpha``, and ``solute``, ``rings`` and ``voids`` if they were asked for; lengths in
+        angstrom. ``motifs_reason`` says why there are no motifs, if they are not defined.
     pdf
         Pair distribution of all atoms.
     tetrahedra
@@ -63,6 +65,10 @@ class StructureResult(Shown):
         Shape, joints and density of the bipyramids; None without the order or the motifs.
     solutes
         Medium-range order; None unless a solute was named.
+    rings
+        Rings of bonds; None unless a largest size was given.
+    voids
+        Largest empty spheres; None unless asked for.
     intervals
         What the uncertainties of the atoms mean for these results; None unless
         :func:`aet_port.structure.resampling.resample` drew models from them.
@@ -92,6 +98,8 @@ class StructureResult(Shown):
     order: ShortRangeOrder | None = None
     packing: PolytetrahedralOrder | None = None
     solutes: SoluteOrder | None = None
+    rings: RingStatistics | None = None
+    voids: Voids | None = None
     intervals: Intervals | None = None
     remarks: tuple[str, ...] = ()
     local_chemistry: LocalChemistry | None = None
@@ -166,6 +174,8 @@ class StructureResult(Shown):
             ),
             "structure_types": None if self.types is None else self.types.summary(),
             **({} if self.types is not None else {"templates_reason": self.templates_reason}),
+            **({} if self.rings is None else {"ring_statistics": self.rings.summary()}),
+            **({} if self.voids is None else {"void_statistics": self.voids.summary()}),
             **({} if self.intervals is None else {"intervals": self.intervals.summary()}),
             **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
@@ -179,6 +189,8 @@ def analyze(
     alpha: float | None = None,
     order: bool = True,
     solute: str | None = None,
+    rings: int = DEFAULTS.rings,
+    voids: str = DEFAULTS.voids,
     population: str | ArrayLike | None = None,
     earlier: StructureResult | None = None,
     templates: bool = DEFAULTS.templates,
@@ -214,6 +226,13 @@ def analyze(
     solute
         Group (symbol, or type if the atoms have types) whose medium-range order is searched too,
         which can take minutes.
+    rings
+        Size of the largest rings of bonds to count
+        (:func:`aet_port.structure.rings.ring_statistics.find_rings`), 3 to 24; 0 for none.
+    voids
+        ``"centres"`` or ``"surfaces"`` of the atoms, at which the largest empty spheres end
+        (:func:`aet_port.structure.voids.void_list.find_voids`, with ``alpha`` as probe); ``"none"``
+        for no search.
     population
         Atoms that the statistics are made of: ``"all"``, ``"disordered"``, ``"inner"``, one boolean
         per atom, or numbers of atoms from 0. Unless given, the disordered ones, or all if hardly
@@ -320,6 +339,17 @@ def analyze(
             (None, {}) if earlier is None else (earlier.types, earlier.parameters),
         )
         parameters |= of_types
+    counted = empty = None
+    if rings:
+        known_rings = None if earlier is None else earlier.rings
+        same = known_rings is not None and known_rings.asked == rings
+        counted = known_rings if same else find_rings(atoms, used, rings)
+        parameters["rings"] = rings
+    if voids != DEFAULTS.voids:
+        before = {} if earlier is None or earlier.voids is None else earlier.parameters
+        same = before.get("voids") == voids and before["alpha"] == alpha
+        empty = earlier.voids if same and earlier else find_voids(atoms, alpha, voids)
+        parameters["voids"] = voids
     remark = scale_remark(atoms)
     return StructureResult(
         parameters,
@@ -331,6 +361,8 @@ def analyze(
         local,
         packing,
         solutes,
+        counted,
+        empty,
         remarks=() if remark is None else (remark,),
         local_chemistry=chemistry,
         types=types,

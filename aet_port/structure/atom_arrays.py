@@ -33,8 +33,10 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
     3 bcc, 4 icosahedral, 5 sc, 6 cubic and 7 hexagonal diamond, as in OVITO); ``ptm_rmsd``;
     ``ptm_spacing`` (angstrom); ``orientation_x`` to ``orientation_w``, a quaternion;
     ``strain_volume`` and ``strain_shear``; the components ``strain_xx`` to ``strain_yz``
-    (:class:`aet_port.structure.StructureTypes`). Without the short-range order, or where motifs
-    are not defined, the arrays that need them are left out.
+    (:class:`aet_port.structure.StructureTypes`). If they were asked for, ``king_rings_3``,
+    ``primitive_rings_3`` and on, the number of rings of each size through the atom, and
+    ``void_radius``, that of the largest empty sphere that touches it (angstrom). Without the
+    short-range order, or where motifs are not defined, the arrays that need them are left out.
 
     Parameters
     ----------
@@ -76,6 +78,12 @@ def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> a
         arrays |= local_order_arrays(found.local_chemistry)
     if found.types is not None:
         arrays |= type_arrays(found.types)
+    if found.rings is not None:
+        for rings in found.rings.both:
+            sizes = zip(rings.sizes.tolist(), rings.through.T, strict=True)
+            arrays |= {f"{rings.definition}_rings_{size}": column for size, column in sizes}
+    if found.voids is not None:
+        arrays["void_radius"] = found.voids.touching
     for name, values in arrays.items():
         if len(values) != len(named):
             other = f"results of {len(values)} atoms"

@@ -29,7 +29,9 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
     ``warren_cowley A-B`` for each pair of groups; with the packing its measures, the fraction of
     the amorphous atoms that are in tetrahedra and of these that are in motifs of each fold
     (``population 5``), and both along the packing curve (``population 5 at 0.2``). If structure
-    types were asked for, the fraction of atoms in each (``ptm fcc``, ``cna fcc``).
+    types were asked for, the fraction of atoms in each (``ptm fcc``, ``cna fcc``); rings per
+    atom of each definition and size (``king_rings 5``); number and largest radius of voids, and
+    the free fraction of the volume.
 
     Parameters
     ----------
@@ -84,6 +86,16 @@ def quantities_of(found: StructureResult) -> dict[str, Quantity]:
             for method, shares in found.types.fractions().items()
             for name, share in shares.items()
         }
+    if found.rings is not None:
+        for rings in found.rings.both:
+            for size, number in zip(rings.sizes.tolist(), rings.per_atom.tolist(), strict=True):
+                result[f"{rings.definition}_rings {size}"] = Quantity(number, "1", 0.0)
+    if found.voids is not None:
+        radii, free = found.voids.radii, found.voids.free_fraction
+        largest = float(radii.max(initial=0.0)) if len(radii) else np.nan
+        result["voids"] = _count(len(radii))
+        result["largest_void"] = Quantity(largest, "angstrom", 0.0)
+        result["free_fraction"] = Quantity(free, "1", 0.0, 1.0)
     return result
 
 

@@ -47,6 +47,8 @@ class Draw:
     order: bool
     population: str | None = None
     template_rmsd: float | None = None
+    rings: int = 0
+    voids: str = "none"
 
 
 def resample(
@@ -159,6 +161,8 @@ def resample(
             population,
             # No strain is among the quantities.
             None if found.types is None else found.types.max_rmsd,
+            0 if found.rings is None else found.rings.asked,
+            "none" if found.voids is None else found.voids.measured_to,
         )
         for number in range(samples)
     ]
@@ -231,6 +235,8 @@ def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
                 population=task.population,
                 templates=task.template_rmsd is not None,
                 template_rmsd=task.template_rmsd or DEFAULTS.template_rmsd,
+                rings=task.rings,
+                voids=task.voids,
             )
             result.append(quantities_of(found))
     except InputError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings, setting
 
+SMALLEST_RING, LARGEST_RING = 3, 24  # atoms
 LEAST_DRAWS = 5  # drawn models below which no statistics are stated
 
 
@@ -24,6 +25,18 @@ class AnalyzeSettings(Settings):
         gt=0,
     )
     delta: float = setting(0.255, "Largest distortion of an accepted tetrahedron.", gt=0)
+    rings: int = setting(
+        0,
+        "Size of the largest rings of bonds that are counted, 3 to 24 atoms; 0: none. In dense"
+        " packings, where few rings have more than 6, larger sizes take long.",
+        ge=0,
+        le=LARGEST_RING,
+    )
+    voids: Literal["none", "centres", "surfaces"] = setting(
+        "none",
+        "Largest empty spheres between the atoms, which end at the centres or at the surfaces of"
+        " the atoms (covalent radii); none: they are not searched.",
+    )
     resample: int = setting(
         0,
         "Number of models drawn from the uncertainties of the atoms, for an interval of every"
@@ -68,6 +81,13 @@ class AnalyzeSettings(Settings):
     )
 
     @model_validator(mode="after")
+    def _three_atoms(self) -> Self:
+        if 0 < self.rings < SMALLEST_RING:
+            expected = f"a size from {SMALLEST_RING} to {LARGEST_RING}, or 0 for none"
+            raise InputError("rings", str(self.rings), expected)
+        return self
+
+    @model_validator(mode="after")
     def _enough_draws(self) -> Self:
         if 0 < self.resample < LEAST_DRAWS:
             expected = f"at least {LEAST_DRAWS} drawn models, or 0 for none"
@@ -94,5 +114,8 @@ class ChemicalMapSettings(Settings):
 DEFAULTS = AnalyzeSettings()
 MAP_DEFAULTS = ChemicalMapSettings()
 OF_DRAWS = ("resample", "sigma", "seed")  # settings without effect on an analysis itself
-# Settings of what an atom's surroundings are, which motifs and networks don't depend on.
-OF_SURROUNDINGS = (*("templates", "template_rmsd", "lattice_spacing", "chemical_radius"),)
+# Settings of measures on request, which motifs and networks don't depend on.
+ON_REQUEST = (
+    *("templates", "template_rmsd", "lattice_spacing", "chemical_radius"),
+    *("rings", "voids"),
+)

@@ -148,6 +148,8 @@ def _analysed(config: RunConfig, folder: RunFolder) -> StructureResult:
         template_rmsd=settings.template_rmsd,
         lattice_spacing=settings.lattice_spacing,
         chemical_radius=settings.chemical_radius,
+        rings=settings.rings,
+        voids=settings.voids,
     )
 
 

@@ -18,6 +18,8 @@ NAMES = {
     *("cn", "voronoi_volume", "density", "surface", "sites"),
     *(f"motifs_{fold}" for fold in range(3, 9)),
     *(f"network_{fold}" for fold in (4, 5, 6)),
+    *(f"{kind}_rings_{size}" for kind in ("king", "primitive") for size in (3, 4, 5)),
+    "void_radius",
 }
 
 
@@ -25,6 +27,7 @@ def test_the_bank_holds_what_the_analysis_gave(sample: Sample, asked: Callable[.
     folder = sample.folder
     bank, file = folder / "bank.duckdb", folder / "atoms.parquet"
     words = ("analyze", folder / "truth.xyz", "--bank", bank, "--kind", "synthetic", "-o", file)
+    words += ("--rings", 5, "--voids", "surfaces")
     facts = asked(*words)
     assert facts["file"] == str(file)
     given = pq.read_table(file)
@@ -38,6 +41,8 @@ def test_the_bank_holds_what_the_analysis_gave(sample: Sample, asked: Callable[.
             given[name].to_numpy().astype(np.float64), stored[name].to_numpy().astype(np.float64)
         )
     assert np.count_nonzero(given["network_5"].to_numpy()) > 0
+    assert np.count_nonzero(given["primitive_rings_3"].to_numpy()) > 0
+    assert np.nanmax(given["void_radius"].to_numpy()) > 0
     for suffix in (".extxyz", ".csv"):
         file = folder / f"again{suffix}"
         asked("mdb", "export", facts["model"], "--bank", bank, "-o", file)

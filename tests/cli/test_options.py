@@ -26,7 +26,7 @@ from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 from aet_port.structure.settings import (
     OF_DRAWS,
-    OF_SURROUNDINGS,
+    ON_REQUEST,
     AnalyzeSettings,
     ChemicalMapSettings,
 )
@@ -79,7 +79,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "classify": _fields(ClassifySettings()),
     "refine": _fields(RefineSettings(), leave_out=("images", "take_over")) | BACKGROUND,
     "analyze": _fields(AnalyzeSettings(), leave_out=("delta",)) | _fields(ChemicalMapSettings()),
-    "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *OF_SURROUNDINGS)),
+    "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)),
     "compare-models": _fields(CompareSettings()),
     "score": _fields(ScoreSettings()),
     "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")),
@@ -99,7 +99,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     | _fields(RESIRE_150, "iterations"),
     "validate-model": _fields(HalfSetSettings()) | _fields(CompareSettings()),
     "mdb query": _fields(QuerySettings()),
-    "md analyze": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *OF_SURROUNDINGS)),
+    "md analyze": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)),
 }
 
 

@@ -104,7 +104,7 @@ def deposit_everything(bank: Bank) -> None:
     atoms.numbers[rng.random(len(atoms)) < 0.25] = 29
     n = len(atoms)
     found = replace(
-        analyze(atoms, cutoff=4.0, solute="Cu"),
+        analyze(atoms, cutoff=4.0, solute="Cu", rings=5, voids="surfaces"),
         intervals=Intervals(rows, 8, 3, "of"),
         types=structure_types(n),
     )

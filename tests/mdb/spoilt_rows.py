@@ -115,6 +115,14 @@ ORPHANS: list[tuple[str, Expected]] = [
         {"orphans: shared_atom without atom": {"analysis 2"}},
     ),
     (
+        "UPDATE atom_ring SET atom = 1000 WHERE rowid = 3",
+        {"orphans: atom_ring without atom": {"analysis 2"}},
+    ),
+    (
+        "UPDATE atom_void SET atom = -1 WHERE rowid = 3",
+        {"orphans: atom_void without atom": {"analysis 2"}},
+    ),
+    (
         "UPDATE atom_value SET atom = 1000 WHERE name = 'label' AND atom = 3 "
         "AND model_id = 'CuTa00001'",
         {"orphans: atom_value without atom": {"CuTa00001"}},
@@ -163,6 +171,11 @@ LOST = {
     "structure_type": ("whole: tables that go together",),
     "structure_fraction": (),
     "local_chemistry": (),
+    "ring": ("counts: rings through atoms",),
+    "atom_ring": ("whole: tables that go together",),
+    "void_space": ("counts: voids of an analysis",),
+    "void": ("whole: tables that go together",),
+    "atom_void": ("whole: tables that go together",),
 }
 ORPHANS += [
     (
@@ -237,6 +250,18 @@ COUNTS: list[tuple[str, Expected]] = [
             "counts: motifs of a network": {"analysis 1"},
             "counts: networks of all motifs": {"analysis 1"},
         },
+    ),
+    (
+        "UPDATE ring SET rings = rings + 1 WHERE definition = 'king' AND size = 4",
+        {"counts: rings through atoms": {"analysis 2"}},
+    ),
+    (
+        "DELETE FROM void WHERE void = (SELECT max(void) FROM void)",
+        {"counts: voids of an analysis": {"analysis 2"}},
+    ),
+    (
+        "UPDATE void SET void = 5000 WHERE void = 3",
+        {"numbering: void": {"analysis 2"}},
     ),
     (
         "UPDATE mro SET size = size + 1 WHERE mro = 2",
@@ -381,6 +406,10 @@ TWICE = {
     "resampled_value": ("analysis 2", ()),
     "structure_fraction": ("analysis 2", ()),
     "local_chemistry": ("analysis 2", ("counts: local chemical order of all atoms",)),
+    "ring": ("analysis 2", ()),
+    "atom_ring": ("analysis 2", ("counts: rings through atoms",)),
+    "void_space": ("analysis 2", ()),
+    "atom_void": ("analysis 2", ()),
     "md_snapshot": ("TaXX00001", ()),
 }
 COUNTS += [

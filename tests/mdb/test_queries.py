@@ -346,6 +346,39 @@ def test_intervals(tmp_path: Path) -> None:
     assert of(fewer, "name") == [(f"largest_network {fold}",) for fold in (4, 5, 6)]
 
 
+def test_rings_and_voids(tmp_path: Path) -> None:
+    box = shaken_box(3, repeat=3)
+    found = analyze(box, cutoff=4.0, order=False, rings=5, voids="centres")
+    assert found.rings is not None
+    assert found.voids is not None
+    with Bank(tmp_path / "some.bank") as bank:
+        model = AtomicModel(box, name="some")
+        stored = deposit(bank, model, analysis=found)
+        assert not deposit(bank, model, analysis=found).new_analysis
+        assert deposit(bank, model, analysis=analyze(box, cutoff=4.0, order=False)).new_analysis
+        rows = named.run(bank, "rings", model=stored.id).to_pylist()
+        few = named.run(bank, "rings", definition="king", analysis=stored.analysis)
+        voids = named.run(bank, "largest-voids", n=4).to_pylist()
+        back = bank.atoms(stored.id, stored.analysis)
+    columns = ("definition", "size", "rings", "per_atom", "atom_fraction")
+    both = (found.rings.king, found.rings.primitive)
+    expected = [
+        (one.definition, *row)
+        for one in both
+        for row in zip(one.sizes, one.counts, one.per_atom, one.atom_fraction, strict=True)
+    ]
+    assert of(rows, *columns) == expected
+    assert few["size"].to_pylist() == [3, 4, 5]
+    for row, radius, centre in zip(voids, found.voids.radii, found.voids.centres, strict=False):
+        assert (row["x"], row["y"], row["z"], row["radius"]) == (*centre, radius)
+        assert (row["measured_to"], row["voids"]) == ("centres", len(found.voids))
+    assert of(voids, "place") == [(1,), (2,), (3,), (4,)]
+    for one in both:
+        for size, column in zip(one.sizes, one.through.T, strict=True):
+            np.testing.assert_array_equal(back.arrays[f"{one.definition}_rings_{size}"], column)
+    np.testing.assert_array_equal(back.arrays["void_radius"], found.voids.touching)
+
+
 def density(atoms: ase.Atoms, order: ShortRangeOrder, counted: np.ndarray) -> float:
     mass, volume = atoms.get_masses()[counted].sum(), order.voronoi.volume[counted].sum()
     # An atomic mass unit in a cubic angstrom is 1.66 g/cm^3.
@@ -550,6 +583,7 @@ def test_every_query_is_explained_and_uses_its_parameters() -> None:
     known = named.named_queries()
     assert set(known) == {
         *("coordination", "doubtful-atoms", "intervals", "largest-networks", "local-density"),
+        *("largest-voids", "rings"),
         *("motif-fractions", "nearest-by-motifs", "nearest-by-pdf", "network-atoms"),
         "network-sizes",
         *("published-versus-computed", "temperature-motifs", "temperature-theta"),

@@ -13,6 +13,7 @@ from aet_port.reporting.bank import read_entry_report
 from aet_port.reporting.build import build_report
 from aet_port.reporting.content import structure_of
 from aet_port.reporting.networks import network_view
+from aet_port.structure import analyze
 from mdb import Bank, BankError
 from tests.mdb.samples import alloy, deposit_everything, particle
 from tests.reporting.pages import Page
@@ -27,7 +28,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_structure_of_an_entry_is_that_of_its_analysis(tmp_path: Path) -> None:
-    model, found = particle(radius=8.0)
+    model, _ = particle(radius=8.0)
+    found = analyze(model, cutoff=4.0, rings=5, voids="centres")
     with Bank(tmp_path / "bank.duckdb") as bank:
         mdb.deposit(bank, model, kind="synthetic", analysis=found)
     content = read_entry_report(tmp_path / "bank.duckdb")
@@ -36,6 +38,11 @@ def test_structure_of_an_entry_is_that_of_its_analysis(tmp_path: Path) -> None:
     for name in ("q4", "q6", "boo"):
         np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
     assert here.voronoi == there.voronoi
+    assert here.rings == there.rings
+    assert here.voids is not None
+    assert there.voids is not None
+    np.testing.assert_array_equal(here.voids.radii, there.voids.radii)
+    assert here.voids.free_fraction == there.voids.free_fraction
     assert here.motifs == there.motifs
     assert set(here.networks) == {fold for fold, table in there.networks.items() if len(table)}
     for fold, table in here.networks.items():
@@ -88,6 +95,16 @@ def test_entry_with_everything(everything: Path) -> None:
     assert "motifs 5" in read.pieces
     assert "35.5" in read.pieces
     assert "Not shown: a bank holds no volumes" in read.text
+    rings, voids = content.structure.rings, content.structure.voids
+    assert rings is not None
+    assert voids is not None
+    assert {row[0] for row in rings} == {"king", "primitive"}
+    assert {"rings", "voids"} <= set(read.ids)
+    for row in rings:
+        assert str(row[2]) in read.pieces
+    assert voids.measured_to == "surfaces"
+    assert (np.diff(voids.radii) <= 1e-5).all()
+    assert f"{100 * voids.free_fraction:.2f} %" in read.text
 
 
 def test_snapshot_of_molecular_dynamics(everything: Path) -> None:

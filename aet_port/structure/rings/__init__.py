@@ -1,0 +1,1 @@
+"""Rings of bonds: shortest-path rings of King and primitive rings."""

@@ -1,0 +1,1 @@
+"""Voids: the largest empty spheres between the atoms, and the space outside all atoms."""
