@@ -326,10 +326,15 @@ def short_range_order(
 
 
 def atom_groups(atoms: AtomicModel | ase.Atoms) -> NDArray[np.str_]:
-    """Group of each atom, shape (n,): its ``type`` if there are types, otherwise its symbol."""
+    """Group of each atom, shape (n,): its symbol, or its ``type`` if two types are one element."""
     atoms = as_atoms(atoms)
     given = atoms.arrays.get("type")
-    return np.array(atoms.get_chemical_symbols() if given is None else [str(k) for k in given])
+    symbols = np.array(atoms.get_chemical_symbols())
+    if given is None:
+        return symbols
+    pairs = set(zip(given.tolist(), symbols.tolist(), strict=True))
+    shared = len(pairs) > len({symbol for _, symbol in pairs})
+    return np.array([str(kind) for kind in given]) if shared else symbols
 
 
 def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import ase.io
+import ase
 import numpy as np
 from ase.io.cif import CIFBlock, parse_cif
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
-from aet_port.io.text_files import check_text, quoted
+from aet_port.io.models.element_symbols import ISOTOPES, element
+from aet_port.io.models.model_types import model_name
+from aet_port.io.text_files import quoted, whole_text
 
 WANTED = "a CIF with the cell and the sites of every atom"
+_ELEMENTS = ("_atom_site_type_symbol", "_atom_site_label")  # the first counts
+_LETTERS = re.compile(r"[A-Za-z]+")
+_DEUTERON = 2.01355  # mass that ASE takes for deuterium, without its electron
 _COORDINATE = re.compile(r"_atom_site_(fract|cartn)_[xyz]")
 
 
@@ -35,22 +42,52 @@ def read_cif_blocks(file: Path) -> Iterator[AtomicModel]:
     InputError
         For unknown coordinates.
     """
-    check_text(file, WANTED)
+    text = whole_text(file, WANTED)
     with reading(file, WANTED):
-        for block in parse_cif(str(file)):
-            _check_sites(file, block)
-        blocks = ase.io.read(file, index=":", format="cif")
-        if not blocks:
+        blocks = [_structure(file, block) for block in parse_cif(io.StringIO(text))]
+        models = [atoms for atoms in blocks if atoms is not None]
+        if not models:
             raise DataFileError(file, "no structure", WANTED)
-    for number, atoms in enumerate(blocks, start=1):
+    for number, atoms in enumerate(models):
         for site in atoms.info.get("occupancy", {}).values():
             if len(site) != 1 or abs(sum(site.values()) - 1) > 1e-6:
                 shares = ", ".join(f"{share:g} {symbol}" for symbol, share in site.items())
                 raise DataFileError(file, f"a site of {shares}", "sites of one atom each")
-        if len(blocks) == 1:
-            yield AtomicModel(atoms, str(file))
-        else:
-            yield AtomicModel(atoms, f"{file}, block {number}", {"frame": number})
+        yield AtomicModel(atoms, *model_name(file, None if len(models) == 1 else number))
+
+
+def _structure(file: Path, block: CIFBlock) -> ase.Atoms | None:
+    """The atoms of a block; None if it has none."""
+    _check_sites(file, block)
+    tags: dict[str, Any] = dict(block)
+    for name in _ELEMENTS:
+        if isinstance(tags.get(name), list):
+            tags[name] = _symbols(file, [str(word) for word in tags[name]], name, block.name)
+            break
+    block = CIFBlock(block.name, tags)
+    if not block.has_structure():
+        return None
+    atoms: ase.Atoms = block.get_atoms()
+    masses = atoms.arrays.get("masses")
+    if masses is not None:
+        masses[np.isclose(masses, _DEUTERON)] = ISOTOPES["D"]
+    return atoms
+
+
+def _symbols(file: Path, words: list[str], name: str, block: str) -> list[str]:
+    """Symbols in the case that ASE expects; it would take the C of CU for carbon."""
+    if any(re.match(r"[A-Z][a-z]", word) for word in words):
+        return words
+    found = []
+    for place, word in enumerate(words, start=1):
+        letters = (_LETTERS.match(word) or [""])[0]
+        pairs = [letters] if name == _ELEMENTS[0] else [letters[:2], letters[:1]]
+        symbol = next((one.capitalize() for one in pairs if one and element(one)), None)
+        if symbol is None and word not in (".", "?"):
+            found_there = f"{name} {quoted(word)} of site {place} in block {block!r}"
+            raise DataFileError(file, found_there, "a chemical symbol such as 'Ta'")
+        found.append(word if symbol is None else symbol)
+    return found
 
 
 def _check_sites(file: Path, block: CIFBlock) -> None:
