@@ -49,10 +49,6 @@ def read_cif_blocks(file: Path) -> Iterator[AtomicModel]:
         if not models:
             raise DataFileError(file, "no structure", WANTED)
     for number, atoms in enumerate(models):
-        for site in atoms.info.get("occupancy", {}).values():
-            if len(site) != 1 or abs(sum(site.values()) - 1) > 1e-6:
-                shares = ", ".join(f"{share:g} {symbol}" for symbol, share in site.items())
-                raise DataFileError(file, f"a site of {shares}", "sites of one atom each")
         yield AtomicModel(atoms, *model_name(file, None if len(models) == 1 else number))
 
 
@@ -68,6 +64,10 @@ def _structure(file: Path, block: CIFBlock) -> ase.Atoms | None:
     if not block.has_structure():
         return None
     atoms: ase.Atoms = block.get_atoms()
+    for site in atoms.info.get("occupancy", {}).values():
+        if len(site) != 1 or abs(sum(site.values()) - 1) > 1e-6:
+            shares = ", ".join(f"{share:g} {symbol}" for symbol, share in site.items())
+            raise DataFileError(file, f"a site of {shares}", "sites of one atom each")
     masses = atoms.arrays.get("masses")
     if masses is not None:
         masses[np.isclose(masses, _DEUTERON)] = ISOTOPES["D"]

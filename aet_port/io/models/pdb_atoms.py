@@ -18,6 +18,7 @@ from aet_port.io.models.model_types import model_name
 from aet_port.io.text_files import Lines, quoted, text_lines
 
 WANTED = "a PDB file: ATOM or HETATM records of at least 54 columns, x, y, z in columns 31 to 54"
+_END = 54  # last column of z
 _RECORDS = ("ATOM", "HETATM")
 _LETTERS = re.compile(r"[A-Za-z]+")
 
@@ -87,6 +88,8 @@ def _atoms(file: Path, rows: list[tuple[int, str]], cell: Cell | None) -> ase.At
     occupancy = np.ones(len(rows))
     for index, (number, line) in enumerate(rows):
         try:
+            if len(line) < _END:  # the last digits may be missing
+                raise ValueError
             positions[index] = [float(line[k : k + 8]) for k in (30, 38, 46)]
             if line[54:60].strip():
                 occupancy[index] = float(line[54:60])

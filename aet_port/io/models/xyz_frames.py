@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ WANTED = "the number of atoms, a comment, then a line 'symbol x y z' for each at
 _MARKS = ("Properties=", "Lattice=")
 _POSITIONS, _SYMBOLS, _NUMBERS = ("pos", "positions"), ("species", "symbols"), ("Z", "numbers")
 _TYPES = ("type", "types", "atom_types", "particle_type")
+_LATTICE = re.compile(r"(?:Lattice|Origin)=\"[^\"]*\"")
 _NUMBERED = "aet numbers in place of symbols"
 _ORIGIN = "Origin"  # corner of the cell, as OVITO writes it
 
@@ -177,6 +179,7 @@ def _extended(
     file: Path, start: int, comment: str, rows: list[str], choice: SpeciesChoice
 ) -> ase.Atoms:
     """Atoms of a frame of extended .xyz that begins in line ``start``."""
+    comment = _LATTICE.sub(lambda match: usual_exponents(match[0]), comment)
     with reading(file, f"a comment of extended .xyz in line {start + 1}"):
         stated = key_val_str_to_dict(comment).get("Properties", "species:S:1:pos:R:3")
         words = str(stated).split(":")
