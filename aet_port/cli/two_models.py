@@ -56,7 +56,11 @@ class PairReading:
             if name == "types" and k >= len(given):
                 continue
             own[name] = given[min(k, len(given) - 1)]
-        return read_one(file, ModelReadSettings(**own))
+        try:
+            reading = ModelReadSettings(**own)
+        except InputError as error:
+            raise InputError(_option(error.subject), error.found, error.expected) from None
+        return read_one(file, reading)
 
 
 AS_THEY_ARE = PairReading()

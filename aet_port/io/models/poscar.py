@@ -85,6 +85,8 @@ def read_poscar(file: Path, choice: SpeciesChoice) -> AtomicModel:
         symbols = [kinds[k - 1] for k in types]
     atoms = ase.Atoms(n * [0], positions, cell=cell, pbc=True)
     set_elements(atoms, symbols)
+    if not atoms.numbers.any():
+        atoms.set_array("type", types)  # all that is known of the species
     return AtomicModel(atoms, name=str(file))
 
 
