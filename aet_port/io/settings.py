@@ -77,8 +77,8 @@ class ModelReadSettings(Settings):
     )
     frame: int | Literal["all"] | None = setting(
         None,
-        "Number of the model in a file of several, from 0, negative from the end; the last unless "
-        "given.",
+        "Which model of a file of several: its number from 0, negative from the end, or all for a "
+        "command that takes several; the last unless given.",
         example=0,
     )
     scale: float | None = setting(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -211,7 +211,7 @@ class Case(NamedTuple):
     given: str
     told: str
     reply: Callable[[str, list[str]], list[str]]
-    free: dict[str, str | None]
+    free: Mapping[str, str | None]
     species: str = "Cu Zr"
 
 
