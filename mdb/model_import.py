@@ -12,6 +12,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.progress import Reporter, progress_bar
 from aet_port.io import read_models
+from aet_port.io.arrays import plain_path
 from aet_port.io.models.model_types import model_type
 from aet_port.io.settings import ModelReadSettings
 from aet_port.structure import analyze
@@ -134,7 +135,7 @@ def import_models(
             with bank.transaction():
                 stored = tuple(
                     _deposit(
-                        bank, model, given, sample or path.stem, source, details,
+                        bank, model, given, sample or plain_path(path).stem, source, details,
                         with_analysis, cutoff, reporter,
                     )
                     for model in models

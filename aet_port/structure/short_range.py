@@ -56,7 +56,7 @@ class ShortRangeOrder(Shown):
         Whether the film paper's rule on scattered crystalline atoms was applied; it needs a
         periodic cell more than 16 angstrom high.
     groups
-        Shape (n,): the type of each atom if the atoms have an array ``type``, else its symbol.
+        Shape (n,): the symbol of each atom, or its array ``type`` if two types are one element.
     bonds
         Bond-orientational order.
     nuclei
@@ -243,7 +243,7 @@ def short_range_order(
     ----------
     atoms
         A particle or film, or a simulation box. An array ``type`` groups them instead of their
-        species.
+        species if two types are one element.
     cutoff
         Longest bond, angstrom; the first valley of the pair distribution function.
     population

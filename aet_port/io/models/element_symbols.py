@@ -52,13 +52,12 @@ def numbers_and_masses(
     words: Sequence[str],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
     """Atomic numbers of words that are elements, and masses if there are isotopes among them."""
-    kinds, places = np.unique(np.array(words, dtype=str), return_inverse=True)
-    pairs = [element(word) or (0, None) for word in kinds.tolist()]
-    numbers = np.array([number for number, _ in pairs], dtype=np.int64)
-    masses = None
-    if any(mass is not None for _, mass in pairs):
-        masses = np.array([atomic_masses[n] if m is None else m for n, m in pairs])[places]
-    return numbers[places], masses
+    pairs = {word: element(word) or (0, None) for word in set(words)}
+    numbers = np.array([pairs[word][0] for word in words], dtype=np.int64)
+    if all(mass is None for _, mass in pairs.values()):
+        return numbers, None
+    masses = {w: atomic_masses[n] if m is None else m for w, (n, m) in pairs.items()}
+    return numbers, np.array([masses[word] for word in words])
 
 
 def set_elements(atoms: ase.Atoms, words: Sequence[str]) -> None:

@@ -134,13 +134,16 @@ def _plain(file: Path, before: int, rows: list[str], choice: SpeciesChoice) -> a
         try:
             if len(words) < 4 or element(words[0]) is None:
                 raise ValueError
-            positions[index] = [real_number(word) for word in words[1:4]]
+            try:
+                positions[index] = words[1:4]
+            except ValueError:
+                positions[index] = [real_number(word) for word in words[1:4]]
         except ValueError as error:
             raise DataFileError(
                 file, f"{quoted(rows[index].strip())} in line {before + index}", WANTED
             ) from error
     first = [words[0] for words in table]
-    if len(first) > 2 and first == [str(k) for k in range(1, len(first) + 1)]:
+    if len(first) > 2 and first[0] == "1" and first == [str(k) for k in range(1, len(first) + 1)]:
         found = f"running numbers 1 to {len(first)} from line {before}"
         raise DataFileError(file, found, WANTED)
     atoms = ase.Atoms(len(rows) * [0], positions=positions)
@@ -202,7 +205,6 @@ def _extended(
         for column in range(offset[name], offset[name] + width)
         if of == "R"
     ]
-    fortran = any(usual_exponents(row) != row for row in rows)
     table = [row.split() for row in rows]
     for index, values in enumerate(table, start=start + 2):
         if len(values) != sum(widths):  # ASE ignores further values
@@ -211,19 +213,24 @@ def _extended(
         if number is not None and not 0 < int(values[number]) < len(chemical_symbols):
             found = f"atomic number {quoted(values[number])} in line {index}"
             raise DataFileError(file, found, f"1 to {len(chemical_symbols) - 1}")
-        for column in real if fortran else ():
-            values[column] = usual_exponents(values[column])
     symbols = None if symbol is None else [values[symbol] for values in table]
     if symbol is not None and symbols is not None:
         unknown = unknown_element(symbols)
         if unknown is not None:
             found = f"{quoted(symbols[unknown])} in line {start + 2 + unknown}"
             raise DataFileError(file, found, "a chemical symbol such as 'Ta'")
-        for values in table:
-            values[symbol] = "X"  # set below
-    text = "\n".join([str(len(rows)), comment, *map(" ".join, table), ""])
+        if not set(symbols) <= set(chemical_symbols):
+            for values in table:
+                values[symbol] = "X"  # set below
+            rows = list(map(" ".join, table))
     with reading(file, f"extended .xyz in the frame from line {start}"):
-        atoms = plain_atoms(next(read_xyz(io.StringIO(text), index=0)))
+        try:
+            atoms = _of_ase(comment, rows)
+        except ValueError:
+            for values in table:
+                for column in real:
+                    values[column] = usual_exponents(values[column])
+            atoms = _of_ase(comment, list(map(" ".join, table)))
         corner = atoms.info.get(_ORIGIN)
         if corner is not None and np.shape(corner) == (3,):
             atoms.set_celldisp(atoms.info.pop(_ORIGIN))
@@ -240,3 +247,9 @@ def _extended(
     if masses is not None:
         atoms.set_masses(masses)
     return atoms
+
+
+def _of_ase(comment: str, rows: list[str]) -> ase.Atoms:
+    """The atoms of a frame as ASE reads them."""
+    text = "\n".join([str(len(rows)), comment, *rows, ""])
+    return plain_atoms(next(read_xyz(io.StringIO(text), index=0)))
