@@ -45,7 +45,7 @@ CALLS = {
     "refine": "{data}/projections.mat {data}/angles.mat {model} -o {out}/r.xyz",
     "check-model": "{data}/projections.mat {data}/angles.mat {model} -o {out}/r.extxyz",
     "refine-angles": "{data}/projections.mat {data}/angles.mat -o {out}/a --model {model}",
-    "classify": "{data}/volume.mrc {model} --species Cu,Zr -o {out}/c.extxyz",
+    "classify": "{own}/volume.mrc {model} --species Cu,Zr -o {out}/c.extxyz",
 }
 PAIR = ("compare-models", "score", "challenge score")
 EVERY_FRAME = ("analyze", "mdb import")
@@ -98,15 +98,14 @@ def reads(
     monkeypatch.setattr(files, "read_case", lambda folder: case)
     monkeypatch.setattr(files, "read_truth", lambda file, about: (None, {}))
     monkeypatch.setattr(table, "score_entries", entries)
-    volume = original.folder / "volume.mrc"
-    if not volume.exists():
-        write_volume(volume, Volume(np.ones((8, 9, 10), np.float32), PIXEL))
+    write_volume(tmp_path / "volume.mrc", Volume(np.ones((8, 9, 10), np.float32), PIXEL))
 
     def call(command: str, model: Path, *options: str) -> Found:
         caught.clear()
         reader = read_model if command in PAIR else one
         monkeypatch.setattr(aet_port.io, "read_model", reader)
-        words = CALLS[command].format(model=model, data=original.folder, out=tmp_path / "out")
+        places = {"data": original.folder, "own": tmp_path, "out": tmp_path / "out"}
+        words = CALLS[command].format(model=model, **places)
         outcome: Outcome = aet(*command.split(), *words.split(), *options)
         assert outcome.code == 2, outcome
         *remarks, last = outcome.err.splitlines()
