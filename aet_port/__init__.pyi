@@ -6,8 +6,9 @@ from .core.errors import AetError
 from .core.frame_series import FrameSeries
 from .detection.loop import detect
 from .detection.outcome import Detection
-from .io.atoms import read_model, write_model
 from .io.frames import read_frames
+from .io.models.model_reading import read_model
+from .io.models.model_writing import write_model
 from .io.tilt_series import read_tilt_series
 from .io.volumes import read_volume, write_volume
 from .preprocessing.chain import preprocess

@@ -84,10 +84,12 @@ _GIVEN: dict[str, dict[str, Any]] = {
     "simulated.toml": {},
 }
 _KEYS = {
-    "particle.toml": lambda key: key not in ("model", "areas", "placement", "volume_shape"),
-    "papers.toml": lambda key: key != "model",
+    "particle.toml": lambda key: (
+        key not in ("model", "model_reading", "areas", "placement", "volume_shape")
+    ),
+    "papers.toml": lambda key: key not in ("model", "model_reading"),
     "frames.toml": lambda key: key in ("projections", "angles"),
-    "simulated.toml": lambda key: key in ("model", "angles"),
+    "simulated.toml": lambda key: key in ("model", "model_reading", "angles"),
 }
 # Where a run needs a value though the class has a default.
 _INSTEAD = {

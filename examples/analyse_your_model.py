@@ -7,7 +7,7 @@ from aet_port.simulation import amorphous_particle
 
 model = amorphous_particle(300, "Ta", seed=1)
 if len(sys.argv) > 1:
-    model = aet.read_model(sys.argv[1])  # .xyz, .extxyz, .cif, LAMMPS data, .mat
+    model = aet.read_model(sys.argv[1])  # .xyz, .extxyz, LAMMPS, .cif, POSCAR, ...
 cutoff = float(sys.argv[2]) if len(sys.argv) > 2 else None  # angstrom; None: the first valley
 
 found = aet.analyze(model, cutoff=cutoff, delta=0.255)

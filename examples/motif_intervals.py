@@ -14,7 +14,7 @@ from aet_port.structure import resample
 given = sys.argv[1:]
 model = amorphous_particle(60, "Ta", seed=1)
 if given:
-    model = aet.read_model(given[0], "Ta" if given[0].endswith(".mat") else None)
+    model = aet.read_model(given[0], default_species="Ta")
 cutoff = float(given[1]) if len(given) > 1 else 4.12  # angstrom, as the paper for Ta
 errors = "sigma_x" in model.atoms.arrays
 # The paper states a precision of 18 pm in three dimensions: 18 / sqrt(3) along each axis.

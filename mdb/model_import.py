@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.progress import Reporter, progress_bar
 from aet_port.io import read_models
-from aet_port.io.lammps_dump import DUMP_SUFFIXES
+from aet_port.io.arrays import plain_path
+from aet_port.io.models.model_types import model_type
+from aet_port.io.settings import ModelReadSettings
 from aet_port.structure import analyze
 from mdb.bank import Bank
 from mdb.deposits import deposit
@@ -44,6 +48,7 @@ def import_models(
     files: Sequence[str | Path],
     *,
     species: str | Sequence[str] | None = None,
+    reading: ModelReadSettings | None = None,
     kind: str | None = None,
     sample: str | None = None,
     details: Details | None = None,
@@ -66,6 +71,9 @@ def import_models(
         See :func:`aet_port.io.read_models`.
     species
         A symbol per atom type, for files that name none.
+    reading
+        The same and all else that files leave open, instead of ``species``. All frames of a file
+        are imported unless it chooses one.
     kind
         ``"experiment"``, ``"md_snapshot"`` or ``"synthetic"``; unless given, snapshots for LAMMPS
         dumps and experiment for everything else.
@@ -98,6 +106,12 @@ def import_models(
         raise InputError("kind", f"{kind!r}", f"one of {', '.join(KINDS)}")
     if cutoff is not None and not with_analysis:
         raise InputError("cutoff", f"{cutoff:g}", "a cut-off only with an analysis (--analyze)")
+    if reading is None:
+        given = species if species is None or isinstance(species, str) else tuple(species)
+        reading = ModelReadSettings(species=given)
+    elif species is not None:
+        raise InputError("species", f"{species!r} beside reading", "one of them")
+    how = dict(reading)
     paths = [Path(file) for file in files]
     for text in (sample or "", *(path.name for path in paths)):
         if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes that are no UTF-8
@@ -106,7 +120,7 @@ def import_models(
     counts: list[int] = []
     with progress_bar("check", len(paths), show_progress) as reporter:
         for path in paths:
-            counts.append(sum(1 for _ in read_models(path, species)))
+            counts.append(sum(1 for _ in _elements(read_models(path, **how))))
             sources.append(Provenance.of("model", path))
             reporter.advance(note=path.name)
     done = []
@@ -115,13 +129,13 @@ def import_models(
         progress_bar("deposit", sum(counts), show_progress) as reporter,
     ):
         for path, source in zip(paths, sources, strict=True):
-            snapshots = path.suffix.lower() in DUMP_SUFFIXES
+            snapshots = model_type(path) == "dump"
             given = kind or ("md_snapshot" if snapshots else "experiment")
-            models = _named(path, read_models(path, species))
+            models = _named(path, _elements(read_models(path, **how)))
             with bank.transaction():
                 stored = tuple(
                     _deposit(
-                        bank, model, given, sample or path.stem, source, details,
+                        bank, model, given, sample or plain_path(path).stem, source, details,
                         with_analysis, cutoff, reporter,
                     )
                     for model in models
@@ -132,6 +146,16 @@ def import_models(
                     )
             done.append(ImportedFile(path, stored))
     return done
+
+
+def _elements(models: Iterator[AtomicModel]) -> Iterator[AtomicModel]:
+    """The same models, with an error for atoms of no element."""
+    for model in models:
+        dummies = np.flatnonzero(model.atoms.numbers < 1)
+        if dummies.size:
+            found = f"atomic number {model.atoms.numbers[dummies[0]]} of atom {dummies[0]}"
+            raise InputError(f"{model.name}: species", found, "a chemical element")
+        yield model
 
 
 def _named(path: Path, models: Iterator[AtomicModel]) -> Iterator[AtomicModel]:

@@ -165,7 +165,9 @@ def read_files(find: Find, wanted: PublishedModel) -> tuple[AtomicModel, list[Pr
         except DataFileError:  # the model is whole without it
             continue
         shape = None if copy.pixel_size is None else (copy.voxels,) * 3
-        other = read_model(path, wanted.species, copy.pixel_size, shape, types=types)
+        other = read_model(
+            path, wanted.species, pixel_size=copy.pixel_size, shape=shape, types=types
+        )
         if len(other) != len(model) or np.abs(other.positions - model.positions).max() > _EQUAL:
             raise DataFileError(path, "another model", f"the one of {file.name}")
         sources.append(Provenance.of(copy.role, path))

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from aet_port.cli.frame_table import print_frames
 from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.options import (
     FigureFormat,
     Model,
-    Scale,
     Scheduler,
-    Species,
-    Types,
     Workers,
     help_text,
     settings_options,
@@ -26,9 +24,11 @@ from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_note
+from aet_port.io.settings import ModelReadSettings
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings, ChemicalMapSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from aet_port.core.data import AtomicModel
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 def analyze_command(
     model: Model,
     settings: AnalyzeSettings,
+    model_reading: ModelReadSettings,
     grid: ChemicalMapSettings,
-    species: Species = None,
     delta: Annotated[
         list[float] | None,
         typer.Option(
@@ -58,7 +58,6 @@ def analyze_command(
             "unless given, or all if hardly any are.",
         ),
     ] = None,
-    scale: Scale = None,
     bank: Annotated[
         Path | None, typer.Option(help="Bank in which to deposit the model and its analyses.")
     ] = None,
@@ -66,7 +65,6 @@ def analyze_command(
         Literal["experiment", "md_snapshot", "synthetic"],
         typer.Option(help="Origin of the model, stored in the bank."),
     ] = "experiment",
-    types: Types = None,
     solute: Annotated[
         str | None,
         typer.Option(help="Solute species whose medium-range order is analysed (takes minutes)."),
@@ -98,20 +96,23 @@ def analyze_command(
     """Analyse the structure of a model: short-range order, bipyramids and their networks.
 
     With --rings and --voids, rings of bonds and the largest empty spheres too. With --resample,
-    every result gets an interval from the uncertainties of the atoms.
+    every result gets an interval from the uncertainties of the atoms; with --frame all, there is a
+    row for each frame of the file.
     """
-    from aet_port.io import read_model
-    from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
-    from aet_port.structure import analyze, atom_quantities
+    from aet_port.io import read_model, read_models
+    from aet_port.io.models.atom_files import ATOM_SUFFIXES, write_atoms
+    from aet_port.structure import atom_quantities
     from aet_port.structure.bonds.chemical_maps import MAP_SUFFIXES
-    from aet_port.structure.draws import model_errors
-    from aet_port.structure.length_units import scaled_model
-    from mdb.schema import utc_now
 
     if settings.sigma is not None and not settings.resample:
         expected = "it together with --resample N"
         raise InputError("--sigma", f"{settings.sigma:g} without --resample", expected)
     deltas = [settings.changed(delta=one).delta for one in delta or [settings.delta]]
+    every = model_reading.frame == "all"
+    single = (("--output", output), ("--chemical-map", chemical_map), ("--figures", figures))
+    for name, value in single:
+        if every and value is not None:
+            raise InputError(name, "--frame all as well", "one frame for it: --frame N")
     if output is not None:
         check_target(output, ATOM_SUFFIXES)
         if len(deltas) > 1:
@@ -120,14 +121,76 @@ def analyze_command(
         check_target(chemical_map, MAP_SUFFIXES)
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
-    symbols = species.split(",") if types is not None and species is not None else species
-    read = scaled_model(read_model(model, symbols, types=types), scale)
-    population = None if atoms is None else _population(atoms, len(read))
-    if settings.resample and population is not None and not isinstance(population, str):
+    read: Iterable[AtomicModel]
+    if every:
+        read = read_models(model, **dict(model_reading))
+    else:
+        read = [read_model(model, **dict(model_reading))]
+    frames: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+    for one in read:
+        chosen = None if atoms is None else _population(atoms, len(one), settings)
+        analyses, times = _analyses(
+            one, settings, deltas, solute, chosen, workers, scheduler, form.for_people
+        )
+        for remark in analyses[0].remarks:
+            print_note(f"aet: warning: {one.name}: {remark}")
+        facts: dict[str, Any] = {"atoms": len(one)}
+        if every:
+            facts = {"frame": len(frames), **_step(one), **facts}
+        if output is not None:
+            facts["file"] = str(write_atoms(output, atom_quantities(one, analyses[0])))
+        if chemical_map is not None:
+            facts["chemical_map"] = _map(one, analyses[0], chemical_map, grid)
+        if bank is not None:
+            facts |= {"bank": str(bank), "model": _deposit(bank, model, one, kind, analyses, times)}
+        if figures is not None:
+            written = _draw(analyses[0], figures, figure_format)
+            facts["figures"] = [str(path) for path in written]
+        frames.append((facts, [found.summary() for found in analyses]))
+    rows = [facts | summary for facts, summaries in frames for summary in summaries]
+    contents = [facts | {"analyses": summaries} for facts, summaries in frames]
+    if form.taken(rows, {"frames": contents} if every else contents[0]):
+        return
+    if every:
+        print_frames(f"aet analyze {model}", rows)
+        return
+    _print(f"aet analyze {model}", *frames[0], analyses)
+
+
+def _step(model: AtomicModel) -> dict[str, Any]:
+    """Time step of a frame of a simulation."""
+    step = model.metadata.get("timestep")
+    return {} if step is None else {"timestep": step}
+
+
+def _population(asked: str, n_atoms: int, settings: AnalyzeSettings) -> Any:
+    """Name of a population, or the numbers of atoms in a file."""
+    from aet_port.structure.populations import read_population
+
+    found = read_population(asked, n_atoms)
+    if settings.resample and not isinstance(found, str):
         expected = "all, disordered or inner with --resample: drawn models have other atoms"
-        raise InputError("--atoms", repr(atoms), expected)
+        raise InputError("--atoms", repr(asked), expected)
+    return found
+
+
+def _analyses(
+    model: AtomicModel,
+    settings: AnalyzeSettings,
+    deltas: list[float],
+    solute: str | None,
+    population: Any,
+    workers: int | None,
+    scheduler: str | None,
+    progress: bool,
+) -> tuple[list[StructureResult], list[datetime]]:
+    """The analyses of a model for each delta, and the times before, between and after them."""
+    from aet_port.structure import analyze
+    from aet_port.structure.draws import model_errors
+    from mdb.schema import utc_now
+
     if settings.resample:
-        model_errors(read.atoms, settings.sigma)  # says at once what is missing
+        model_errors(model.atoms, settings.sigma)  # says at once what is missing
     analyses: list[StructureResult] = []
     times = [utc_now()]
     for one in deltas:
@@ -135,7 +198,7 @@ def analyze_command(
         first = analyses[0] if analyses else None
         used = settings.cutoff if first is None else first.cutoff
         found = analyze(
-            read.atoms,
+            model.atoms,
             cutoff=used,
             delta=one,
             solute=solute,
@@ -148,24 +211,19 @@ def analyze_command(
             lattice_spacing=settings.lattice_spacing,
             chemical_radius=settings.chemical_radius,
         )
-        analyses.append(_resampled(read, found, settings, workers, scheduler, form.for_people))
+        analyses.append(_resampled(model, found, settings, workers, scheduler, progress))
         times.append(utc_now())
-    for remark in analyses[0].remarks:
-        print_note(f"aet: warning: {model}: {remark}")
-    facts: dict[str, Any] = {"atoms": len(read)}
-    if output is not None:
-        facts["file"] = str(write_atoms(output, atom_quantities(read, analyses[0])))
-    if chemical_map is not None:
-        facts["chemical_map"] = _map(read, analyses[0], chemical_map, grid)
-    if bank is not None:
-        facts |= {"bank": str(bank), "model": _deposit(bank, model, read, kind, analyses, times)}
-    if figures is not None:
-        written = _draw(analyses[0], figures, figure_format)
-        facts["figures"] = [str(path) for path in written]
-    summaries = [found.summary() for found in analyses]
-    if form.taken([facts | summary for summary in summaries], facts | {"analyses": summaries}):
-        return
-    print_facts(False, f"aet analyze {model}", facts)
+    return analyses, times
+
+
+def _print(
+    title: str,
+    facts: dict[str, Any],
+    summaries: list[dict[str, Any]],
+    analyses: list[StructureResult],
+) -> None:
+    """Print the analyses of one model for people."""
+    print_facts(False, title, facts)
     for summary in summaries:
         summary.pop("intervals", None)
         summary.pop("remarks", None)
@@ -213,13 +271,6 @@ def _map(
         atoms, found.local_chemistry, sigma=grid.map_sigma, voxel_size=grid.map_voxel
     )
     return [str(path) for path in write_chemical_map(file, order)]
-
-
-def _population(asked: str, n_atoms: int) -> Any:
-    """Name of a population, or the numbers of atoms in a file."""
-    from aet_port.structure.populations import read_population
-
-    return read_population(asked, n_atoms)
 
 
 def _resampled(

@@ -17,12 +17,13 @@ from aet_port.cli.bank_options import (
     Sample,
     Temperature,
 )
-from aet_port.cli.options import Json, Model, Species
+from aet_port.cli.options import Json, Model, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_line
+from aet_port.io.settings import ModelReadSettings
 from mdb.records import OPTIMIZATION_TYPES
 
 LIST = """
@@ -52,10 +53,11 @@ def init(bank: BankFile) -> None:
         print_line(f"{bank}: schema version {opened.version}")
 
 
+@settings_options()
 def deposit_command(
     model: Model,
     bank: BankFile,
-    species: Species = None,
+    model_reading: ModelReadSettings,
     kind: Kind = "experiment",
     sample: Sample = None,
     temperature: Temperature = None,
@@ -82,7 +84,7 @@ def deposit_command(
     """
     from aet_port.io import read_model
 
-    atoms = read_model(model, species)
+    atoms = read_model(model, **dict(model_reading))
     details = mdb.Details(
         temperature=temperature,
         r1_mean=r1_mean,
@@ -176,7 +178,7 @@ def export(
 
 
 def _export_model(bank: Path, model: str, output: Path, analysis: int | None) -> dict[str, Any]:
-    from aet_port.io.atom_files import ATOM_SUFFIXES, write_atoms
+    from aet_port.io.models.atom_files import ATOM_SUFFIXES, write_atoms
 
     check_target(output, ATOM_SUFFIXES)
     with mdb.Bank(bank, read_only=True) as opened:

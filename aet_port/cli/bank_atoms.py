@@ -37,7 +37,7 @@ def atoms(
     .dump; the other formats hold species and positions only.
     """
     from aet_port.io import write_atoms, write_model
-    from aet_port.io.atom_files import ATOM_SUFFIXES
+    from aet_port.io.models.atom_files import ATOM_SUFFIXES
 
     check_target(output, (*ATOM_SUFFIXES, *MODEL_SUFFIXES))
     with mdb.Bank(bank, read_only=True) as opened:

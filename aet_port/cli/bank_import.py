@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aet_port.cli.bank_options import BankFile, Doi, Licence, Sample, Temperature
+from aet_port.cli.options import settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.terminal import print_line
+from aet_port.io.settings import ModelReadSettings
 from matlab_reference import golden_path, locate_reference
 
 if TYPE_CHECKING:
@@ -20,20 +22,18 @@ if TYPE_CHECKING:
     from mdb.published import Published, PublishedDeposit
 
 
+@settings_options()
 @table_options
 def import_command(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Model files (.xyz, .extxyz, .dump, .lammpstrj, .data, .db, .cif or .mat), "
-            "or one folder written by `aet mdb export`."
+            help="Model files (.xyz, .extxyz, LAMMPS .dump or .data, .cif, POSCAR, .pdb, .csv, "
+            ".mat or .db), or one folder written by `aet mdb export`."
         ),
     ],
     bank: BankFile,
-    species: Annotated[
-        str | None,
-        typer.Option(help="Chemical symbol, or one per atom type (Cu,Ta), where a file has none."),
-    ] = None,
+    model_reading: ModelReadSettings,
     kind: Annotated[
         Literal["experiment", "md_snapshot", "synthetic"] | None,
         typer.Option(
@@ -59,7 +59,7 @@ def import_command(
 ) -> None:
     """Import models from files, or a bank that was exported as Parquet.
 
-    Of each file either all models are stored or none.
+    All frames of a file are stored unless --frame chooses one; either all of them or none.
     """
     from mdb.model_import import import_models
     from mdb.parquet_import import import_bank
@@ -67,9 +67,9 @@ def import_command(
 
     folders = [file for file in files if file.is_dir()]
     if folders:
-        own = {"species": species, "kind": kind, "sample": sample, "temperature": temperature}
+        own = {**dict(model_reading), "kind": kind, "sample": sample, "temperature": temperature}
         own |= {"doi": doi, "licence": licence, "cutoff": cutoff, "analyze": analyze or None}
-        unused = [f"--{name}" for name, value in own.items() if value is not None]
+        unused = [f"--{name.replace('_', '-')}" for name, value in own.items() if value is not None]
         if len(files) > 1 or unused:
             found = f"{folders[0]} beside {unused[0] if unused else f'{len(files) - 1} more'}"
             raise InputError("folder", found, "one exported bank, without options for model files")
@@ -80,7 +80,7 @@ def import_command(
     done = import_models(
         bank,
         files,
-        species=species.split(",") if species is not None and "," in species else species,
+        reading=model_reading,
         kind=kind,
         sample=sample,
         details=Details(temperature=temperature, doi=doi, licence=licence),

@@ -9,11 +9,12 @@ import typer
 
 from aet_port.cli.options import Json, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
-from aet_port.cli.two_models import read_one
+from aet_port.cli.two_models import ONLY_MAT, is_mat, read_one
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.terminal import print_line, print_note
+from aet_port.io.settings import ModelReadSettings
 from aet_port.validation.settings import ScoreSettings
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def score_entries_command(
     ],
     truth: Annotated[Path, typer.Option(help="The sealed truth, truth.zip.")],
     settings: ScoreSettings,
+    model_reading: ModelReadSettings,
     html: Annotated[
         Path | None, typer.Option(help="Page with the table; FOLDER-scores.html unless given.")
     ] = None,
@@ -117,9 +119,10 @@ def score_entries_command(
 ) -> None:
     """Score the entries of several programs to a case, after a check of the truth's hash.
 
-    The exit code is 1 if an entry can't be scored.
+    How to read models applies to every entry that needs it. The exit code is 1 if an entry can't
+    be scored.
     """
-    from aet_port.io.atom_tables import write_rows
+    from aet_port.io.models.atom_tables import write_rows
     from aet_port.validation.challenge_files import read_case, read_truth
     from aet_port.validation.challenge_table import (
         BRIEF,
@@ -137,13 +140,14 @@ def score_entries_command(
     check_target(table, (".csv",))
     case = read_case(folder)
     model, _ = read_truth(truth, case)
-    only = case.species[0] if len(case.species) == 1 else None
+    if model_reading.species is None and len(case.species) == 1:
+        model_reading = model_reading.changed(species=case.species[0])
     read: dict[str, AtomicModel | InputError] = {}
     for text in entries:
         name, file = _named(text)
         if name in read:
             raise InputError("entry", f"{name!r} twice", "a name for each: NAME=FILE")
-        read[name] = _read(file, only)
+        read[name] = _read(file, model_reading)
     rows = score_entries(case, model, read, settings)
     text = html_table(case, atoms_in_field(model, case.field), rows)
     write_whole(page, lambda partial: partial.write_text(text, encoding="utf-8"))
@@ -166,9 +170,11 @@ def _named(text: str) -> tuple[str, Path]:
     return (name, Path(file)) if mark and name and file else (Path(text).stem, Path(text))
 
 
-def _read(file: Path, species: str | None) -> AtomicModel | InputError:
+def _read(file: Path, reading: ModelReadSettings) -> AtomicModel | InputError:
     """An entry, or why it can't be read: the others are scored nevertheless."""
     try:
-        return read_one(file, species)
+        if not is_mat(file):
+            reading = reading.changed(**dict.fromkeys(ONLY_MAT))
+        return read_one(file, reading)
     except InputError as error:
         return error

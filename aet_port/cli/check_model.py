@@ -11,7 +11,6 @@ from aet_port.cli.options import (
     Angles,
     Background,
     Json,
-    ModelScale,
     PixelSize,
     Projections,
     Threads,
@@ -20,7 +19,7 @@ from aet_port.cli.options import (
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.detection.settings import DetectSettings
-from aet_port.io.settings import ReadSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import SERIES_BACKGROUND
 
 
@@ -32,16 +31,9 @@ def check_model_command(
     output: Annotated[Path, typer.Option("-o", "--output", help="Checked model: .extxyz.")],
     fit: DetectSettings,
     reading: ReadSettings,
+    model_reading: ModelReadSettings,
     pixel_size: PixelSize = None,
     background: Background = SERIES_BACKGROUND,
-    species: Annotated[
-        str | None,
-        typer.Option(help="Chemical symbol, or one per type (Ni,Pd,Pt), of a .mat model."),
-    ] = None,
-    types: Annotated[
-        Path | None, typer.Option(help=".mat file with the atom types of a .mat model.")
-    ] = None,
-    scale: ModelScale = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -52,12 +44,10 @@ def check_model_command(
     from aet_port.detection.model_check import check_model
     from aet_port.io import read_model, read_tilt_series, write_model
     from aet_port.preprocessing.series_background import subtract_background
-    from aet_port.structure.length_units import scaled_model
 
     check_target(output, (".extxyz",))
     missing = output.with_suffix(".missing.extxyz")
-    symbols = None if species is None else species.split(",")
-    given = scaled_model(read_model(model, symbols, types=types), scale)
+    given = read_model(model, **dict(model_reading))
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = check_model(series, given, fit, threads=threads)

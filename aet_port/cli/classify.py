@@ -19,6 +19,7 @@ from aet_port.core.console import print_facts
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_note
+from aet_port.io.settings import ModelReadSettings
 from aet_port.tracing.settings import ClassifySettings
 
 if TYPE_CHECKING:
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
 MODEL_SUFFIXES = (".extxyz",)
 
 
-@settings_options()
+@settings_options(leave_out={"model_reading": ("species", "types", "types_variable")})
 def classify_command(
     volume: VolumeFile,
     model: Annotated[
-        Path, typer.Argument(help="Traced atoms: .xyz, .extxyz or .mat, or peaks: .npz.")
+        Path,
+        typer.Argument(
+            help="Traced atoms: .xyz, .extxyz, .mat or any other model, or peaks: .npz."
+        ),
     ],
     species: Annotated[
         str, typer.Option(help="Chemical symbols, lightest first, such as Co,Pd,Pt.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model: .extxyz.")],
     settings: ClassifySettings,
+    model_reading: ModelReadSettings,
     pixel_size: PixelSize = None,
     variable: VolumeVariable = None,
     edits: Annotated[
@@ -62,7 +67,7 @@ def classify_command(
     if output.exists() and model.exists() and output.samefile(model):
         raise InputError("output", f"{output}, the input model itself", "another file")
     read = read_volume(volume, pixel_size, variable)
-    traced = _traced(model, read)
+    traced = _traced(model, read, model_reading)
     changes = [] if edits is None else read_edits(edits)
     edited = replay_edits(traced, changes)
     symbols = [symbol for symbol in species.replace(",", " ").split() if symbol]
@@ -93,15 +98,15 @@ def classify_command(
     print_facts(as_json, "aet classify", rows)
 
 
-def _traced(file: Path, volume: Volume) -> AtomicModel:
+def _traced(file: Path, volume: Volume, reading: ModelReadSettings) -> AtomicModel:
     """Traced atoms in angstrom, or the accepted peaks of a file from ``aet trace``."""
     from aet_port.core.data import AtomicModel
     from aet_port.io import read_model
     from aet_port.tracing.peaks import Peaks
 
     if file.suffix.lower() != ".npz":
-        # Only places count here, and a .mat file has no species of its own.
-        return read_model(file, "X" if file.suffix.lower() == ".mat" else None)
+        # Only places count here, so that a file without species will do.
+        return read_model(file, default_species="X", **dict(reading))
     peaks = Peaks.load(file)
     if peaks.shape != volume.shape:
         found = f"peaks of a volume of {peaks.shape} voxels"

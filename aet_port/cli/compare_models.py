@@ -9,20 +9,20 @@ import typer
 
 from aet_port.cli.options import Figures, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
-from aet_port.cli.two_models import UNKNOWN, FileSpecies, FileTypes, print_species, read_two
+from aet_port.cli.two_models import AS_THEY_ARE, PairReading, pair_options, print_species
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
 from aet_port.validation.settings import CompareSettings
 
 
 @settings_options()
+@pair_options
 @table_options
 def compare_models_command(
     first: Annotated[Path, typer.Argument(help="Model to evaluate.")],
     second: Annotated[Path, typer.Argument(help="Model to compare it with, such as the true one.")],
     settings: CompareSettings,
-    species: FileSpecies = None,
-    types: FileTypes = None,
+    readings: PairReading = AS_THEY_ARE,
     reference_quirks: Annotated[
         bool,
         typer.Option(
@@ -33,11 +33,12 @@ def compare_models_command(
     form: TableForm = AS_TEXT,
 ) -> None:
     """Compare two models atom by atom: recall, precision, species, RMSD, missed and spurious."""
+    from aet_port.io.models.species_choice import UNKNOWN
     from aet_port.validation.precision import score
 
     if figures is not None:
         check_target(figures / "deviations.png", (".png",))
-    one, other = read_two(first, second, species, types)
+    one, other = readings.read(first, second)
     found = score(one, other, settings.radius, reference_quirks=reference_quirks)
     facts: dict[str, Any] = found.summary()
     if UNKNOWN in found.species:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -26,20 +26,11 @@ PixelSize = Annotated[
     float | None,
     typer.Option(help="Pixel size (angstrom); needed unless the file states it."),
 ]
-Model = Annotated[Path, typer.Argument(help="Model: .xyz, .extxyz, .cif, LAMMPS data or .mat.")]
-Species = Annotated[
-    str | None, typer.Option(help="Chemical symbol of all atoms, where the file has none.")
-]
-_SCALE_HELP = (
-    "Factor that turns the lengths of the model into angstrom: the pixel size of coordinates in "
-    "voxels, 10 for nm; 1 unless given."
-)
-Scale = Annotated[float | None, typer.Option("--scale", "--pixel-size", help=_SCALE_HELP)]
-# Where --pixel-size is that of the images.
-ModelScale = Annotated[float | None, typer.Option("--scale", help=_SCALE_HELP)]
-Types = Annotated[
-    Path | None,
-    typer.Option(help=".mat file with the type (1, 2, ...) of each atom; see --species."),
+Model = Annotated[
+    Path,
+    typer.Argument(
+        help="Model: .xyz, .extxyz, LAMMPS .dump or .data, .cif, POSCAR, .pdb, .csv, .mat or .db."
+    ),
 ]
 Projections = Annotated[
     Path,
@@ -83,7 +74,8 @@ def settings_options(
 
     A parameter annotated with a :class:`~aet_port.core.settings.Settings` class becomes one option
     for each of its fields, with type, default, unit and help of the field; nested settings too. A
-    field whose name is taken by an earlier one gets the name of its parameter in front.
+    field whose name is taken by an earlier one gets the name of its parameter in front. The other
+    name of a field (``also``) is one of its option too, unless anything else has it.
 
     Parameters
     ----------
@@ -101,6 +93,7 @@ def settings_options(
         signature = inspect.signature(command, eval_str=True)
         parameters: list[inspect.Parameter] = []
         plans: dict[str, _Plan] = {}
+        free = _free_names(signature, leave_out or {})
         for name, parameter in signature.parameters.items():
             kind = parameter.annotation
             if isinstance(kind, type) and issubclass(kind, Settings):
@@ -108,7 +101,7 @@ def settings_options(
                 base = kind.model_construct() if base is None else base
                 taken = {one.name for one in parameters} | set(signature.parameters)
                 skipped = set((leave_out or {}).get(name, ()))
-                plans[name] = plan = _Plan(kind, base, skipped, taken, name)
+                plans[name] = plan = _Plan(kind, base, skipped, taken, name, free)
                 parameters += plan.parameters
             else:
                 parameters.append(parameter)
@@ -142,6 +135,7 @@ class _Plan:
         leave_out: Collection[str],
         taken: set[str],
         prefix: str,
+        free: Collection[str],
     ) -> None:
         self.kind, self.base = kind, base
         self.parameters: list[inspect.Parameter] = []
@@ -152,14 +146,15 @@ class _Plan:
                 continue
             value = getattr(base, key)
             if isinstance(value, Settings):
-                plan = _Plan(type(value), value, leave_out, taken, key)
+                plan = _Plan(type(value), value, leave_out, taken, key, free)
                 self.inner[key] = plan
                 self.parameters += plan.parameters
                 continue
             name = f"{prefix}_{key}" if key in taken else key
             taken.add(name)
             self.names[key] = name
-            self.parameters.append(_parameter(name, field, value))
+            also = facts_of(field)["also"]
+            self.parameters.append(_parameter(name, field, value, also if also in free else ""))
 
     def settings(self, values: dict[str, Any]) -> Settings:
         """Take the options out of ``values`` and make the settings."""
@@ -194,11 +189,33 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
+def _free_names(signature: inspect.Signature, leave_out: Mapping[str, Collection[str]]) -> set[str]:
+    """Other names of settings that are the name of nothing else."""
+    names, others = set(signature.parameters), set()
+    for name, parameter in signature.parameters.items():
+        kind = parameter.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            skipped = leave_out.get(name, ())
+            for key, field in _all_fields(kind):
+                if key not in skipped:
+                    names.add(key)
+                    others.add(facts_of(field)["also"])
+    return others - names
+
+
+def _all_fields(kind: type[Settings]) -> Iterator[tuple[str, FieldInfo]]:
+    for key, field in kind.model_fields.items():
+        yield key, field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from _all_fields(field.annotation)
+
+
+def _parameter(name: str, field: FieldInfo, value: Any, also: str) -> inspect.Parameter:
     kind, metavar = _option_type(field.annotation)
     # What is off unless given needs no option that turns it off.
     two = kind in (bool, bool | None) and value is not False
     flags = f"{_option(name)}/{_option(f'no_{name}')}" if two else _option(name)
+    names = [flags, _option(also)] if also else [flags]
     shown = value
     if kind == str | None and value is not None:
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -206,7 +223,7 @@ def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=shown,
-        annotation=Annotated[kind, typer.Option(flags, help=help_text(field), metavar=metavar)],
+        annotation=Annotated[kind, typer.Option(*names, help=help_text(field), metavar=metavar)],
     )
 
 

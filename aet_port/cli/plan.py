@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aet_port.cli.options import Json, Species, Threads, settings_options
+from aet_port.cli.options import Json, Threads, settings_options
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.terminal import print_line
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.settings import ModelReadSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plan_command(
     plan: PlanSettings,
     simulation: SimulateSettings,
     search: DetectSettings,
-    species: Species = None,
+    model_reading: ModelReadSettings,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -85,7 +86,7 @@ def plan_command(
             raise InputError("--out", found, "one of each")
     if table is not None:
         check_target(table, (".csv",))
-    model = _model(sample, plan, species)
+    model = _model(sample, plan, model_reading)
     plans = plan_table(model, plan, simulation, search, threads=threads)
     if table is not None:
         write_whole(table, lambda partial: _write_csv(partial, plans))
@@ -106,7 +107,7 @@ def plan_command(
             print_line(sentence)
 
 
-def _model(sample: str, plan: PlanSettings, species: str | None) -> AtomicModel:
+def _model(sample: str, plan: PlanSettings, reading: ModelReadSettings) -> AtomicModel:
     from aet_port.io import read_model
     from aet_port.simulation.compositions import EXPECTED, is_composition, sample_of
 
@@ -114,9 +115,13 @@ def _model(sample: str, plan: PlanSettings, species: str | None) -> AtomicModel:
     if path.exists() or not is_composition(sample):
         if not path.exists() and not path.suffix:
             raise InputError("sample", f"{sample!r}, no file", f"a model's file, or {EXPECTED}")
-        return read_model(path, species)
-    if species is not None:
-        raise InputError("--species", repr(species), "none: the sample names its own")
+        return read_model(path, **dict(reading))
+    for name, value in reading:
+        if value is not None:
+            shown = ",".join(value) if isinstance(value, tuple) else value
+            option = f"--{name.replace('_', '-')}"
+            expected = "none: a composition is no file, and names its own species"
+            raise InputError(option, f"{shown} for {sample}", expected)
     return sample_of(sample, plan.seed, plan.density)
 
 

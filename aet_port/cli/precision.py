@@ -13,7 +13,6 @@ from aet_port.cli.options import (
     Model,
     Resume,
     Scheduler,
-    Species,
     Threads,
     settings_options,
 )
@@ -23,6 +22,7 @@ from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows, print_stages
 from aet_port.core.terminal import print_line
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.settings import ModelReadSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SimulateSettings
@@ -48,12 +48,12 @@ def precision_command(
     refinement: RefineSettings,
     comparison: CompareSettings,
     counts: DetectSettings,
+    model_reading: ModelReadSettings,
     preset: Annotated[
         Preset, typer.Option(help="Chain: atoms from counts, or that of the papers.")
     ] = COUNTS,
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("precision"),
     angles: AnglesOption = None,
-    species: Species = None,
     refine_angles: Annotated[
         bool,
         typer.Option("--refine-angles", help="Refine angles and shifts before reconstructing."),
@@ -73,7 +73,7 @@ def precision_command(
     config = round_trip_config(
         model,
         out,
-        species=species,
+        reading=model_reading,
         angles=angles,
         simulate=simulation,
         reconstruct=resire,

@@ -13,18 +13,16 @@ from aet_port.cli.options import (
     Checkpoint,
     Json,
     Model,
-    ModelScale,
     PixelSize,
     Projections,
     Threads,
-    Types,
     settings_options,
 )
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_note
-from aet_port.io.settings import ReadSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import SERIES_BACKGROUND
 from aet_port.refinement.settings import RefineSettings
 
@@ -41,14 +39,9 @@ def refine_command(
     ],
     settings: RefineSettings,
     reading: ReadSettings,
+    model_reading: ModelReadSettings,
     pixel_size: PixelSize = None,
     background: Background = SERIES_BACKGROUND,
-    species: Annotated[
-        str | None,
-        typer.Option(help="Chemical symbol, or one per type (Co,Pd,Pt), where the file has none."),
-    ] = None,
-    types: Types = None,
-    scale: ModelScale = None,
     heights: Annotated[
         str | None,
         typer.Option(help="Initial heights H, such as Co=1,Pd=1.4; fitted unless given."),
@@ -73,14 +66,12 @@ def refine_command(
     from aet_port.preprocessing.series_background import subtract_background
     from aet_port.refinement.record import refinement_record, write_refinement
     from aet_port.refinement.verdict import ADVICE
-    from aet_port.structure.length_units import scaled_model
     from aet_port.workflow.stage_functions import refine_model
 
     check_target(output, MODEL_SUFFIXES)
     if settings.folds is not None and settings.method != "lbfgs":
         raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
-    symbols = species.split(",") if types is not None and species is not None else species
-    read = scaled_model(read_model(model, symbols, types=types), scale)
+    read = read_model(model, **dict(model_reading))
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=settings.refine_offsets)
     result, crossed = refine_model(

@@ -12,17 +12,15 @@ from aet_port.cli.options import (
     AnglesIfAny,
     Background,
     Json,
-    ModelScale,
     PixelSize,
     Projections,
-    Species,
     Threads,
     settings_options,
 )
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
-from aet_port.io.settings import ReadSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import SERIES_BACKGROUND
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SIMULATE
@@ -39,12 +37,11 @@ def refine_angles_command(
     settings: RefineAnglesSettings,
     resire: ReconstructSettings,
     reading: ReadSettings,
+    model_reading: ModelReadSettings,
     model: Annotated[
         Path | None,
         typer.Option(help="Model to refine against; a reconstructed volume unless given."),
     ] = None,
-    species: Species = None,
-    scale: ModelScale = None,
     b_factor: Annotated[
         float, typer.Option(help="B' of the model's atoms (square angstrom).")
     ] = SIMULATE.b_factor,
@@ -64,7 +61,6 @@ def refine_angles_command(
     from aet_port.core.records import write_json
     from aet_port.io import read_model, read_tilt_series, read_volume, write_tilt_series
     from aet_port.preprocessing.series_background import background_facts, subtract_background
-    from aet_port.structure.length_units import scaled_model
 
     for name in (PROJECTIONS, ANGLES, RECORD):
         check_target(output / name, (Path(name).suffix,))
@@ -74,7 +70,7 @@ def refine_angles_command(
         _refuse_volume_options(context)
         result = refine_angles_to_model(
             series,
-            scaled_model(read_model(model, species), scale),
+            read_model(model, **dict(model_reading)),
             b_factor,
             method=settings.method,
             max_rounds=settings.max_rounds,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aet_port.cli.options import Figures, Json, settings_options
-from aet_port.cli.two_models import FileSpecies, FileTypes, print_species, read_two
+from aet_port.cli.two_models import AS_THEY_ARE, PairReading, pair_options, print_species
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.files import check_target
 from aet_port.core.terminal import print_note
@@ -23,12 +23,12 @@ Rows = list[tuple[str, str]]
 
 
 @settings_options()
+@pair_options
 def score_command(
     model: Annotated[Path, typer.Argument(help="Model: .xyz, .extxyz, .csv, .mat or others.")],
     truth: Annotated[Path, typer.Argument(help="True model.")],
     settings: ScoreSettings,
-    species: FileSpecies = None,
-    types: FileTypes = None,
+    readings: PairReading = AS_THEY_ARE,
     csv: Annotated[
         Path | None, typer.Option(help="Also write a table of the model's atoms, .csv.")
     ] = None,
@@ -47,10 +47,10 @@ def score_command(
         check_target(figures / "z_scores.png", (".png",))
     if csv is not None:
         check_target(csv, (".csv",))
-    found = evaluate(*read_two(model, truth, species, types), settings)
+    found = evaluate(*readings.read(model, truth), settings)
     facts = found.plain()
     if csv is not None:
-        from aet_port.io.atom_tables import write_rows
+        from aet_port.io.models.atom_tables import write_rows
 
         facts["csv"] = str(write_rows(csv, *found.atom_rows()))
     if figures is not None:

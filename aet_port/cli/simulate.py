@@ -10,16 +10,14 @@ import typer
 from aet_port.cli.options import (
     Json,
     Model,
-    ModelScale,
     Scheduler,
-    Species,
     Workers,
     settings_options,
 )
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, sha256
-from aet_port.io.settings import ReadSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.simulation.settings import SimulateSettings
 
 AnglesOption = Annotated[
@@ -39,9 +37,8 @@ def simulate_command(
     ],
     settings: SimulateSettings,
     reading: ReadSettings,
+    model_reading: ModelReadSettings,
     angles: AnglesOption = None,
-    species: Species = None,
-    scale: ModelScale = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -61,12 +58,11 @@ def simulate_command(
     from aet_port.io import read_angles, read_model
     from aet_port.simulation.linear import tilt_angles
     from aet_port.simulation.tilt_series import SERIES_SUFFIXES, simulate, write_measured
-    from aet_port.structure.length_units import scaled_model
 
     check_target(output, SERIES_SUFFIXES)
     if workers is not None and workers < 1:
         raise InputError("--workers", str(workers), "a whole number of at least 1")
-    truth = scaled_model(read_model(model, species), scale)
+    truth = read_model(model, **dict(model_reading))
     if angles is None:
         nominal = tilt_angles(settings.tilts)
     else:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import Json, Model, Scale, Species, settings_options
+from aet_port.cli.options import Json, Model, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
+from aet_port.io.settings import ModelReadSettings
 from aet_port.structure.settings import OF_DRAWS, ON_REQUEST, AnalyzeSettings
 
 
@@ -18,8 +19,7 @@ def view_command(
     model: Model,
     output: Annotated[Path, typer.Option("-o", "--output", help="Image file: .png.")],
     settings: AnalyzeSettings,
-    species: Species = None,
-    scale: Scale = None,
+    model_reading: ModelReadSettings,
     fold: Annotated[int, typer.Option(help="Symmetry of the bipyramids: 4, 5 or 6-fold.")] = 5,
     networks: Annotated[int, typer.Option(help="Number of networks to draw in colour.")] = 5,
     pixels: Annotated[int, typer.Option(help="Width and height of the image (pixels).")] = 1600,
@@ -29,10 +29,9 @@ def view_command(
     from aet_port.figures.bipyramid_networks import draw_networks
     from aet_port.io import read_model
     from aet_port.structure import analyze
-    from aet_port.structure.length_units import scaled_model
 
     check_target(output, (".png",))
-    atoms = scaled_model(read_model(model, species), scale).atoms
+    atoms = read_model(model, **dict(model_reading)).atoms
     found = analyze(atoms, cutoff=settings.cutoff, delta=settings.delta, order=False)
     draw_networks(output, atoms, found, fold=fold, number=networks, pixels=pixels)
     sizes = found.networks[fold].size[:networks].tolist()

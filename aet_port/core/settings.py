@@ -32,6 +32,7 @@ def setting(
     ge: float | None = None,
     gt: float | None = None,
     le: float | None = None,
+    also: str = "",
 ) -> Any:
     """A field of a :class:`Settings` class.
 
@@ -47,11 +48,15 @@ def setting(
         Value shown in the annotated example files if there is no default.
     ge, gt, le
         Bounds: at least, above, at most. They apply to each element of a list.
+    also
+        Another name of the command's option, where nothing else has this name.
     """
     extra: Any = {"unit": unit} if unit else {}
     given = {"ge": ge, "gt": gt, "le": le}
     # The names of bounds and examples in JSON schema.
     extra |= {_BOUNDS[name]: value for name, value in given.items() if value is not None}
+    if also:
+        extra["also"] = also
     if example is not None:
         extra["examples"] = [example]
     return Field(default, description=help, json_schema_extra=extra)
@@ -118,13 +123,14 @@ class Settings(BaseModel):
 
 
 def facts_of(field: FieldInfo) -> dict[str, Any]:
-    """Unit, bounds and example of a field, as given to :func:`setting`."""
+    """Unit, bounds, example and other name of a field, as given to :func:`setting`."""
     extra = field.json_schema_extra
     stored: dict[str, Any] = dict(extra) if isinstance(extra, dict) else {}
     return {
         "unit": stored.get("unit", ""),
         "bounds": {name: stored[word] for name, word in _BOUNDS.items() if word in stored},
         "example": stored.get("examples", [None])[0],
+        "also": stored.get("also", ""),
     }
 
 

@@ -38,6 +38,8 @@ __all__ = [
 IMAGES_VARIABLE = "--variable NAME, or variable in [input] of a run"
 ANGLES_VARIABLE = "--angles-variable NAME, or angles_variable in [input] of a run"
 VOLUME_VARIABLE = "--variable NAME, or save it alone, in MATLAB: save('new.mat', 'NAME')"
+MODEL_VARIABLE = "--model-variable NAME (in Python model_variable='NAME')"
+TYPES_VARIABLE = "--types-variable NAME (in Python types_variable='NAME')"
 IN_PYTHON = "name=..., or save it alone, in MATLAB: save('new.mat', 'NAME')"
 
 
@@ -188,7 +190,7 @@ def read_positions(path: str | Path, name: str | None = None) -> NDArray:
     """
     wanted = "positions as one array 3 x N"
     array = select_array(
-        path, name, lambda a: a.ndim == 2 and 3 in a.shape, wanted, IN_PYTHON, "model"
+        path, name, lambda a: a.ndim == 2 and 3 in a.shape, wanted, MODEL_VARIABLE, "model"
     )
     if array.ndim != 2 or 3 not in array.shape:
         raise _refuse(path, array, wanted)
@@ -196,7 +198,7 @@ def read_positions(path: str | Path, name: str | None = None) -> NDArray:
     return np.ascontiguousarray(table.T if table.shape[0] == 3 else table)
 
 
-def read_per_atom(path: str | Path, name: str | None = None) -> NDArray:
+def read_per_atom(path: str | Path, name: str | None = None, advice: str = IN_PYTHON) -> NDArray:
     """Read one number per atom (N,), such as the type or the bond order, from 1 x N or N x 1.
 
     Raises
@@ -207,7 +209,7 @@ def read_per_atom(path: str | Path, name: str | None = None) -> NDArray:
     MATLAB: importdata
     """
     wanted = "one number per atom, 1 x N"
-    array = select_array(path, name, lambda a: a.ndim == 2 and 1 in a.shape, wanted, IN_PYTHON)
+    array = select_array(path, name, lambda a: a.ndim == 2 and 1 in a.shape, wanted, advice)
     if array.ndim != 2 or 1 not in array.shape:
         raise _refuse(path, array, wanted)
     return np.ascontiguousarray(array.reshape(-1))

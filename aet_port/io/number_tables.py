@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,16 +11,9 @@ from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading
-from aet_port.io.text_files import quoted
+from aet_port.io.text_files import MARKS, quoted
 
 LARGEST = 50_000_000  # bytes; larger files are no tables of angles
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _COMMENT = re.compile(r"#|%|//")
 _LINE = re.compile(r"\r\n|[\r\n\f\v]")
 _NUMBER = re.compile(
@@ -145,7 +137,7 @@ def _doubled(rows: list[list[float]] | DataFileError, columns: Collection[int] |
 
 
 def _decoded(raw: bytes) -> str:
-    for mark, codec in _MARKS:
+    for mark, codec in MARKS:
         if raw.startswith(mark):
             return raw[len(mark) :].decode(codec)
     # UTF-16 without a mark: every other byte of digits is zero.

@@ -1,4 +1,4 @@
-"""Settings of reading: what to take from files of images that hold several things."""
+"""Settings of reading: what to take from files that leave a choice or don't say everything."""
 
 from __future__ import annotations
 
@@ -53,6 +53,41 @@ class ReadSettings(Settings):
         "File of IMOD's image transforms (.xf, .prexg) to apply, or 'beside' for the one beside "
         "the images; the tilt axis is along y then.",
         example="series.xf",
+    )
+
+
+class ModelReadSettings(Settings):
+    """How to read an atomic model, where its file leaves a choice or does not say everything."""
+
+    species: str | tuple[str, ...] | None = setting(
+        None,
+        "Chemical symbol of all atoms, or one per atom type (Cu,Zr), where the file has none.",
+        example=["Cu", "Zr"],
+    )
+    types: str | None = setting(
+        None,
+        ".mat file with the type (1, 2, ...) of each atom of a .mat model; see species.",
+        example="types.mat",
+    )
+    types_variable: str | None = setting(
+        None, "Variable of that file, if it has several.", example="atomtype"
+    )
+    model_variable: str | None = setting(
+        None, "Variable of a .mat model with several arrays.", also="variable", example="model"
+    )
+    frame: int | Literal["all"] | None = setting(
+        None,
+        "Which model of a file of several: its number from 0, negative from the end, or all for a "
+        "command that takes several; the last unless given.",
+        example=0,
+    )
+    scale: float | None = setting(
+        None,
+        "Factor that turns the lengths of the model into angstrom: the pixel size of coordinates "
+        "in voxels, 10 for nm; 1 unless given.",
+        also="pixel_size",
+        example=0.35,
+        gt=0,
     )
 
 

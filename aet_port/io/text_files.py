@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading, short
 
 LONGEST_LINE = 65_536  # bytes; parsers of comments are slow for longer ones
+OPENERS: dict[str, Callable[..., Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+}
+# The longer marks first: that of UTF-16 begins that of UTF-32.
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _BLOCK = 2**20
 
 
@@ -70,22 +88,51 @@ class Lines:
         return False
 
 
+def open_bytes(path: str | Path) -> IO[bytes]:
+    """Open a file for reading, decompressed if its name ends in .gz, .bz2 or .xz."""
+    opened = OPENERS.get(Path(path).suffix.lower(), open)
+    handle: IO[bytes] = opened(path, "rb")
+    return handle
+
+
 @contextmanager
 def text_lines(path: str | Path, expected: str) -> Iterator[Lines]:
-    """Context with the lines of a text file.
+    """Context with the lines of a text file, which may be compressed.
 
     Raises
     ------
     DataFileError
         If the file is missing, empty, not text, or has a line longer than ``LONGEST_LINE``.
     """
-    check_text(path, expected)
-    with open(path, encoding="utf-8") as handle:
-        yield Lines(handle)
+    mark, codec = check_text(path, expected)
+    with open_bytes(path) as raw:
+        raw.read(len(mark))
+        with io.TextIOWrapper(raw, encoding=codec) as handle:
+            yield Lines(handle)
 
 
-def check_text(path: str | Path, expected: str) -> int:
-    """Check that a file may be text (not empty, no zero byte, no line too long); size in bytes.
+def whole_text(path: str | Path, expected: str) -> str:
+    """All text of a file, which may be compressed, with line ends of any system as newlines.
+
+    Raises
+    ------
+    DataFileError
+        See :func:`text_lines`.
+    """
+    mark, codec = check_text(path, expected)
+    with reading(path, expected), open_bytes(path) as raw:
+        raw.read(len(mark))
+        with io.TextIOWrapper(raw, encoding=codec) as handle:
+            return handle.read()
+
+
+def check_text(path: str | Path, expected: str) -> tuple[bytes, str]:
+    """Check that a file may be text (not empty, no zero byte, no line too long).
+
+    Returns
+    -------
+    The mark of its encoding that it begins with (empty for most), and the encoding: UTF-8, -16 or
+    -32, or Latin-1 if it is no UTF-8.
 
     Raises
     ------
@@ -93,22 +140,36 @@ def check_text(path: str | Path, expected: str) -> int:
         If it is missing or not text.
     """
     file = existing_file(path, expected)
-    with reading(file, expected), open(file, "rb") as handle:
-        size, number, length = 0, 1, 0
-        while block := handle.read(_BLOCK):
-            size += len(block)
-            if b"\0" in block:
-                number += block[: block.index(b"\0")].count(b"\n")
+    with reading(file, expected), open_bytes(file) as handle:
+        block = handle.read(_BLOCK)
+        mark, codec = next(((m, c) for m, c in MARKS if block.startswith(m)), (b"", "utf-8"))
+        block = block[len(mark) :]
+        decoder = codecs.getincrementaldecoder(codec)()
+        if not block:
+            raise DataFileError(file, "nothing: an empty file", expected)
+        number, length = 1, 0
+        while block:
+            following = handle.read(_BLOCK)
+            try:
+                text = decoder.decode(block, final=not following)
+            except UnicodeDecodeError:
+                if codec != "utf-8":
+                    raise
+                codec = "latin-1"
+                decoder = codecs.getincrementaldecoder(codec)()
+                text = decoder.decode(block)
+            plain = block if codec in ("utf-8", "latin-1") else text.encode("utf-8", "replace")
+            if b"\0" in plain:
+                number += plain[: plain.index(b"\0")].count(b"\n")
                 raise DataFileError(file, f"a zero byte in line {number}: not text", expected)
-            for k, part in enumerate(block.split(b"\n")):
+            for k, part in enumerate(plain.split(b"\n")):
                 length = len(part) if k else length + len(part)
                 number += 1 if k else 0
                 if length > LONGEST_LINE:
                     found = f"more than {LONGEST_LINE:,} bytes in line {number}"
                     raise DataFileError(file, found, "shorter lines")
-    if size == 0:
-        raise DataFileError(file, "nothing: an empty file", expected)
-    return size
+            block = following
+    return mark, codec
 
 
 def quoted(line: str) -> str:

@@ -15,7 +15,7 @@ from .bonds.orientational import BondOrder, lattice_order
 from .bonds.templates import StructureTypes, structure_types
 from .bonds.warren_cowley import ChemicalOrder
 from .intervals import Interval, Intervals
-from .length_units import nearest_neighbour, scale_remark, scaled_model
+from .length_units import nearest_neighbour, scale_remark
 from .neighbours import Neighbours, find_neighbours
 from .order_means import Statistic
 from .pairs.debye import (
@@ -143,7 +143,6 @@ __all__ = [
     "pdf_from_diffraction",
     "resample",
     "scale_remark",
-    "scaled_model",
     "structure_types",
     "surface_distance",
     "voronoi_analysis",

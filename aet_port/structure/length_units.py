@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import ase
 import numpy as np
 from ase.data import covalent_radii
@@ -11,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.core.data import AtomicModel, as_atoms
-from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import heights, periodic_images
 
 SHORT, LONG = 0.7, 1.6  # of the sum of covalent radii: nearest neighbours in any solid
@@ -20,7 +17,6 @@ UNITS = {0.529177: "bohr", 10.0: "nm", 0.01: "pm"}
 LIKE = 0.1  # relative difference up to which a scale is that of a unit
 USUAL_CUTOFF = 4.0  # angstrom: of the metallic glasses that lengths in angstrom were chosen for
 USUAL_CUTOFFS = (2.0, 6.0)  # angstrom: cut-offs of models in angstrom
-LENGTHS = ("sigma_x", "sigma_y", "sigma_z", "position_error")
 
 
 def nearest_neighbour(atoms: AtomicModel | ase.Atoms) -> float:
@@ -92,47 +88,6 @@ def scale_remark(atoms: AtomicModel | ase.Atoms) -> str | None:
         f"nearest neighbours are {near:.4g} apart, those of {names} {low:.2g} to {high:.2g}"
         f" angstrom; lengths seem to be {guess}, a scale of {scale:.3g} would fit (--scale)"
     )
-
-
-def scaled_model(model: AtomicModel, scale: float | None) -> AtomicModel:
-    """The model with all its lengths multiplied by a scale.
-
-    Parameters
-    ----------
-    model
-        A model whose coordinates are not in angstrom.
-    scale
-        Angstrom per unit of its lengths: the pixel size of coordinates in voxels, 10 for nm. None
-        or 1 leaves the model as it is.
-
-    Raises
-    ------
-    InputError
-        If the scale is no number above zero.
-
-    Notes
-    -----
-    MATLAB: none
-
-    Examples
-    --------
-    >>> model = AtomicModel.from_positions([[0, 0, 0], [8, 0, 0]], "Pd")
-    >>> scaled_model(model, 0.344).positions[1].tolist()
-    [2.752, 0.0, 0.0]
-    """
-    if scale is None or scale == 1:
-        return model
-    if not (np.isfinite(scale) and scale > 0):
-        raise InputError("--scale", f"{scale:g}", "angstrom per unit of length, above zero")
-    atoms = model.atoms.copy()
-    atoms.set_cell(np.asarray(atoms.cell) * scale)
-    atoms.positions *= scale
-    for name, values in atoms.arrays.items():
-        if name in LENGTHS:
-            atoms.arrays[name] = values * scale
-        elif name.startswith("covariance_"):
-            atoms.arrays[name] = values * scale**2
-    return replace(model, atoms=atoms)
 
 
 def size_of_units(cutoff: float) -> float:

@@ -56,7 +56,7 @@ class ShortRangeOrder(Shown):
         Whether the film paper's rule on scattered crystalline atoms was applied; it needs a
         periodic cell more than 16 angstrom high.
     groups
-        Shape (n,): the type of each atom if the atoms have an array ``type``, else its symbol.
+        Shape (n,): the symbol of each atom, or its array ``type`` if two types are one element.
     bonds
         Bond-orientational order.
     nuclei
@@ -243,7 +243,7 @@ def short_range_order(
     ----------
     atoms
         A particle or film, or a simulation box. An array ``type`` groups them instead of their
-        species.
+        species if two types are one element.
     cutoff
         Longest bond, angstrom; the first valley of the pair distribution function.
     population
@@ -326,10 +326,15 @@ def short_range_order(
 
 
 def atom_groups(atoms: AtomicModel | ase.Atoms) -> NDArray[np.str_]:
-    """Group of each atom, shape (n,): its ``type`` if there are types, otherwise its symbol."""
+    """Group of each atom, shape (n,): its symbol, or its ``type`` if two types are one element."""
     atoms = as_atoms(atoms)
     given = atoms.arrays.get("type")
-    return np.array(atoms.get_chemical_symbols() if given is None else [str(k) for k in given])
+    symbols = np.array(atoms.get_chemical_symbols())
+    if given is None:
+        return symbols
+    pairs = set(zip(given.tolist(), symbols.tolist(), strict=True))
+    shared = len(pairs) > len({symbol for _, symbol in pairs})
+    return np.array([str(kind) for kind in given]) if shared else symbols
 
 
 def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:

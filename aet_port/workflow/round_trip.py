@@ -21,6 +21,7 @@ from aet_port.core.records import read_json
 from aet_port.core.settings import Settings
 from aet_port.detection.settings import DetectSettings
 from aet_port.io import read_model
+from aet_port.io.settings import ModelReadSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SimulateSettings
@@ -67,7 +68,7 @@ def round_trip_config(
     model: str | Path,
     out: str | Path,
     *,
-    species: str | None = None,
+    reading: ModelReadSettings | None = None,
     angles: str | Path | None = None,
     simulate: SimulateSettings | None = None,
     reconstruct: ReconstructSettings = RECONSTRUCT,
@@ -88,8 +89,8 @@ def round_trip_config(
         File of the true model, positions in angstrom with the origin on the rotation centre.
     out
         The run folder.
-    species
-        Chemical symbol, if the file has none.
+    reading
+        How to read it, where the file does not say everything.
     angles
         File with the nominal angles; those of ``simulate.tilts`` unless given.
     simulate, reconstruct, trace, select, classify, refine, compare
@@ -114,7 +115,10 @@ def round_trip_config(
         If the model can't be read or settings contradict each other.
     """
     path = Path(model).absolute()
-    truth = read_model(path, species)
+    reading = ModelReadSettings() if reading is None else reading
+    if reading.types is not None:
+        reading = reading.changed(types=str(Path(reading.types).absolute()))
+    truth = read_model(path, **dict(reading))
     symbols = tuple(sorted(set(truth.species), key=atomic_numbers.__getitem__))
     simulate = simulate or SimulateSettings()
     shifted = simulate.acquisition.shift_error > 0
@@ -133,7 +137,9 @@ def round_trip_config(
             preset=preset,
         ),
         "input": InputSettings(
-            model=str(path), angles=None if angles is None else str(Path(angles).absolute())
+            model=str(path),
+            model_reading=reading,
+            angles=None if angles is None else str(Path(angles).absolute()),
         ),
         "simulate": simulate,
         "refine_angles": refine_angles,

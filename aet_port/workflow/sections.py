@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from aet_port.core.errors import InputError
 from aet_port.core.settings import REQUIRED, Settings, setting
-from aet_port.io.settings import ReadSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import (
     SERIES_BACKGROUND,
     SERIES_BACKGROUND_HELP,
@@ -94,6 +94,9 @@ class _InputFiles(Settings):
         ge=1,
     )
     model: str | None = setting(None, "Model whose tilt series is simulated.", example="truth.xyz")
+    model_reading: ModelReadSettings = setting(
+        ModelReadSettings(), "How to read this model, where its file does not say everything."
+    )
     background: SeriesBackground = setting(SERIES_BACKGROUND, SERIES_BACKGROUND_HELP)
 
     @model_validator(mode="after")

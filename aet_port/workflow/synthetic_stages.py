@@ -65,11 +65,11 @@ def true_model(config: RunConfig) -> AtomicModel:
         If its file can't be read.
     """
     if config.input.model is not None:
-        path = config.file(config.input.model)
-        try:
-            return read_model(path)
-        except InputError:  # perhaps only because it has no species
-            return read_model(path, config.species[0] if len(config.species) == 1 else None)
+        given = dict(config.input.model_reading)
+        if given["types"] is not None:
+            given["types"] = config.file(given["types"])
+        only = config.species[0] if len(config.species) == 1 else None
+        return read_model(config.file(config.input.model), default_species=only, **given)
     if config.synthetic is None:
         raise AssertionError("a stage of runs with [synthetic] or a model")
     symbols, asked = config.species, config.synthetic
@@ -211,7 +211,11 @@ def _figures(stage: str, found: Precision) -> dict[str, Any]:
 
 
 SAMPLE = Stage(
-    "make the sample", ("synthetic", "input.model", "sample.species"), (), (TRUTH,), make_sample
+    "make the sample",
+    ("synthetic", "input.model", "input.model_reading", "sample.species"),
+    (),
+    (TRUTH,),
+    make_sample,
 )
 SIMULATE = Stage(
     "simulate", ("simulate", "input.angles"), (TRUTH,), series_names(SIMULATED), simulate_series

@@ -20,6 +20,7 @@ from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
+from aet_port.io.settings import ModelReadSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -62,6 +63,9 @@ FITTED = {
     for name, field in _fields(DetectSettings(), "angles", "background").items()
 }
 
+MODEL = _fields(ModelReadSettings())
+PLACES = _fields(ModelReadSettings(), "model_variable", "frame", "scale")
+
 # The settings that are options of each command, with the defaults that they have there.
 TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "demo": _fields(SyntheticSettings()) | _fields(Acquisition(), "dose"),
@@ -69,28 +73,36 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "reconstruct": _fields(ReconstructSettings()) | BACKGROUND,
     "refine-angles": _fields(RefineAnglesSettings())
     | BACKGROUND
+    | MODEL
     | _fields(ReconstructSettings(), "oversampling", "step", "extended", "n_z", "support"),
     # The file of angles, and the background of the series, come first.
     "detect": _fields(DetectSettings(), leave_out=("angles", "background")) | BACKGROUND | FITTED,
     "check-model": _fields(DetectSettings(), leave_out=("angles", "background", "folds"))
     | BACKGROUND
+    | MODEL
     | FITTED,
     "trace": _fields(TraceSettings()),
-    "classify": _fields(ClassifySettings()),
-    "refine": _fields(RefineSettings(), leave_out=("images", "take_over")) | BACKGROUND,
-    "analyze": _fields(AnalyzeSettings(), leave_out=("delta",)) | _fields(ChemicalMapSettings()),
-    "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)),
-    "compare-models": _fields(CompareSettings()),
-    "score": _fields(ScoreSettings()),
-    "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")),
+    "classify": _fields(ClassifySettings()) | PLACES,
+    "refine": _fields(RefineSettings(), leave_out=("images", "take_over")) | BACKGROUND | MODEL,
+    "analyze": _fields(AnalyzeSettings(), leave_out=("delta",))
+    | _fields(ChemicalMapSettings())
+    | MODEL,
+    "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)) | MODEL,
+    "compare-models": _fields(CompareSettings()) | MODEL,
+    "score": _fields(ScoreSettings()) | MODEL,
+    "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")) | MODEL,
+    "mdb deposit": MODEL,
+    "mdb import": MODEL,
     "plan": _fields(PlanSettings())
     | _fields(SimulateSettings(), "pixel_size", "b_factor", "probe")
     | _fields(SimulateSettings().two_gaussians)
     | _fields(Microscope(), "energy", "inner", "outer")
     | _fields(Acquisition(), "source_size", "read_noise", "background")
-    | _fields(DetectSettings(), "fdr", "depth", "confidence"),
-    "simulate": _fields(SimulateSettings()),
+    | _fields(DetectSettings(), "fdr", "depth", "confidence")
+    | MODEL,
+    "simulate": _fields(SimulateSettings()) | MODEL,
     "precision": _fields(SimulateSettings())
+    | MODEL
     | _fields(RESIRE_150, "iterations", "oversampling")
     | _fields(RefineSettings(), "method", "max_evaluations")
     | _fields(CompareSettings()),

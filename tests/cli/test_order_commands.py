@@ -62,7 +62,7 @@ def test_types_of_a_mat_file_become_species(sample: Sample, aet: Aet, refused: R
     names = {path.name for path in figures.iterdir()}
     assert {"shared_atoms.png", "boo_map.png", "pdf.png", "bond_angles.png"} <= names
     refused("analyze", model, "--species", "Ni", *options, parts=(types, "type 2", "1 to 1"))
-    refused("analyze", sample.folder / "truth.xyz", *options, parts=("types", "not .mat"))
+    refused("analyze", sample.folder / "truth.xyz", *options, parts=("--types", "only .mat"))
 
 
 def test_figures_that_cannot_be_written(sample: Sample, refused: Refused) -> None:

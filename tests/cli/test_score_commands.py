@@ -108,7 +108,9 @@ def test_what_score_refuses(files: Path, refused: Refused) -> None:
     (files / "bad.csv").write_text("species,x,y,z\nTa,0,0,none\n")
     refused("score", files / "bad.csv", pair[1], parts=("bad.csv", "z 'none' in line 2"))
     (files / "types.csv").write_text("type,x,y,z\n1,0,0,0\n")
-    refused("score", files / "types.csv", pair[1], parts=("types.csv", "a symbol per type"))
+    refused(
+        "score", files / "types.csv", pair[1], parts=("types.csv", "a symbol for each atom type")
+    )
 
 
 def test_a_challenge_from_case_to_table(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_model
-from aet_port.io.atom_tables import read_atom_table, write_rows
+from aet_port.io.models.atom_tables import read_atom_table, write_rows
 
 
 def file(folder: Path, text: str) -> Path:
@@ -47,7 +47,7 @@ def test_columns_of_numbers_become_arrays(tmp_path: Path) -> None:
 def test_types_and_tables_without_species(tmp_path: Path) -> None:
     types = file(tmp_path, "type,x,y,z\n2,0,0,0\n1,3,0,0\n")
     assert read_model(types, ["Co", "Pt"]).species == ["Pt", "Co"]
-    with pytest.raises(InputError, match="numbers in column type; expected a symbol per type"):
+    with pytest.raises(InputError, match="in column type; expected a symbol for each atom type"):
         read_model(types)
     with pytest.raises(DataFileError, match="type 2 in line 2; expected 1 to 1"):
         read_model(types, "Co")

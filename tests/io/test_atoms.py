@@ -65,7 +65,6 @@ def test_mdb_file_as_the_data_bank_has_it(tmp_path, model):
         ("2\nc\nTa 0 0 0\n", "1 lines for 2 atoms"),
         ("1\nc\nTa 0 0 0\nTa 1 1 1\n", "2 lines for 1 atoms"),
         ("1\nc\nTa 0 0\n", "'Ta 0 0' in line 3"),
-        ("1\nc\nTa 0 0 0 7\n", "in line 3"),
         ("1\nc\nQq 0 0 0\n", "'Qq 0 0 0' in line 3"),
         ("1\nc\nTa 0 zero 0\n", "in line 3"),
     ],
@@ -129,11 +128,8 @@ def test_extxyz_refuses_what_it_cannot_hold(tmp_path, model):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_extxyz_of_several_frames_is_refused(tmp_path, model):
+def test_extxyz_that_is_cut_off(tmp_path, model):
     path = write_model(tmp_path / "m.extxyz", model)
-    path.write_text(path.read_text() * 2)
-    with pytest.raises(DataFileError, match="2 models"):
-        read_model(path)
     path.write_text(path.read_text()[:90])
     with pytest.raises(DataFileError, match="unreadable contents"):
         read_model(path)
@@ -232,13 +228,13 @@ def test_arguments_for_other_files_are_refused(tmp_path, model):
     path = write_model(tmp_path / "m.xyz", model)
     with pytest.raises(InputError, match="the file names its own"):
         read_model(path, species="Ta")
-    with pytest.raises(InputError, match="pixel_size for"):
+    with pytest.raises(InputError, match=r"pixel_size: found 1\.0 for"):
         read_model(path, pixel_size=1.0)
     with pytest.raises(DataFileError, match="no such file"):
         read_model(tmp_path / "none.xyz")
-    (tmp_path / "m.pdb").write_text("")
-    with pytest.raises(DataFileError, match=r"type \.pdb"):
-        read_model(tmp_path / "m.pdb")
+    (tmp_path / "m.gro").write_text("")
+    with pytest.raises(DataFileError, match=r"type \.gro"):
+        read_model(tmp_path / "m.gro")
     with pytest.raises(InputError, match=r"type \.cif"):
         write_model(tmp_path / "m.cif", model)
     for comment in ["two\nlines", "Properties=species:S:1"]:

@@ -68,7 +68,7 @@ def test_frames_of_a_dump_become_snapshots(path: Path, tmp_path: Path) -> None:
         assert_whole(bank)
     facts = {"kind": "md_snapshot", "temperature": 300, "doi": "10.1/x", "licence": "CC0"}
     assert all(facts.items() <= row.items() for row in rows)
-    assert [row["name"] for row in rows] == [f"run.dump, frame {k}" for k in (1, 2, 3)]
+    assert [row["name"] for row in rows] == [f"run.dump, frame {k}" for k in (0, 1, 2)]
     assert {row["sample"] for row in rows} == {"run"}
     digest = hashlib.sha256(run.read_bytes()).hexdigest()
     assert {(row["role"], row["file_name"], row["sha256"]) for row in sources} == {
@@ -127,7 +127,7 @@ def test_a_wrong_file_stops_all_before_the_bank_is_touched(path: Path, tmp_path:
     good = write_model(tmp_path / "good.data", alloy("Pd2"))
     bad = tmp_path / "bad.dump"
     bad.write_text(dump(3)[:-20])
-    with pytest.raises(DataFileError, match="frame 3"):
+    with pytest.raises(DataFileError, match="frame 2"):
         import_models(path, [good, bad], species=["Pd", "Ta"])
     assert not path.exists()
 

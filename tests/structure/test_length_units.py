@@ -9,8 +9,9 @@ from ase.build import bulk
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
+from aet_port.io import scaled_model
 from aet_port.structure import analyze
-from aet_port.structure.length_units import nearest_neighbour, scale_remark, scaled_model
+from aet_port.structure.length_units import nearest_neighbour, scale_remark
 from tests.structure.samples import close_packed
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aet_port.core.errors import InputError
 from aet_port.structure import ShortRangeOrder, analyze
 from aet_port.structure.pairs.partial_pdf import ALL
-from aet_port.structure.short_range import short_range_order, surface_atoms
+from aet_port.structure.short_range import atom_groups, short_range_order, surface_atoms
 from tests.structure.samples import close_packed, moved, shaken_box
 
 WHOLE = ("surface_atoms", "inner_atoms", "crystalline_atoms", "largest_nuclei", "voronoi_top")
@@ -172,3 +172,21 @@ def test_an_isolated_atom_has_nan() -> None:
     assert np.isnan(order.bonds.q6[-1])
     assert not order.nuclei.crystalline[-1]
     assert order.surface[-1]
+
+
+def test_groups_are_types_only_where_two_types_are_one_element() -> None:
+    atoms = ase.Atoms("CuZrCu", [[0, 0, 0], [0, 0, 3], [0, 3, 0]])
+    assert atom_groups(atoms).tolist() == ["Cu", "Zr", "Cu"]
+    for types, groups in [
+        ([1, 2, 1], ["Cu", "Zr", "Cu"]),
+        ([7, 3, 7], ["Cu", "Zr", "Cu"]),
+        ([1, 2, 3], ["1", "2", "3"]),
+        ([1, 1, 2], ["1", "1", "2"]),
+        ([1, 1, 1], ["Cu", "Zr", "Cu"]),  # no finer than the elements
+    ]:
+        atoms.set_array("type", None)
+        atoms.set_array("type", np.array(types))
+        assert atom_groups(atoms).tolist() == groups
+    atoms.numbers[:] = 0  # all that is known are the types
+    atoms.set_array("type", np.array([1, 2, 1]))
+    assert atom_groups(atoms).tolist() == ["1", "2", "1"]

@@ -164,8 +164,8 @@ def search_clusters(
                             "atoms",
                             f"more than {max_states} {LATTICES[number]}-like clusters of one size "
                             f"around atom {root}",
-                            "disordered atoms; leave crystal out, lower the cutoff or raise "
-                            "max_states",
+                            "disordered atoms; leave crystal out, lower the cutoff (--cutoff), or "
+                            "in Python raise max_states",
                         )
                     rows.append(_clusters(number, unit, *best))
                 found.append(rows)

@@ -13,7 +13,7 @@ from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.uncertainty import COVARIANCES, P_EXISTS, P_SPECIES, SIGMA_HEIGHT, SIGMAS
-from aet_port.io.atom_tables import write_rows
+from aet_port.io.models.atom_tables import write_rows
 
 FIRST = (P_EXISTS, P_SPECIES, *SIGMAS, *COVARIANCES, "height", SIGMA_HEIGHT)
 SUFFIX = ".csv"

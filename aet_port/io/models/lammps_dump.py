@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +11,21 @@ from typing import Any
 import ase
 import ase.units
 import numpy as np
-from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import reading
+from aet_port.io.models.element_symbols import (
+    real_number,
+    set_elements,
+    unknown_element,
+    usual_exponents,
+)
+from aet_port.io.models.model_types import model_name
+from aet_port.io.models.species_choice import SpeciesChoice
 from aet_port.io.text_files import Lines, quoted, text_lines
 
-DUMP_SUFFIXES = (".dump", ".lammpstrj")
 WANTED = "a LAMMPS dump: ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS and ATOMS in every frame"
 # Columns in which LAMMPS writes positions, and whether they are fractions of the box.
 _COORDINATES = {
@@ -49,22 +56,20 @@ class _Frame:
     columns: list[str] = field(default_factory=list)
 
 
-def read_dump_frames(
-    file: Path, species: str | Sequence[str] | None = None
-) -> Iterator[AtomicModel]:
+def read_dump_frames(file: Path, choice: SpeciesChoice) -> Iterator[AtomicModel]:
     """Yield the models of a LAMMPS text dump one at a time, with atoms in the order of the ids.
 
     Positions are taken from the columns ``x y z``, or else ``xu yu zu``, ``xs ys zs`` or
     ``xsu ysu zsu``. Velocities become momenta, ``mass`` and ``q`` masses and charges of ASE; every
-    other column becomes an array with its name. Ids are kept only if they are not 1, 2, ... The
-    corner of the box is ``atoms.get_celldisp()``; metadata contain ``timestep`` and, if the dump
-    has it, ``time_ps``.
+    other column becomes an array with its name. Ids are kept only if they are not 1, 2, ...;
+    without them the atoms stay in the order of the file. The corner of the box is
+    ``atoms.get_celldisp()``; metadata contain ``timestep`` and, if the dump has it, ``time_ps``.
 
     Parameters
     ----------
     file
         The dump, in units metal or real.
-    species
+    choice
         A symbol per atom type, for a dump without the column ``element``.
 
     Raises
@@ -77,26 +82,24 @@ def read_dump_frames(
         For species that are unknown, missing, or given in addition to a column ``element``; for NaN
         positions.
     """
-    symbols = [species] if isinstance(species, str) else species
-    for symbol in symbols or ():
-        if symbol not in atomic_numbers or symbol == "X":
-            raise InputError(f"species for {file}", repr(symbol), "a chemical symbol such as 'Ta'")
     with text_lines(file, WANTED) as lines:
-        frame, more = _Frame(0, "metal"), True
+        frame, more = _Frame(-1, "metal"), True
         while more:
             with reading(file, WANTED):
                 frame = _head(file, lines, _Frame(frame.number + 1, frame.units))
-                atoms = _atoms(file, lines, frame, symbols)
+                atoms = _atoms(file, lines, frame, choice)
                 more = not lines.at_end()
                 if more and not lines.peek().startswith("ITEM:"):
                     found = f"more than {frame.n_atoms} atoms in frame {frame.number}"
                     raise DataFileError(file, f"{found}: line {lines.number + 1}", WANTED)
-            metadata: dict[str, Any] = {"timestep": frame.step}
+            if frame.number == 0 and choice.given and {"element", "type"} <= set(frame.columns):
+                text = f"{file}: species by atom type as given; its column element is not used"
+                warnings.warn(text, UserWarning, stacklevel=4)
+            single = frame.number == 0 and not more
+            name, metadata = model_name(file, None if single else frame.number)
+            metadata["timestep"] = frame.step
             if frame.time is not None:
                 metadata["time_ps"] = frame.time * _TIME_UNITS[frame.units] / 1000
-            name = str(file)
-            if frame.number > 1 or more:
-                name, metadata["frame"] = f"{file}, frame {frame.number}", frame.number
             yield AtomicModel(atoms, name, metadata)
 
 
@@ -167,7 +170,7 @@ def _box(file: Path, lines: Lines, frame: _Frame, words: list[str]) -> None:
         raise DataFileError(file, f"{quoted(' '.join(words))} in the {where}", "flags: pp or ff")
     width = 4 if words[:2] == ["abc", "origin"] else 3 if words[:1] == ["xy"] else 2
     try:
-        table = np.array([[float(word) for word in row.split()] for row in lines.block(3)])
+        table = np.array([[real_number(word) for word in row.split()] for row in lines.block(3)])
         if table.shape != (3, width) or not np.isfinite(table).all():
             raise ValueError
     except ValueError as error:
@@ -190,13 +193,13 @@ def _box(file: Path, lines: Lines, frame: _Frame, words: list[str]) -> None:
         )
 
 
-def _atoms(file: Path, lines: Lines, frame: _Frame, symbols: Sequence[str] | None) -> ase.Atoms:
+def _atoms(file: Path, lines: Lines, frame: _Frame, choice: SpeciesChoice) -> ase.Atoms:
     """Read the atoms of a frame."""
     where = f"frame {frame.number}, line {lines.number}"
     places = next((names for names in _COORDINATES if set(names) <= set(frame.columns)), None)
-    if "id" not in frame.columns or places is None or len(set(frame.columns)) < len(frame.columns):
+    if places is None or len(set(frame.columns)) < len(frame.columns):
         found = f"columns {quoted(' '.join(frame.columns))} in {where}"
-        raise DataFileError(file, found, "different ones, id and x y z (or xu, xs, xsu) among them")
+        raise DataFileError(file, found, "different ones, x y z (or xu, xs, xsu) among them")
     n, start = int(frame.n_atoms or 0), lines.number + 1
     rows = lines.block(n)
     here = next((k for k, row in enumerate(rows) if not row.strip() or row.startswith("ITEM:")), n)
@@ -209,8 +212,9 @@ def _atoms(file: Path, lines: Lines, frame: _Frame, symbols: Sequence[str] | Non
     if n == 0:
         raise InputError(f"{file}, frame {frame.number}", "no atoms", "at least one atom")
     table = _table(file, rows, frame.columns, start)
-    order = np.argsort(table["id"], kind="stable")
-    ids = table["id"][order]
+    given = table["id"] if "id" in frame.columns else np.arange(1, n + 1)
+    order = np.argsort(given, kind="stable")
+    ids = given[order]
     if ids[0] < 1 or (np.diff(ids) == 0).any():
         wrong = 0 if ids[0] < 1 else int(np.flatnonzero(np.diff(ids) == 0)[0]) + 1
         what = "below 1" if ids[0] < 1 else "a second time"
@@ -219,14 +223,15 @@ def _atoms(file: Path, lines: Lines, frame: _Frame, symbols: Sequence[str] | Non
             f"atom id {ids[wrong]} {what} in frame {frame.number}, line {start + order[wrong]}",
             "another id for every atom, from 1",
         )
-    numbers = _numbers(file, frame, table, symbols, start)[order]
+    words = _species(file, frame, table, choice, start)
     table = table[order]
     positions = np.stack([table[name] for name in places], axis=1)
     if _COORDINATES[places]:
         positions = positions @ frame.cell + frame.origin
     atoms = ase.Atoms(
-        numbers, positions, cell=frame.cell, pbc=frame.periodic, celldisp=frame.origin
+        n * [0], positions, cell=frame.cell, pbc=frame.periodic, celldisp=frame.origin
     )
+    set_elements(atoms, [words[k] for k in order])
     _columns(file, atoms, table, frame, places)
     if not np.array_equal(ids, np.arange(1, n + 1)):
         atoms.set_array("id", ids)
@@ -243,6 +248,9 @@ def _table(file: Path, rows: list[str], columns: list[str], start: int) -> NDArr
     try:
         return np.loadtxt(rows, dtype=kinds, ndmin=1, comments=None)
     except ValueError as error:
+        usual = [usual_exponents(row) for row in rows]
+        if usual != rows:
+            return _table(file, usual, columns, start)
         for index, row in enumerate(rows, start=start):
             try:
                 np.loadtxt([row], dtype=kinds, ndmin=1, comments=None)
@@ -252,35 +260,25 @@ def _table(file: Path, rows: list[str], columns: list[str], start: int) -> NDArr
         raise
 
 
-def _numbers(
-    file: Path,
-    frame: _Frame,
-    table: NDArray[Any],
-    symbols: Sequence[str] | None,
-    start: int,
-) -> NDArray[np.int64]:
-    """Atomic number of each row."""
-    if "element" in frame.columns:
-        if symbols is not None:
-            raise InputError(f"species for {file}", repr(symbols), "none: the file names its own")
-        kinds, inverse = np.unique(table["element"], return_inverse=True)
-        for k, symbol in enumerate(kinds.tolist()):
-            if symbol not in atomic_numbers or symbol == "X":
-                line = start + int(np.argmax(inverse == k))
-                found = f"element {quoted(symbol)} in frame {frame.number}, line {line}"
-                raise DataFileError(file, found, "a chemical symbol such as 'Ta'")
-        return np.array([atomic_numbers[symbol] for symbol in kinds.tolist()], np.int64)[inverse]
+def _species(
+    file: Path, frame: _Frame, table: NDArray[Any], choice: SpeciesChoice, start: int
+) -> list[str]:
+    """Element of each row."""
+    # LAMMPS writes C for every element unless told otherwise, so given species count more.
+    if "element" in frame.columns and (choice.given is None or "type" not in frame.columns):
+        choice.not_needed()
+        words: list[str] = table["element"].tolist()
+        unknown = unknown_element(words)
+        if unknown is not None or "X" in words:
+            place = words.index("X") if unknown is None else unknown
+            found = f"element {quoted(words[place])} in frame {frame.number}, line {start + place}"
+            raise DataFileError(file, found, "a chemical symbol such as 'Ta'")
+        return words
     if "type" not in frame.columns:
         found = f"neither element nor type in frame {frame.number}"
         raise DataFileError(file, found, "one of these columns")
-    if symbols is None:
-        raise InputError(f"species of {file}", "none", "a symbol for each atom type: it names none")
-    types = table["type"]
-    wrong = np.flatnonzero((types < 1) | (types > len(symbols)))
-    if wrong.size:
-        found = f"type {types[wrong[0]]} in frame {frame.number}, line {start + int(wrong[0])}"
-        raise DataFileError(file, found, f"1 to {len(symbols)}, a symbol for each")
-    return np.array([atomic_numbers[symbol] for symbol in symbols], np.int64)[types - 1]
+    where = f" in frame {frame.number}"
+    return choice.of_types(table["type"], "atom types only", lambda k: f"{where}, line {start + k}")
 
 
 def _columns(

@@ -10,9 +10,9 @@ import numpy as np
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
-from aet_port.io.atoms import write_model
-from aet_port.io.lammps_data import lammps_box
-from aet_port.io.model_table import model_columns
+from aet_port.io.models.lammps_data import lammps_box
+from aet_port.io.models.model_table import model_columns
+from aet_port.io.models.model_writing import write_model
 
 ATOM_SUFFIXES = (".extxyz", ".csv", ".parquet", ".dump")
 

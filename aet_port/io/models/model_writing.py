@@ -1,9 +1,8 @@
-"""Atomic models: .xyz of the Materials Data Bank, extended .xyz, LAMMPS, CIF, CSV, MATLAB."""
+"""Writing atomic models: .xyz of the Materials Data Bank, extended .xyz, CSV, LAMMPS data."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import ase
@@ -13,141 +12,13 @@ from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, as_model
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
-from aet_port.core.geometry import centre
-from aet_port.io import matlab
-from aet_port.io.arrays import existing_file, reason
-from aet_port.io.atom_tables import read_atom_table
-from aet_port.io.cif_blocks import read_cif_blocks
-from aet_port.io.lammps_data import LAMMPS_SUFFIXES, lammps_box, read_data_file
-from aet_port.io.model_table import SUFFIX, write_model_table
-from aet_port.io.xyz_frames import XYZ_SUFFIXES, read_xyz_frames
+from aet_port.io.arrays import reason
+from aet_port.io.models.lammps_data import LAMMPS_SUFFIXES, lammps_box
+from aet_port.io.models.model_table import SUFFIX, write_model_table
 
-MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif, .csv or .mat"
 _EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
-
-
-def read_model(
-    path: str | Path,
-    species: str | Sequence[str] | None = None,
-    pixel_size: float | None = None,
-    shape: tuple[int, int, int] | None = None,
-    name: str | None = None,
-    types: str | Path | None = None,
-    types_variable: str | None = None,
-) -> AtomicModel:
-    """Read an atomic model; positions in angstrom.
-
-    Parameters
-    ----------
-    path
-        .xyz (Materials Data Bank: number of atoms, comment, then symbol x y z; a comment with
-        ``Properties=`` or ``Lattice=`` makes it extended .xyz), .extxyz, .lammps, .data, .lmp
-        (atom types by their masses, or ``species`` in the order of types), .cif, .csv (a line of
-        titles such as ``species,x,y,z``, angstrom, see :func:`~.atom_tables.read_atom_table`), or
-        .mat with 3 x N coordinates.
-    species
-        For .mat: one symbol for all, a symbol per atom, or, with ``types``, a symbol per type.
-        For LAMMPS data: a symbol per type. For .csv without species: one symbol for all, or, if
-        it has type numbers, a symbol per type. Other files state the species.
-    pixel_size, shape
-        For .mat files with MATLAB pixel coordinates (1-based): angstrom per pixel and shape
-        (nx, ny, nz) of their volume, whose rotation centre becomes the origin. Unless given, the
-        file is taken to be in angstrom and not changed.
-    name
-        Variable of a .mat file; needed only if several match.
-    types, types_variable
-        .mat file with the type 1, 2, ... of each atom, and its variable if several match.
-
-    Returns
-    -------
-    The model, named after the file, with cell, periodicity and per-atom arrays of the file.
-
-    Raises
-    ------
-    DataFileError
-        If a file is missing, unreadable, truncated, or holds something else.
-    InputError
-        If the species are missing, unknown, or given for a file that states them; for no atoms or
-        positions that are not finite.
-
-    Notes
-    -----
-    MATLAB: importdata of the models in 6_Final_coordinates of both papers
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> import aet_port as aet
-    >>> _ = Path("pair.xyz").write_text("2\\na pair\\nTa 0 0 0\\nPd 0 0 2.8\\n")
-    >>> aet.read_model("pair.xyz").species
-    ['Ta', 'Pd']
-    """
-    file = existing_file(path, MODEL_FILE)
-    suffix = file.suffix.lower()
-    mat_only = {"pixel_size": pixel_size, "shape": shape, "name": name, "types": types}
-    given = [key for key, value in mat_only.items() if value is not None]
-    if suffix != ".mat" and given:
-        raise InputError(f"{given[0]} for {file}", "a file that is not .mat", "none")
-    if suffix == ".mat":
-        positions = _mat_positions(file, name, pixel_size, shape)
-        symbols = _mat_species(file, len(positions), species, types, types_variable)
-        return AtomicModel.from_positions(positions, symbols, name=str(file))
-    if suffix == ".csv":
-        return read_atom_table(file, species)
-    if suffix in LAMMPS_SUFFIXES:
-        return AtomicModel(read_data_file(file, species, MODEL_FILE), name=str(file))
-    if species is not None:
-        raise InputError(f"species for {file}", repr(species), "none: the file names its own")
-    if suffix in XYZ_SUFFIXES:
-        return _only(file, read_xyz_frames(file))
-    if suffix == ".cif":
-        return _only(file, read_cif_blocks(file))
-    raise DataFileError(file, f"a file of type {suffix or 'unknown'}", MODEL_FILE)
-
-
-def _only(file: Path, models: Iterator[AtomicModel]) -> AtomicModel:
-    """The model of a file that must hold exactly one."""
-    model = next(models)
-    if next(models, None) is not None:
-        raise DataFileError(file, "at least 2 models", "one model")
-    return model
-
-
-def _mat_positions(
-    file: Path, name: str | None, pixel_size: float | None, shape: tuple[int, int, int] | None
-) -> NDArray[np.float64]:
-    positions = matlab.read_positions(file, name).astype(np.float64)
-    if pixel_size is None and shape is None:
-        return positions
-    if pixel_size is None or shape is None or len(shape) != 3:
-        found = f"pixel_size = {pixel_size}, shape = {shape}"
-        raise InputError(f"pixel coordinates of {file}", found, "both, the shape as (nx, ny, nz)")
-    middle = np.array([centre(n) for n in shape])
-    return (positions - 1 - middle) * pixel_size
-
-
-def _mat_species(
-    file: Path,
-    n_atoms: int,
-    species: str | Sequence[str] | None,
-    types: str | Path | None,
-    variable: str | None,
-) -> str | list[str]:
-    if species is None:
-        expected = "a symbol such as species='Ta', or types and a symbol per type"
-        raise InputError(f"species of {file}", "none", expected)
-    if types is None:
-        return species if isinstance(species, str) else list(species)
-    symbols = [species] if isinstance(species, str) else list(species)
-    kinds = matlab.read_per_atom(types, variable)
-    if len(kinds) != n_atoms:
-        raise DataFileError(types, f"{len(kinds)} types", f"one for each of {n_atoms} atoms")
-    wrong = kinds[~np.isin(kinds, np.arange(1, len(symbols) + 1))]
-    if wrong.size:
-        raise DataFileError(types, f"type {wrong[0]}", f"1 to {len(symbols)}, a symbol for each")
-    return [symbols[int(kind) - 1] for kind in kinds]
 
 
 def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str = "") -> Path:

@@ -8,18 +8,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ase
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError
 from aet_port.core.files import write_whole
-from aet_port.io.arrays import reading
-from aet_port.io.text_files import check_text, quoted
+from aet_port.io.models.element_symbols import real_number, set_elements, unknown_element
+from aet_port.io.models.species_choice import SpeciesChoice
+from aet_port.io.text_files import quoted, whole_text
 
 TABLE_FILE = "a line of titles such as species,x,y,z, then a line for each atom, in angstrom"
-SPECIES_TITLES = ("species", "element", "symbol", "type", "atom_type")
+NUMBER_TITLES = ("atomic_number", "z_number", "numbers")
+TYPE_TITLES = ("type", "atom_type", "particle_type")
+SPECIES_TITLES = ("species", "element", "symbol", *TYPE_TITLES, *NUMBER_TITLES)
 AXES = ("x", "y", "z")
 SEPARATORS = (",", ";", "\t")
 # A title with a unit in brackets or behind an underscore: "x (nm)", "y [A]", "z_angstrom".
@@ -27,7 +30,7 @@ _TITLE = re.compile(r"([A-Za-z]\w*?)(?:\s*[\[(]\s*([^\])]*?)\s*[\])]|_(angstrom|
 ANGSTROM = ("", "angstrom", "a", "å", "\N{ANGSTROM SIGN}", "ang")
 
 
-def read_atom_table(path: str | Path, species: str | Sequence[str] | None = None) -> AtomicModel:
+def read_atom_table(path: str | Path, choice: SpeciesChoice | None = None) -> AtomicModel:
     """Read a model from a table with titles, separated by commas, semicolons or tabs.
 
     Parameters
@@ -38,9 +41,10 @@ def read_atom_table(path: str | Path, species: str | Sequence[str] | None = None
         case. Other columns of numbers become per-atom arrays under their titles. Lines that begin
         with ``#`` and empty ones are skipped. With semicolons or tabs, a comma may be the decimal
         mark.
-    species
+    choice
         For a table without species: one symbol for all. For type numbers 1, 2, ...: a symbol per
-        type.
+        type. Numbers in a column of species or elements are atomic numbers unless symbols are
+        given.
 
     Returns
     -------
@@ -67,9 +71,7 @@ def read_atom_table(path: str | Path, species: str | Sequence[str] | None = None
     (['Ta', 'Pd'], 2.8, [0.9, 0.4])
     """
     file = Path(path)
-    check_text(file, TABLE_FILE)
-    with reading(file, TABLE_FILE):
-        text = file.read_text(encoding="utf-8-sig")
+    text = whole_text(file, TABLE_FILE)
     lines = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
@@ -101,9 +103,15 @@ def read_atom_table(path: str | Path, species: str | Sequence[str] | None = None
         # Text such as a remark is not needed; two names are those of ASE.
         if title not in ("numbers", "positions") and all(value is not None for value in values):
             arrays[title] = np.array(values, dtype=np.float64)
-    symbols = _symbols(file, name or "", stated, species, numbers)
+    chosen = SpeciesChoice.of(file, None) if choice is None else choice
     positions = np.stack(places, axis=1)
-    return AtomicModel.from_positions(positions, symbols, name=str(file), **arrays)
+    atoms = ase.Atoms(len(positions) * [0], positions)
+    set_elements(atoms, _symbols(file, name or "", stated, chosen, numbers))
+    for title, column in arrays.items():
+        atoms.set_array(title, column)
+    if name in TYPE_TITLES and stated is not None and not atoms.numbers.any():
+        atoms.set_array("type", np.array(stated, dtype=np.int64))  # all that is known of species
+    return AtomicModel(atoms, name=str(file))
 
 
 def _titles(file: Path, words: list[str], number: int, line: str) -> list[str]:
@@ -115,7 +123,8 @@ def _titles(file: Path, words: list[str], number: int, line: str) -> list[str]:
         if match and name in AXES:
             unit = match[2] or match[3] or ""
             if unit.lower() not in ANGSTROM:
-                raise DataFileError(file, f"{word!r} in line {number}", f"{name} in angstrom")
+                expected = f"{name} in angstrom; or no unit in the titles, and --scale 10 for nm"
+                raise DataFileError(file, f"{word!r} in line {number}", expected)
             found.append(name)
         else:
             found.append(word.lower() if word.lower() in SPECIES_TITLES else word)
@@ -133,7 +142,7 @@ def _titles(file: Path, words: list[str], number: int, line: str) -> list[str]:
 
 def _value(word: str, decimal: str) -> float | None:
     try:
-        return float(word.replace(decimal, ".") if decimal else word)
+        return real_number(word.replace(decimal, ".") if decimal else word)
     except ValueError:
         return None
 
@@ -150,33 +159,23 @@ def _numbers(
 
 
 def _symbols(
-    file: Path,
-    title: str,
-    stated: list[str] | None,
-    species: str | Sequence[str] | None,
-    lines: list[int],
-) -> str | list[str]:
-    kinds = [] if species is None else [species] if isinstance(species, str) else list(species)
+    file: Path, title: str, stated: list[str] | None, choice: SpeciesChoice, lines: list[int]
+) -> list[str]:
     if stated is None:
-        if len(kinds) != 1:
-            found = f"no column of species, {len(kinds)} symbols"
-            raise InputError(f"species of {file}", found, "one symbol such as species='Ta'")
-        return kinds[0]
+        return choice.of_all(len(lines), "no column of species")
     if all(word.isdecimal() for word in stated):
-        if not kinds:
-            expected = "a symbol per type, such as species=['Co', 'Pd', 'Pt']"
-            raise InputError(f"species of {file}", f"numbers in column {title}", expected)
-        for word, number in zip(stated, lines, strict=True):
-            if not 1 <= int(word) <= len(kinds):
-                found = f"{title} {word} in line {number}"
-                raise DataFileError(file, found, f"1 to {len(kinds)}, a symbol for each")
-        return [kinds[int(word) - 1] for word in stated]
-    if kinds:
-        raise InputError(f"species for {file}", repr(species), "none: the file names its own")
-    for word, number in zip(stated, lines, strict=True):
-        if word not in atomic_numbers or word not in chemical_symbols[1:]:
-            found = f"{title} {word!r} in line {number}"
-            raise DataFileError(file, found, "a chemical symbol such as 'Ta'")
+        given = choice.symbols if title in TYPE_TITLES else choice.given
+        if title not in NUMBER_TITLES and (given is not None or title in TYPE_TITLES):
+            types = np.array([int(word[:9]) for word in stated])
+            what = f"numbers in column {title}"
+            return choice.of_types(types, what, lambda k: f" in line {lines[k]}")
+    choice.not_needed()
+    unknown = unknown_element(stated)
+    if unknown is None and "X" in stated and choice.default is None:
+        unknown = stated.index("X")
+    if unknown is not None:
+        found = f"{title} {stated[unknown]!r} in line {lines[unknown]}"
+        raise DataFileError(file, found, "a chemical symbol such as 'Ta'")
     return stated
 
 

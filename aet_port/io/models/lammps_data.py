@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import ase
 import numpy as np
-from ase.data import atomic_masses, atomic_numbers
+from ase.data import atomic_masses
 from ase.io.lammpsdata import read_lammps_data
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import reading
-from aet_port.io.text_files import check_text
+from aet_port.io.models.element_symbols import (
+    ISOTOPES,
+    element,
+    real_number,
+    usual_exponents,
+)
+from aet_port.io.models.model_types import MODEL_FILE
+from aet_port.io.models.species_choice import PER_TYPE, UNKNOWN, SpeciesChoice
+from aet_port.io.text_files import quoted, whole_text
 
 LAMMPS_SUFFIXES = (".lammps", ".data", ".lmp")
 MARGIN = 10.0  # angstrom between a free particle and the box of its LAMMPS file
 BOUNDARY = re.compile(r"aet-port, units metal, boundary ([pf]) ([pf]) ([pf])")
 _HEADING = re.compile(r"[A-Za-z]")
 _ANNOUNCED = re.compile(r"\s*(\d+)\s+atoms\b")
+_TYPES = re.compile(r"\s*(\d{1,6})\s+atom\s+types\b")
+_SAME_ISOTOPE = 0.01  # atomic mass units; deuterium is 2.014
 _SAME_MASS = 0.6  # atomic mass units; isotopes and rounded masses stay well below
 
 
@@ -50,17 +59,18 @@ def lammps_box(
     return low, low + np.diag(cell), cell[[1, 2, 2], [0, 0, 1]]
 
 
-def read_data_file(file: Path, species: str | Sequence[str] | None, expected: str) -> ase.Atoms:
+def read_data_file(file: Path, choice: SpeciesChoice) -> AtomicModel:
     """Read the atoms of a LAMMPS data file in units metal, in the order of their ids.
+
+    The element of an atom type is that of its label, or that of its mass; where elements have
+    nearly the same mass, the comment behind it decides. Symbols given by the caller count more.
 
     Parameters
     ----------
     file
         The file.
-    species
+    choice
         A symbol per atom type, or a single one; needed without masses and type labels.
-    expected
-        Expected content, for errors.
 
     Raises
     ------
@@ -70,23 +80,20 @@ def read_data_file(file: Path, species: str | Sequence[str] | None, expected: st
     InputError
         For unknown species.
     """
-    symbols = [species] if isinstance(species, str) else species
-    unknown = sorted(set(symbols or ()) - set(atomic_numbers))
-    if unknown:
-        raise InputError(f"species for {file}", repr(unknown[0]), "a chemical symbol such as 'Ta'")
-    numbers = None
-    if symbols is not None:
-        numbers = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
-        expected = f"LAMMPS data with {len(numbers)} atom types"
-    check_text(file, expected)
+    expected = MODEL_FILE
+    if choice.given is not None:
+        expected = f"LAMMPS data with {len(choice.given)} atom types, a symbol for each: --species"
+    text = whole_text(file, expected)
     with reading(file, expected):
-        text = file.read_text(encoding="utf-8")
         sections = _sections(text)
         _check_counts(file, sections, expected)
+        elements = _elements(file, sections, choice)
         try:
             # Image flags only move atoms by whole periods, which would lose the last digits.
             atoms: ase.Atoms = read_lammps_data(
-                io.StringIO(text), Z_of_type=numbers, read_image_flags=False
+                io.StringIO(_plain_numbers(text)),
+                Z_of_type={kind: number for kind, (number, _) in elements.items()},
+                read_image_flags=False,
             )
         except KeyError as error:
             found = f"unreadable contents (nothing known of atom type or id {error.args[0]})"
@@ -96,15 +103,27 @@ def read_data_file(file: Path, species: str | Sequence[str] | None, expected: st
     if wrong.size:
         found = f"atom id {ids[wrong[0]]}, {times[wrong[0]]} times"
         raise DataFileError(file, found, "another id for every atom, from 1")
-    if numbers is None:
-        _check_elements(file, sections, atoms)
+    if "Masses" not in sections and any(mass is not None for _, mass in elements.values()):
+        masses = [elements[kind][1] for kind in atoms.arrays["type"].tolist()]
+        usual = atomic_masses[atoms.numbers]
+        atoms.set_masses([u if m is None else m for m, u in zip(masses, usual, strict=True)])
     title = BOUNDARY.match(text)
     if title:
         atoms.set_pbc([letter == "p" for letter in title.groups()])
         if not atoms.pbc.any():
             atoms.set_cell(None)
             atoms.set_celldisp(np.zeros(3))
-    return atoms
+    return AtomicModel(atoms, name=str(file))
+
+
+def _plain_numbers(text: str) -> str:
+    """The text with usual exponents in all but comments."""
+    if usual_exponents(text) == text:
+        return text
+    return "".join(
+        usual_exponents(plain) + mark + comment
+        for plain, mark, comment in (line.partition("#") for line in text.splitlines(keepends=True))
+    )
 
 
 def _sections(text: str) -> dict[str, list[str]]:
@@ -117,7 +136,7 @@ def _sections(text: str) -> dict[str, list[str]]:
             heading = plain
             found[heading] = []
         elif plain:
-            found[heading].append(plain)
+            found[heading].append(line.strip() if heading == "Masses" else plain)
     return found
 
 
@@ -135,16 +154,48 @@ def _check_counts(file: Path, sections: dict[str, list[str]], expected: str) -> 
             raise DataFileError(file, f"unreadable contents ({found})", expected)
 
 
-def _check_elements(file: Path, sections: dict[str, list[str]], atoms: ase.Atoms) -> None:
-    """Check for elements that ASE only guessed, from types or from masses of no element."""
-    labels = [line.split()[-1] for line in sections.get("Atom Type Labels", ())]
-    if labels and all(label in atomic_numbers for label in labels):
-        return
-    if "Masses" not in sections:
-        advice = "masses in the file, or species: a symbol per atom type"
-        raise DataFileError(file, "atom types without masses", advice)
-    gaps = np.abs(atoms.get_masses() - atomic_masses[atoms.numbers])
-    if (gaps > _SAME_MASS).any():
-        mass = float(atoms.get_masses()[np.argmax(gaps)])
+def _elements(
+    file: Path, sections: dict[str, list[str]], choice: SpeciesChoice
+) -> dict[int, tuple[int, float | None]]:
+    """Atomic number of each type, and the mass of an isotope."""
+    pairs: list[tuple[int, float | None]]
+    if choice.given is not None:
+        pairs = [element(symbol) or (0, None) for symbol in choice.given]
+        return dict(enumerate(pairs, start=1))
+    labels = dict(line.split()[:2] for line in sections.get("Atom Type Labels", ()))
+    if labels and all(element(label) for label in labels.values()):
+        return {int(kind): element(label) or (0, None) for kind, label in labels.items()}
+    if "Masses" in sections:
+        types = {label: kind for kind, label in labels.items()}
+        found = {}
+        for line in sections["Masses"]:
+            words = line.partition("#")[0].split()
+            if len(words) != 2:
+                raise DataFileError(file, f"{quoted(line)} under Masses", "a type and its mass")
+            kind = int(types.get(words[0], words[0]))
+            found[kind] = _element_of_mass(file, real_number(words[1]), line.partition("#")[2])
+        if not found:
+            raise DataFileError(file, "no masses under Masses", f"them, or {PER_TYPE}")
+        return found
+    if choice.default is None:
+        raise DataFileError(file, "atom types without masses", f"masses in the file, or {PER_TYPE}")
+    n_types = max((int(m[1]) for line in sections[""] if (m := _TYPES.match(line))), default=1)
+    if choice.default == (UNKNOWN,):
+        return dict.fromkeys(range(1, n_types + 1), (0, None))
+    return dict(enumerate([element(one) or (0, None) for one in choice.default], start=1))
+
+
+def _element_of_mass(file: Path, mass: float, comment: str) -> tuple[int, float | None]:
+    """The element of a mass, or that of the comment if it may have this mass."""
+    for symbol, heavy in ISOTOPES.items():
+        if abs(mass - heavy) < _SAME_ISOTOPE:
+            return element(symbol) or (0, None)
+    words = comment.split()
+    stated = element(words[0]) if words and words[0].isalpha() else None
+    if stated is not None and stated[0] and abs(atomic_masses[stated[0]] - mass) <= _SAME_MASS:
+        return stated
+    nearest = int(np.argmin(np.abs(atomic_masses[1:] - mass))) + 1
+    if not abs(atomic_masses[nearest] - mass) <= _SAME_MASS:
         found = f"a mass of {mass:g} that no element has"
-        raise DataFileError(file, found, "masses of elements, or species: a symbol per atom type")
+        raise DataFileError(file, found, f"masses of elements, or {PER_TYPE}")
+    return nearest, None
