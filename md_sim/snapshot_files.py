@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from aet_port.core.errors import InputError
-from aet_port.io.atom_files import write_atoms
+from aet_port.io.models.atom_files import write_atoms
 from md_sim.lammps_loop import SNAPSHOTS
 from md_sim.quenches import Quench, Snapshot
 
