@@ -138,11 +138,9 @@ class StructureResult(Shown):
     @property
     def templates_reason(self) -> str | None:
         """Why there are no structure types; None if there are."""
-        return (
-            None
-            if self.types is not None
-            else str(self.parameters.get("templates_reason", NOT_ASKED))
-        )
+        if self.types is not None:
+            return None
+        return str(self.parameters.get("templates_reason", NOT_ASKED))
 
     @property
     def counts(self) -> dict[int, int]:

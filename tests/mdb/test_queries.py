@@ -587,7 +587,7 @@ def test_every_query_is_explained_and_uses_its_parameters() -> None:
         *("motif-fractions", "nearest-by-motifs", "nearest-by-pdf", "network-atoms"),
         "network-sizes",
         *("published-versus-computed", "temperature-motifs", "temperature-theta"),
-        *("voronoi-top", "warren-cowley"),
+        *("structure-types", "voronoi-top", "warren-cowley"),
     }
     for query in known.values():
         body = "\n".join(line for line in query.sql.splitlines() if not line.startswith("--"))
