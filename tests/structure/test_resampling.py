@@ -239,3 +239,15 @@ def test_drawn_models_describe_the_same_atoms() -> None:
     chosen = analyze(atoms, cutoff=4.0, population=np.arange(50))
     with pytest.raises(InputError, match="drawn models have other atoms"):
         resample(atoms, chosen, 5, sigma=5)
+
+
+def test_rings_and_voids_get_intervals() -> None:
+    atoms = amorphous_particle(50, "Ta", seed=1).atoms
+    found = analyze(atoms, cutoff=4.1, order=False, rings=4, voids="centres")
+    drawn = resample(atoms, found, 5, sigma=10).intervals
+    assert drawn is not None
+    for name in ("king_rings 3", "primitive_rings 4", "largest_void", "free_fraction"):
+        assert drawn[name].samples == 5
+        assert drawn[name].low < drawn[name].high
+    assert found.rings is not None
+    assert drawn["primitive_rings 3"].value == found.rings.primitive.per_atom[0]
