@@ -13,6 +13,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.core.extents import stray_remark
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.length_units import scale_remark
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
@@ -267,7 +268,8 @@ def analyze(
             same = known is not None and known.solute == solute
             solutes = known if same else solute_order(atoms, local, solute)
             parameters["solute"] = solute
-    remark = scale_remark(atoms)
+    # In a periodic box every atom has neighbours, its images at least.
+    far = None if atoms.pbc.any() else stray_remark(atoms.positions)
     return StructureResult(
         parameters,
         distribution,
@@ -278,7 +280,7 @@ def analyze(
         local,
         packing,
         solutes,
-        remarks=() if remark is None else (remark,),
+        remarks=tuple(one for one in (scale_remark(atoms), far) if one is not None),
     )
 
 

@@ -17,7 +17,8 @@ from scipy.spatial import cKDTree
 from aet_port.core.errors import InputError
 from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.columns import sort_columns
-from aet_port.structure.neighbours import cell_list, periodic_images
+from aet_port.structure.cubes import cell_list
+from aet_port.structure.neighbours import periodic_images
 from aet_port.structure.voronoi.convex_cell import (
     BROKEN,
     FULL,
