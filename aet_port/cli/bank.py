@@ -17,6 +17,7 @@ from aet_port.cli.bank_options import (
     Sample,
     Temperature,
 )
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import Json, Model, Species
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
@@ -82,7 +83,7 @@ def deposit_command(
     """
     from aet_port.io import read_model
 
-    atoms = read_model(model, species)
+    atoms = noted(read_model(model, species))
     details = mdb.Details(
         temperature=temperature,
         r1_mean=r1_mean,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Json,
     PixelSize,
@@ -101,7 +102,7 @@ def _traced(file: Path, volume: Volume) -> AtomicModel:
 
     if file.suffix.lower() != ".npz":
         # Only places count here, and a .mat file has no species of its own.
-        return read_model(file, "X" if file.suffix.lower() == ".mat" else None)
+        return noted(read_model(file, "X" if file.suffix.lower() == ".mat" else None))
     peaks = Peaks.load(file)
     if peaks.shape != volume.shape:
         found = f"peaks of a volume of {peaks.shape} voxels"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import Json, Species, Threads, settings_options
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
@@ -114,7 +115,7 @@ def _model(sample: str, plan: PlanSettings, species: str | None) -> AtomicModel:
     if path.exists() or not is_composition(sample):
         if not path.exists() and not path.suffix:
             raise InputError("sample", f"{sample!r}, no file", f"a model's file, or {EXPECTED}")
-        return read_model(path, species)
+        return noted(read_model(path, species))
     if species is not None:
         raise InputError("--species", repr(species), "none: the sample names its own")
     return sample_of(sample, plan.seed, plan.density)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Angles,
     Background,
@@ -80,7 +81,7 @@ def refine_command(
     if settings.folds is not None and settings.method != "lbfgs":
         raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
     symbols = species.split(",") if types is not None and species is not None else species
-    read = scaled_model(read_model(model, symbols, types=types), scale)
+    read = scaled_model(noted(read_model(model, symbols, types=types)), scale)
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=settings.refine_offsets)
     result, crossed = refine_model(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Json,
     Model,
@@ -66,7 +67,7 @@ def simulate_command(
     check_target(output, SERIES_SUFFIXES)
     if workers is not None and workers < 1:
         raise InputError("--workers", str(workers), "a whole number of at least 1")
-    truth = scaled_model(read_model(model, species), scale)
+    truth = scaled_model(noted(read_model(model, species)), scale)
     if angles is None:
         nominal = tilt_angles(settings.tilts)
     else:

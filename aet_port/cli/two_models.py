@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.core.console import print_rows
 from aet_port.core.errors import DataFileError, InputError
 
@@ -44,6 +45,10 @@ def read_two(
 
 def read_one(file: Path, species: str | None = None, types: Path | None = None) -> AtomicModel:
     """Read a model; where neither file nor caller name a species, that of no element."""
+    return noted(_read(file, species, types))
+
+
+def _read(file: Path, species: str | None, types: Path | None) -> AtomicModel:
     from aet_port.io import read_model
 
     kinds = None if species is None else species.split(",")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import Json, Model, Scale, Species, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
@@ -32,7 +33,7 @@ def view_command(
     from aet_port.structure.length_units import scaled_model
 
     check_target(output, (".png",))
-    atoms = scaled_model(read_model(model, species), scale).atoms
+    atoms = scaled_model(noted(read_model(model, species)), scale).atoms
     found = analyze(atoms, cutoff=settings.cutoff, delta=settings.delta, order=False)
     draw_networks(output, atoms, found, fold=fold, number=networks, pixels=pixels)
     sizes = found.networks[fold].size[:networks].tolist()
