@@ -149,7 +149,7 @@ def _write_all(
     if kind != "analysis":  # what others say is looked at, what was computed here is not
         own = {table: (f"{kind}_id", key) for table in (kind, *KINDS[kind]) if table in tables}
         around = {table: next(iter(keys.items())) for table, keys in heads.items()}
-        refuse_senseless(connection, around | own)
+        refuse_senseless(connection, around | own, tables)
 
 
 def write_model(
