@@ -151,7 +151,8 @@ def _sort(places, positions, origin, high, width, shape, order, start):  # type:
         rising[begins[layer[i]]] = i
         begins[layer[i]] += 1
     place, height = start.copy(), np.empty(n)
-    for i in rising:
+    for k in range(n):
+        i = rising[k]
         m = place[column[i]]
         order[m], height[m] = i, positions[i, 2]
         place[column[i]] += 1

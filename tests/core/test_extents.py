@@ -77,5 +77,5 @@ def test_the_remark_names_few_of_many() -> None:
 
 def test_no_image_is_made_for_a_stray_atom() -> None:
     assert odd_size(10.0, 0.5) == 53
-    with pytest.raises(InputError, match="an atom 1e.05 angstrom from the origin"):
+    with pytest.raises(InputError, match=r"an atom 1e\+05 angstrom from the origin"):
         odd_size(1e5, 0.5)

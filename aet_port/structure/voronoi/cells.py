@@ -30,10 +30,10 @@ from aet_port.structure.voronoi.convex_cell import (
     measure,
     new_cell,
 )
+from aet_port.structure.voronoi.nearest import gather_near, sort_near
 from aet_port.structure.voronoi.quirks import quirk_areas, rank_table
 
 _ROOM = 64  # planes of one cell; cells that need more are cut again with more
-_FEW = 160  # number of values up to which ranking each among all is fastest
 _CHUNK = 64  # atoms of one task
 _FACES = 20  # faces of a cell, on average over a task, for which there is room at first
 _BLOCK = 12.0  # angstrom: size of the groups used to find far neighbours of surface atoms
@@ -148,14 +148,11 @@ def _first_reach(atoms: ase.Atoms) -> float:
 
 
 class _Piece(NamedTuple):
-    """Cells that are done: ``atom`` and what belongs to each, and the faces in rows from ``begin``.
-
-    Faces of atoms with another status are not among the counted.
-    """
+    """Cells of some atoms: what belongs to each, and the faces in rows from ``begin``."""
 
     atom: NDArray[np.int64]
     status: NDArray[np.int8]
-    count: NDArray[np.int64]
+    faces: NDArray[np.int64]
     begin: NDArray[np.int64]
     volume: NDArray[np.float64]
     bounded: NDArray[np.bool_]
@@ -215,7 +212,7 @@ def _assemble(n: int, pieces: list[_Piece]) -> Faces:
     for piece in pieces:
         final = (piece.status == _CLOSED) | (piece.status == _OPEN)
         atom = piece.atom[final]
-        count[atom], volume[atom] = piece.count[final], piece.volume[final]
+        count[atom], volume[atom] = piece.faces[final], piece.volume[final]
         bounded[atom], closed[atom] = piece.bounded[final], piece.status[final] == _CLOSED
     start = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(count, out=start[1:])
@@ -229,7 +226,7 @@ def _assemble(n: int, pieces: list[_Piece]) -> Faces:
 @njit(cache=True, error_model="numpy")
 def _copy_faces(piece, start, neighbour, vectors, area, edges):  # type: ignore[no-untyped-def]
     """Faces of one piece of work to their places."""
-    atom, count, begins, row = piece.atom, piece.count, piece.begin, piece.row
+    atom, count, begins, row = piece.atom, piece.faces, piece.begin, piece.row
     its_area, its_edges, points, owner = piece.area, piece.edges, piece.points, piece.owner
     for m in range(len(atom)):
         i = atom[m]
@@ -276,13 +273,13 @@ def _chunk(first, last, spots, points, owner, near, blocks, table, rules, room, 
     each = room * _FACES // _ROOM
     free, end = first * each, (first // _CHUNK + 1) * _CHUNK * each
     for m in range(first, last):
-        found = _gather(spots[m], near, low, at, here, squares)
+        found = gather_near(spots[m], near, low, at, here, squares)
         if found < 0:
             here, squares = np.empty(-found, dtype=np.int64), np.empty(-found)
             most = max(-found, room)
             candidates, rows = np.empty((4, most)), np.empty(most, dtype=np.int64)
-            found = _gather(spots[m], near, low, at, here, squares)
-        _sort(spots[m], near, found, here, squares, candidates, rows)
+            found = gather_near(spots[m], near, low, at, here, squares)
+        sort_near(spots[m], near, found, here, squares, candidates, rows)
         i = row[spots[m]]
         tie, code = TIE, BROKEN
         for _ in range(4):
@@ -308,78 +305,12 @@ def _chunk(first, last, spots, points, owner, near, blocks, table, rules, room, 
             quirk_areas(cell, owner[i], owner, table[0], table[1])
         status[m] = _regulate(cell, candidates, rows, rules, tie)
         if status[m] == _CLOSED:
-            begins[m] = free
             used = _write_faces(cell, free, end, out_row, out_area, out_edges)
             if used < 0:
                 status[m] = FULL
             else:
-                count[m] = used
+                begins[m], count[m] = free, used
                 free += used
-
-
-@njit(cache=True, error_model="numpy")
-def _gather(m, points, low, at, near, squares):  # type: ignore[no-untyped-def]
-    """Points within reach of point m; their number, or minus it if they don't fit.
-
-    ``at`` is the column of the last call and ``low`` where the search in the columns around it
-    began; in one column points come in ascending order of z, so that it never goes back.
-    """
-    xs, ys, zs, _, start, shape, steps, reach = points
-    nx, ny = shape
-    x, y, z = xs[m], ys[m], zs[m]
-    c = at[0]
-    fresh = c < 0 or m >= start[c + 1] or m < start[c]
-    if fresh:
-        c = np.searchsorted(start, m, side="right") - 1
-        at[0] = c
-    cx, cy = c // ny, c % ny
-    limit, last, found, q = reach * reach, len(near) - 1, 0, 0
-    for ax in range(max(cx - steps, 0), min(cx + steps + 1, nx)):
-        for ay in range(max(cy - steps, 0), min(cy + steps + 1, ny)):
-            d = ax * ny + ay
-            end = start[d + 1]
-            if fresh:
-                j = start[d] + np.searchsorted(zs[start[d] : end], z - reach)
-            else:
-                j = low[q]
-                while j < end and zs[j] < z - reach:
-                    j += 1
-            low[q] = j
-            q += 1
-            while j < end and zs[j] <= z + reach:
-                dx, dy, dz = xs[j] - x, ys[j] - y, zs[j] - z
-                squared = dx * dx + dy * dy + dz * dz
-                # Written always and kept if it counts: no branch for the processor to guess.
-                to = min(found, last)
-                near[to], squares[to] = j, squared
-                found += (squared <= limit) & (j != m)
-                j += 1
-    return found if found <= last else -(found + 1)
-
-
-@njit(cache=True, error_model="numpy")
-def _sort(m, points, found, near, squares, candidates, rows):  # type: ignore[no-untyped-def]
-    """The points found in order of distance: coordinates from point m, squares, and rows."""
-    xs, ys, zs, row = points[:4]
-    x, y, z = xs[m], ys[m], zs[m]
-    if found > _FEW:
-        order = np.argsort(squares[:found], kind="mergesort")
-        for rank in range(found):
-            j = near[order[rank]]
-            candidates[0, rank], candidates[1, rank] = xs[j] - x, ys[j] - y
-            candidates[2, rank], candidates[3, rank] = zs[j] - z, squares[order[rank]]
-            rows[rank] = row[j]
-        return
-    for k in range(found):
-        squared, rank = squares[k], 0
-        for other in range(k):
-            rank += squares[other] <= squared
-        for other in range(k + 1, found):
-            rank += squares[other] < squared
-        j = near[k]
-        candidates[0, rank], candidates[1, rank] = xs[j] - x, ys[j] - y
-        candidates[2, rank], candidates[3, rank] = zs[j] - z, squared
-        rows[rank] = row[j]
 
 
 @njit(cache=True, error_model="numpy")
