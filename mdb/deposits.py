@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -252,6 +253,7 @@ def _symbol(number: int) -> str:
     return chemical_symbols[number]
 
 
+@cache
 def code_version() -> str:
     """Version of aet-port that is running."""
     try:

@@ -7,6 +7,7 @@ its checksum.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -122,6 +123,21 @@ def write_entry(
     InputError
         For a value out of its range.
     """
+    # Hashing and DuckDB both run without the interpreter's lock: at the same time.
+    with ThreadPoolExecutor(1) as beside:
+        checksum = beside.submit(table_digest, tables)
+        _write_all(connection, kind, key, tables, heads)
+    connection.execute("INSERT INTO checksum VALUES (?, ?, ?)", [kind, str(key), checksum.result()])
+
+
+def _write_all(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    key: str | int,
+    tables: Mapping[str, pa.Table],
+    heads: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """All rows of an entry, checked unless they were computed here."""
     for table, keys in heads.items():
         rows = tables[table]
         if table == "md_snapshot":  # names its run by hash, the row by number
@@ -133,10 +149,7 @@ def write_entry(
     if kind != "analysis":  # what others say is looked at, what was computed here is not
         own = {table: (f"{kind}_id", key) for table in (kind, *KINDS[kind]) if table in tables}
         around = {table: next(iter(keys.items())) for table, keys in heads.items()}
-        refuse_senseless(connection, around | own)
-    connection.execute(
-        "INSERT INTO checksum VALUES (?, ?, ?)", [kind, str(key), table_digest(tables)]
-    )
+        refuse_senseless(connection, around | own, tables)
 
 
 def write_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -9,9 +10,9 @@ import duckdb
 import pyarrow as pa
 
 from aet_port.core.errors import InputError
-from mdb.invariants import KEYS, RANGES
+from mdb.invariants import KEYS
 from mdb.schema import Migration, migrations
-from mdb.value_rules import range_rule
+from mdb.value_rules import range_conditions, range_rule
 
 # Without the table of versions, which is read whenever a bank is opened.
 COLUMNS = """
@@ -26,11 +27,18 @@ SELECT table_name, constraint_text FROM duckdb_constraints() WHERE table_name <>
 @cache
 def expected_schema(steps: tuple[Migration, ...]) -> tuple[pa.Table, pa.Table]:
     """Columns and constraints of a bank that was just made."""
-    with duckdb.connect() as connection:
-        for step in steps:
-            connection.execute(step.sql)
-        found = [connection.sql(sql).to_arrow_table() for sql in (COLUMNS, CONSTRAINTS)]
+    connection = _empty_bank(steps)
+    found = [connection.sql(sql).to_arrow_table() for sql in (COLUMNS, CONSTRAINTS)]
     return found[0], found[1]
+
+
+@cache
+def _empty_bank(steps: tuple[Migration, ...]) -> duckdb.DuckDBPyConnection:
+    """A bank without rows, in memory and open as long as the process runs."""
+    connection = duckdb.connect(config={"threads": 1})
+    for step in steps:
+        connection.execute(step.sql)
+    return connection
 
 
 def real_columns(columns: pa.Table) -> dict[str, dict[str, bool]]:
@@ -44,7 +52,9 @@ def real_columns(columns: pa.Table) -> dict[str, dict[str, bool]]:
 
 
 def refuse_senseless(
-    connection: duckdb.DuckDBPyConnection, written: Mapping[str, tuple[str, str | int]]
+    connection: duckdb.DuckDBPyConnection,
+    written: Mapping[str, tuple[str, str | int]],
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> None:
     """Refuse rows that :func:`mdb.checks.check` would find out of range, before they are committed.
 
@@ -55,33 +65,61 @@ def refuse_senseless(
     written
         For each table, a column and its value that tell the new rows from the older ones, such as
         ``{"atom": ("model_id", "TaXX00001")}``.
+    tables
+        The rows, if they are at hand: conditions on columns without any value are then left out.
 
     Raises
     ------
     InputError
         That names table and row, and what is expected of it.
     """
-    rules = _range_rules(migrations())
-    tables = [table for table in written if table in rules]
-    parts = [
-        f"(SELECT '{table}' AS part, '{_words(table)}'.format({_keys(table)}) AS place, expected "
-        f"FROM ({rules[table]}) WHERE {written[table][0]} = ${table} LIMIT 1)"
-        for table in tables
-    ]
+    parts, values = [], {}
+    for table, (key, value) in written.items():
+        rows = None if tables is None else tables.get(table)
+        given = None if rows is None else _given(rows)
+        conditions = tuple(
+            condition
+            for condition, columns, holds in _conditions(migrations(), table)
+            if given is None or not holds or columns & given
+        )
+        if conditions:
+            values[table] = value
+            broken = range_rule(table, {}, conditions).broken
+            parts.append(
+                f"(SELECT '{table}' AS part, '{_words(table)}'.format({_keys(table)}) AS place, "
+                f"expected FROM ({broken}) WHERE {key} = ${table} LIMIT 1)"
+            )
     if not parts:
         return
-    found = connection.execute(
-        " UNION ALL ".join(parts), {table: written[table][1] for table in tables}
-    ).fetchall()
+    found = connection.execute(" UNION ALL ".join(parts), values).fetchall()
     if found:
         table, place, expected = found[0]
         raise InputError(f"{table} ({place})", "a value out of its range", expected)
 
 
+def _given(rows: pa.Table) -> frozenset[str]:
+    """Columns that hold a value in at least one row."""
+    return frozenset(name for name in rows.column_names if rows[name].null_count < len(rows))
+
+
 @cache
-def _range_rules(steps: tuple[Migration, ...]) -> dict[str, str]:
-    reals = real_columns(expected_schema(steps)[0])
-    return {table: range_rule(table, reals.get(table, {})).broken for table in {*RANGES, *reals}}
+def _conditions(
+    steps: tuple[Migration, ...], table: str
+) -> tuple[tuple[str, frozenset[str], bool], ...]:
+    """Conditions on a table, the columns each names, and whether it holds where these are NULL."""
+    columns = expected_schema(steps)[0]
+    names = {row["column_name"] for row in columns.to_pylist() if row["table_name"] == table}
+    conditions = range_conditions(table, real_columns(columns).get(table, {}))
+    if not conditions:
+        return ()
+    # Beside one row of nothing, an empty table is a row of NULL.
+    broken = ", ".join(f"coalesce(NOT ({condition}), false)" for condition in conditions)
+    sql = f"SELECT {broken} FROM (SELECT 1 AS beside) LEFT JOIN {table} ON false"
+    found = _empty_bank(steps).execute(sql).fetchall()[0]
+    return tuple(
+        (condition, frozenset(re.findall(r"\w+", condition)) & names, not wrong)
+        for condition, wrong in zip(conditions, found, strict=True)
+    )
 
 
 def _keys(table: str) -> str:

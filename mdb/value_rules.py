@@ -222,8 +222,8 @@ def _orphans() -> Iterator[Rule]:
     )
 
 
-def range_rule(table: str, reals: dict[str, bool]) -> Rule:
-    """What holds for every row of a table.
+def range_conditions(table: str, reals: dict[str, bool]) -> tuple[str, ...]:
+    """What holds for every row of a table, as conditions in SQL.
 
     Parameters
     ----------
@@ -235,7 +235,22 @@ def range_rule(table: str, reals: dict[str, bool]) -> Rule:
         for name, is_list in reals.items()
         if table not in UNBOUND
     ]
-    conditions = (*finite, *RANGES.get(table, ()))
+    return (*finite, *RANGES.get(table, ()))
+
+
+def range_rule(
+    table: str, reals: dict[str, bool], conditions: tuple[str, ...] | None = None
+) -> Rule:
+    """Rows of a table that break what holds for every row, and what that is.
+
+    Parameters
+    ----------
+    reals
+        As of :func:`range_conditions`.
+    conditions
+        Those of them that are asked about; all unless given.
+    """
+    conditions = range_conditions(table, reals) if conditions is None else conditions
     cases = " ".join(f"WHEN NOT ({c}) THEN '{_words(c)}'" for c in conditions)
     keys = ", ".join(KEYS[table])
     return Rule(

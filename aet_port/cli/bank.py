@@ -17,6 +17,7 @@ from aet_port.cli.bank_options import (
     Sample,
     Temperature,
 )
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import Json, Model, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
@@ -84,7 +85,7 @@ def deposit_command(
     """
     from aet_port.io import read_model
 
-    atoms = read_model(model, **dict(model_reading))
+    atoms = noted(read_model(model, **dict(model_reading)))
     details = mdb.Details(
         temperature=temperature,
         r1_mean=r1_mean,

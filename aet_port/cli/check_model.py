@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Angles,
     Background,
@@ -47,7 +48,7 @@ def check_model_command(
 
     check_target(output, (".extxyz",))
     missing = output.with_suffix(".missing.extxyz")
-    given = read_model(model, **dict(model_reading))
+    given = noted(read_model(model, **dict(model_reading)))
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
     found = check_model(series, given, fit, threads=threads)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Json,
     PixelSize,
@@ -106,7 +107,7 @@ def _traced(file: Path, volume: Volume, reading: ModelReadSettings) -> AtomicMod
 
     if file.suffix.lower() != ".npz":
         # Only places count here, so that a file without species will do.
-        return read_model(file, default_species="X", **dict(reading))
+        return noted(read_model(file, default_species="X", **dict(reading)))
     peaks = Peaks.load(file)
     if peaks.shape != volume.shape:
         found = f"peaks of a volume of {peaks.shape} voxels"

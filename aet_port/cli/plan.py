@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import Json, Threads, settings_options
 from aet_port.core.console import print_json, print_rows
 from aet_port.core.errors import InputError
@@ -115,7 +116,7 @@ def _model(sample: str, plan: PlanSettings, reading: ModelReadSettings) -> Atomi
     if path.exists() or not is_composition(sample):
         if not path.exists() and not path.suffix:
             raise InputError("sample", f"{sample!r}, no file", f"a model's file, or {EXPECTED}")
-        return read_model(path, **dict(reading))
+        return noted(read_model(path, **dict(reading)))
     for name, value in reading:
         if value is not None:
             shown = ",".join(value) if isinstance(value, tuple) else value

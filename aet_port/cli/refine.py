@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Angles,
     Background,
@@ -71,7 +72,7 @@ def refine_command(
     check_target(output, MODEL_SUFFIXES)
     if settings.folds is not None and settings.method != "lbfgs":
         raise InputError("--folds", f"--method {settings.method}", "--method lbfgs for R-free")
-    read = read_model(model, **dict(model_reading))
+    read = noted(read_model(model, **dict(model_reading)))
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=settings.refine_offsets)
     result, crossed = refine_model(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aet_port.alignment.settings import RefineAnglesSettings
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     AnglesIfAny,
     Background,
@@ -70,7 +71,7 @@ def refine_angles_command(
         _refuse_volume_options(context)
         result = refine_angles_to_model(
             series,
-            read_model(model, **dict(model_reading)),
+            noted(read_model(model, **dict(model_reading))),
             b_factor,
             method=settings.method,
             max_rounds=settings.max_rounds,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import (
     Json,
     Model,
@@ -62,7 +63,7 @@ def simulate_command(
     check_target(output, SERIES_SUFFIXES)
     if workers is not None and workers < 1:
         raise InputError("--workers", str(workers), "a whole number of at least 1")
-    truth = read_model(model, **dict(model_reading))
+    truth = noted(read_model(model, **dict(model_reading)))
     if angles is None:
         nominal = tilt_angles(settings.tilts)
     else:

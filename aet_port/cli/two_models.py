@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import help_text
 from aet_port.core.console import print_rows
 from aet_port.core.errors import InputError
@@ -124,7 +125,7 @@ def read_one(file: Path, reading: ModelReadSettings) -> AtomicModel:
     model = read_model(file, default_species=species or UNKNOWN, **given)
     if species is None and "type" in model.atoms.arrays and set(model.species) == {UNKNOWN}:
         raise InputError(f"species of {file}", "atom types only", PER_TYPE)
-    return model
+    return noted(model)
 
 
 def print_species(found: Precision, by_species: dict[str, Any], confusion: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.model_notes import noted
 from aet_port.cli.options import Json, Model, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
@@ -31,7 +32,7 @@ def view_command(
     from aet_port.structure import analyze
 
     check_target(output, (".png",))
-    atoms = read_model(model, **dict(model_reading)).atoms
+    atoms = noted(read_model(model, **dict(model_reading))).atoms
     found = analyze(atoms, cutoff=settings.cutoff, delta=settings.delta, order=False)
     draw_networks(output, atoms, found, fold=fold, number=networks, pixels=pixels)
     sizes = found.networks[fold].size[:networks].tolist()

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from aet_port.core import methods
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
+from aet_port.core.extents import check_extent
 from aet_port.core.geometry import centre
 
 
@@ -282,7 +283,8 @@ class AtomicModel(Shown):
     Raises
     ------
     InputError
-        For no atoms, or positions that are not finite.
+        For no atoms, or positions that are not finite or beyond
+        :data:`aet_port.core.extents.FAR`.
 
     Notes
     -----
@@ -307,6 +309,8 @@ class AtomicModel(Shown):
         if len(self.atoms) == 0:
             raise InputError(self.name, "no atoms", "at least one atom")
         _finite(f"{self.name}: positions", self.atoms.positions)
+        cell = self.atoms.cell if self.atoms.pbc.any() else None
+        check_extent(self.atoms.positions, f"{self.name}: positions", cell)
 
     @classmethod
     def from_positions(

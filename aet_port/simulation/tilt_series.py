@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aet_port.core.data import AtomicModel, as_model
-from aet_port.core.errors import OutputError
+from aet_port.core.errors import InputError, OutputError
 from aet_port.core.files import check_target
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scattering import adf_cross_section
@@ -26,6 +26,7 @@ from aet_port.simulation.multislice import multislice_images
 from aet_port.simulation.settings import SIMULATE, SimulateSettings
 
 SERIES_SUFFIXES = (".npy", ".mat", ".mrc", ".mrcs", ".st", ".ali", ".tif", ".tiff")
+WIDEST = 16_384  # pixels of the side of an image
 VACUUM = 3.0  # angstrom between the outermost atom and the edge of an image
 
 
@@ -54,8 +55,22 @@ def fitting_shape(
 
 
 def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
-    """Odd number of pixels for a radius in angstrom about the centre, plus vacuum."""
-    return 2 * int(np.ceil((reach + VACUUM) / pixel_size + more)) + 1
+    """Odd number of pixels for a radius in angstrom about the centre, plus vacuum.
+
+    Raises
+    ------
+    InputError
+        For images that no detector has, because of an atom far from the others or small pixels.
+    """
+    pixels = 2 * int(np.ceil((reach + VACUUM) / pixel_size + more)) + 1
+    if pixels > WIDEST:
+        raise InputError(
+            "atoms: positions",
+            f"an atom {reach:.4g} angstrom from the origin, for which an image needs"
+            f" {pixels} pixels",
+            f"atoms that {WIDEST} pixels hold: remove stray atoms, or raise --pixel-size",
+        )
+    return pixels
 
 
 def simulate(

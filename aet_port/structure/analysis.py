@@ -13,6 +13,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.core.extents import stray_remark
 from aet_port.structure.bonds.local_chemistry import LocalChemistry, local_chemical_order
 from aet_port.structure.bonds.templates import NOT_ASKED, StructureTypes, types_or_reason
 from aet_port.structure.intervals import Intervals
@@ -348,7 +349,8 @@ def analyze(
         same = before.get("voids") == voids and before["alpha"] == alpha
         empty = earlier.voids if same and earlier else find_voids(atoms, alpha, voids)
         parameters["voids"] = voids
-    remark = scale_remark(atoms)
+    # In a periodic box every atom has neighbours, its images at least.
+    far = None if atoms.pbc.any() else stray_remark(atoms.positions)
     return StructureResult(
         parameters,
         distribution,
@@ -361,7 +363,7 @@ def analyze(
         solutes,
         counted,
         empty,
-        remarks=() if remark is None else (remark,),
+        remarks=tuple(one for one in (scale_remark(atoms), far) if one is not None),
         local_chemistry=chemistry,
         types=types,
     )

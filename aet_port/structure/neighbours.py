@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import ase
 import numpy as np
@@ -14,11 +13,12 @@ from scipy.spatial import cKDTree
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.core.extents import check_extent
 from aet_port.structure.box_cells import reduced_cell
+from aet_port.structure.columns import extent_of, near_rows
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms
-USUAL = 24  # later neighbours of an atom for which there is room at first
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,17 +64,6 @@ class Images:
     atom: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Points sorted into cubic cells: the points of cell c are ``order[start[c]:start[c + 1]]``."""
-
-    origin: NDArray[np.float64]
-    size: float
-    shape: NDArray[np.int64]
-    order: NDArray[np.int64]
-    start: NDArray[np.int64]
-
-
 def heights(atoms: ase.Atoms) -> NDArray[np.float64]:
     """Distances between opposite faces of the cell, shape (3,), infinite where not periodic.
 
@@ -101,8 +90,8 @@ def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bo
     Raises
     ------
     InputError
-        For too few atoms, NaN, a periodic direction without a cell vector, duplicate atoms
-        (closer than 0.01 angstrom), and, if ``solid``, coplanar atoms.
+        For too few atoms, NaN, coordinates beyond 1e6 angstrom, a periodic direction without a
+        cell vector, duplicate atoms (closer than 0.01 angstrom), and, if ``solid``, coplanar atoms.
     """
     positions = atoms.positions
     if len(atoms) < least:
@@ -114,6 +103,7 @@ def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bo
             f"NaN or infinite values in atom {int(np.argmax(bad))}",
             "finite numbers only",
         )
+    check_extent(positions, f"{name}: positions", atoms.cell if atoms.pbc.any() else None)
     if atoms.pbc.any():
         cell = np.asarray(atoms.cell)
         empty = atoms.pbc & ~cell.any(axis=1)
@@ -125,7 +115,8 @@ def check_atoms(atoms: ase.Atoms, least: int = 5, name: str = "atoms", solid: bo
             )
     # Images slightly beyond the cell are enough to find an atom repeated across a face.
     images = periodic_images(atoms, 2 * DUPLICATE)
-    _, later = neighbour_rows(images, cell_list(images.positions, DUPLICATE), DUPLICATE, len(atoms))
+    width = _spacing(images.positions)
+    _, later = near_rows(images.positions, images.atom, len(atoms), DUPLICATE, width=width)
     if later.any():
         pairs = cKDTree(images.positions).query_pairs(DUPLICATE, output_type="ndarray")
         pairs = images.atom[pairs]
@@ -170,46 +161,22 @@ def periodic_images(atoms: ase.Atoms, margin: float) -> Images:
         Angstrom, measured at right angles to the faces of the cell. Without periodic directions
         the atoms come back as they are.
     """
-    home = np.arange(len(atoms))
     if not atoms.pbc.any():
-        return Images(np.ascontiguousarray(atoms.positions), home)
+        return Images(np.ascontiguousarray(atoms.positions), np.arange(len(atoms)))
     cell = reduced_cell(atoms)
-    fractions = np.linalg.solve(cell.T, atoms.positions.T).T
-    wrapped = np.where(atoms.pbc, fractions - np.floor(fractions), fractions)
-    # A tiny negative fraction rounds up to exactly one.
-    wrapped[:, atoms.pbc] = np.where(wrapped[:, atoms.pbc] >= 1, 0.0, wrapped[:, atoms.pbc])
     reach = np.where(atoms.pbc, margin / heights(atoms), 0.0)
-    layers = [
-        range(-int(np.ceil(r)), int(np.ceil(r)) + 1) if p else range(1)
-        for r, p in zip(reach, atoms.pbc, strict=True)
-    ]
-    rows, owners = [wrapped], [home]
-    for shift in product(*layers):
-        if any(shift):
-            near = home
-            for axis in np.flatnonzero(atoms.pbc):
-                moved = wrapped[near, axis] + shift[axis]
-                near = near[(moved >= -reach[axis]) & (moved <= 1 + reach[axis])]
-            rows.append(wrapped[near] + np.array(shift))
-            owners.append(near)
-    return Images(np.concatenate(rows) @ cell, np.concatenate(owners))
+    layers = np.where(atoms.pbc, np.ceil(reach), 0.0).astype(np.int64)
+    positions = np.ascontiguousarray(atoms.positions, dtype=np.float64)
+    square = np.array_equal(cell, np.diag(np.diag(cell)))
+    inverse = np.diag(1 / np.diag(cell)) if square else np.linalg.inv(cell)
+    return Images(*_images(positions, cell, inverse, np.asarray(atoms.pbc), reach, layers))
 
 
-def cell_list(positions: NDArray[np.float64], size: float) -> Cells:
-    """Sort points (n, 3) into cubic cells of at least ``size`` angstrom."""
-    origin = positions.min(axis=0)
-    extent = positions.max(axis=0) - origin
-    # No more cells than points: a lone far atom must not cost memory.
-    size = max(
-        size,
-        float(extent.max()) / 200,
-        float(np.cbrt(extent.prod() / len(positions))) if extent.all() else size,
-    )
-    shape = (extent // size).astype(np.int64) + 1
-    order = np.empty(len(positions), dtype=np.int64)
-    start = np.zeros(shape.prod() + 1, dtype=np.int64)
-    _sort_into_cells(positions, origin, size, shape, order, start)
-    return Cells(origin, size, shape, order, start)
+def _spacing(positions: NDArray[np.float64]) -> float:
+    """Width of columns that hold some ten points each if these fill a block, angstrom."""
+    low, high = extent_of(positions)
+    x, y, _ = high - low
+    return max(float(np.sqrt(10 * x * y / len(positions))), DUPLICATE)
 
 
 def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours:
@@ -228,104 +195,12 @@ def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours
     atoms = as_atoms(atoms)
     cutoff = check_cutoff(atoms, cutoff)
     images = periodic_images(atoms, cutoff)
-    cells = cell_list(images.positions, cutoff)
-    hits, count = neighbour_rows(images, cells, cutoff, len(atoms))
+    hits, count = near_rows(images.positions, images.atom, len(atoms), cutoff)
     start = np.concatenate([[0], np.cumsum(count)])
     first, second = np.empty(start[-1], dtype=np.int64), np.empty(start[-1], dtype=np.int64)
     vectors, distances = np.empty((start[-1], 3)), np.empty(start[-1])
     _store(images.positions, images.atom, hits, start, first, second, vectors, distances)
     return Neighbours(first, second, vectors, distances)
-
-
-def neighbour_rows(
-    images: Images, cells: Cells, cutoff: float, n: int, *, once: bool = True
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """For each of ``n`` atoms, which rows of ``images.positions`` are closer than or at ``cutoff``.
-
-    Parameters
-    ----------
-    images
-        Atoms and images as far as ``cutoff`` around the cell.
-    cells
-        Cell list of ``images.positions``, its cells at least ``cutoff`` wide.
-    once
-        List a pair with the atom of lower index only; else with both, and each atom with itself.
-
-    Returns
-    -------
-    Array (n, m) whose row i begins with the rows found for atom i, in the order of their cells, and
-    array (n,) of how many there are. The rest of a row is undefined.
-    """
-    count = np.zeros(n, dtype=np.int64)
-    room = USUAL
-    while True:
-        # One column more, for what is written after the last neighbour.
-        hits = np.empty((n, room + 1), dtype=np.int32)
-        _search(
-            images.positions[cells.order],
-            images.atom[cells.order],
-            cells.order,
-            cutoff,
-            cells.origin,
-            cells.size,
-            cells.shape,
-            cells.start,
-            once,
-            hits,
-            count,
-        )
-        if count.max() <= room:
-            return hits, count
-        room = int(count.max())
-
-
-@njit(cache=True)
-def _sort_into_cells(positions, origin, size, shape, order, start):  # type: ignore[no-untyped-def]
-    """Counting sort of the points by cell, those of a cell in their order."""
-    cell = np.empty(len(positions), dtype=np.int64)
-    for i in range(len(positions)):
-        cx = int((positions[i, 0] - origin[0]) // size)
-        cy = int((positions[i, 1] - origin[1]) // size)
-        cz = int((positions[i, 2] - origin[2]) // size)
-        cell[i] = (cx * shape[1] + cy) * shape[2] + cz
-        start[cell[i] + 1] += 1
-    for c in range(1, len(start)):
-        start[c] += start[c - 1]
-    place = start.copy()
-    for i in range(len(positions)):
-        order[place[cell[i]]] = i
-        place[cell[i]] += 1
-
-
-@njit(cache=True, parallel=True)
-def _search(  # type: ignore[no-untyped-def]
-    positions, atom, row, cutoff, origin, size, shape, start, once, hits, count
-):
-    """Rows of the neighbours of each atom, as far as there is room, and how many there are.
-
-    ``positions``, ``atom`` and ``row`` are sorted by cell.
-    """
-    limit = cutoff * cutoff
-    last = hits.shape[1] - 1
-    for m in prange(len(positions)):
-        if row[m] < len(hits):  # an atom, not an image
-            i, found = atom[m], 0
-            least = i + 1 if once else 0
-            x, y, z = positions[m, 0], positions[m, 1], positions[m, 2]
-            cx, cy = int((x - origin[0]) // size), int((y - origin[1]) // size)
-            cz = int((z - origin[2]) // size)
-            low, high = max(cz - 1, 0), min(cz + 2, shape[2])
-            for ax in range(max(cx - 1, 0), min(cx + 2, shape[0])):
-                for ay in range(max(cy - 1, 0), min(cy + 2, shape[1])):
-                    # Cells along z follow each other in memory.
-                    line = (ax * shape[1] + ay) * shape[2]
-                    for j in range(start[line + low], start[line + high]):
-                        dx, dy, dz = positions[j, 0] - x, positions[j, 1] - y, positions[j, 2] - z
-                        # Written always and kept if it counts: no branch for the processor to
-                        # guess. A pair may be seen from both ends, each with the other's image.
-                        hits[i, min(found, last)] = row[j]
-                        found += (dx * dx + dy * dy + dz * dz <= limit) & (atom[j] >= least)
-            count[i] = found
 
 
 @njit(cache=True, parallel=True)
@@ -348,3 +223,58 @@ def _store(positions, atom, hits, place, first, second, vectors, distances):  # 
             first[to], second[to] = i, atom[j]
             vectors[to, 0], vectors[to, 1], vectors[to, 2] = dx, dy, dz
             distances[to] = np.sqrt(dx * dx + dy * dy + dz * dz)
+
+
+@njit(cache=True, error_model="numpy")
+def _images(positions, cell, inverse, pbc, reach, layers):  # type: ignore[no-untyped-def]
+    """Wrapped atoms and their images, those of one translation after the other."""
+    n = len(positions)
+    wrapped, near, n_near = np.empty((n, 3)), np.empty(n, dtype=np.int64), 0
+    for i in range(n):
+        inner = True
+        for c in range(3):
+            f = 0.0
+            for r in range(3):
+                f += positions[i, r] * inverse[r, c]
+            if pbc[c]:
+                f -= np.floor(f)
+                # A tiny negative fraction rounds up to exactly one.
+                f = 0.0 if f >= 1 else f
+                inner = inner and f > reach[c] and f < 1 - reach[c]
+            wrapped[i, c] = f
+        near[n_near] = i
+        n_near += not inner
+    points, atom = np.empty((n, 3)), np.empty(n, dtype=np.int64)
+    found = 0
+    for stage in range(2):  # count the images, then write them
+        if stage == 1:
+            points, atom = np.empty((n + found, 3)), np.empty(n + found, dtype=np.int64)
+            for i in range(n):
+                atom[i] = i
+                for c in range(3):
+                    points[i, c] = (
+                        wrapped[i, 0] * cell[0, c]
+                        + wrapped[i, 1] * cell[1, c]
+                        + wrapped[i, 2] * cell[2, c]
+                    )
+            found = n
+        for sx in range(-layers[0], layers[0] + 1):
+            for sy in range(-layers[1], layers[1] + 1):
+                for sz in range(-layers[2], layers[2] + 1):
+                    if sx == 0 and sy == 0 and sz == 0:
+                        continue
+                    for k in range(n_near):
+                        i = near[k]
+                        x, y, z = wrapped[i, 0] + sx, wrapped[i, 1] + sy, wrapped[i, 2] + sz
+                        if (
+                            (pbc[0] and not -reach[0] <= x <= 1 + reach[0])
+                            or (pbc[1] and not -reach[1] <= y <= 1 + reach[1])
+                            or (pbc[2] and not -reach[2] <= z <= 1 + reach[2])
+                        ):
+                            continue
+                        if stage == 1:
+                            atom[found] = i
+                            for c in range(3):
+                                points[found, c] = x * cell[0, c] + y * cell[1, c] + z * cell[2, c]
+                        found += 1
+    return points, atom

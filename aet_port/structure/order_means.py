@@ -69,11 +69,19 @@ def order_statistics(
     result["coordination_number"] = _mean(number[counted])
     for group in np.unique(groups):
         result[f"coordination_number {group}"] = _mean(number[counted & (groups == group)])
-    faces = cells.indices[counted].astype(np.float64)
-    for edges, share in zip(FACE_EDGES, faces.T, strict=True):
-        result[f"faces_of_{edges}_edges"] = _ratio(share, faces.sum(axis=1))
-    kinds = np.array(DISTORTED_ICOSAHEDRA)
-    icosahedra = (cells.indices[counted][:, None] == kinds).all(axis=2).any(axis=1)
+    columns = np.ascontiguousarray(cells.indices[counted].T)
+    faces = columns.astype(np.float64)
+    whole = faces.sum(axis=0)
+    for edges, share in zip(FACE_EDGES, faces, strict=True):
+        result[f"faces_of_{edges}_edges"] = _ratio(share, whole)
+    icosahedra = np.zeros(columns.shape[1], dtype=np.bool_)
+    for three, four, five, six in DISTORTED_ICOSAHEDRA:
+        icosahedra |= (
+            (columns[0] == three)
+            & (columns[1] == four)
+            & (columns[2] == five)
+            & (columns[3] == six)
+        )
     result["distorted_icosahedra"] = _mean(icosahedra.astype(np.float64))
     # Mass over volume: the harmonic mean of the densities.
     inverse = _mean(1 / density[counted], "g/cm^3")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.extents import FAR
 from aet_port.core.files import check_target, write_whole
 from aet_port.io.arrays import reading
 from aet_port.io.text_files import LONGEST_LINE, check_text, quoted
@@ -26,7 +27,6 @@ EDIT_FILE = "manual edits as .csv or .jsonl"
 COLUMNS = ("action", "atom", "species", "x", "y", "z", "reason", "author")
 KEYS = ("action", "atom", "species", "position", "reason", "author")
 SAME = 0.1  # angstrom
-FAR = 1e6  # angstrom; no sample is larger
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ase.io import write
 from aet_port.core.data import AtomicModel
 from aet_port.reporting.bank_structure import read_structure
 from aet_port.reporting.content import structure_of
+from aet_port.simulation import amorphous_particle
 from aet_port.structure import analyze
 from mdb.bank import Bank
 from tests.cli.samples import Aet, Refused
@@ -103,3 +104,38 @@ def test_a_scale_is_taken_by_other_commands(tmp_path: Path, aet: Aet) -> None:
         done = aet("simulate", tmp_path / name, "-o", image, *options, *more)
         assert done.code == 0, done.err
     np.testing.assert_allclose(*(np.load(image) for image in images), atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e9, 1e18, 1e300])
+def test_coordinates_that_no_sample_has_are_refused(
+    tmp_path: Path, refused: Refused, scale: float
+) -> None:
+    """Beyond 1e6 angstrom the number of a cell would overflow."""
+    file = tmp_path / "huge.xyz"
+    points = np.random.default_rng(0).uniform(-8, 8, (200, 3)) * scale
+    lines = [f"Ta {x!r} {y!r} {z!r}" for x, y, z in points.tolist()]
+    file.write_text("\n".join(["200", "c", *lines]) + "\n")
+    for command in (("analyze", file), ("compare-models", file, file), ("view", file)):
+        more = ("-o", tmp_path / "v.png") if command[0] == "view" else ()
+        refused(*command, *more, parts=("huge.xyz: positions", "in atom 0", "within 1e+06"))
+
+
+def test_a_stray_atom_is_named_and_changes_nothing_else(tmp_path: Path, aet: Aet) -> None:
+    near, stray = tmp_path / "near.xyz", tmp_path / "stray.xyz"
+    particle = amorphous_particle(150, "Ta").atoms
+    write(near, particle[1:], format="xyz")
+    particle.positions[0] = (1e5, 3e4, -2e4)
+    write(stray, particle, format="xyz")
+    named = f"{stray}: atom 0 (from 0): 1.063e+05 angstrom"
+    found = {}
+    for file in (near, stray):
+        done = aet("analyze", file, "--cutoff", 4.1, "--atoms", "inner", "--json")
+        assert done.code == 0, done.err
+        assert (named in done.err) == (file == stray), done.err
+        (found[file],) = json.loads(done.out)["analyses"]
+    # The stray atom closes cells of some atoms at the surface; motifs are of near atoms alone.
+    assert found[near]["motifs"] == found[stray]["motifs"]
+    assert found[near]["tetrahedra"] == found[stray]["tetrahedra"]
+    compared = aet("compare-models", stray, near, "--json")
+    assert compared.code == 0, compared.err
+    assert compared.err.count(named) == 1

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import aet_port.cli.bank_check
 from aet_port.core.errors import InputError
-from mdb import Bank
+from mdb import Bank, validity
 from mdb.checks import MOST, Check, check
 from mdb.invariants import KEYS, KINDS, RANGES, UNBOUND, WORDS
 from mdb.schema import migrations
@@ -321,3 +321,32 @@ def test_the_command(command: typer.Typer, bank_path: Path) -> None:
     (wrong,) = [one for one in found["checks"] if one["status"] == "failed"]
     assert (wrong["name"], wrong["ids"]) == ("ranges: voronoi", ["analysis 2"])
     assert found["passed"] + 2 == len(found["checks"])
+
+
+def test_conditions_on_columns_without_values_are_left_out_only_where_null_is_fine() -> None:
+    for table in (*RANGES, "atom"):
+        for condition, columns, holds in validity._conditions(migrations(), table):
+            assert columns, condition
+            # Written with all of its columns NULL, a row breaks exactly those that don't hold.
+            names = ", ".join(f"NULL::{_kind(table, name)} AS {name}" for name in columns)
+            ((broken,),) = duckdb.sql(f"SELECT NOT ({condition}) FROM (SELECT {names})").fetchall()
+            assert bool(broken) is not holds, condition
+
+
+def _kind(table: str, column: str) -> str:
+    rows = expected_schema(migrations())[0].to_pylist()
+    kinds = {(row["table_name"], row["column_name"]): row["data_type"] for row in rows}
+    return str(kinds[table, column])
+
+
+def test_rows_at_hand_are_refused_as_those_in_the_bank(bank_path: Path) -> None:
+    with duckdb.connect(str(bank_path)) as connection:
+        sql = "SELECT * EXCLUDE (model_id) FROM atom WHERE model_id = 'CuTa00001'"
+        where: dict[str, tuple[str, str | int]] = {"atom": ("model_id", "CuTa00001")}
+        refuse_senseless(connection, where, {"atom": connection.sql(sql).to_arrow_table()})
+        for value in ("sigma_x = -1", "confidence = 2", "species = 'Xx'", "x = 'inf'"):
+            connection.begin()
+            connection.execute(f"UPDATE atom SET {value} WHERE atom = 3")
+            with pytest.raises(InputError, match=r"atom \(model CuTa00001, atom 3\)"):
+                refuse_senseless(connection, where, {"atom": connection.sql(sql).to_arrow_table()})
+            connection.rollback()

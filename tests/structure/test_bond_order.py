@@ -13,12 +13,8 @@ from scipy.special import sph_harm_y
 from aet_port.core.errors import InputError
 from aet_port.structure.bonds import orientational as module
 from aet_port.structure.bonds.orientational import BondOrder, bond_order, lattice_order
-from aet_port.structure.neighbours import (
-    cell_list,
-    find_neighbours,
-    neighbour_rows,
-    periodic_images,
-)
+from aet_port.structure.columns import near_rows
+from aet_port.structure.neighbours import find_neighbours
 from matlab_reference import golden_path
 from tests.structure.samples import close_packed, moved, shaken_box
 
@@ -105,7 +101,9 @@ def test_golden_of_one_harmonic_function() -> None:
     ]  # fmt: skip
     rows = np.zeros((len(theta), 22))
     for row, direction in enumerate(np.transpose(directions)):
-        module._add_harmonics(*direction, rows, row)
+        total = np.zeros(22 * 8)
+        module._add_harmonics(*direction, 1.0, total, 0)
+        rows[row] = total[::8]
     for degree, part in ((4, rows[:, :9]), (6, rows[:, 9:])):
         complex_ones = golden[f"out_n{degree}"][degree:]  # m = 0 .. degree
         scale = np.sqrt(4 * np.pi / (2 * degree + 1))
@@ -199,26 +197,30 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
             np.testing.assert_array_equal(getattr(results[0], name), getattr(other, name))
 
 
-def test_kernels_without_compilation() -> None:
+def test_kernels_without_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    direction = (0.36, 0.48, 0.8)
     atoms = close_packed(1, radius=4.5)
-    images = periodic_images(atoms, 4.0)
-    cells = cell_list(images.positions, 4.0)
-    where = neighbour_rows(images, cells, 4.0, len(atoms), once=False)
-    sums, neighbours = np.zeros((len(atoms), 22)), np.zeros(len(atoms), dtype=np.int64)
-    plain = (images.positions, images.atom, *where, 4.0)
-    module._sum_harmonics.py_func(*plain, module.NEAREST, sums, neighbours)
-    direction = np.array([0.36, 0.48, 0.8])
-    one, two = np.zeros((1, 22)), np.zeros((1, 22))
-    module._add_harmonics.py_func(*direction, one, 0)
-    module._add_harmonics(*direction, two, 0)
-    np.testing.assert_allclose(one, two, atol=1e-15)
-    local, averaged = sums / neighbours[:, None], np.zeros((len(atoms), 22))
-    module._average.py_func(*plain, local, averaged)
-    found = bond_order(atoms, 4.0)
-    np.testing.assert_array_equal(neighbours, found.neighbours)
-    # Compiled sums may be rounded once less.
-    np.testing.assert_allclose(np.linalg.norm(averaged[:, 9:], axis=1), found.q6, rtol=1e-12)
-    np.testing.assert_allclose(np.linalg.norm(local[:, :9], axis=1), found.local_q4, rtol=1e-12)
+    n = len(atoms)
+    where = near_rows(atoms.positions, np.arange(n), n, 4.0, once=False)
+    for name in ("_add_harmonics", "_local_row", "_averaged_row"):
+        monkeypatch.setattr(module, name, getattr(module, name).py_func)
+    local, neighbours = np.empty((n, 22)), np.zeros(n, dtype=np.int64)
+    plain = (atoms.positions, np.arange(n), *where, 4.0)
+    for lanes in (8, 3):  # as many bonds at a time give the same
+        least = (module.NEAREST, np.nan)
+        module._local_harmonics.py_func(*plain, *least, lanes, local, neighbours)
+        q4, q6 = np.empty(n), np.empty(n)
+        module._average.py_func(*plain, local, q4, q6)
+        found = bond_order(atoms, 4.0)
+        np.testing.assert_array_equal(neighbours, found.neighbours)
+        # Compiled sums may be rounded once less.
+        np.testing.assert_allclose(q6, found.q6, rtol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(local[:, :9], axis=1), found.local_q4, rtol=1e-12)
+    total = np.zeros(22 * 8)
+    module._add_harmonics(*direction, 1.0, total, 5)
+    # Squares of each degree sum to 1 for a unit vector, in the lane asked for.
+    np.testing.assert_allclose((total.reshape(22, 8)[:9] ** 2).sum(axis=0)[5], 1, rtol=1e-14)
+    assert not total.reshape(22, 8)[:, [0, 1, 2, 3, 4, 6, 7]].any()
 
 
 def test_an_atom_on_the_cutoff_is_no_neighbour() -> None:

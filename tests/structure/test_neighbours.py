@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import ase
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from aet_port.core.errors import InputError
-from aet_port.structure import neighbours
+from aet_port.structure import columns, cubes, neighbours
 from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.neighbours import check_atoms, find_neighbours, heights, periodic_images
 from tests.structure.samples import close_packed, shaken_box
@@ -63,17 +66,7 @@ def test_vectors_lead_to_the_neighbour() -> None:
 def test_kernels_without_compilation() -> None:
     atoms = close_packed(1, radius=4.5)
     n, cutoff = len(atoms), 4.0
-    cells = neighbours.cell_list(atoms.positions, cutoff)
-    order, start = np.empty_like(cells.order), np.zeros_like(cells.start)
-    neighbours._sort_into_cells.py_func(
-        atoms.positions, cells.origin, cells.size, cells.shape, order, start
-    )
-    np.testing.assert_array_equal(order, cells.order)
-    np.testing.assert_array_equal(start, cells.start)
-    hits, count = np.empty((n, 41), dtype=np.int32), np.zeros(n, dtype=np.int64)
-    where = (cutoff, cells.origin, cells.size, cells.shape, start)
-    neighbours._search.py_func(atoms.positions[order], order, order, *where, True, hits, count)
-    assert count.sum() == len(slow_pairs(atoms, cutoff))
+    hits, count = columns.near_rows(atoms.positions, np.arange(n), n, cutoff)
     found = find_neighbours(atoms, cutoff)
     one, two = np.empty_like(found.first), np.empty_like(found.first)
     vectors, distances = np.empty_like(found.vectors), np.empty_like(found.distances)
@@ -89,15 +82,56 @@ def test_kernels_without_compilation() -> None:
 
 def test_rows_of_both_ends_and_of_the_atom_itself() -> None:
     atoms = shaken_box(6, repeat=3)
-    images = periodic_images(atoms, 3.5)
-    cells = neighbours.cell_list(images.positions, 3.5)
-    hits, count = neighbours.neighbour_rows(images, cells, 3.5, len(atoms), once=False)
+    n, images = len(atoms), periodic_images(atoms, 3.5)
+    hits, count = columns.near_rows(images.positions, images.atom, n, 3.5, once=False)
     found = find_neighbours(atoms, 3.5)
-    both = np.bincount(found.first, minlength=len(atoms)) + np.bincount(
-        found.second, minlength=len(atoms)
-    )
+    both = np.bincount(found.first, minlength=n) + np.bincount(found.second, minlength=n)
     np.testing.assert_array_equal(count, both + 1)
-    assert all(i in hits[i, : count[i]] for i in range(len(atoms)))
+    assert all(i in hits[i, : count[i]] for i in range(n))
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.floats(0.5, 12), st.sampled_from([0, 1, 5]))
+def test_columns_hold_every_point_once_and_all_near_ones(
+    seed: int, width: float, strays: int
+) -> None:
+    """However wide the columns and wherever stray points are."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-9, 9, (120, 3))
+    points[:strays] = rng.choice([-1, 1], (strays, 3)) * 10 ** rng.uniform(1, 6, (strays, 3))
+    points[-1] = points[0] + [0.5, -1, 1]
+    sorted_points = columns.sort_columns(points, 4.0, width)
+    np.testing.assert_array_equal(np.sort(sorted_points.row), np.arange(120))
+    np.testing.assert_array_equal(points[sorted_points.row, 2], sorted_points.z)
+    for first, last in pairwise(sorted_points.start):
+        assert (np.diff(sorted_points.z[first:last]) >= 0).all()
+    hits, count = columns.near_rows(points, np.arange(120), 120, 4.0, once=False, width=width)
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    for i in range(120):
+        assert sorted(hits[i, : count[i]]) == np.flatnonzero(apart[i] <= 4.0).tolist()
+
+
+def test_many_far_clusters_cost_no_more_cells_than_atoms() -> None:
+    rng = np.random.default_rng(1)
+    points = (rng.uniform(-1e6, 1e6, (300, 1, 3)) + rng.uniform(-5, 5, (300, 4, 3))).reshape(-1, 3)
+    limit = max(columns.PER_POINT * len(points), columns.FEWEST)
+    assert len(columns.sort_columns(points, 3.0, 3.0).start) <= limit + 1
+    assert len(cubes.cell_list(points, 3.0).start) <= limit + 1
+    pairs = cKDTree(points).query_pairs(3.0)
+    found = find_neighbours(ase.Atoms(["Ta"] * len(points), positions=points), 3.0)
+    assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) == pairs
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e308])
+def test_coordinates_without_cells_are_refused(wrong: float) -> None:
+    points = np.zeros((6, 3)) + np.arange(6)[:, None]
+    points[3, 1], points[4, 1] = wrong, -wrong
+    for sort in (
+        lambda: columns.sort_columns(points, 3.0, 3.0),
+        lambda: cubes.cell_list(points, 3),
+    ):
+        with pytest.raises(InputError, match="in atom 3; expected finite numbers within 1e"):
+            sort()
 
 
 def test_any_number_of_neighbours_has_room() -> None:

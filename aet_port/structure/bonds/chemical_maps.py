@@ -20,7 +20,8 @@ from aet_port.core.files import check_target, write_whole
 from aet_port.io.volumes import write_volume
 from aet_port.structure.bonds.local_chemistry import LocalChemistry
 from aet_port.structure.box_cells import reduced_cell
-from aet_port.structure.neighbours import cell_list, periodic_images
+from aet_port.structure.cubes import cell_list
+from aet_port.structure.neighbours import periodic_images
 from aet_port.structure.pairs.density import MOST_VOXELS
 from aet_port.structure.settings import MAP_DEFAULTS
 
@@ -148,7 +149,7 @@ def chemical_map(
     reach = max(WIDTHS * width, local.radius)
     images = periodic_images(atoms, reach)
     origin, shape = _grid(atoms, images.positions[: len(atoms)], voxel_size)
-    cells = cell_list(images.positions, reach)
+    cells = cell_list(images.positions, reach, np.inf)  # searched around voxels
     g = len(local.names)
     values = np.full((g, g, *shape), np.nan, dtype=np.float32)
     centres = np.zeros((g, *shape), dtype=np.float32)

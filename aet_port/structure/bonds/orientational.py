@@ -15,19 +15,16 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
-from aet_port.structure.neighbours import (
-    cell_list,
-    check_atoms,
-    check_cutoff,
-    neighbour_rows,
-    periodic_images,
-)
+from aet_port.structure.columns import near_rows
+from aet_port.structure.neighbours import check_atoms, check_cutoff, periodic_images
 
 # Cut-off between two shells of each lattice, in nearest-neighbour distances: 12, 12 and 8 + 6.
 SHELLS = {"fcc": 1.2, "hcp": 1.2, "bcc": 1.4}
 PRINTED_FCC = (0.190941, 0.574524)  # typed into the reference's code
 FILM_NEAREST = 0.1  # angstrom: the film code takes no bond shorter than this
 NEAREST = 1e-6  # angstrom
+_LANES = 8  # bonds at a time, for wide registers
+_COMPONENTS = 22  # 9 of degree 4, 13 of degree 6
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,18 +101,16 @@ def bond_order(
     check_atoms(atoms)
     cutoff = check_cutoff(atoms, cutoff)
     images = periodic_images(atoms, cutoff)
-    cells = cell_list(images.positions, cutoff * (1 + 1e-12))
     # Slightly beyond the cut-off, for the rounding of its square; the kernels check again.
-    hits, count = neighbour_rows(images, cells, cutoff * (1 + 1e-12), len(atoms), once=False)
+    reach, n = cutoff * (1 + 1e-12), len(atoms)
+    hits, count = near_rows(images.positions, images.atom, n, reach, once=False)
     where = (images.positions, images.atom, hits, count, cutoff)
-    sums = np.zeros((len(atoms), 22))
-    neighbours = np.zeros(len(atoms), dtype=np.int64)
-    _sum_harmonics(*where, FILM_NEAREST if reference_quirks else NEAREST, sums, neighbours)
-    bonds = np.where(neighbours > 0, neighbours, 1.0 if reference_quirks else np.nan)
-    local = sums / bonds[:, None]
-    averaged = np.zeros_like(local)
-    _average(*where, local, averaged)
-    q4, q6 = _length(averaged)
+    local, neighbours = np.empty((n, _COMPONENTS)), np.empty(n, dtype=np.int64)
+    # As the film code, whose atoms without neighbours have no order.
+    least = (FILM_NEAREST, 0.0) if reference_quirks else (NEAREST, np.nan)
+    _local_harmonics(*where, *least, _LANES, local, neighbours)
+    q4, q6 = np.empty(n), np.empty(n)
+    _average(*where, local, q4, q6)
     fcc4, fcc6 = PRINTED_FCC if reference_quirks else lattice_order("fcc")
     normalised = np.sqrt(q4**2 + q6**2) / np.sqrt(fcc4**2 + fcc6**2)
     return BondOrder(q4, q6, *_length(local), neighbours, normalised)
@@ -145,11 +140,11 @@ def lattice_order(lattice: str) -> tuple[float, float]:
     bonds = crystal.positions - crystal.positions[middle]
     lengths = np.linalg.norm(bonds, axis=1)
     bonds = bonds[(lengths > 0.5) & (lengths < SHELLS[lattice])]
-    total = np.zeros((1, 22))
+    total = np.zeros(_COMPONENTS * _LANES)
     for bond in bonds / np.linalg.norm(bonds, axis=1)[:, None]:
-        _add_harmonics(bond[0], bond[1], bond[2], total, 0)
+        _add_harmonics(bond[0], bond[1], bond[2], 1.0, total, 0)
     # All sites of these lattices have the same q_lm for even l, so averaging changes nothing.
-    q4, q6 = _length(total / len(bonds))
+    q4, q6 = _length(total[None, ::_LANES] / len(bonds))
     return float(q4[0]), float(q6[0])
 
 
@@ -158,9 +153,12 @@ def _length(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return np.sqrt((values[:, :9] ** 2).sum(axis=1)), np.sqrt((values[:, 9:] ** 2).sum(axis=1))
 
 
-@njit(cache=True)
-def _add_harmonics(x, y, z, total, row):  # type: ignore[no-untyped-def]
-    """Add the real harmonics of a unit vector, of degree 4 then 6, to a row of ``total``.
+@njit(cache=True, error_model="numpy", inline="always")
+def _add_harmonics(x, y, z, weight, total, lane):  # type: ignore[no-untyped-def]
+    """Add the real harmonics of a unit vector, of degree 4 then 6, to one lane of ``total``.
+
+    Component k of lane i is ``total[8 k + i]``. With a ``weight`` of 0 and x, y and z of 0 instead
+    of a unit vector nothing is added.
 
     They are scaled so that the squares of one degree sum to 1 for a unit vector (Schmidt), which
     is ``4 pi / (2 l + 1) |Y_lm|^2`` with m and -m joined.
@@ -172,68 +170,114 @@ def _add_harmonics(x, y, z, total, row):  # type: ignore[no-untyped-def]
     c5, s5 = c4 * x - s4 * y, s4 * x + c4 * y
     c6, s6 = c5 * x - s5 * y, s5 * x + c5 * y
     w = z * z
-    total[row, 0] += ((35 * w - 30) * w + 3) / 8
+    total[0 + lane] += weight * (((35 * w - 30) * w + 3) / 8)
     p = np.sqrt(1 / 10) * (35 * w - 15) * z / 2
-    total[row, 1] += p * c1
-    total[row, 2] += p * s1
+    total[8 + lane] += p * c1
+    total[16 + lane] += p * s1
     p = np.sqrt(1 / 180) * (105 * w - 15) / 2
-    total[row, 3] += p * c2
-    total[row, 4] += p * s2
+    total[24 + lane] += p * c2
+    total[32 + lane] += p * s2
     p = np.sqrt(2 / 5040) * 105 * z
-    total[row, 5] += p * c3
-    total[row, 6] += p * s3
+    total[40 + lane] += p * c3
+    total[48 + lane] += p * s3
     p = np.sqrt(2 / 40320) * 105
-    total[row, 7] += p * c4
-    total[row, 8] += p * s4
-    total[row, 9] += (((231 * w - 315) * w + 105) * w - 5) / 16
+    total[56 + lane] += p * c4
+    total[64 + lane] += p * s4
+    total[72 + lane] += weight * ((((231 * w - 315) * w + 105) * w - 5) / 16)
     p = np.sqrt(1 / 21) * ((693 * w - 630) * w + 105) * z / 8
-    total[row, 10] += p * c1
-    total[row, 11] += p * s1
+    total[80 + lane] += p * c1
+    total[88 + lane] += p * s1
     p = np.sqrt(1 / 840) * ((3465 * w - 1890) * w + 105) / 8
-    total[row, 12] += p * c2
-    total[row, 13] += p * s2
+    total[96 + lane] += p * c2
+    total[104 + lane] += p * s2
     p = np.sqrt(1 / 30240) * (3465 * w - 945) * z / 2
-    total[row, 14] += p * c3
-    total[row, 15] += p * s3
+    total[112 + lane] += p * c3
+    total[120 + lane] += p * s3
     p = np.sqrt(1 / 907200) * (10395 * w - 945) / 2
-    total[row, 16] += p * c4
-    total[row, 17] += p * s4
+    total[128 + lane] += p * c4
+    total[136 + lane] += p * s4
     p = np.sqrt(2 / 39916800) * 10395 * z
-    total[row, 18] += p * c5
-    total[row, 19] += p * s5
+    total[144 + lane] += p * c5
+    total[152 + lane] += p * s5
     p = np.sqrt(2 / 479001600) * 10395
-    total[row, 20] += p * c6
-    total[row, 21] += p * s6
+    total[160 + lane] += p * c6
+    total[168 + lane] += p * s6
 
 
-@njit(cache=True, parallel=True)
-def _sum_harmonics(positions, atom, hits, count, cutoff, nearest, sums, neighbours):  # type: ignore[no-untyped-def]
-    """Sum the harmonics over the bonds of each atom; the order of summation is the cells'."""
+@njit(cache=True, parallel=True, error_model="numpy")
+def _local_harmonics(  # type: ignore[no-untyped-def]
+    positions, atom, hits, count, cutoff, nearest, alone, lanes, local, neighbours
+):
+    """Means of the harmonics over the bonds of each atom, ``alone`` without any."""
     for i in prange(len(count)):
-        for k in range(count[i]):
-            j = hits[i, k]
-            dx = positions[j, 0] - positions[i, 0]
-            dy = positions[j, 1] - positions[i, 1]
-            dz = positions[j, 2] - positions[i, 2]
+        _local_row(i, positions, hits, count[i], cutoff, nearest, alone, lanes, local, neighbours)
+
+
+@njit(cache=True, error_model="numpy")
+def _local_row(i, positions, hits, found, cutoff, nearest, alone, lanes, local, neighbours):  # type: ignore[no-untyped-def]
+    """Mean of the harmonics over the bonds of atom i.
+
+    ``lanes``, the bonds at a time, is an argument because the compiler uses wide registers in loops
+    whose length it doesn't know.
+    """
+    total = np.zeros(_COMPONENTS * _LANES)
+    unit, weight = np.empty(3 * _LANES), np.empty(_LANES)
+    ox, oy, oz = positions[i]
+    bonds = 0
+    for first in range(0, found, lanes):
+        for lane in range(lanes):
+            k = first + lane
+            j = hits[i, min(k, found - 1)]
+            dx, dy, dz = positions[j, 0] - ox, positions[j, 1] - oy, positions[j, 2] - oz
             distance = np.sqrt(dx * dx + dy * dy + dz * dz)
-            if nearest < distance < cutoff:
-                _add_harmonics(dx / distance, dy / distance, dz / distance, sums, i)
-                neighbours[i] += 1
+            near = k < found and nearest < distance < cutoff
+            scale = 1 / distance if near else 0.0
+            unit[lane], unit[_LANES + lane], unit[2 * _LANES + lane] = (
+                dx * scale,
+                dy * scale,
+                dz * scale,
+            )
+            weight[lane] = 1.0 if near else 0.0
+            bonds += near
+        for lane in range(lanes):
+            x, y, z = unit[lane], unit[_LANES + lane], unit[2 * _LANES + lane]
+            _add_harmonics(x, y, z, weight[lane], total, lane)
+    neighbours[i] = bonds
+    for c in range(_COMPONENTS):
+        mean = alone
+        if bonds > 0:
+            mean = 0.0
+            for lane in range(lanes):
+                mean += total[c * _LANES + lane]
+            mean /= bonds
+        local[i, c] = mean
 
 
-@njit(cache=True, parallel=True)
-def _average(positions, atom, hits, count, cutoff, local, averaged):  # type: ignore[no-untyped-def]
-    """Mean of the rows of ``local`` over each atom and its neighbours."""
+@njit(cache=True, parallel=True, error_model="numpy")
+def _average(positions, atom, hits, count, cutoff, local, q4, q6):  # type: ignore[no-untyped-def]
+    """Q4 and Q6 of the mean of the rows of ``local`` over each atom and its neighbours."""
     for i in prange(len(count)):
-        found = 0
-        for k in range(count[i]):
-            j = hits[i, k]
-            dx = positions[j, 0] - positions[i, 0]
-            dy = positions[j, 1] - positions[i, 1]
-            dz = positions[j, 2] - positions[i, 2]
-            if np.sqrt(dx * dx + dy * dy + dz * dz) < cutoff:
-                found += 1
-                for c in range(local.shape[1]):
-                    averaged[i, c] += local[atom[j], c]
-        for c in range(local.shape[1]):
-            averaged[i, c] /= found
+        q4[i], q6[i] = _averaged_row(i, positions, atom, hits, count[i], cutoff, local)
+
+
+@njit(cache=True, error_model="numpy")
+def _averaged_row(i, positions, atom, hits, found, cutoff, local):  # type: ignore[no-untyped-def]
+    """Q4 and Q6 of the mean of the rows of ``local`` over atom i and its neighbours."""
+    mean = np.zeros(_COMPONENTS)
+    bonds = 0
+    for k in range(found):
+        j = hits[i, k]
+        dx = positions[j, 0] - positions[i, 0]
+        dy = positions[j, 1] - positions[i, 1]
+        dz = positions[j, 2] - positions[i, 2]
+        if np.sqrt(dx * dx + dy * dy + dz * dz) < cutoff:
+            bonds += 1
+            row = atom[j]
+            for c in range(_COMPONENTS):
+                mean[c] += local[row, c]
+    four, six = 0.0, 0.0
+    for c in range(9):
+        four += mean[c] * mean[c]
+    for c in range(9, _COMPONENTS):
+        six += mean[c] * mean[c]
+    return np.sqrt(four) / bonds, np.sqrt(six) / bonds

@@ -11,13 +11,8 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
-from aet_port.structure.neighbours import (
-    Images,
-    cell_list,
-    check_atoms,
-    check_cutoff,
-    periodic_images,
-)
+from aet_port.structure.cubes import cell_list
+from aet_port.structure.neighbours import Images, check_atoms, check_cutoff, periodic_images
 
 STEP = 0.1  # angstrom
 MOST_GROUPS = 100
@@ -122,20 +117,21 @@ def group_pair_counts(
         atoms = reference_frame(atoms)
     images = _half_of(atoms, periodic_images(atoms, check_cutoff(atoms, r_max, "r_max")))
     # Small cells: the searched volume is close to the sphere's, yet rows of cells stay full.
-    cells = cell_list(images.positions, r_max / 4)
+    cells = cell_list(images.positions, r_max / 4, r_max)
     home = cells.order < len(atoms)
     order = np.concatenate([cells.order[home], cells.order[~home]])
     before = np.concatenate([[0], np.cumsum(home)])[cells.start]
     bins = round(r_max / step) + int(reference_quirks)
     n = len(labels)
     xs, ys, zs = np.ascontiguousarray(images.positions[order].T)
+    places = (cells.places[order[: len(atoms)]] - cells.origin) / cells.size
     counts = _count_groups(
         xs,
         ys,
         zs,
+        np.ascontiguousarray(places.T),
         group[images.atom[order]],
         n,
-        cells.origin,
         cells.size,
         cells.shape,
         before,
@@ -226,9 +222,9 @@ def _count_groups(  # type: ignore[no-untyped-def]
     xs,
     ys,
     zs,
+    places,
     group,
     n_groups,
-    origin,
     size,
     shape,
     homes,
@@ -242,7 +238,8 @@ def _count_groups(  # type: ignore[no-untyped-def]
     """Histogram of the pairs of a home atom with a later home atom or with an image.
 
     The index of a pair is (group of the first, group of the second, bin). Home atoms, sorted by
-    cell, come before images, sorted by cell; ``homes`` and ``images`` say where each cell starts.
+    cell, come before images, sorted by cell; ``homes`` and ``images`` say where each cell starts,
+    ``places`` (3, n) in which cell, and where in it, each home atom is.
     A ``shift`` of zero or more asks for the reference's bins.
     """
     counts = np.zeros((blocks, n_groups * n_groups * bins), dtype=np.int64)
@@ -259,7 +256,7 @@ def _count_groups(  # type: ignore[no-untyped-def]
                 x, y, z = xs[i], ys[i], zs[i]
                 offset = group[i] * n_groups
                 # In cells from the origin, as the range; a hair more for rounding.
-                u, v, w = (x - origin[0]) / size, (y - origin[1]) / size, (z - origin[2]) / size
+                u, v, w = places[0, i], places[1, i], places[2, i]
                 far = r_max / size * (1 + 1e-9) + 1e-9
                 for ax in range(max(int(u - far), 0), min(int(u + far) + 1, shape[0])):
                     gap = max(ax - u, u - ax - 1, 0.0)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.box_cells import reduced_cell
-from aet_port.structure.neighbours import cell_list, check_atoms, neighbour_rows, periodic_images
+from aet_port.structure.columns import near_rows
+from aet_port.structure.neighbours import check_atoms, periodic_images
 
 FAR = 512  # cells away from home that an image is never
 _DIGIT = 2 * FAR
@@ -81,7 +82,7 @@ def bond_network(atoms: AtomicModel | ase.Atoms, cutoff: float) -> BondNetwork:
         raise InputError("cutoff", f"{cutoff!r}", "a length above zero, in angstrom")
     n = len(atoms)
     images = periodic_images(atoms, cutoff)
-    hits, count = neighbour_rows(images, cell_list(images.positions, cutoff), cutoff, n, once=False)
+    hits, count = near_rows(images.positions, images.atom, n, cutoff, once=False)
     first = np.repeat(np.arange(n), count)
     row = hits[:, :-1][np.arange(hits.shape[1] - 1) < count[:, None]].astype(np.int64)
     first, row = first[row != first], row[row != first]  # not each atom with itself

@@ -7,7 +7,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.structure.neighbours import cell_list
+from aet_port.structure.cubes import cell_list
 
 MOST_CHANGES = 30  # of the four atoms of a sphere
 ALONG = 1e-5  # sine of an angle that is rounding
@@ -37,7 +37,7 @@ class Surroundings:
         reach: float,
     ) -> None:
         self._points, self._radii, self._counted = points, radii, np.flatnonzero(counted)
-        cells = cell_list(points[self._counted], reach)
+        cells = cell_list(points[self._counted], reach, np.inf)  # searched around any place
         order = self._counted[cells.order]
         widest = float(radii[order].max(initial=0.0))
         self._cells = (

@@ -16,10 +16,13 @@ from scipy.spatial import cKDTree
 
 from aet_port.core.errors import InputError
 from aet_port.structure.box_cells import reduced_cell
-from aet_port.structure.neighbours import cell_list, periodic_images
+from aet_port.structure.columns import sort_columns
+from aet_port.structure.cubes import cell_list
+from aet_port.structure.neighbours import periodic_images
 from aet_port.structure.voronoi.convex_cell import (
     BROKEN,
     FULL,
+    MOST,
     TIE,
     begin,
     cut,
@@ -27,11 +30,12 @@ from aet_port.structure.voronoi.convex_cell import (
     measure,
     new_cell,
 )
+from aet_port.structure.voronoi.nearest import gather_near, sort_near
 from aet_port.structure.voronoi.quirks import quirk_areas, rank_table
 
 _ROOM = 64  # planes of one cell; cells that need more are cut again with more
-_FEW = 64  # number of values up to which insertion sort is fastest
 _CHUNK = 64  # atoms of one task
+_FACES = 20  # faces of a cell, on average over a task, for which there is room at first
 _BLOCK = 12.0  # angstrom: size of the groups used to find far neighbours of surface atoms
 _CLOSED, _OPEN, _TOO_NEAR = range(3)  # how the work on one cell ended; also FULL and BROKEN
 
@@ -103,9 +107,8 @@ def cut_cells(atoms: ase.Atoms, regulation: Regulation) -> Faces:
     while True:
         images = periodic_images(atoms, reach)
         points, owner = images.positions, images.atom
-        cells = cell_list(points, reach / 2)
-        grid = (cells.origin, cells.size, cells.shape, cells.order, cells.start, reach)
-        done, which = _pass(which, points, owner, grid, _NO_BLOCKS, table, rules)
+        near = (*sort_columns(points, reach, reach / 2), reach)
+        done, which = _pass(which, points, owner, near, _NO_BLOCKS, table, rules)
         pieces += done
         if len(which) == 0 or reach >= last:
             break
@@ -121,7 +124,7 @@ def cut_cells(atoms: ase.Atoms, regulation: Regulation) -> Faces:
         # Wrapping gives the same positions in both sets of images.
         points = np.concatenate([points, far.positions[len(which) :]])
         owner = np.concatenate([owner, which[far.atom[len(which) :]]])
-        done, _ = _pass(which, points, owner, grid, _blocks(points[rows], rows), table, rules)
+        done, _ = _pass(which, points, owner, near, _blocks(points[rows], rows), table, rules)
         pieces += done
     return _assemble(len(atoms), pieces)
 
@@ -144,58 +147,95 @@ def _first_reach(atoms: ase.Atoms) -> float:
     return float(np.quantile(distances[:, -1], 0.25))
 
 
+class _Piece(NamedTuple):
+    """Cells of some atoms: what belongs to each, and the faces in rows from ``begin``."""
+
+    atom: NDArray[np.int64]
+    status: NDArray[np.int8]
+    faces: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    volume: NDArray[np.float64]
+    bounded: NDArray[np.bool_]
+    row: NDArray[np.int32]
+    area: NDArray[np.float64]
+    edges: NDArray[np.int16]
+    points: NDArray[np.float64]
+    owner: NDArray[np.int64]
+
+
 def _pass(
     which: NDArray[np.int64],
     points: NDArray[np.float64],
     owner: NDArray[np.int64],
-    grid: tuple[Any, ...],
+    near: tuple[Any, ...],
     blocks: tuple[NDArray, ...],
     table: tuple[NDArray[np.int64], NDArray[np.int64]],
     rules: tuple[float, float],
-) -> tuple[list[tuple[NDArray, ...]], NDArray[np.int64]]:
+) -> tuple[list[_Piece], NDArray[np.int64]]:
     """Cells of the atoms ``which``; gives what is done and the atoms that need a larger reach."""
-    done: list[tuple[NDArray, ...]] = []
+    done: list[_Piece] = []
     later, room = [np.empty(0, dtype=np.int64)], _ROOM
+    spot = np.empty(len(near[3]), dtype=np.int64)
+    spot[near[3]] = np.arange(len(spot))
     while len(which):
+        spots = np.sort(spot[which])  # neighbours in space one after the other
+        which = near[3][spots]
         n = len(which)
-        status, count, bounded = np.empty(n, np.int8), np.zeros(n, np.int64), np.zeros(n, bool)
-        wide = room // 2  # planes lose their face to later ones; a cell with more faces is FULL
-        row, area = np.empty((n, wide), np.int64), np.empty((n, wide))
-        edges, volume = np.empty((n, wide), np.int16), np.full(n, np.nan)
-        out = (status, count, row, area, edges, volume, bounded)
-        _cells(which, points, owner, grid, blocks, table, rules, room, out)
+        space = -(-n // _CHUNK) * _CHUNK * (room * _FACES // _ROOM)
+        status, count, begins = np.empty(n, np.int8), np.zeros(n, np.int64), np.zeros(n, np.int64)
+        volume, bounded = np.full(n, np.nan), np.zeros(n, bool)
+        row, area = np.empty(space, np.int32), np.empty(space)
+        edges = np.empty(space, np.int16)
+        out = (status, count, begins, volume, bounded, row, area, edges)
+        _cells(spots, points, owner, near, blocks, table, rules, room, out)
         if (status == BROKEN).any():
             raise _undecided(which[status == BROKEN])
-        finished = (status == _CLOSED) | (status == _OPEN)
-        used = np.flatnonzero(np.arange(wide) < count[:, None])
-        to = row.ravel()[used]
         done.append(
-            (
-                which[finished],
-                count[finished],
-                owner[to],
-                points[to] - points[np.repeat(which, count)],
-                area.ravel()[used],
-                edges.ravel()[used].astype(np.int64),
-                volume[finished],
-                bounded[finished],
-                (status == _CLOSED)[finished],
-            )
+            _Piece(which, status, count, begins, volume, bounded, row, area, edges, points, owner)
         )
         later.append(which[status == _TOO_NEAR])
         which = which[status == FULL]
         room *= 4
+        if len(which) and room > MOST:
+            raise InputError(
+                "atoms: positions",
+                f"over {room // 8} neighbours of atom {int(which[0])}",
+                "atoms that are not on a sphere around another one",
+            )
     return done, np.concatenate(later)
 
 
-def _assemble(n: int, pieces: list[tuple[NDArray, ...]]) -> Faces:
+def _assemble(n: int, pieces: list[_Piece]) -> Faces:
     """All pieces of work in the order of the atoms."""
-    parts = [np.concatenate(part) for part in zip(*pieces, strict=True)]
-    atom, count = parts[:2]
-    of_face, order = np.argsort(np.repeat(atom, count), kind="stable"), np.argsort(atom)
+    count, volume = np.zeros(n, dtype=np.int64), np.full(n, np.nan)
+    bounded, closed = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    for piece in pieces:
+        final = (piece.status == _CLOSED) | (piece.status == _OPEN)
+        atom = piece.atom[final]
+        count[atom], volume[atom] = piece.faces[final], piece.volume[final]
+        bounded[atom], closed[atom] = piece.bounded[final], piece.status[final] == _CLOSED
     start = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(count[order], out=start[1:])
-    return Faces(start, *(p[of_face] for p in parts[2:6]), *(p[order] for p in parts[6:]))
+    np.cumsum(count, out=start[1:])
+    neighbour, vectors = np.empty(start[-1], dtype=np.int64), np.empty((start[-1], 3))
+    area, edges = np.empty(start[-1]), np.empty(start[-1], dtype=np.int64)
+    for piece in pieces:
+        _copy_faces(piece, start, neighbour, vectors, area, edges)
+    return Faces(start, neighbour, vectors, area, edges, volume, bounded, closed)
+
+
+@njit(cache=True, error_model="numpy")
+def _copy_faces(piece, start, neighbour, vectors, area, edges):  # type: ignore[no-untyped-def]
+    """Faces of one piece of work to their places."""
+    atom, count, begins, row = piece.atom, piece.faces, piece.begin, piece.row
+    its_area, its_edges, points, owner = piece.area, piece.edges, piece.points, piece.owner
+    for m in range(len(atom)):
+        i = atom[m]
+        for k in range(count[m]):
+            to, f = start[i] + k, begins[m] + k
+            j = row[f]
+            neighbour[to], area[to], edges[to] = owner[j], its_area[f], its_edges[f]
+            for c in range(3):
+                vectors[to, c] = points[j, c] - points[i, c]
 
 
 _NO_BLOCKS = (np.empty((0, 4)), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64))
@@ -213,30 +253,43 @@ def _blocks(points: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArr
     return ball, np.append(start, len(rows)), rows[cells.order]
 
 
-@njit(cache=True, parallel=True)
-def _cells(which, points, owner, grid, blocks, table, rules, room, out):  # type: ignore[no-untyped-def]
-    """Cut the cells of ``which``, a chunk at a time."""
-    for chunk in prange((len(which) + _CHUNK - 1) // _CHUNK):
-        first, last = chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(which))
-        _chunk(first, last, which, points, owner, grid, blocks, table, rules, room, out)
+@njit(cache=True, parallel=True, error_model="numpy")
+def _cells(spots, points, owner, near, blocks, table, rules, room, out):  # type: ignore[no-untyped-def]
+    """Cut the cells of the atoms at ``spots`` of the columns, a chunk at a time."""
+    for chunk in prange((len(spots) + _CHUNK - 1) // _CHUNK):
+        first, last = chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(spots))
+        _chunk(first, last, spots, points, owner, near, blocks, table, rules, room, out)
 
 
-@njit(cache=True)
-def _chunk(first, last, which, points, owner, grid, blocks, table, rules, room, out):  # type: ignore[no-untyped-def]
-    status, count, out_row, out_area, out_edges, volume, bounded = out
-    rows, slots = table
+@njit(cache=True, error_model="numpy")
+def _chunk(first, last, spots, points, owner, near, blocks, table, rules, room, out):  # type: ignore[no-untyped-def]
+    status, count, begins, volume, bounded, out_row, out_area, out_edges = out
+    row, steps, reach = near[3], near[6], near[7]
     cell = new_cell(room)
-    kept = np.empty(room, dtype=np.int64)
-    near, squares = np.empty(256, dtype=np.int64), np.empty(256)
+    most = max(256, room)
+    candidates, rows = np.empty((4, most)), np.empty(most, dtype=np.int64)
+    here, squares = np.empty(256, dtype=np.int64), np.empty(256)
+    low, at = np.empty((2 * steps + 1) ** 2, dtype=np.int64), np.full(1, -1)
+    each = room * _FACES // _ROOM
+    free, end = first * each, (first // _CHUNK + 1) * _CHUNK * each
     for m in range(first, last):
-        i = which[m]
-        found = _gather(i, points, grid, near, squares)
+        found = gather_near(spots[m], near, low, at, here, squares)
         if found < 0:
-            near, squares = np.empty(-found, dtype=np.int64), np.empty(-found)
-            found = _gather(i, points, grid, near, squares)
+            here, squares = np.empty(-found, dtype=np.int64), np.empty(-found)
+            most = max(-found, room)
+            candidates, rows = np.empty((4, most)), np.empty(most, dtype=np.int64)
+            found = gather_near(spots[m], near, low, at, here, squares)
+        sort_near(spots[m], near, found, here, squares, candidates, rows)
+        i = row[spots[m]]
         tie, code = TIE, BROKEN
         for _ in range(4):
-            code = _complete(cell, i, points, near, squares, found, grid[5], blocks, tie)
+            begin(cell)
+            code = -cut(cell, candidates, rows, found, tie)
+            if code <= 0:
+                code = _CLOSED
+                limit = farthest(cell)
+                if reach <= 2 * limit:
+                    code = _cut_far(cell, i, points, reach, blocks, tie)
             if code != BROKEN:
                 break
             tie *= 30
@@ -248,90 +301,33 @@ def _chunk(first, last, which, points, owner, grid, blocks, table, rules, room, 
             status[m] = _OPEN
             continue
         volume[m], bounded[m] = size, True
-        if len(rows):
-            quirk_areas(cell, owner[i], owner, rows, slots)
-        status[m] = _regulate(cell, i, points, rules, kept, tie)
+        if len(table[0]):
+            quirk_areas(cell, owner[i], owner, table[0], table[1])
+        status[m] = _regulate(cell, candidates, rows, rules, tie)
         if status[m] == _CLOSED:
-            for f in range(4, cell.size[0]):
-                if cell.edges[f] >= 3:
-                    k = count[m]
-                    if k == out_row.shape[1]:
-                        status[m], count[m] = FULL, 0
-                        break
-                    out_row[m, k], out_area[m, k] = cell.row[f], cell.area[f]
-                    out_edges[m, k] = cell.edges[f]
-                    count[m] += 1
+            used = _write_faces(cell, free, end, out_row, out_area, out_edges)
+            if used < 0:
+                status[m] = FULL
+            else:
+                begins[m], count[m] = free, used
+                free += used
 
 
-@njit(cache=True)
-def _gather(i, points, grid, near, squares):  # type: ignore[no-untyped-def]
-    """Rows within reach of point i, nearest first; their number, or minus it if they don't fit."""
-    origin, size, shape, order, start, reach = grid
-    x, y, z = points[i]
-    cx, cy, cz = (
-        int((x - origin[0]) // size),
-        int((y - origin[1]) // size),
-        int((z - origin[2]) // size),
-    )
-    steps = int(np.ceil(reach / size))
-    low, high = max(cz - steps, 0), min(cz + steps + 1, shape[2])
-    found = 0
-    for ax in range(max(cx - steps, 0), min(cx + steps + 1, shape[0])):
-        for ay in range(max(cy - steps, 0), min(cy + steps + 1, shape[1])):
-            # Cells along z follow each other.
-            row = (ax * shape[1] + ay) * shape[2]
-            for k in range(start[row + low], start[row + high]):
-                j = order[k]
-                dx, dy, dz = points[j, 0] - x, points[j, 1] - y, points[j, 2] - z
-                squared = dx * dx + dy * dy + dz * dz
-                if squared <= reach * reach and j != i:
-                    if found < len(near):
-                        near[found], squares[found] = j, squared
-                    found += 1
-    if found > len(near):
-        return -found
-    if found > _FEW:
-        sort = np.argsort(squares[:found])
-        near[:found] = near[:found][sort]
-        squares[:found] = squares[:found][sort]
-        return found
-    for k in range(1, found):
-        j, squared, m = near[k], squares[k], k
-        while m > 0 and squares[m - 1] > squared:
-            near[m], squares[m] = near[m - 1], squares[m - 1]
-            m -= 1
-        near[m], squares[m] = j, squared
-    return found
-
-
-@njit(cache=True)
-def _complete(cell, i, points, near, squares, found, reach, blocks, tie):  # type: ignore[no-untyped-def]
-    """Cut the cell of point i; whether that is all of it, or what is in the way."""
-    x, y, z = points[i]
-    begin(cell)
-    limit = farthest(cell)
-    for k in range(found):
-        if squares[k] > 4 * limit * limit:
-            return _CLOSED
-        j = near[k]
-        done = cut(cell, points[j, 0] - x, points[j, 1] - y, points[j, 2] - z, j, tie)
-        if done < 0:
-            return -done
-        if done:
-            limit = farthest(cell)
-    if reach > 2 * limit:
-        return _CLOSED
+@njit(cache=True, error_model="numpy")
+def _cut_far(cell, i, points, reach, blocks, tie):  # type: ignore[no-untyped-def]
+    """Cut the cell of point i by far points, if they are known; how that ended."""
     ball, start, member = blocks
     if len(ball) == 0:
         return _TOO_NEAR
-    vertex = cell.vertex
+    x, y, z = points[i]
+    vertex, size = cell.vertex, cell.size
     for b in range(len(ball)):
         cx, cy, cz = ball[b, 0] - x, ball[b, 1] - y, ball[b, 2] - z
         away = cx * cx + cy * cy + cz * cz
         touched = False
         # A point cuts off a vertex if it lies in the sphere around it that passes through i; with
         # all points in reach known, only the far vertices can go.
-        for t in range(cell.size[1]):
+        for t in range(size[1]):
             if 2 * vertex[3, t] < reach:
                 continue
             towards = cx * vertex[0, t] + cy * vertex[1, t] + cz * vertex[2, t]
@@ -340,36 +336,64 @@ def _complete(cell, i, points, near, squares, found, reach, blocks, tie):  # typ
                 break
         if not touched:
             continue
-        for k in range(start[b], start[b + 1]):
-            j = member[k]
-            if j == i:
-                continue
-            done = cut(cell, points[j, 0] - x, points[j, 1] - y, points[j, 2] - z, j, tie)
-            if done < 0:
-                return -done
+        members = member[start[b] : start[b + 1]]
+        others = np.empty((4, len(members)))
+        number = 0
+        rows = np.empty(len(members), dtype=np.int64)
+        for j in members:
+            if j != i:
+                dx, dy, dz = points[j, 0] - x, points[j, 1] - y, points[j, 2] - z
+                others[0, number], others[1, number], others[2, number] = dx, dy, dz
+                others[3, number] = dx * dx + dy * dy + dz * dz
+                rows[number] = j
+                number += 1
+        code = cut(cell, others, rows, number, tie)
+        if code < 0:
+            return -code
     return _CLOSED
 
 
-@njit(cache=True)
-def _regulate(cell, i, points, rules, kept, tie):  # type: ignore[no-untyped-def]
-    """Leave out neighbours by the rules and cut the cell again; its status."""
+@njit(cache=True, error_model="numpy")
+def _regulate(cell, candidates, rows, rules, tie):  # type: ignore[no-untyped-def]
+    """Leave out neighbours by the rules and cut the cell again; its status.
+
+    ``candidates`` and ``rows`` are overwritten.
+    """
     area_fraction, bond_length = rules
+    area, edges, plane, row = cell.area, cell.edges, cell.plane, cell.row
+    planes = cell.size[0]
     total, faces, left = 0.0, 0, 0
-    for f in range(4, cell.size[0]):
-        if cell.edges[f] >= 3:
-            total += cell.area[f]
+    for f in range(4, planes):
+        if edges[f] >= 3:
+            total += area[f]
             faces += 1
-    for f in range(4, cell.size[0]):
-        far = np.sqrt(2 * cell.plane[f, 3]) >= bond_length
-        if cell.edges[f] >= 3 and not far and not cell.area[f] < area_fraction * total:
-            kept[left] = cell.row[f]
+    for f in range(4, planes):
+        far = np.sqrt(2 * plane[f, 3]) >= bond_length
+        if edges[f] >= 3 and not far and not area[f] < area_fraction * total:
+            for c in range(3):
+                candidates[c, left] = plane[f, c]
+            candidates[3, left] = 2 * plane[f, 3]
+            rows[left] = row[f]
             left += 1
     if left == faces:
         return _CLOSED
-    x, y, z = points[i]
     begin(cell)
-    for j in kept[:left]:
-        done = cut(cell, points[j, 0] - x, points[j, 1] - y, points[j, 2] - z, j, tie)
-        if done < 0:
-            return -done
+    code = cut(cell, candidates, rows, left, tie)
+    if code < 0:
+        return -code
     return _CLOSED if measure(cell) >= 0 else _OPEN
+
+
+@njit(cache=True, error_model="numpy")
+def _write_faces(cell, free, end, out_row, out_area, out_edges):  # type: ignore[no-untyped-def]
+    """Write the faces from row ``free`` on; their number, or -1 if they don't fit."""
+    row, area, edges = cell.row, cell.area, cell.edges
+    used = 0
+    for f in range(4, cell.size[0]):
+        if edges[f] >= 3:
+            if free + used == end:
+                return -1
+            out_row[free + used], out_area[free + used] = row[f], area[f]
+            out_edges[free + used] = edges[f]
+            used += 1
+    return used

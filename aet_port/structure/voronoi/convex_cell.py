@@ -17,6 +17,8 @@ MERGE = 1e-6  # angstrom: vertices closer than this are one; faces left with two
 FAR = 1e8  # angstrom: a cell that extends this far is unbounded
 TIE = 1e-10  # a vertex this close to a plane, relative to its distances, lies on it
 FULL, BROKEN = 3, 4  # no room for another plane; rounding decides about the shape
+MOST = 16384  # planes of a cell for which there can be room
+_NONE = 65535  # in arrays of 16 bits: no vertex or plane
 # Outward normals of a tetrahedron around everything, rotated so that no lattice is parallel to it.
 _TURN = np.linalg.qr(np.array([[0.31, 0.77, 0.23], [0.59, -0.41, 0.83], [-0.67, 0.19, 0.47]]))[0]
 _AROUND = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3) @ _TURN
@@ -41,8 +43,9 @@ class Cell(NamedTuple):
         (room, room): the vertex in whose triangle plane b follows plane a.
     size
         (2,): number of planes and of vertices.
-    rim, rim_place, after
-        Of the patch being replaced: its rim, the new vertices, and the plane after each plane.
+    gone, rim, rim_place, after
+        Of the patch being replaced: its vertices, its rim (planes a and b of each edge, the vertex
+        beyond the new plane and the one kept), the new vertices, and the plane after each plane.
     loop
         (room, room + 1): vertices around each face, their number last.
     area, edges
@@ -51,38 +54,40 @@ class Cell(NamedTuple):
 
     plane: NDArray[np.float64]
     row: NDArray[np.int64]
-    corner: NDArray[np.int64]
+    corner: NDArray[np.uint16]
     vertex: NDArray[np.float64]
-    edge: NDArray[np.int32]
+    edge: NDArray[np.uint16]
     size: NDArray[np.int64]
-    rim: NDArray[np.int64]
+    gone: NDArray[np.uint16]
+    rim: NDArray[np.uint16]
     rim_place: NDArray[np.float64]
-    after: NDArray[np.int64]
-    loop: NDArray[np.int32]
+    after: NDArray[np.int32]
+    loop: NDArray[np.uint16]
     area: NDArray[np.float64]
     edges: NDArray[np.int64]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def new_cell(room):  # type: ignore[no-untyped-def]
     """Working arrays for at most ``room`` planes."""
     return Cell(
         np.empty((room, 4)),
         np.empty(room, dtype=np.int64),
-        np.empty((2 * room, 3), dtype=np.int64),
+        np.empty((2 * room, 3), dtype=np.uint16),
         np.empty((5, 2 * room)),
-        np.empty((room, room), dtype=np.int32),
+        np.empty((room, room), dtype=np.uint16),
         np.empty(2, dtype=np.int64),
-        np.empty((room, 2), dtype=np.int64),
+        np.empty(2 * room, dtype=np.uint16),
+        np.empty((room, 4), dtype=np.uint16),
         np.empty((4, room)),
-        np.full(room, -1, dtype=np.int64),
-        np.empty((room, room + 1), dtype=np.int32),
+        np.full(room, -1, dtype=np.int32),
+        np.empty((room, room + 1), dtype=np.uint16),
         np.empty(room),
         np.empty(room, dtype=np.int64),
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def begin(cell):  # type: ignore[no-untyped-def]
     """A tetrahedron around everything."""
     plane, corner, vertex, edge, size = cell.plane, cell.corner, cell.vertex, cell.edge, cell.size
@@ -97,169 +102,173 @@ def begin(cell):  # type: ignore[no-untyped-def]
     size[0], size[1] = 4, 4
 
 
-@njit(cache=True)
-def cut(cell, x, y, z, j, tie):  # type: ignore[no-untyped-def]
-    """Cut the cell midway to point j at (x, y, z): 1 if it changed, 0 if not, < 0 if impossible."""
+@njit(cache=True, error_model="numpy")
+def cut(cell, points, rows, number, tie):  # type: ignore[no-untyped-def]
+    """Cut the cell midway to each of the points.
+
+    One function for all points and all steps of a cut: to hand the arrays on at every step would
+    take longer than the steps.
+
+    Parameters
+    ----------
+    cell
+        The working arrays; :func:`begin` was called.
+    points
+        Shape (4, m): x, y, z from the atom of the cell, and the squared distance.
+    rows
+        Shape (m,): what to remember of each point.
+    number
+        How many of the points count. Nearest first is fastest, and then the rows of the faces are
+        in this order.
+    tie
+        A vertex this close to a plane, relative to its distances, lies on it.
+
+    Returns
+    -------
+    1 if the cell has changed, 0 if not, ``-FULL`` or ``-BROKEN`` if it cannot be cut.
+    """
+    plane, row, corner, vertex, edge = cell.plane, cell.row, cell.corner, cell.vertex, cell.edge
+    gone, rim, place, after, size = cell.gone, cell.rim, cell.rim_place, cell.after, cell.size
+    room, p, n = len(row), size[0], size[1]
     code = 0
-    if _is_beyond(cell.vertex, cell.size[1], x, y, z, tie) > 0:
-        p = cell.size[0]
-        code = -FULL
-        if p < len(cell.row):
-            cell.row[p] = j
-            cell.plane[p, 0], cell.plane[p, 1], cell.plane[p, 2] = x, y, z
-            cell.plane[p, 3] = (x * x + y * y + z * z) / 2
-            code = _cut_off(
-                cell.plane,
-                cell.corner,
-                cell.vertex,
-                cell.edge,
-                cell.size,
-                cell.rim,
-                cell.rim_place,
-                cell.after,
-                tie,
-            )
+    limit = 0.0
+    for t in range(n):
+        limit = max(limit, vertex[3, t])
+    for k in range(number):
+        squared = points[3, k]
+        if squared > 4 * limit * limit:
+            continue
+        x, y, z = points[0, k], points[1, k], points[2, k]
+        h, length = squared / 2, np.sqrt(squared)
+        beyond = 0
+        for t in range(n):
+            slack = tie * length * (length + vertex[3, t])
+            vertex[4, t] = x * vertex[0, t] + y * vertex[1, t] + z * vertex[2, t] - h - slack
+            beyond += vertex[4, t] > 0
+        if beyond == 0:
+            continue
+        if p == room:
+            code = -FULL
+            break
+        row[p] = rows[k]
+        plane[p, 0], plane[p, 1], plane[p, 2], plane[p, 3] = x, y, z, h
+        found, m, broken, outmost = 0, 0, False, 0.0
+        for t in range(n):
+            gone[found] = t
+            found += vertex[4, t] > 0
+        # The rim of the patch of vertices beyond the plane.
+        for g in range(found):
+            t = gone[g]
+            outmost = max(outmost, vertex[3, t])
+            a, b, c = corner[t, 0], corner[t, 1], corner[t, 2]
+            for _ in range(3):
+                u = edge[b, a]
+                if vertex[4, u] <= 0:
+                    broken = broken or after[a] >= 0 or m == room
+                    if broken:
+                        break
+                    after[a] = b
+                    rim[m, 0], rim[m, 1], rim[m, 2], rim[m, 3] = a, b, t, u
+                    m += 1
+                a, b, c = b, c, a
+            if broken:
+                break
+        # It has to be one closed walk over different planes.
+        if not broken and m > 0:
+            first = rim[0, 0]
+            here, steps = after[first], 1
+            while here != first and here >= 0 and steps < m:
+                here = after[here]
+                steps += 1
+            broken = here != first or steps != m
+        for g in range(m):
+            after[rim[g, 0]] = -1
+        if broken or m < 3:
+            code = -BROKEN
+            break
+        for g in range(m):
+            # Where the edge of planes a and b, from vertex u (kept) to t, meets the new plane.
+            a, b, t, u = rim[g, 0], rim[g, 1], rim[g, 2], rim[g, 3]
+            slack = tie * length * (length + vertex[3, u])
+            inside = vertex[4, u] + slack
+            if inside > -slack:  # u lies on the plane
+                place[0, g], place[1, g], place[2, g] = vertex[0, u], vertex[1, u], vertex[2, u]
+                place[3, g] = vertex[3, u]
+                continue
+            ax, ay, az, ah = plane[a, 0], plane[a, 1], plane[a, 2], plane[a, 3]
+            bx, by, bz, bh = plane[b, 0], plane[b, 1], plane[b, 2], plane[b, 3]
+            ux, uy, uz = by * z - bz * y, bz * x - bx * z, bx * y - by * x
+            vx, vy, vz = y * az - z * ay, z * ax - x * az, x * ay - y * ax
+            wx, wy, wz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+            det = ax * ux + ay * uy + az * uz
+            scale = (ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz) * squared
+            if det * det > 1e-16 * scale:
+                qx = (ah * ux + bh * vx + h * wx) / det
+                qy = (ah * uy + bh * vy + h * wy) / det
+                qz = (ah * uz + bh * vz + h * wz) / det
+            else:  # the planes are nearly parallel to one line: stay between u and t
+                share = inside / (inside - vertex[4, t])
+                qx = vertex[0, u] + share * (vertex[0, t] - vertex[0, u])
+                qy = vertex[1, u] + share * (vertex[1, t] - vertex[1, u])
+                qz = vertex[2, u] + share * (vertex[2, t] - vertex[2, u])
+            place[0, g], place[1, g], place[2, g] = qx, qy, qz
+            place[3, g] = np.sqrt(qx * qx + qy * qy + qz * qz)
+        # A fan of new vertices on the rim, first in the places of those that go.
+        for g in range(found, m):
+            gone[g] = n + g - found
+        for g in range(m):
+            a, b, t = rim[g, 0], rim[g, 1], gone[g]
+            corner[t, 0], corner[t, 1], corner[t, 2] = a, b, p
+            edge[a, b], edge[b, p], edge[p, a] = t, t, t
+            for r in range(4):
+                vertex[r, t] = place[r, g]
+        for g in range(found - 1, m - 1, -1):  # those left over, last first
+            t, last = gone[g], n + g - found
+            if t != last:
+                for r in range(4):
+                    vertex[r, t] = vertex[r, last]
+                a, b, c = corner[last, 0], corner[last, 1], corner[last, 2]
+                corner[t, 0], corner[t, 1], corner[t, 2] = a, b, c
+                edge[a, b], edge[b, c], edge[c, a] = t, t, t
+        p, n = p + 1, n + m - found
+        code = 1
+        # A cut brings no vertex farther out.
+        if outmost >= limit:
+            limit = 0.0
+            for t in range(n):
+                limit = max(limit, vertex[3, t])
+    size[0], size[1] = p, n
     return code
 
 
-@njit(cache=True)
-def _is_beyond(vertex, number, x, y, z, tie):  # type: ignore[no-untyped-def]
-    """How many vertices lie beyond the plane midway to (x, y, z); ``vertex[4]`` says how far."""
-    squared = x * x + y * y + z * z
-    h, length = squared / 2, np.sqrt(squared)
-    beyond = 0
-    for t in range(number):
-        slack = tie * length * (length + vertex[3, t])
-        vertex[4, t] = x * vertex[0, t] + y * vertex[1, t] + z * vertex[2, t] - h - slack
-        beyond += vertex[4, t] > 0
-    return beyond
-
-
-@njit(cache=True)
-def _cut_off(plane, corner, vertex, edge, size, rim, rim_place, after, tie):  # type: ignore[no-untyped-def]
-    """Replace the vertices beyond the newest plane."""
-    m = _find_rim(plane, corner, vertex, edge, size, rim, rim_place, after, tie)
-    if m < 3:
-        return -BROKEN
-    _close(corner, vertex, edge, size, rim, rim_place, m)
-    return 1
-
-
-@njit(cache=True)
-def _find_rim(plane, corner, vertex, edge, size, rim, rim_place, after, tie):  # type: ignore[no-untyped-def]
-    """Rim of the patch of vertices beyond the newest plane and the new vertices; 0 if broken."""
-    p, number = size[0], size[1]
-    length = np.sqrt(2 * plane[p, 3])
-    m = 0
-    broken = False
-    for t in range(number):
-        if vertex[4, t] <= 0:
-            continue
-        for k in range(3):
-            a, b = corner[t, k], corner[t, (k + 1) % 3]
-            u = edge[b, a]
-            if vertex[4, u] > 0:
-                continue
-            broken = broken or after[a] >= 0 or m == len(rim)
-            if broken:
-                break
-            after[a] = b
-            rim[m, 0], rim[m, 1] = a, b
-            _place(
-                a, b, p, t, u, tie * length * (length + vertex[3, u]), plane, vertex, rim_place, m
-            )
-            m += 1
-        if broken:
-            break
-    # The rim has to be one closed walk over different planes.
-    if not broken and m > 0:
-        a, steps = after[rim[0, 0]], 1
-        while a != rim[0, 0] and a >= 0 and steps < m:
-            a = after[a]
-            steps += 1
-        broken = a != rim[0, 0] or steps != m
-    for k in range(m):
-        after[rim[k, 0]] = -1
-    return 0 if broken else m
-
-
-@njit(cache=True)
-def _close(corner, vertex, edge, size, rim, rim_place, m):  # type: ignore[no-untyped-def]
-    """Drop the vertices beyond the newest plane and put a fan of new ones on the rim."""
-    p, number = size[0], size[1]
-    for t in range(number - 1, -1, -1):
-        if vertex[4, t] > 0:
-            number -= 1
-            if t != number:
-                for r in range(5):
-                    vertex[r, t] = vertex[r, number]
-                a, b, c = corner[number, 0], corner[number, 1], corner[number, 2]
-                corner[t, 0], corner[t, 1], corner[t, 2] = a, b, c
-                edge[a, b], edge[b, c], edge[c, a] = t, t, t
-    for k in range(m):
-        a, b, t = rim[k, 0], rim[k, 1], number + k
-        corner[t, 0], corner[t, 1], corner[t, 2] = a, b, p
-        edge[a, b], edge[b, p], edge[p, a] = t, t, t
-        for r in range(4):
-            vertex[r, t] = rim_place[r, k]
-    size[0], size[1] = p + 1, number + m
-
-
-@njit(cache=True)
-def _place(a, b, p, t, u, slack, plane, vertex, place, m):  # type: ignore[no-untyped-def]
-    """Where the edge of planes a and b, from vertex u (kept) to t (cut off), meets plane p."""
-    inside = vertex[4, u] + slack
-    if inside > -slack:  # u lies on the plane
-        for r in range(4):
-            place[r, m] = vertex[r, u]
-        return
-    ax, ay, az, ah = plane[a, 0], plane[a, 1], plane[a, 2], plane[a, 3]
-    bx, by, bz, bh = plane[b, 0], plane[b, 1], plane[b, 2], plane[b, 3]
-    px, py, pz, ph = plane[p, 0], plane[p, 1], plane[p, 2], plane[p, 3]
-    ux, uy, uz = by * pz - bz * py, bz * px - bx * pz, bx * py - by * px
-    vx, vy, vz = py * az - pz * ay, pz * ax - px * az, px * ay - py * ax
-    wx, wy, wz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    det = ax * ux + ay * uy + az * uz
-    scale = (ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz) * 2 * ph
-    if det * det > 1e-16 * scale:
-        x = (ah * ux + bh * vx + ph * wx) / det
-        y = (ah * uy + bh * vy + ph * wy) / det
-        z = (ah * uz + bh * vz + ph * wz) / det
-    else:  # the planes are nearly parallel to one line: stay between u and t
-        share = inside / (inside - vertex[4, t])
-        x = vertex[0, u] + share * (vertex[0, t] - vertex[0, u])
-        y = vertex[1, u] + share * (vertex[1, t] - vertex[1, u])
-        z = vertex[2, u] + share * (vertex[2, t] - vertex[2, u])
-    place[0, m], place[1, m], place[2, m] = x, y, z
-    place[3, m] = np.sqrt(x * x + y * y + z * z)
-
-
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def farthest(cell):  # type: ignore[no-untyped-def]
     """Distance of the farthest vertex."""
-    largest = 0.0
+    vertex, largest = cell.vertex, 0.0
     for t in range(cell.size[1]):
-        largest = max(largest, cell.vertex[3, t])
+        largest = max(largest, vertex[3, t])
     return largest
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def measure(cell):  # type: ignore[no-untyped-def]
     """Fill in the faces, edges counted after merging vertices; the volume, or -1 if open."""
-    plane, corner, vertex, edge, size = cell.plane, cell.corner, cell.vertex, cell.edge, cell.size
+    plane, corner, vertex, edge = cell.plane, cell.corner, cell.vertex, cell.edge
     loop, area, edges = cell.loop, cell.area, cell.edges
+    planes, number, last = cell.size[0], cell.size[1], loop.shape[1] - 1
     volume = 0.0
-    for f in range(size[0]):
-        edges[f], loop[f, -1] = -1, -1
-    for t in range(size[1]):
-        for k in range(3):
-            loop[corner[t, k], -1] = corner[t, (k + 1) % 3]
-    for f in range(size[0]):
-        first = loop[f, -1]
-        if first < 0:
-            continue
-        if f < 4:
+    for f in range(planes):
+        edges[f], loop[f, last] = -1, _NONE
+    for t in range(number):
+        a, b, c = corner[t, 0], corner[t, 1], corner[t, 2]
+        loop[a, last], loop[b, last], loop[c, last] = b, c, a
+    for f in range(4):
+        if loop[f, last] != _NONE:
             return -1.0
+    for f in range(4, planes):
+        first = loop[f, last]
+        if first == _NONE:
+            continue
         b, m = first, 0
         while True:
             t = edge[f, b]
@@ -273,25 +282,23 @@ def measure(cell):  # type: ignore[no-untyped-def]
                 b = corner[t, 1]
             if b == first:
                 break
-        loop[f, -1] = m
+        loop[f, last] = m
         nx, ny, nz, count = 0.0, 0.0, 0.0, 0
         o = loop[f, 0]
-        for k in range(m):
-            s, t = loop[f, k], loop[f, (k + 1) % m]
-            dx, dy, dz = (
-                vertex[0, t] - vertex[0, s],
-                vertex[1, t] - vertex[1, s],
-                vertex[2, t] - vertex[2, s],
-            )
+        # Sides from the first corner: of the corner before, and of the edge's end.
+        ex, ey, ez = 0.0, 0.0, 0.0
+        for k in range(1, m):
+            t = loop[f, k]
+            gx = vertex[0, t] - vertex[0, o]
+            gy = vertex[1, t] - vertex[1, o]
+            gz = vertex[2, t] - vertex[2, o]
+            dx, dy, dz = gx - ex, gy - ey, gz - ez
             count += dx * dx + dy * dy + dz * dz > MERGE * MERGE
-            ex, ey, ez = (
-                vertex[0, s] - vertex[0, o],
-                vertex[1, s] - vertex[1, o],
-                vertex[2, s] - vertex[2, o],
-            )
-            nx += ey * dz - ez * dy
-            ny += ez * dx - ex * dz
-            nz += ex * dy - ey * dx
+            nx += ey * gz - ez * gy
+            ny += ez * gx - ex * gz
+            nz += ex * gy - ey * gx
+            ex, ey, ez = gx, gy, gz
+        count += ex * ex + ey * ey + ez * ez > MERGE * MERGE
         area[f] = 0.5 * np.sqrt(nx * nx + ny * ny + nz * nz)
         edges[f] = count
         volume += area[f] * np.sqrt(2 * plane[f, 3]) / 6
