@@ -18,11 +18,12 @@ class QuerySettings(Settings):
     """
 
     timeout: float | None = setting(
-        None, "Longest time of a query; any unless given.", unit="seconds", gt=0
+        None, "Longest time of a query; any unless given.", unit="seconds", gt=0, le=1e7
     )
     memory: float | None = setting(
         None,
         "Most memory that a query may take; half of the machine's unless given.",
         unit="GB",
-        gt=0,
+        ge=0.01,
+        le=1e5,
     )

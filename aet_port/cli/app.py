@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aet_port.core.errors import AetError, InputError
+from aet_port.core.errors import AetError, InputError, shown
 from aet_port.core.terminal import OutputClosed, print_note
 
 BAD_INPUT = 2
@@ -275,7 +275,7 @@ def _usage(error: Any) -> str:
     causes = getattr(error.__cause__, "errors", None)
     if parameter is not None and causes is not None:
         name = max(parameter.opts, key=len)
-        return f"{name}: found {causes()[0]['input']!r}; expected {_expected(causes()[0])}"
+        return f"{name}: found {shown(causes()[0]['input'])}; expected {_expected(causes()[0])}"
     return f"{error.format_message().rstrip('.')}{_see(context)}"
 
 

@@ -12,19 +12,29 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from aet_port.core.errors import InputError
+from aet_port.cli.numbers import number
+from aet_port.core.errors import InputError, shown
+from aet_port.core.limits import LARGEST_PIXEL, LARGEST_SCALE, MOST_PROCESSES, SMALLEST_PIXEL
 from aet_port.core.settings import Settings, facts_of
 from aet_port.preprocessing.settings import SERIES_BACKGROUND_HELP, SeriesBackground
 
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
-Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
-Workers = Annotated[int | None, typer.Option(help="Number of processes; all cores unless given.")]
+Threads = Annotated[
+    int | None, number("Number of threads; all cores unless given.", ge=1, le=MOST_PROCESSES)
+]
+Workers = Annotated[
+    int | None, number("Number of processes; all cores unless given.", ge=1, le=MOST_PROCESSES)
+]
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
 ]
 PixelSize = Annotated[
     float | None,
-    typer.Option(help="Pixel size (angstrom); needed unless the file states it."),
+    number(
+        "Pixel size (angstrom); needed unless the file states it.",
+        ge=SMALLEST_PIXEL,
+        le=LARGEST_PIXEL,
+    ),
 ]
 Model = Annotated[Path, typer.Argument(help="Model: .xyz, .extxyz, .cif, LAMMPS data or .mat.")]
 Species = Annotated[
@@ -34,9 +44,11 @@ _SCALE_HELP = (
     "Factor that turns the lengths of the model into angstrom: the pixel size of coordinates in "
     "voxels, 10 for nm; 1 unless given."
 )
-Scale = Annotated[float | None, typer.Option("--scale", "--pixel-size", help=_SCALE_HELP)]
+Scale = Annotated[
+    float | None, number(_SCALE_HELP, "--scale", "--pixel-size", ge=1e-10, le=LARGEST_SCALE)
+]
 # Where --pixel-size is that of the images.
-ModelScale = Annotated[float | None, typer.Option("--scale", help=_SCALE_HELP)]
+ModelScale = Annotated[float | None, number(_SCALE_HELP, "--scale", ge=1e-10, le=LARGEST_SCALE)]
 Types = Annotated[
     Path | None,
     typer.Option(help=".mat file with the type (1, 2, ...) of each atom; see --species."),
@@ -176,8 +188,8 @@ class _Plan:
             if key not in given:
                 raise
             # A list of numbers as it was written, not as it was read.
-            as_written = isinstance(given[key], str) and error.found == repr(found[key])
-            was = repr(given[key]) if as_written else error.found
+            as_written = isinstance(given[key], str) and error.found == shown(found[key])
+            was = shown(given[key]) if as_written else error.found
             raise InputError(_option(self.names[key]), was, error.expected) from None
 
 

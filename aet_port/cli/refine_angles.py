@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aet_port.alignment.settings import RefineAnglesSettings
+from aet_port.cli.numbers import number
 from aet_port.cli.options import (
     AnglesIfAny,
     Background,
@@ -46,7 +47,7 @@ def refine_angles_command(
     species: Species = None,
     scale: ModelScale = None,
     b_factor: Annotated[
-        float, typer.Option(help="B' of the model's atoms (square angstrom).")
+        float, number("B' of the model's atoms (square angstrom).", ge=0.1, le=1000)
     ] = SIMULATE.b_factor,
     angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,

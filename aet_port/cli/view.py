@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json, Model, Scale, Species, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
@@ -20,9 +21,11 @@ def view_command(
     settings: AnalyzeSettings,
     species: Species = None,
     scale: Scale = None,
-    fold: Annotated[int, typer.Option(help="Symmetry of the bipyramids: 4, 5 or 6-fold.")] = 5,
-    networks: Annotated[int, typer.Option(help="Number of networks to draw in colour.")] = 5,
-    pixels: Annotated[int, typer.Option(help="Width and height of the image (pixels).")] = 1600,
+    fold: Annotated[int, number("Symmetry of the bipyramids: 4, 5 or 6-fold.", ge=4, le=6)] = 5,
+    networks: Annotated[int, number("Number of networks to draw in colour.", ge=1, le=1000)] = 5,
+    pixels: Annotated[
+        int, number("Width and height of the image (pixels).", ge=16, le=20_000)
+    ] = 1600,
     as_json: Json = False,
 ) -> None:
     """Draw the largest bipyramid networks of a model."""

@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
 from aet_port.core.display import Shown, angstrom, times
-from aet_port.core.errors import InputError
+from aet_port.core.errors import InputError, shown
 from aet_port.core.geometry import centre
+from aet_port.core.limits import LARGEST_PIXEL, SMALLEST_PIXEL
 
 
 def _finite(name: str, array: NDArray) -> NDArray:
@@ -33,9 +34,11 @@ def _finite(name: str, array: NDArray) -> NDArray:
     return array
 
 
-def _positive_length(name: str, value: float) -> float:
-    if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0):
-        raise InputError(name, f"{value!r}", "a length above zero, in angstrom")
+def _pixel(name: str, value: float) -> float:
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (number and not np.iscomplexobj(value) and SMALLEST_PIXEL <= value <= LARGEST_PIXEL):
+        expected = f"a length between {SMALLEST_PIXEL:g} and {LARGEST_PIXEL:g}, in angstrom"
+        raise InputError(name, shown(value), expected)
     return float(value)
 
 
@@ -66,7 +69,7 @@ class TiltSeries(Shown):
     ------
     InputError
         For wrong shapes, NaN, no images, images without signal, different numbers of images and
-        angles, or a pixel size not above zero.
+        angles, or a pixel size that is no length of pixels.
 
     Notes
     -----
@@ -136,9 +139,7 @@ class TiltSeries(Shown):
         _finite(f"{self.name}: angles", angles)
         object.__setattr__(self, "images", np.ascontiguousarray(images))
         object.__setattr__(self, "angles", np.ascontiguousarray(angles))
-        object.__setattr__(
-            self, "pixel_size", _positive_length(f"{self.name}: pixel_size", self.pixel_size)
-        )
+        object.__setattr__(self, "pixel_size", _pixel(f"{self.name}: pixel_size", self.pixel_size))
 
     reconstruct = methods.reconstruct
     """Reconstruct the volume of these projections: :func:`aet_port.reconstruct`."""
@@ -190,7 +191,7 @@ class Volume(Shown):
     Raises
     ------
     InputError
-        For wrong shapes, NaN, an empty array, or a voxel size not above zero.
+        For wrong shapes, NaN, an empty array, or a voxel size that is no length of voxels.
 
     Notes
     -----
@@ -221,7 +222,7 @@ class Volume(Shown):
         if not np.issubdtype(array.dtype, np.floating):
             array = array.astype(np.float32)
         _finite(self.name, array)
-        size = _positive_length(f"{self.name}: voxel_size", self.voxel_size)
+        size = _pixel(f"{self.name}: voxel_size", self.voxel_size)
         if self.origin is None:
             origin = np.array([-centre(n) * size for n in array.shape])
         else:

@@ -29,6 +29,21 @@ class AetError(Exception):
         return _restore, (type(self), str(self), dict(vars(self)))
 
 
+def shown(value: object, most: int = 120) -> str:
+    """What was found, as Python writes it, on one line and cut to ``most`` characters.
+
+    Examples
+    --------
+    >>> shown(1e300), shown(list(range(1000)), 20)
+    ('1e+300', '[0, 1, 2, 3, 4, 5...')
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of too many digits, or a class whose text fails
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def _restore(kind: type[AetError], text: str, facts: dict[str, Any]) -> AetError:
     error = kind.__new__(kind)
     error.args = (text,)

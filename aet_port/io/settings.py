@@ -20,6 +20,8 @@ class ReadSettings(Settings):
         None,
         "Number (from 0) or name of the image or signal, in a file of several.",
         example="HAADF",
+        ge=0,
+        le=1_000_000,
     )
     detector: str | None = setting(
         None, "Name of the detector, in a file of several.", example="HAADF"

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import LARGEST_SEED
 from aet_port.core.settings import Settings, setting
 
 LEAST_DRAWS = 5  # drawn models below which no statistics are stated
@@ -22,13 +23,15 @@ class AnalyzeSettings(Settings):
         unit="angstrom",
         example=4.12,
         gt=0,
+        le=100,
     )
-    delta: float = setting(0.255, "Largest distortion of an accepted tetrahedron.", gt=0)
+    delta: float = setting(0.255, "Largest distortion of an accepted tetrahedron.", gt=0, le=10)
     resample: int = setting(
         0,
         "Number of models drawn from the uncertainties of the atoms, for an interval of every"
         " result; 0: none, else at least 5. Each takes as long as three or four analyses.",
         ge=0,
+        le=10_000,
     )
     sigma: float | None = setting(
         None,
@@ -37,8 +40,9 @@ class AnalyzeSettings(Settings):
         unit="pm",
         example=10.0,
         gt=0,
+        le=10_000,
     )
-    seed: int = setting(0, "Seed of these draws.", ge=0)
+    seed: int = setting(0, "Seed of these draws.", ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _enough_draws(self) -> Self:
