@@ -22,6 +22,7 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, crop_centred
+from aet_port.core.memory import check_memory
 from aet_port.core.parallel import check_threads
 from aet_port.core.plausibility import check_series
 from aet_port.core.progress import progress_bar as report_progress
@@ -29,6 +30,7 @@ from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.judgement import check_step, objections
 from aet_port.resire.literal import LiteralProjector
+from aet_port.resire.memory import LESS, needed_memory
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSettings
 
@@ -266,8 +268,9 @@ def reconstruct(
     Raises
     ------
     InputError
-        For arguments that do not match each other, images without contrast or negative on the
-        whole, a single tilt with a step of 2 or more, or a step with which the volume diverges.
+        For arguments that do not match each other, more memory than there is, images without
+        contrast or negative on the whole, a single tilt with a step of 2 or more, or a step with
+        which the volume diverges.
     EmptyResultError
         If the volume is zero, or constant, everywhere.
     CheckpointError
@@ -316,6 +319,7 @@ def reconstruct(
         check_series(series.images, series.name, positivity=positivity)
     check_step(series, step)
     grid = make_grid(series.detector, series.angles, oversampling, extended, n_z, axes)
+    check_memory("reconstruct", needed_memory(grid, settings, threads), LESS)
     support = _checked("support", support, grid.shape)
     mask = _checked("mask", mask, series.images.shape)
     initial = _checked("initial", initial, grid.shape, larger=True)
