@@ -15,10 +15,12 @@ from ase.data import atomic_masses, atomic_numbers
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError, shown
 from aet_port.core.files import sha256, write_whole
+from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar
 from aet_port.io import read_model, write_model
 from md_sim.lammps_loop import DAMPING, SKIN
 from md_sim.protocol import (
+    BYTES,
     PICOSECOND,
     check_bounds,
     check_cooling,
@@ -158,6 +160,7 @@ def quench_alloy(
     >>> len(glass), bool(glass.pbc.all())
     (500, True)
     """
+    check_memory("cells", BYTES * protocol.n_atoms, "a smaller box (cells, --atoms)")
     home = Path(folder).absolute()
     file = read_potential(
         potentials_folder() / CUZR if potential is None else potential, protocol.species

@@ -12,6 +12,7 @@ from aet_port.core.errors import InputError, shown
 from aet_port.core.settings import bounds_text, is_inside
 
 PICOSECOND = 1e-12  # seconds
+BYTES = 1500.0  # of memory of one atom with its neighbours in LAMMPS, at least
 _LATTICE_ATOMS = {"bcc": 2, "fcc": 4}
 
 

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
+from aet_port.core.memory import check_memory
 from aet_port.core.terminal import print_note
 from md_sim.eam_forms import EamForm
 from md_sim.errors import SimulationError
 from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
 from md_sim.potentials import Potential, find_potential
-from md_sim.protocol import Protocol
+from md_sim.protocol import BYTES, Protocol
 from md_sim.runtime import lammps_version, mpiexec
 from md_sim.setfl import PotentialFile
 from md_sim.transition import GlassTransition, glass_transition
@@ -204,6 +205,7 @@ def run_quench(
     >>> quench.thermo["step"][-1] == short.steps
     np.True_
     """
+    check_memory("cells", BYTES * protocol.n_atoms("bcc"), "a smaller box (--cells)")
     home = Path(folder).absolute()
     version = lammps_version()
     record = home / "run.json"

@@ -242,6 +242,9 @@ def _run(loaded: Callable[[], object] | None) -> Any:
             return _fail(str(error) or "interrupted", INTERRUPTED, "aet")
         except OutputClosed:
             raise
+        except MemoryError as error:
+            # Where no stage foresaw it, or others have taken the memory meanwhile.
+            return _fail(f"memory: found too little ({error}); expected smaller or fewer data")
         except Exception as error:
             # Of the command line itself: an unknown option, a word where a number should be.
             if not hasattr(error, "format_message"):

@@ -24,7 +24,7 @@ def view_command(
     fold: Annotated[int, number("Symmetry of the bipyramids: 4, 5 or 6-fold.", ge=4, le=6)] = 5,
     networks: Annotated[int, number("Number of networks to draw in colour.", ge=1, le=1000)] = 5,
     pixels: Annotated[
-        int, number("Width and height of the image (pixels).", ge=16, le=20_000)
+        int, number("Width and height of the image (pixels).", ge=16, le=8000)
     ] = 1600,
     as_json: Json = False,
 ) -> None:

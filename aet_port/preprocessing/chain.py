@@ -8,6 +8,7 @@ need a sample on zero background.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.image_rotation import turn_images
+from aet_port.core.memory import check_memory
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import Reporter
 from aet_port.core.progress import progress_bar as show_progress
@@ -124,6 +126,10 @@ def preprocess(
             f"true, for a tilt axis at {series.tilt_axis:g} degrees in the file",
             "a calibrated shear, or images whose tilt axis lies along y",
         )
+    held = sum(images.nbytes for images in series.frames)
+    # Repaired frames and, for the noise, all in one array; then one image a tilt at each step.
+    steps = 8.0 * len(series) * math.prod(detector) * 8
+    check_memory("preprocess", 2.0 * held + steps, "binned frames, or fewer tilts")
     bad = find_bad_pixels(series, chosen.saturation_level, show_progress=progress)
     frames = _repaired(series, bad) if chosen.repair else series.frames
     if noise is None and chosen.denoise not in ("none", "wiener"):

@@ -28,6 +28,7 @@ Probe = Literal["form-factor", "two-gaussians"]
 
 TA_FILM_DOSE = 8.2e5  # electrons per square angstrom, film paper, Supplementary Table 1
 B_FACTOR = 6.0  # square angstrom; initial value of the refinement of the Ta film
+LARGER_PIXELS = "larger pixels (--pixel-size), smaller images (--shape) or fewer tilts"
 REACH = 4.0  # angstrom around an atom that are scanned; 1.5 % of its scattering lies beyond
 # A grid supports angles up to lambda / (3 sampling): half the sampling frequency, without its
 # outer third, which is set to zero against aliasing. Slightly more is needed, because that limit

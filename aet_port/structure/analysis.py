@@ -13,6 +13,7 @@ from aet_port.core import methods
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.length_units import scale_remark
 from aet_port.structure.medium_range.order import SoluteOrder, solute_order
@@ -32,6 +33,7 @@ from aet_port.structure.voronoi.tetrahedra import (
     keep_regular,
 )
 
+BYTES = 7e3  # of memory for an atom and its results; measured 9 to 18 thousand
 NETWORK_FOLDS = (4, 5, 6)
 
 
@@ -225,6 +227,7 @@ def analyze(
     <Voronoi: cells 100, closed 65, mean coordination 10.94>
     """
     atoms = as_atoms(atoms)
+    check_memory("analyze", BYTES * len(atoms), "fewer atoms, such as a part of the model")
     check_atoms(atoms, solid=True)
     if solute is not None and not order:
         raise InputError("solute", repr(solute), "None without the short-range order")

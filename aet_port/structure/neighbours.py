@@ -14,10 +14,12 @@ from scipy.spatial import cKDTree
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.structure.box_cells import reduced_cell
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms
+SHORTER = "a shorter cut-off (--cutoff): neighbours are a few angstrom away"
 USUAL = 24  # later neighbours of an atom for which there is room at first
 
 
@@ -231,6 +233,7 @@ def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours
     cells = cell_list(images.positions, cutoff)
     hits, count = neighbour_rows(images, cells, cutoff, len(atoms))
     start = np.concatenate([[0], np.cumsum(count)])
+    check_memory("cutoff", 48.0 * start[-1], SHORTER)
     first, second = np.empty(start[-1], dtype=np.int64), np.empty(start[-1], dtype=np.int64)
     vectors, distances = np.empty((start[-1], 3)), np.empty(start[-1])
     _store(images.positions, images.atom, hits, start, first, second, vectors, distances)
@@ -277,6 +280,7 @@ def neighbour_rows(
         if count.max() <= room:
             return hits, count
         room = int(count.max())
+        check_memory("cutoff", 4.0 * n * (room + 1), SHORTER)
 
 
 @njit(cache=True)

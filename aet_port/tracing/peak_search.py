@@ -15,6 +15,7 @@ from ase.data import atomic_numbers, covalent_radii
 from aet_port.core.data import Volume
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.files import write_whole
+from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar as reporting
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
@@ -137,6 +138,8 @@ def trace(
     )
     if minimum_distance is None:
         minimum_distance = distance_between(species)
+    if upsampling == "spline" or smoothing:
+        check_memory("trace", 8.0 * volume.array.size, "linear upsampling without smoothing")
     grid = fine_grid(volume.array, upsampling, smoothing / volume.voxel_size)
     maxima, heights = local_maxima(grid, threshold)
     n_maxima = len(maxima)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 
 BINS = 256
 
@@ -165,6 +166,7 @@ def tight_support(
     MATLAB: 4_Tracing_and_classification/src/obtain_tight_support.m (glass paper),
     4_Atom_tracing/src/My_obtain_tight_support_ver1.m (film paper)
     """
+    check_memory("support", 20.0 * np.size(volume), "a cropped volume, or --support FILE")
     smooth = smooth_box(volume, 9)
     top = smooth.max()
     if not top > 0:
