@@ -13,10 +13,11 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import DataFileError, InputError, shown
+from aet_port.core.errors import InputError, shown
 from aet_port.core.files import sha256, write_whole
 from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar
+from aet_port.core.records import read_record
 from aet_port.io import read_model, write_model
 from md_sim.lammps_loop import DAMPING, SKIN
 from md_sim.protocol import (
@@ -189,11 +190,8 @@ def _plain(protocol: AlloyProtocol) -> dict[str, Any]:
 
 def _read(home: Path, asked: dict[str, Any]) -> ase.Atoms:
     path = home / RECORD
-    try:
-        stored = dict(json.loads(path.read_text(encoding="utf-8")))
-        stored.pop("engine", None)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataFileError(path, str(error), "the record of a glass") from error
+    stored = read_record(path, expected="the record of a glass")
+    stored.pop("engine", None)
     if stored != asked:  # another version of LAMMPS makes no other glass
         raise InputError(f"folder {home}", "a glass made with other settings", "another folder")
     return read_model(home / GLASS).atoms

@@ -22,8 +22,12 @@ class QuerySettings(Settings):
     )
     memory: float | None = setting(
         None,
-        "Most memory that a query may take; half of the machine's unless given.",
+        "Most memory that a query, and then its result, may take; half of the machine's unless"
+        " given.",
         unit="GB",
         ge=0.01,
         le=1e5,
+    )
+    rows: int = setting(
+        10_000_000, "Largest number of rows that are written or printed.", ge=1, le=10**12
     )

@@ -44,6 +44,23 @@ def shown(value: object, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def reason(error: BaseException) -> str:
+    """One short line with the reason for an error in a library."""
+    return short(str(error)) or type(error).__name__
+
+
+def short(text: str) -> str:
+    """``text`` on one line of at most 120 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+def shown_path(path: object) -> str:
+    """A path as it is shown in errors: in full if it is one, else as Python writes it, cut."""
+    text = str(path) if isinstance(path, (str, Path)) else shown(path)
+    return text if text.isprintable() and len(text) < 1000 else shown(text)
+
+
 def _restore(kind: type[AetError], text: str, facts: dict[str, Any]) -> AetError:
     error = kind.__new__(kind)
     error.args = (text,)

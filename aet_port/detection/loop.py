@@ -122,7 +122,8 @@ def carry_out(
     )
     saved = Checkpoint(checkpoint, key)
     stored = saved.load()
-    state = search.start() if stored is None else SearchState.of(stored)
+    with saved.restoring():
+        state = search.start() if stored is None else SearchState.of(stored)
     with progress_bar("finding atoms", settings.max_rounds, progress) as reporter:
         if state.rounds:
             reporter.advance(len(state.rounds))

@@ -13,11 +13,11 @@ from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, as_model
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError, reason
 from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre
 from aet_port.io import matlab
-from aet_port.io.arrays import existing_file, reason
+from aet_port.io.arrays import existing_file
 from aet_port.io.atom_tables import read_atom_table
 from aet_port.io.cif_blocks import read_cif_blocks
 from aet_port.io.lammps_data import LAMMPS_SUFFIXES, lammps_box, read_data_file

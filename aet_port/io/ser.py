@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError
-from aet_port.io.arrays import existing_file, reading, short
+from aet_port.core.errors import AetError, DataFileError, short
+from aet_port.io.arrays import existing_file, reading
 from aet_port.io.emi import common_notes, described, emi_of, read_emi, ser_files, series_number
 from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages

@@ -329,7 +329,8 @@ def _minimise(
             saved.save(**_stored(state, rows, quiet), positions=here)
 
         if stored is not None:
-            state, rows, quiet = _restored(stored)
+            with saved.restoring():
+                state, rows, quiet = _restored(stored)
             best = forward.misfit(variables.parameters(state.x), series.images, fitted)
             reporter.advance(state.evaluations - 1)
         while quiet < QUIET and state.evaluations < evaluations:

@@ -345,12 +345,13 @@ def reconstruct(
     )
     start = 0
     stored = state.load()
-    if stored is not None and int(stored["done"]) <= iterations:
-        start = int(stored["done"])
-        volume[:] = stored["volume"]
-        r1[:start], r2[:start] = stored["r1"], stored["r2"]
-        if engine.radon is not None:
-            engine.radon.gradient[:] = stored["gradient"]
+    with state.restoring():
+        if stored is not None and int(stored["done"]) <= iterations:
+            start = int(stored["done"])
+            volume[:] = stored["volume"]
+            r1[:start], r2[:start] = stored["r1"], stored["r2"]
+            if engine.radon is not None:
+                engine.radon.gradient[:] = stored["gradient"]
 
     def save(done: int) -> None:
         extra = {} if engine.radon is None else {"gradient": engine.radon.gradient}

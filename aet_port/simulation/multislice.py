@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from aet_port.core.geometry import centre, euler_rotations
 from aet_port.core.memory import check_memory
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress_bar
+from aet_port.core.records import parsing, read_npz
 from aet_port.core.scattering import electron_wavelength, scattering_parameters
 from aet_port.simulation.settings import REACH, Microscope, Numerics
 from aet_port.simulation.slices import odd_points, sliced_potential
@@ -228,13 +228,10 @@ def _image(tilt: _Tilt) -> NDArray[np.float64]:
 
 
 def _stored(path: Path, key: str) -> NDArray[np.float64]:
-    try:
-        with open(path, "rb") as handle, np.load(handle) as stored:
-            found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            path, f"no readable image ({error})", "the file this program wrote; delete it"
-        ) from error
+    advice = "the file this program wrote; delete it"
+    stored = read_npz(path, "key", "image", expected=advice, kind=CheckpointError)
+    with parsing(path, "image", advice, CheckpointError):
+        found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
     if found != key:
         raise CheckpointError(
             path, "an image of another model or setting", "the same series, or another folder"
