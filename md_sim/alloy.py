@@ -12,6 +12,7 @@ import ase
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError, shown
 from aet_port.core.files import sha256, write_whole
@@ -113,6 +114,7 @@ class AlloyProtocol:
         return steps_of(span / (self.cooling_rate * PICOSECOND), self.time_step)
 
 
+@checked
 def quench_alloy(
     protocol: AlloyProtocol,
     folder: str | Path,

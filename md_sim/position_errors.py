@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import maxwell
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -245,6 +246,7 @@ class ErrorStudy(Shown):
         }
 
 
+@checked
 def crop_sphere(atoms: AtomicModel | ase.Atoms, radius: float) -> ase.Atoms:
     """A particle cut from the middle of a periodic box, its own middle at the origin.
 
@@ -291,6 +293,7 @@ def crop_sphere(atoms: AtomicModel | ase.Atoms, radius: float) -> ase.Atoms:
     return ase.Atoms(atoms.numbers[inside], positions=places[inside])
 
 
+@checked
 def error_study(
     atoms: AtomicModel | ase.Atoms,
     errors: ErrorHistogram | None = None,

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 from ase.data import atomic_numbers
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError, shown
 from aet_port.core.settings import bounds_text, is_inside
 
@@ -233,6 +234,7 @@ class Changes(TypedDict, total=False):
     thermo_every: int
 
 
+@checked
 def preset(name: str, **changes: Unpack[Changes]) -> Protocol:
     """A protocol by name, with changes.
 

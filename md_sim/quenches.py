@@ -14,6 +14,7 @@ import numpy as np
 from ase.data import atomic_numbers, reference_states
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
@@ -143,6 +144,7 @@ class Quench(Shown):
         return glass_transition(self.thermo["temperature"][cooling], self.thermo["volume"][cooling])
 
 
+@checked
 def run_quench(
     protocol: Protocol,
     folder: str | Path,
@@ -236,6 +238,7 @@ def run_quench(
     return read_quench(home)
 
 
+@checked
 def read_quench(folder: str | Path, finished: bool = True) -> Quench:
     """A run of :func:`run_quench` from its folder.
 

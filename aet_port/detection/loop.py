@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
@@ -25,6 +26,7 @@ from aet_port.refinement.likelihood import Atoms
 LESS = "a thinner search (--depth), binned or cropped images, or fewer of them"
 
 
+@checked
 def detect(
     series: TiltSeries,
     species: str | Sequence[str],

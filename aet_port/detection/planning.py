@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.memory import check_memory
@@ -34,6 +35,7 @@ from aet_port.simulation.settings import LARGER_PIXELS, SIMULATE, SimulateSettin
 from aet_port.simulation.tilt_series import fitting_shape
 
 
+@checked
 def plan_series(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
@@ -230,6 +232,7 @@ def _pairs(
     )
 
 
+@checked
 def plan_table(
     model: AtomicModel | ase.Atoms,
     plan: PlanSettings = PLAN,

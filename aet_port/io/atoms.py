@@ -12,6 +12,7 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError, reason
 from aet_port.core.files import write_whole
@@ -28,6 +29,7 @@ MODEL_FILE = "an atomic model as .xyz, .extxyz, .lammps, .data, .cif, .csv or .m
 _EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
 
 
+@checked
 def read_model(
     path: str | Path,
     species: str | Sequence[str] | None = None,
@@ -150,6 +152,7 @@ def _mat_species(
     return [symbols[int(kind) - 1] for kind in kinds]
 
 
+@checked
 def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str = "") -> Path:
     """Write an atomic model with full precision, never a partial file.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import existing_file, reading
@@ -24,6 +25,7 @@ _ASE_DB = "an SQLite database of ase.db"
 _OTHER = (*LAMMPS_SUFFIXES, ".mat")
 
 
+@checked
 def read_models(
     path: str | Path, species: str | Sequence[str] | None = None
 ) -> Iterator[AtomicModel]:

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
@@ -50,6 +51,7 @@ ORDERS = 5  # number of moments used to estimate the shear
 AROUND = 2  # pixels on each side of a bad one whose median replaces it
 
 
+@checked
 def preprocess(
     series: FrameSeries,
     settings: PreprocessSettings = DEFAULTS,
@@ -180,7 +182,7 @@ def preprocess(
                 f"{series.name}: no scan distortion is corrected, the noise hides it ({reason}); "
                 "refine it with the atoms",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
     clean = correct_scan_distortion(clean, distortion)
     wanted = series.tilt_axis if chosen.tilt_axis is None else chosen.tilt_axis

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.display import Shown, angstrom, times
@@ -147,6 +148,7 @@ class _Engine:
             self._descend(volume, residual, self.grid, self.step, self.positivity, self.threads)
 
 
+@checked
 def r_factors(
     projected: NDArray, measured: NDArray, residual: NDArray | None = None
 ) -> tuple[NDArray, NDArray]:
@@ -189,6 +191,7 @@ def _checked(
     return array
 
 
+@checked
 def reconstruct(
     series: TiltSeries,
     *,
@@ -378,7 +381,7 @@ def reconstruct(
     if check:
         said = objections(series, array, r1, step, positivity)
         for text in said:
-            warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=2)
+            warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=3)
     return Reconstruction(
         Volume(array, series.pixel_size, name=f"reconstruction of {series.name}"),
         r1,

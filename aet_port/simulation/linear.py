@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, TiltSeries, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
@@ -38,6 +39,7 @@ GAUSSIAN_FLOOR = 1e-9  # a Gaussian is cut off where it falls below this fractio
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
+@checked
 def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float64]:
     """Equally spaced Euler angles with the range and number of tilts of a published series.
 
@@ -72,6 +74,7 @@ def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float6
     return angles
 
 
+@checked
 def project_atoms(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
@@ -272,6 +275,7 @@ def add_noise(
     return counts / (electrons * fraction_per_unit)
 
 
+@checked
 def simulate_tilt_series(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,

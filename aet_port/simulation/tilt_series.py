@@ -15,6 +15,7 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import OutputError
 from aet_port.core.files import check_target
@@ -60,6 +61,7 @@ def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
     return 2 * int(np.ceil((reach + VACUUM) / pixel_size + more)) + 1
 
 
+@checked
 def simulate(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,

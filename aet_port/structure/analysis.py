@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -148,6 +149,7 @@ class StructureResult(Shown):
         }
 
 
+@checked
 def analyze(
     atoms: AtomicModel | ase.Atoms,
     *,

@@ -10,6 +10,7 @@ from ase.data import covalent_radii
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import heights, periodic_images
@@ -23,6 +24,7 @@ USUAL_CUTOFFS = (2.0, 6.0)  # angstrom: cut-offs of models in angstrom
 LENGTHS = ("sigma_x", "sigma_y", "sigma_z", "position_error")
 
 
+@checked
 def nearest_neighbour(atoms: AtomicModel | ase.Atoms) -> float:
     """Median distance of an atom to its nearest neighbour, in the unit of the coordinates.
 
@@ -44,6 +46,7 @@ def nearest_neighbour(atoms: AtomicModel | ase.Atoms) -> float:
     return float(np.median(near[np.isfinite(near)]))
 
 
+@checked
 def scale_remark(atoms: AtomicModel | ase.Atoms) -> str | None:
     """What is wrong with the scale of a model, and which would fit; None if nothing is.
 
@@ -94,6 +97,7 @@ def scale_remark(atoms: AtomicModel | ase.Atoms) -> str | None:
     )
 
 
+@checked
 def scaled_model(model: AtomicModel, scale: float | None) -> AtomicModel:
     """The model with all its lengths multiplied by a scale.
 

@@ -11,6 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -214,6 +215,7 @@ def cell_list(positions: NDArray[np.float64], size: float) -> Cells:
     return Cells(origin, size, shape, order, start)
 
 
+@checked
 def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours:
     """Every pair of atoms closer than or at ``cutoff``, with the nearest image in a periodic cell.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.records import parsing
@@ -49,6 +50,7 @@ class Population(Shown):
         return DESCRIPTION[self.name]
 
 
+@checked
 def choose_population(
     asked: str | ArrayLike | None, crystalline: NDArray[np.bool_], inner: NDArray[np.bool_]
 ) -> Population:

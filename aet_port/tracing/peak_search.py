@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import Volume
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.files import write_whole
@@ -34,6 +35,7 @@ _CHUNK = 2000  # fits between two updates of the progress bar and between two ch
 _FITS = ("shifts", "flags", "settled", "coefficients")
 
 
+@checked
 def trace(
     volume: Volume,
     *,
@@ -175,7 +177,7 @@ def trace(
     )  # fmt: skip
     text = peaks.warning(volume.name)
     if text is not None:
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warnings.warn(text, UserWarning, stacklevel=3)
     return peaks
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.memory import check_memory
 
@@ -127,6 +128,7 @@ def remove_small(mask: NDArray, voxels: int) -> NDArray[np.bool_]:
     return keep[labels]
 
 
+@checked
 def tight_support(
     volume: NDArray,
     *,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.alignment.settings import RefineAnglesSettings
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError, InputError, reason
 from aet_port.core.files import is_data_file
 from aet_port.core.settings import Settings, nearest
@@ -175,6 +176,7 @@ class RunConfig:
         return given
 
 
+@checked
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
     """Read and check the TOML file of a run.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.data import AtomicModel
 from aet_port.core.parallel import check_threads
@@ -239,6 +240,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
     return stages
 
 
+@checked
 def run(
     config: RunConfig,
     out: str | Path,
@@ -328,5 +330,5 @@ def run(
     failures = carry_out(stages or stages_of(config), work)
     done = Run(folder, config, tuple(failures), work.memo)
     if done.refusal is not None:  # in a resumed run as well, whichever stages were left to do
-        warnings.warn(done.refusal, stacklevel=2)
+        warnings.warn(done.refusal, stacklevel=3)
     return done
