@@ -14,6 +14,7 @@ import ase
 import duckdb
 import pyarrow as pa
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from mdb.answers import Answer, Fetch, select, whole
 from mdb.atoms import assemble
@@ -72,6 +73,7 @@ class Bank(Shown):
     <Bank 'bank.duckdb': access read only, open no>
     """
 
+    @checked
     def __init__(
         self,
         path: str | Path,
@@ -188,6 +190,7 @@ class Bank(Shown):
         with self.connected() as connection, damage(self.path):
             return schema_version(connection)
 
+    @checked
     def sql(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Result of one SELECT (or DESCRIBE, SHOW; read-only also EXPLAIN) as an Arrow table.
 
@@ -216,6 +219,7 @@ class Bank(Shown):
         with Fetch(self, ask) as fetch:
             return fetch.next()
 
+    @checked
     def stream(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
         """Result of one SELECT as Arrow batches that come while the query runs.
 
@@ -245,6 +249,7 @@ class Bank(Shown):
         """
         return Answer(self, sql, parameters)
 
+    @checked
     def query(self, name: str, /, **parameters: Value | None) -> pa.Table:
         """Answer of a named query, such as ``aet mdb queries`` lists.
 
@@ -275,6 +280,7 @@ class Bank(Shown):
         """
         return run(self, name, **parameters)
 
+    @checked
     def atoms(
         self, model_id: str, analysis: int | Literal["newest"] | None = "newest"
     ) -> ase.Atoms:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aet_port.core.errors import AetError, InputError, shown
+from aet_port.core.errors import AetError, InputError, shown, shown_path
 from aet_port.core.terminal import OutputClosed, print_note
 
 BAD_INPUT = 2
@@ -242,6 +242,11 @@ def _run(loaded: Callable[[], object] | None) -> Any:
             return _fail(str(error) or "interrupted", INTERRUPTED, "aet")
         except OutputClosed:
             raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            subject = shown_path(error.filename)
+            return _fail(f"{subject}: found {error.strerror}; expected a path that can be used")
         except MemoryError as error:
             # Where no stage foresaw it, or others have taken the memory meanwhile.
             return _fail(f"memory: found too little ({error}); expected smaller or fewer data")

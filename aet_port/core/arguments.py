@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aet_port.core.errors import InputError, reason, shown
 
@@ -34,6 +35,10 @@ _SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     Path: ((str, os.PathLike), "the path of a file"),
 }
 _ARRAY_KINDS = {np.complexfloating: "biufc", np.character: "SU", np.object_: _ANY + "O"}
+
+
+class _Numbers:
+    """Stands for ``numpy.typing.ArrayLike``."""
 
 
 class Unfit(Exception):
@@ -66,6 +71,27 @@ def checked(function: F) -> F:
 
 def _globals(function: Callable[..., Any]) -> dict[str, Any]:
     return typing.cast(dict[str, Any], getattr(inspect.unwrap(function), "__globals__", {}))
+
+
+def real_array(name: str, value: Any) -> NDArray[Any]:
+    """An array of real numbers; the check of data types, which are no functions.
+
+    Parameters
+    ----------
+    name
+        Of the argument, for the error.
+    value
+        Array, or lists of numbers.
+
+    Raises
+    ------
+    InputError
+        For anything else, masked and complex arrays included.
+    """
+    try:
+        return typing.cast(NDArray[Any], _of_array(_REAL)(value))
+    except Unfit as unfit:
+        raise InputError(name, unfit.found, unfit.expected) from None
 
 
 class _Door:
@@ -127,7 +153,8 @@ def _hint(annotation: Any, space: dict[str, Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, space)
+        # typing would break ArrayLike up, and then nobody knows whether texts are meant too.
+        return eval(annotation, space, {"ArrayLike": _Numbers})
     except (NameError, AttributeError, TypeError):
         return Any
 
@@ -135,13 +162,15 @@ def _hint(annotation: Any, space: dict[str, Any]) -> Any:
 def _check(hint: Any) -> Check | None:
     """The check for a type; None where every value fits."""
     origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any or hint is object:
+        return None
     if hint in _SCALARS:
         return _of_scalar(hint)
     if hint is None or hint is type(None):
         return _of_class(type(None), "None")
     if origin is Literal:
         return _of_literal(inner)
-    if _is_array_like(hint):
+    if hint is _Numbers:
         return _of_array(_REAL)
     if origin in (Union, types.UnionType):
         return _of_union(inner)
@@ -157,7 +186,7 @@ def _check(hint: Any) -> Check | None:
         return _of_class(collections.abc.Iterable, "a list")
     if origin is collections.abc.Callable or hint is collections.abc.Callable:
         return _of_callable
-    if inspect.isclass(hint) and hint is not object and not _is_duck(hint):
+    if inspect.isclass(hint) and not _is_duck(hint):
         return _of_class(hint, f"{_article(hint.__name__)} {hint.__name__}")
     return None
 
@@ -165,10 +194,6 @@ def _check(hint: Any) -> Check | None:
 def _is_duck(hint: type) -> bool:
     """Whether a class stands for all that look like it."""
     return getattr(hint, "_is_protocol", False) or typing.is_typeddict(hint)
-
-
-def _is_array_like(hint: Any) -> bool:
-    return hint is not Any and hint == np.typing.ArrayLike
 
 
 def _found(value: Any) -> str:
@@ -262,7 +287,11 @@ def _of_array(kinds: str) -> Check:
         array = _as_array(value)
         if array.dtype.kind in kinds:
             return array
-        words = "complex numbers" if array.dtype.kind == "c" else f"an array of {array.dtype}"
+        words = (
+            f"complex numbers ({array.dtype})"
+            if array.dtype.kind == "c"
+            else f"an array of {array.dtype}"
+        )
         if isinstance(value, (str, bytes)) or np.ndim(array) == 0:
             words = _found(value)
         raise Unfit(words, "texts" if kinds == "SU" else "an array of real numbers")

@@ -91,7 +91,7 @@ class DataFileError(InputError):
 
     def __init__(self, path: str | Path, found: str, expected: str) -> None:
         self.path = Path(path)
-        super().__init__(str(path), found, expected)
+        super().__init__(shown_path(path), found, expected)
 
 
 class OutputError(AetError, OSError):
@@ -99,7 +99,7 @@ class OutputError(AetError, OSError):
 
     def __init__(self, path: str | Path, reason: str, advice: str) -> None:
         self.path = Path(path)
-        super().__init__(f"{path}: could not be written ({reason}); {advice}")
+        super().__init__(f"{shown_path(path)}: could not be written ({reason}); {advice}")
 
 
 class EmptyResultError(AetError, RuntimeError):

@@ -52,10 +52,11 @@ def check_memory(work: str, needed: float, advice: str) -> None:
     Examples
     --------
     >>> check_memory("reconstruct", 1e6, "a smaller --oversampling")
-    >>> check_memory("reconstruct", 1e18, "a smaller --oversampling")
-    Traceback (most recent call last):
-    ...
-    aet_port.core.errors.InputError: reconstruct: found a need of about 1e+06 TB of memory, ...
+    >>> try:
+    ...     check_memory("reconstruct", 1e18, "a smaller --oversampling")
+    ... except InputError as error:
+    ...     print(error.found.partition(",")[0])
+    a need of about 1e+06 TB of memory
     """
     if needed <= ALWAYS:
         return

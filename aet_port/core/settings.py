@@ -82,6 +82,8 @@ class Settings(BaseModel):
             bounds = facts_of(field)["bounds"]
             value = getattr(self, name)
             for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, str) and "\0" in one:
+                    raise InputError(name, shown(one), "text without the character NUL")
                 number = isinstance(one, (int, float)) and not isinstance(one, bool)
                 if number and not is_inside(one, bounds):
                     raise InputError(name, shown(getattr(self, name)), expectation(field))

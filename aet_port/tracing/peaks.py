@@ -145,8 +145,9 @@ class Peaks(Shown):
             If the file is missing, damaged or holds something else.
         """
         expected = "peaks written by Peaks.save (.npz)"
-        if not Path(path).is_file():
-            raise DataFileError(path, "no such file", expected)
+        with parsing(path, "arrays", expected):
+            if not Path(path).is_file():
+                raise DataFileError(path, "no such file", expected)
         stored = read_npz(path, expected=expected)
         table: dict[str, Any] = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
         missing = {f.name for f in fields(cls)} - set(table) - {"coefficients", "n_maxima"}

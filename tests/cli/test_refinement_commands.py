@@ -151,7 +151,7 @@ def test_a_checkpoint_is_removed_when_all_is_done(folder: Path, refine: Refine) 
         (("--restraint", 1), ("--restraint", "no such option")),
         (("--scan-shear", "z"), ("--scan-shear: found 'z'", "'both'")),
         (("--max-evaluations", 0), ("--max-evaluations: found 0", "between 1 and")),
-        (("--pixel-size", -1), ("pixel_size", "between")),
+        (("--pixel-size", -1), ("--pixel-size", "between 0.001 and")),
         (("-o", "out.png"), ("out.png", ".xyz")),
         (("-o", "{folder}/folder.xyz"), ("folder.xyz", "it is a folder")),
     ],
