@@ -158,9 +158,9 @@ def damage(path: Path, *expected: type[Exception]) -> Iterator[None]:
     """
     try:
         yield
-    except (AetError, *expected):
-        raise
     except Exception as error:
+        if isinstance(error, (AetError, *expected)):
+            raise
         text = f"damaged, or changed by another program ({one_line(error) or type(error).__name__})"
         advice = "`aet mdb check` says what is wrong; restore it from a copy"
         raise BankError(path, text, advice) from error

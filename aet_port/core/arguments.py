@@ -217,7 +217,7 @@ def _of_scalar(kind: Any) -> Check:
         wrong = kind in (int, float, complex) and isinstance(value, (bool, np.bool_))
         if wrong or not isinstance(value, accepted):
             raise Unfit(_found(value), expected)
-        if kind in (str, Path) and "\0" in (value if isinstance(value, str) else os.fspath(value)):
+        if kind in (str, Path) and "\0" in str(value):
             raise Unfit(shown(value), f"{expected}, without the character NUL")
         return value
 
