@@ -217,7 +217,7 @@ def _of_scalar(kind: Any) -> Check:
         wrong = kind in (int, float, complex) and isinstance(value, (bool, np.bool_))
         if wrong or not isinstance(value, accepted):
             raise Unfit(_found(value), expected)
-        if kind in (str, Path) and "\0" in str(value):
+        if kind is Path and "\0" in str(value):
             raise Unfit(shown(value), f"{expected}, without the character NUL")
         return value
 
@@ -252,7 +252,8 @@ def _of_literal(allowed: tuple[Any, ...]) -> Check:
 
 
 def _of_union(parts: tuple[Any, ...]) -> Check | None:
-    checks = [_check(part) for part in parts]
+    # Where a path is meant, a text is one; elsewhere it may hold any character.
+    checks = [_check(part) for part in parts if part is not str or Path not in parts]
     if any(check is None for check in checks):
         return None
 

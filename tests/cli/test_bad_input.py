@@ -280,7 +280,7 @@ def not_a_number(path: Path) -> None:
             lambda path: None,
             "volume.mrc",
             ["--checkpoint", "{folder}/volume.mrc"],
-            ("volume.mrc", "unreadable checkpoint", "delete it to start again"),
+            ("volume.mrc", "no readable arrays", "delete it to start again"),
         ),
         (lambda path: None, "volume.mrc", ["--threshold", "5"], ("no atoms", "at least one")),
     ],
