@@ -12,13 +12,24 @@ import ase
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import InputError, shown
 from aet_port.core.files import sha256, write_whole
+from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar
+from aet_port.core.records import read_record
 from aet_port.io import read_model, write_model
 from md_sim.lammps_loop import DAMPING, SKIN
-from md_sim.protocol import PICOSECOND, check_cooling, check_positive, check_whole, steps_of
+from md_sim.protocol import (
+    BYTES,
+    PICOSECOND,
+    check_bounds,
+    check_cooling,
+    check_length,
+    is_element,
+    steps_of,
+)
 from md_sim.runtime import lammps, lammps_version, potentials_folder
 from md_sim.setfl import PotentialFile, read_potential
 
@@ -77,15 +88,14 @@ class AlloyProtocol:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        known = [s for s in self.species if s in atomic_numbers and s != "X"]
-        if len(known) != 2 or known[0] == known[1]:
-            raise InputError("alloy: species", repr(self.species), "two different symbols")
-        if not 0 < self.share < 1:
-            raise InputError("alloy: share", repr(self.share), "a fraction between 0 and 1")
-        check_whole("alloy", {"cells": (self.cells, 2), "seed": (self.seed, 1)})
-        names = ("lattice_constant", "melt_time", "cooling_rate", "time_step", "final_temperature")
-        check_positive("alloy", {name: getattr(self, name) for name in names})
+        two = isinstance(self.species, (tuple, list)) and len(self.species) == 2
+        if not (two and all(map(is_element, self.species)) and len(set(self.species)) == 2):
+            raise InputError("alloy: species", shown(self.species), "two different symbols")
+        if not isinstance(self.share, (int, float)) or not 0 < self.share < 1:
+            raise InputError("alloy: share", shown(self.share), "a fraction between 0 and 1")
+        check_bounds("alloy", vars(self))
         check_cooling("alloy", self.melt_temperature, self.final_temperature)
+        check_length("alloy", self.melt_steps, self.cooling_steps)
 
     @property
     def n_atoms(self) -> int:
@@ -104,6 +114,7 @@ class AlloyProtocol:
         return steps_of(span / (self.cooling_rate * PICOSECOND), self.time_step)
 
 
+@checked
 def quench_alloy(
     protocol: AlloyProtocol,
     folder: str | Path,
@@ -152,6 +163,7 @@ def quench_alloy(
     >>> len(glass), bool(glass.pbc.all())
     (500, True)
     """
+    check_memory("cells", BYTES * protocol.n_atoms, "a smaller box (cells, --atoms)")
     home = Path(folder).absolute()
     file = read_potential(
         potentials_folder() / CUZR if potential is None else potential, protocol.species
@@ -180,11 +192,8 @@ def _plain(protocol: AlloyProtocol) -> dict[str, Any]:
 
 def _read(home: Path, asked: dict[str, Any]) -> ase.Atoms:
     path = home / RECORD
-    try:
-        stored = dict(json.loads(path.read_text(encoding="utf-8")))
-        stored.pop("engine", None)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataFileError(path, str(error), "the record of a glass") from error
+    stored = read_record(path, expected="the record of a glass")
+    stored.pop("engine", None)
     if stored != asked:  # another version of LAMMPS makes no other glass
         raise InputError(f"folder {home}", "a glass made with other settings", "another folder")
     return read_model(home / GLASS).atoms

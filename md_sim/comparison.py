@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from md_sim.comparison_choice import experiment_analysis, newest_run, snapshot_analyses
 from md_sim.comparison_measures import Measured, read_measured
@@ -180,6 +181,7 @@ class Comparison(Shown):
         }
 
 
+@checked
 def compare(
     bank: Bank, model_id: str, run: int | None = None, analysis: int | None = None
 ) -> Comparison:

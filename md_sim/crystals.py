@@ -8,6 +8,7 @@ from typing import Any
 import ase
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError, MissingDependencyError
@@ -78,6 +79,7 @@ class Crystallisation(Shown):
         return {"template_matching": by_template, "bond_order": round(self.bond_order, 6)}
 
 
+@checked
 def crystallisation(
     atoms: AtomicModel | ase.Atoms, cutoff: float, rmsd: float = RMSD
 ) -> Crystallisation:

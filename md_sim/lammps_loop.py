@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -16,6 +15,7 @@ from ase.data import atomic_masses, atomic_numbers
 from aet_port.core.errors import AetError
 from aet_port.core.files import write_whole
 from aet_port.core.progress import progress_bar
+from aet_port.core.records import read_record
 from md_sim.errors import SimulationError
 from md_sim.protocol import Protocol
 from md_sim.runtime import lammps
@@ -44,7 +44,7 @@ def drive(folder: Path, show_progress: bool = False) -> None:
     SimulationError
         If LAMMPS stops or the temperature runs away.
     """
-    settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    settings = read_record(folder / "run.json", "protocol", "potential")
     protocol = Protocol.from_plain(settings["protocol"])
     with lammps(folder, folder / LOG) as engine:
         _Quench(folder, protocol, settings["potential"], engine).run(show_progress)

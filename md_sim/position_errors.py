@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import maxwell
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import InputError
+from aet_port.core.records import parsing
 from aet_port.structure.neighbours import check_atoms, heights
 from aet_port.structure.short_range import surface_atoms
 from aet_port.structure.voronoi.analysis import AREA_FRACTION, Voronoi, voronoi_analysis
@@ -128,7 +130,7 @@ class ErrorHistogram(Shown):
         DataFileError
             If it is missing or holds something else.
         """
-        try:
+        with parsing(path, "deviations", _WANTED):
             text = Path(path).read_text(encoding="utf-8")
             rows = [line.split("#")[0].replace(",", " ").split() for line in text.splitlines()]
             table = np.array([row for row in rows if row], dtype=np.float64)
@@ -143,8 +145,6 @@ class ErrorHistogram(Shown):
             edges = np.append(middle - step / 2, middle[-1] + step / 2)
             edges[0] = 0.0 if abs(edges[0]) < 1e-3 * step else edges[0]
             return cls(edges, weights)
-        except (OSError, ValueError) as error:  # an InputError is a ValueError
-            raise DataFileError(path, str(error), _WANTED) from error
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Displacements of ``n`` atoms, shape (n, 3), angstrom, in random directions."""
@@ -246,6 +246,7 @@ class ErrorStudy(Shown):
         }
 
 
+@checked
 def crop_sphere(atoms: AtomicModel | ase.Atoms, radius: float) -> ase.Atoms:
     """A particle cut from the middle of a periodic box, its own middle at the origin.
 
@@ -292,6 +293,7 @@ def crop_sphere(atoms: AtomicModel | ase.Atoms, radius: float) -> ase.Atoms:
     return ase.Atoms(atoms.numbers[inside], positions=places[inside])
 
 
+@checked
 def error_study(
     atoms: AtomicModel | ase.Atoms,
     errors: ErrorHistogram | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from md_sim.eam_forms import EamForm, ravelo_tantalum, zhou
@@ -82,6 +83,7 @@ POTENTIALS = {
 DEFAULTS = {"Ta": "ta-ravelo-2013", "Pd": "pd-zhou-2004", "Cu": "cu-zhou-2004"}
 
 
+@checked
 def find_potential(
     element: str, choice: str | None, folder: str | Path
 ) -> tuple[PotentialFile, Potential | None]:

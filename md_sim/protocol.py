@@ -2,49 +2,74 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypedDict, Unpack
 
 from ase.data import atomic_numbers
 
-from aet_port.core.errors import InputError
+from aet_port.core.arguments import checked
+from aet_port.core.errors import InputError, shown
+from aet_port.core.settings import bounds_text, is_inside
 
 PICOSECOND = 1e-12  # seconds
+BYTES = 1500.0  # of memory of one atom with its neighbours in LAMMPS, at least
 _LATTICE_ATOMS = {"bcc": 2, "fcc": 4}
 
 
-def check_whole(subject: str, values: Mapping[str, tuple[Any, int]]) -> None:
-    """Refuse what is no whole number, or less than the least that may be.
+# Bounds of each setting of a quench, in its unit; those of the options of commands too.
+BOUNDS: dict[str, dict[str, float]] = {
+    "cells": {"ge": 2, "le": 200},  # 16 or 32 million atoms
+    "lattice_constant": {"ge": 1, "le": 20},
+    "melt_temperature": {"ge": 1, "le": 100_000},
+    "final_temperature": {"ge": 1, "le": 100_000},
+    "melt_time": {"gt": 0, "le": 1e6},
+    "cooling_rate": {"ge": 1e8, "le": 1e18},
+    "time_step": {"ge": 1e-5, "le": 0.1},
+    "pressure": {"ge": -1e7, "le": 1e7},
+    "seed": {"ge": 1, "le": 2**31 - 1},  # whole numbers of 32 bits in LAMMPS
+    "snapshots": {"ge": 2, "le": 10_000},
+    "thermo_every": {"ge": 1, "le": 1_000_000},
+}
+_WHOLE = frozenset({"cells", "seed", "snapshots", "thermo_every"})
+_MOST_STEPS = 10_000_000_000  # years of computing
 
-    Parameters
-    ----------
-    values
-        Value and least value by name.
+
+def is_element(symbol: Any) -> bool:
+    """Whether this is the symbol of an element."""
+    return isinstance(symbol, str) and symbol != "X" and symbol in atomic_numbers
+
+
+def check_bounds(subject: str, values: Mapping[str, Any]) -> None:
+    """Refuse settings of a quench that are no number of their kind, or out of :data:`BOUNDS`.
 
     Raises
     ------
     InputError
         That names the subject and the value.
     """
-    for name, (value, least) in values.items():
-        if not isinstance(value, int) or value < least:
-            expected = f"a whole number of {least} or more"
-            raise InputError(f"{subject}: {name}", repr(value), expected)
+    for name, bounds in BOUNDS.items():
+        if name not in values:
+            continue
+        value, whole = values[name], name in _WHOLE
+        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not right or not is_inside(value, bounds):
+            kind = "a whole number" if whole else "a number"
+            raise InputError(f"{subject}: {name}", shown(value), kind + bounds_text(bounds))
 
 
-def check_positive(subject: str, values: Mapping[str, float]) -> None:
-    """Refuse what is no finite number above zero.
+def check_length(subject: str, melt_steps: int, cooling_steps: int) -> None:
+    """Refuse a quench of more steps than anybody can wait for.
 
     Raises
     ------
     InputError
-        That names the subject and the value.
+        That names the subject and the number of steps.
     """
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"{subject}: {name}", repr(value), "a number above zero")
+    steps = melt_steps + cooling_steps
+    if steps > _MOST_STEPS:
+        expected = f"at most {_MOST_STEPS:.0e}: faster cooling (--cooling-rate), a shorter melt"
+        raise InputError(f"{subject}: steps", f"{steps:.2g}", expected)
 
 
 def check_cooling(subject: str, melt_temperature: float, final_temperature: float) -> None:
@@ -119,13 +144,11 @@ class Protocol:
     thermo_every: int = 100
 
     def __post_init__(self) -> None:
-        whole = {"cells": 2, "snapshots": 2, "thermo_every": 1, "seed": 1}
-        check_whole("protocol", {name: (getattr(self, name), n) for name, n in whole.items()})
-        if self.element not in atomic_numbers or self.element == "X":
-            raise InputError("protocol: element", repr(self.element), "a symbol such as 'Ta'")
-        positive = ("melt_time", "cooling_rate", "time_step", "final_temperature")
-        check_positive("protocol", {name: getattr(self, name) for name in positive})
+        if not is_element(self.element):
+            raise InputError("protocol: element", shown(self.element), "a symbol such as 'Ta'")
+        check_bounds("protocol", vars(self))
         check_cooling("protocol", self.melt_temperature, self.final_temperature)
+        check_length("protocol", self.melt_steps, self.cooling_steps)
         if self.cooling_steps < self.snapshots:
             found = f"{self.cooling_rate:g} K/s: {self.cooling_steps} steps of cooling"
             raise InputError("protocol: cooling_rate", found, "slower cooling")
@@ -211,6 +234,7 @@ class Changes(TypedDict, total=False):
     thermo_every: int
 
 
+@checked
 def preset(name: str, **changes: Unpack[Changes]) -> Protocol:
     """A protocol by name, with changes.
 

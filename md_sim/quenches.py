@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,18 @@ import numpy as np
 from ase.data import atomic_numbers, reference_states
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
+from aet_port.core.memory import check_memory
+from aet_port.core.records import parsing, read_npz, read_record
 from aet_port.core.terminal import print_note
 from md_sim.eam_forms import EamForm
 from md_sim.errors import SimulationError
 from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
 from md_sim.potentials import Potential, find_potential
-from md_sim.protocol import Protocol
+from md_sim.protocol import BYTES, Protocol
 from md_sim.runtime import lammps_version, mpiexec
 from md_sim.setfl import PotentialFile
 from md_sim.transition import GlassTransition, glass_transition
@@ -116,18 +118,18 @@ class Quench(Shown):
             If it is missing or can't be read.
         """
         path = self.folder / SNAPSHOTS / f"{step:09d}.npz"
-        try:
-            with np.load(path) as stored:
-                atoms = ase.Atoms(
-                    [self.protocol.element] * len(stored["positions"]),
-                    positions=stored["positions"],
-                    cell=stored["cell"],
-                    pbc=True,
-                )
-                atoms.set_array("velocities", stored["velocities"])
-                temperature = float(stored["temperature"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataFileError(path, str(error), "a snapshot of the run") from error
+        wanted = "a snapshot of the run"
+        names = ("positions", "cell", "velocities", "temperature")
+        stored = read_npz(path, *names, expected=wanted)
+        with parsing(path, "snapshot", wanted):
+            atoms = ase.Atoms(
+                [self.protocol.element] * len(stored["positions"]),
+                positions=stored["positions"],
+                cell=stored["cell"],
+                pbc=True,
+            )
+            atoms.set_array("velocities", stored["velocities"])
+            temperature = float(stored["temperature"])
         return Snapshot(step, step * self.protocol.time_step, temperature, atoms)
 
     def glass_transition(self) -> GlassTransition:
@@ -142,6 +144,7 @@ class Quench(Shown):
         return glass_transition(self.thermo["temperature"][cooling], self.thermo["volume"][cooling])
 
 
+@checked
 def run_quench(
     protocol: Protocol,
     folder: str | Path,
@@ -204,6 +207,7 @@ def run_quench(
     >>> quench.thermo["step"][-1] == short.steps
     np.True_
     """
+    check_memory("cells", BYTES * protocol.n_atoms("bcc"), "a smaller box (--cells)")
     home = Path(folder).absolute()
     version = lammps_version()
     record = home / "run.json"
@@ -234,6 +238,7 @@ def run_quench(
     return read_quench(home)
 
 
+@checked
 def read_quench(folder: str | Path, finished: bool = True) -> Quench:
     """A run of :func:`run_quench` from its folder.
 
@@ -272,12 +277,10 @@ def read_quench(folder: str | Path, finished: bool = True) -> Quench:
     settings = read_settings(home)
     protocol = Protocol.from_plain(settings["protocol"])
     path = home / THERMO
-    try:
+    with parsing(path, "table", "the table of a run"):
         lines = path.read_text(encoding="utf-8").split("\n")[1:-1]  # all but a cut last one
         rows = [[float(word) for word in line.split(",")] for line in lines]
         table = np.array(rows).reshape(len(rows), len(COLUMNS))
-    except (OSError, ValueError) as error:
-        raise DataFileError(path, str(error), "the table of a run") from error
     last = int(table[-1, 0]) if len(table) else 0
     if finished and last != protocol.steps:
         raise DataFileError(
@@ -344,14 +347,13 @@ def read_settings(folder: str | Path) -> dict[str, Any]:
         If the folder holds no run, or its record can't be read.
     """
     path = Path(folder) / "run.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+    wanted = "the record of a quench"
+    settings = read_record(path, "protocol", "potential", expected=wanted)
+    with parsing(path, "record", wanted):
         Protocol.from_plain(settings["protocol"])
         if not isinstance(settings["potential"]["file"], str):
             raise ValueError("no potential")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFileError(path, str(error), "the record of a quench") from error
-    return dict(settings)
+    return settings
 
 
 def _same_potential(home: Path, settings: dict[str, Any]) -> None:

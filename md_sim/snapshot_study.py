@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 import mdb
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.parallel import map_processes, map_tasks
@@ -165,6 +166,7 @@ class Study(Shown):
         }
 
 
+@checked
 def study(
     quench: Quench,
     bank_path: str | Path,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 
@@ -55,6 +56,7 @@ class GlassTransition(Shown):
         }
 
 
+@checked
 def glass_transition(
     temperature: ArrayLike,
     volume: ArrayLike,

@@ -15,6 +15,8 @@ from typing import Any, Protocol, Self
 import duckdb
 import pyarrow as pa
 
+from aet_port.core.errors import AetError
+from aet_port.core.memory import available_memory, size_text
 from mdb.database import one_line
 from mdb.errors import BankError, QueryTimeoutError
 from mdb.query_settings import QuerySettings
@@ -146,7 +148,9 @@ class Fetch:
                 finally:
                     self._connection = None
             self._put("item", None)
-        except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
+        except AetError as error:
+            self._put("error", error)
+        except Exception as error:  # of a damaged file DuckDB and Arrow raise every kind
             self._put("error", self._failure(error))
         except BaseException as error:
             self._put("error", error)
@@ -181,10 +185,7 @@ class Answer(Fetch):
 
     def __init__(self, bank: Asked, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         def ask(connection: duckdb.DuckDBPyConnection) -> Iterator[Any]:
-            rows = select(bank, connection, sql, parameters)
-            # Its name before DuckDB 1.5 was another.
-            batches = getattr(rows, "to_arrow_reader", None) or rows.fetch_arrow_reader
-            reader = batches(BATCH)
+            reader = _reader(select(bank, connection, sql, parameters))
             yield reader.schema
             yield from reader
 
@@ -192,5 +193,39 @@ class Answer(Fetch):
         self.schema: pa.Schema = self.next()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        most, rows = self._bank.limits.rows, 0
         while (batch := self.next()) is not None:
+            rows += len(batch)
+            if rows > most:
+                self.stop()
+                advice = "ask for fewer (LIMIT), or allow more (--rows)"
+                raise BankError(self._bank.path, f"more than {most:,} rows", advice)
             yield batch
+
+
+def whole(bank: Asked, rows: duckdb.DuckDBPyRelation) -> pa.Table:
+    """All rows of a query, as long as they fit into the memory that it may take.
+
+    DuckDB's own limit does not count what it has handed over.
+
+    Raises
+    ------
+    BankError
+        If they do not fit.
+    """
+    allowed = bank.limits.memory
+    most = available_memory() / 2 if allowed is None else 1e9 * allowed
+    reader, found, held = _reader(rows), [], 0
+    for batch in reader:
+        held += batch.nbytes
+        if held > most:
+            advice = "ask for less (LIMIT), or allow more (--memory)"
+            raise BankError(bank.path, f"a result of more than {size_text(most)}", advice)
+        found.append(batch)
+    return pa.Table.from_batches(found, reader.schema)
+
+
+def _reader(rows: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
+    # Its name before DuckDB 1.5 was another.
+    batches = getattr(rows, "to_arrow_reader", None) or rows.fetch_arrow_reader
+    return batches(BATCH)

@@ -14,10 +14,11 @@ import ase
 import duckdb
 import pyarrow as pa
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
-from mdb.answers import Answer, Fetch, select
+from mdb.answers import Answer, Fetch, select, whole
 from mdb.atoms import assemble
-from mdb.database import connect, create, interrupted, make_folder, one_line
+from mdb.database import connect, create, damage, interrupted, make_folder, one_line
 from mdb.errors import BankError
 from mdb.queries import run
 from mdb.query_parameters import Value
@@ -72,6 +73,7 @@ class Bank(Shown):
     <Bank 'bank.duckdb': access read only, open no>
     """
 
+    @checked
     def __init__(
         self,
         path: str | Path,
@@ -185,9 +187,10 @@ class Bank(Shown):
     @property
     def version(self) -> int:
         """Version of the schema: the number of its last migration."""
-        with self.connected() as connection:
+        with self.connected() as connection, damage(self.path):
             return schema_version(connection)
 
+    @checked
     def sql(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Result of one SELECT (or DESCRIBE, SHOW; read-only also EXPLAIN) as an Arrow table.
 
@@ -211,11 +214,12 @@ class Bank(Shown):
         """
 
         def ask(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
-            yield select(self, connection, sql, parameters).to_arrow_table()
+            yield whole(self, select(self, connection, sql, parameters))
 
         with Fetch(self, ask) as fetch:
             return fetch.next()
 
+    @checked
     def stream(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
         """Result of one SELECT as Arrow batches that come while the query runs.
 
@@ -245,6 +249,7 @@ class Bank(Shown):
         """
         return Answer(self, sql, parameters)
 
+    @checked
     def query(self, name: str, /, **parameters: Value | None) -> pa.Table:
         """Answer of a named query, such as ``aet mdb queries`` lists.
 
@@ -275,6 +280,7 @@ class Bank(Shown):
         """
         return run(self, name, **parameters)
 
+    @checked
     def atoms(
         self, model_id: str, analysis: int | Literal["newest"] | None = "newest"
     ) -> ase.Atoms:
@@ -293,7 +299,7 @@ class Bank(Shown):
         BankError
             If the bank has no such model, or the model no such analysis.
         """
-        with self.connected() as connection:
+        with self.connected() as connection, damage(self.path):
             return assemble(connection, self.path, model_id, analysis)
 
     @contextmanager
@@ -348,7 +354,8 @@ class Bank(Shown):
     def _check_version(self, connection: duckdb.DuckDBPyConnection) -> int:
         """Version of the schema, if it is one that can be used."""
         try:
-            version = schema_version(connection)
+            with damage(self.path, duckdb.CatalogException):
+                version = schema_version(connection)
         except duckdb.CatalogException as error:
             raise BankError(
                 self.path, "a DuckDB file without the tables of a bank", "give another path"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from aet_port.core.errors import AetError
 from mdb.errors import BankError
 from mdb.schema import migrate
 
@@ -137,6 +138,32 @@ def connect(
             if "not a valid duckdb" in text.lower() or path.is_dir():
                 raise BankError(path, "not a DuckDB file", "give the path of a bank") from error
             raise BankError(path, text, "give the path of a readable bank") from error
+
+
+@contextmanager
+def damage(path: Path, *expected: type[Exception]) -> Iterator[None]:
+    """Context in which rows are read and put together, whatever they turn out to be.
+
+    Parameters
+    ----------
+    path
+        Of the bank.
+    expected
+        Exceptions that pass.
+
+    Raises
+    ------
+    BankError
+        For any exception but those of this package.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (AetError, *expected)):
+            raise
+        text = f"damaged, or changed by another program ({one_line(error) or type(error).__name__})"
+        advice = "`aet mdb check` says what is wrong; restore it from a copy"
+        raise BankError(path, text, advice) from error
 
 
 @contextmanager

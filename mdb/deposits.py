@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from ase.data import chemical_symbols
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
@@ -38,6 +39,7 @@ from mdb.schema import utc_now
 from mdb.versions import new_entry, next_version, stored_model
 
 
+@checked
 def deposit(
     bank: Bank,
     model: AtomicModel | ase.Atoms,
@@ -169,6 +171,7 @@ def deposit(
     return Deposit(model_id, known is None, key, added)
 
 
+@checked
 def deposit_failure(
     bank: Bank,
     model_id: str,

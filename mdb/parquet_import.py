@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from aet_port.core.errors import DataFileError
 from aet_port.core.files import sha256
 from aet_port.core.progress import progress_bar
+from aet_port.core.records import read_json
 from mdb.bank import Bank
 from mdb.database import create, make_folder, opened
 from mdb.entries import (
@@ -96,10 +96,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     if not file.is_file():
         raise DataFileError(folder, f"no {MANIFEST}", WANTED)
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataFileError(file, str(error), WANTED) from error
+    manifest = read_json(file, WANTED)
     form = manifest.get("format") if isinstance(manifest, dict) else manifest
     if form != FORMAT:
         raise DataFileError(file, f"format {form!r}"[:200], repr(FORMAT))

@@ -18,11 +18,16 @@ class QuerySettings(Settings):
     """
 
     timeout: float | None = setting(
-        None, "Longest time of a query; any unless given.", unit="seconds", gt=0
+        None, "Longest time of a query; any unless given.", unit="seconds", gt=0, le=1e7
     )
     memory: float | None = setting(
         None,
-        "Most memory that a query may take; half of the machine's unless given.",
+        "Most memory that a query, and then its result, may take; half of the machine's unless"
+        " given.",
         unit="GB",
-        gt=0,
+        ge=0.01,
+        le=1e5,
+    )
+    rows: int = setting(
+        10_000_000, "Largest number of rows that are written or printed.", ge=1, le=10**12
     )

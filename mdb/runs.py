@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.validation.published_table import Row
 from mdb.bank import Bank
@@ -26,6 +27,7 @@ _THERMO = {
 }
 
 
+@checked
 def deposit_run(bank: Bank, run: MdRun) -> int:
     """Store a run of molecular dynamics; the same run twice is stored once.
 
@@ -105,6 +107,7 @@ def deposit_run(bank: Bank, run: MdRun) -> int:
     return number
 
 
+@checked
 def deposit_validation(bank: Bank, rows: Sequence[Row]) -> int:
     """Store a comparison with published figures; the same one twice is stored once.
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from aet_port.alignment.calculated_images import FollowingVolume, StandingModel
 from aet_port.alignment.orientation import Projector, Step, align, fix_gauge, gauss_newton, scan
 from aet_port.alignment.settings import DEFAULTS, Method, RefineAnglesSettings
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -110,6 +111,7 @@ class AngleRefinement(Shown):
         }
 
 
+@checked
 def refine_angles(
     series: TiltSeries,
     *,
@@ -292,7 +294,7 @@ def refine_angles(
         calculated_from = "the volume" if project is None else "the model"
         said += result_warnings(history[best], series.images, result=calculated_from, most=SCALED)
     for text in said:
-        warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=2)
+        warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=3)
     facts = {"angles_refined": method, "rounds": len(history)}
     refined = replace(
         series,

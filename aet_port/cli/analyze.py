@@ -9,6 +9,7 @@ import typer
 
 from aet_port.cli.frame_table import print_frames
 from aet_port.cli.interval_table import print_intervals
+from aet_port.cli.numbers import number
 from aet_port.cli.options import (
     FigureFormat,
     Model,
@@ -23,6 +24,7 @@ from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.core.settings import facts_of
 from aet_port.core.terminal import print_note
 from aet_port.io.settings import ModelReadSettings
 from aet_port.structure.settings import DEFAULTS, AnalyzeSettings, ChemicalMapSettings
@@ -44,8 +46,9 @@ def analyze_command(
     grid: ChemicalMapSettings,
     delta: Annotated[
         list[float] | None,
-        typer.Option(
-            help=f"{help_text(AnalyzeSettings.model_fields['delta'])} May be repeated.",
+        number(
+            f"{help_text(AnalyzeSettings.model_fields['delta'])} May be repeated.",
+            **facts_of(AnalyzeSettings.model_fields["delta"])["bounds"],
             show_default=str(DEFAULTS.delta),
         ),
     ] = None,

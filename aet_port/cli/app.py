@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aet_port.core.errors import AetError, InputError
+from aet_port.core.errors import AetError, InputError, shown, shown_path
 from aet_port.core.terminal import OutputClosed, print_note
 
 BAD_INPUT = 2
@@ -242,6 +242,14 @@ def _run(loaded: Callable[[], object] | None) -> Any:
             return _fail(str(error) or "interrupted", INTERRUPTED, "aet")
         except OutputClosed:
             raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            subject = shown_path(error.filename)
+            return _fail(f"{subject}: found {error.strerror}; expected a path that can be used")
+        except MemoryError as error:
+            # Where no stage foresaw it, or others have taken the memory meanwhile.
+            return _fail(f"memory: found too little ({error}); expected smaller or fewer data")
         except Exception as error:
             # Of the command line itself: an unknown option, a word where a number should be.
             if not hasattr(error, "format_message"):
@@ -275,7 +283,7 @@ def _usage(error: Any) -> str:
     causes = getattr(error.__cause__, "errors", None)
     if parameter is not None and causes is not None:
         name = max(parameter.opts, key=len)
-        return f"{name}: found {causes()[0]['input']!r}; expected {_expected(causes()[0])}"
+        return f"{name}: found {shown(causes()[0]['input'])}; expected {_expected(causes()[0])}"
     return f"{error.format_message().rstrip('.')}{_see(context)}"
 
 

@@ -18,11 +18,13 @@ from aet_port.cli.bank_options import (
     Temperature,
 )
 from aet_port.cli.model_notes import noted
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json, Model, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.core.limits import LARGEST_NUMBER
 from aet_port.core.terminal import print_line
 from aet_port.io.settings import ModelReadSettings
 from mdb.records import OPTIMIZATION_TYPES
@@ -63,7 +65,7 @@ def deposit_command(
     sample: Sample = None,
     temperature: Temperature = None,
     r1_mean: Annotated[
-        float | None, typer.Option("--r1", help="Mean R1 of the model against its projections.")
+        float | None, number("Mean R1 of the model against its projections.", "--r1", ge=0, le=100)
     ] = None,
     optimization_type: Annotated[
         str | None,
@@ -157,7 +159,11 @@ def export(
     ] = None,
     analysis: Annotated[
         int | None,
-        typer.Option(help="Number of the analysis whose results each atom gets; the newest."),
+        number(
+            "Number of the analysis whose results each atom gets; the newest.",
+            ge=1,
+            le=LARGEST_NUMBER,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -9,9 +9,11 @@ import typer
 
 import mdb
 from aet_port.cli.bank_options import BankFile, ModelId
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
+from aet_port.core.limits import LARGEST_NUMBER
 
 MODEL_SUFFIXES = (".xyz", ".lammps", ".data")
 
@@ -27,7 +29,9 @@ def atoms(
     ],
     analysis: Annotated[
         int | None,
-        typer.Option(help="Number of an analysis whose results for each atom are added."),
+        number(
+            "Number of an analysis whose results for each atom are added.", ge=1, le=LARGEST_NUMBER
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aet_port.cli.bank_options import BankFile, Doi, Licence, Sample, Temperature
+from aet_port.cli.numbers import number
 from aet_port.cli.options import settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
@@ -50,9 +51,11 @@ def import_command(
     ] = False,
     cutoff: Annotated[
         float | None,
-        typer.Option(
-            help="Distance up to which two atoms are neighbours (angstrom), for --analyze; the "
-            "first valley of each model's pair distribution unless given."
+        number(
+            "Distance up to which two atoms are neighbours (angstrom), for --analyze; the "
+            "first valley of each model's pair distribution unless given.",
+            gt=0,
+            le=100,
         ),
     ] = None,
     form: TableForm = AS_TEXT,

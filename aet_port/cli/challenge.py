@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.cli.two_models import ONLY_MAT, is_mat, read_one
 from aet_port.core.console import print_facts, print_json, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
+from aet_port.core.limits import LARGEST_SEED
 from aet_port.core.terminal import print_line, print_note
 from aet_port.io.settings import ModelReadSettings
 from aet_port.validation.settings import ScoreSettings
@@ -72,7 +74,9 @@ def make_command(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Seed of sample and noise; a secret random one unless given."),
+        number(
+            "Seed of sample and noise; a secret random one unless given.", ge=0, le=LARGEST_SEED
+        ),
     ] = None,
     standard: Annotated[
         bool,

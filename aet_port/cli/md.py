@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json, Resume
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
+from aet_port.core.limits import MOST_PROCESSES
 from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
-from md_sim.protocol import PRESETS, Protocol, preset
+from md_sim.protocol import BOUNDS, PRESETS, Protocol, preset
 
 if TYPE_CHECKING:
     from md_sim.quenches import Quench
@@ -34,20 +36,23 @@ def quench_command(
         ),
     ] = None,
     cells: Annotated[
-        int | None, typer.Option(help="Unit cells along each edge of the box.")
+        int | None, number("Unit cells along each edge of the box.", **BOUNDS["cells"])
     ] = None,
-    cooling_rate: Annotated[float | None, typer.Option(help="Cooling rate (K/s).")] = None,
+    cooling_rate: Annotated[
+        float | None, number("Cooling rate (K/s).", **BOUNDS["cooling_rate"])
+    ] = None,
     melt_temperature: Annotated[
-        float | None, typer.Option(help="Temperature of the melt (K).")
+        float | None, number("Temperature of the melt (K).", **BOUNDS["melt_temperature"])
     ] = None,
     melt_time: Annotated[
-        float | None, typer.Option(help="Time at the temperature of the melt (ps).")
+        float | None, number("Time at the temperature of the melt (ps).", **BOUNDS["melt_time"])
     ] = None,
-    time_step: Annotated[float | None, typer.Option(help="Time step (ps).")] = None,
+    time_step: Annotated[float | None, number("Time step (ps).", **BOUNDS["time_step"])] = None,
     snapshots: Annotated[
-        int | None, typer.Option(help="Number of snapshots, evenly spaced in temperature.")
+        int | None,
+        number("Number of snapshots, evenly spaced in temperature.", **BOUNDS["snapshots"]),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the initial velocities.")] = None,
+    seed: Annotated[int | None, number("Seed of the initial velocities.", **BOUNDS["seed"])] = None,
     snapshot_format: Annotated[
         Literal["extxyz", "dump"] | None,
         typer.Option(
@@ -55,7 +60,7 @@ def quench_command(
             "snapshots of the run; with --resume those of a finished run.",
         ),
     ] = None,
-    ranks: Annotated[int, typer.Option(help="Number of MPI processes.")] = 1,
+    ranks: Annotated[int, number("Number of MPI processes.", ge=1, le=MOST_PROCESSES)] = 1,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:

@@ -9,10 +9,12 @@ import typer
 
 import mdb
 from aet_port.cli.bank_options import BankFile
+from aet_port.cli.numbers import number
 from aet_port.cli.options import FigureFormat, Figures
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.files import check_target
+from aet_port.core.limits import LARGEST_NUMBER
 from aet_port.core.terminal import line_width, print_line
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ def compare_command(
         typer.Option(help="Id of the experimental model; the newest of the element unless given."),
     ] = None,
     analysis: Annotated[
-        int | None, typer.Option(help="Number of the model's analysis; the newest unless given.")
+        int | None,
+        number("Number of the model's analysis; the newest unless given.", ge=1, le=LARGEST_NUMBER),
     ] = None,
     figures: Figures = None,
     figure_format: FigureFormat = "png",

@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
+from aet_port.core.limits import MOST_SYNTHETIC_ATOMS
 from aet_port.core.terminal import print_line
 from aet_port.structure.neighbours import heights
 from md_sim.alloy import AlloyProtocol, quench_alloy
 from md_sim.position_errors import RMS, ErrorHistogram, ErrorStudy, crop_sphere, error_study
+from md_sim.protocol import BOUNDS
 
 RESULT = "error_study.json"
 _PM = 100.0  # in an angstrom
@@ -25,18 +28,25 @@ _PM = 100.0  # in an angstrom
 def error_study_command(
     out: Annotated[Path, typer.Option(help="Folder for the glass and the result.")],
     atoms: Annotated[
-        int, typer.Option(help="Number of atoms of the glass, rounded to the nearest 4 n^3.")
+        int,
+        number(
+            "Number of atoms of the glass, rounded to the nearest 4 n^3.",
+            ge=1,
+            le=MOST_SYNTHETIC_ATOMS,
+        ),
     ] = 4000,
     radius: Annotated[
         float | None,
-        typer.Option(
-            help="Radius of the particle cut from the glass (angstrom); the largest that fits in "
-            "the box unless given."
+        number(
+            "Radius of the particle cut from the glass (angstrom); the largest that fits in "
+            "the box unless given.",
+            gt=0,
+            le=10_000,
         ),
     ] = None,
     rms: Annotated[
         float | None,
-        typer.Option(help="Rms error of the positions (pm).", show_default=f"{_PM * RMS:g}"),
+        number("Rms error of the positions (pm).", ge=0, le=10_000, show_default=f"{_PM * RMS:g}"),
     ] = None,
     errors: Annotated[
         Path | None,
@@ -46,11 +56,15 @@ def error_study_command(
         ),
     ] = None,
     cutoff: Annotated[
-        float | None, typer.Option(help="Longest bond (angstrom); no limit unless given.")
+        float | None, number("Longest bond (angstrom); no limit unless given.", gt=0, le=100)
     ] = None,
     cooling_rate: Annotated[
         float,
-        typer.Option(help="Cooling rate (K/s).", show_default=f"{AlloyProtocol.cooling_rate:g}"),
+        number(
+            "Cooling rate (K/s).",
+            **BOUNDS["cooling_rate"],
+            show_default=f"{AlloyProtocol.cooling_rate:g}",
+        ),
     ] = AlloyProtocol.cooling_rate,
     potential: Annotated[
         Path | None,
@@ -58,14 +72,12 @@ def error_study_command(
             help="Potential file for Cu and Zr; the one that comes with LAMMPS unless given."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the glass and of the errors.")] = 1,
+    seed: Annotated[int, number("Seed of the glass and of the errors.", **BOUNDS["seed"])] = 1,
     form: TableForm = AS_TEXT,
 ) -> None:
     """Measure how position errors change the Voronoi indices of a Cu65Zr35 glass."""
     if rms is not None and errors is not None:
         raise InputError("--rms", f"{rms:g} as well as --errors {errors}", "one of the two")
-    if atoms < 1:
-        raise InputError("--atoms", str(atoms), "a whole number of at least 1")
     deviations = (
         ErrorHistogram.gaussian(RMS if rms is None else rms / _PM)
         if errors is None

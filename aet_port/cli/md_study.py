@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Scheduler, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
+from aet_port.core.limits import MOST_PROCESSES
 from aet_port.core.terminal import print_line
 from aet_port.structure.settings import OF_DRAWS, ON_REQUEST, AnalyzeSettings
 
@@ -27,7 +29,8 @@ def analyze_quench_command(
         typer.Option(help="DuckDB file of the bank; md.bank in the folder unless given."),
     ] = None,
     workers: Annotated[
-        int, typer.Option(help="Number of processes; each takes 0.6 GB for 31,250 atoms.")
+        int,
+        number("Number of processes; each takes 0.6 GB for 31,250 atoms.", ge=1, le=MOST_PROCESSES),
     ] = 1,
     scheduler: Scheduler = None,
     sample: Annotated[

@@ -12,19 +12,29 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from aet_port.core.errors import InputError
+from aet_port.cli.numbers import number
+from aet_port.core.errors import InputError, shown
+from aet_port.core.limits import LARGEST_PIXEL, MOST_PROCESSES, SMALLEST_PIXEL
 from aet_port.core.settings import Settings, facts_of
 from aet_port.preprocessing.settings import SERIES_BACKGROUND_HELP, SeriesBackground
 
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
-Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
-Workers = Annotated[int | None, typer.Option(help="Number of processes; all cores unless given.")]
+Threads = Annotated[
+    int | None, number("Number of threads; all cores unless given.", ge=1, le=MOST_PROCESSES)
+]
+Workers = Annotated[
+    int | None, number("Number of processes; all cores unless given.", ge=1, le=MOST_PROCESSES)
+]
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
 ]
 PixelSize = Annotated[
     float | None,
-    typer.Option(help="Pixel size (angstrom); needed unless the file states it."),
+    number(
+        "Pixel size (angstrom); needed unless the file states it.",
+        ge=SMALLEST_PIXEL,
+        le=LARGEST_PIXEL,
+    ),
 ]
 Model = Annotated[
     Path,
@@ -171,8 +181,8 @@ class _Plan:
             if key not in given:
                 raise
             # A list of numbers as it was written, not as it was read.
-            as_written = isinstance(given[key], str) and error.found == repr(found[key])
-            was = repr(given[key]) if as_written else error.found
+            as_written = isinstance(given[key], str) and error.found == shown(found[key])
+            was = shown(given[key]) if as_written else error.found
             raise InputError(_option(self.names[key]), was, error.expected) from None
 
 

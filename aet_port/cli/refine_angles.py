@@ -9,6 +9,7 @@ import typer
 
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.model_notes import noted
+from aet_port.cli.numbers import number
 from aet_port.cli.options import (
     AnglesIfAny,
     Background,
@@ -44,7 +45,7 @@ def refine_angles_command(
         typer.Option(help="Model to refine against; a reconstructed volume unless given."),
     ] = None,
     b_factor: Annotated[
-        float, typer.Option(help="B' of the model's atoms (square angstrom).")
+        float, number("B' of the model's atoms (square angstrom).", ge=0.1, le=1000)
     ] = SIMULATE.b_factor,
     angles: AnglesIfAny = None,
     pixel_size: PixelSize = None,

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json
 from aet_port.core.console import print_facts
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
+from aet_port.core.limits import LARGEST_NUMBER
 
 SUFFIXES = (".html", ".htm")
 
@@ -30,7 +32,9 @@ def report_command(
     ] = None,
     analysis: Annotated[
         int | None,
-        typer.Option(help="Number of the analysis in the bank; the newest unless given."),
+        number(
+            "Number of the analysis in the bank; the newest unless given.", ge=1, le=LARGEST_NUMBER
+        ),
     ] = None,
     config: Annotated[
         Path | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aet_port.cli.interval_table import print_intervals
+from aet_port.cli.numbers import number
 from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
 from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.console import print_facts, print_stages
@@ -36,7 +37,7 @@ def run_command(
     resume: Resume = False,
     scheduler: Scheduler = None,
     checkpoint_interval: Annotated[
-        float, typer.Option(help="Shortest time between two checkpoints (seconds).")
+        float, number("Shortest time between two checkpoints (seconds).", ge=0, le=1e7)
     ] = INTERVAL,
     threads: Threads = None,
     as_json: Json = False,

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from aet_port.cli.numbers import number
 from aet_port.cli.options import INTERRUPTED, Resume, Threads, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.files import check_target
+from aet_port.core.limits import LARGEST_DOSE
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.workflow.dose_settings import DOSES, DoseSeriesSettings
@@ -33,9 +35,10 @@ def scoreboard_command(
     resire: ReconstructSettings,
     dose: Annotated[
         list[float] | None,
-        typer.Option(
-            help="Electron dose of the whole series (electrons per square angstrom); may be "
-            "repeated.",
+        number(
+            "Electron dose of the whole series (electrons per square angstrom); may be repeated.",
+            gt=0,
+            le=LARGEST_DOSE,
             show_default=", ".join(f"{one:g}" for one in DOSES),
         ),
     ] = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aet_port.cli.model_notes import noted
+from aet_port.cli.numbers import number
 from aet_port.cli.options import Json, Model, settings_options
 from aet_port.core.console import print_facts
 from aet_port.core.files import check_target
@@ -21,9 +22,11 @@ def view_command(
     output: Annotated[Path, typer.Option("-o", "--output", help="Image file: .png.")],
     settings: AnalyzeSettings,
     model_reading: ModelReadSettings,
-    fold: Annotated[int, typer.Option(help="Symmetry of the bipyramids: 4, 5 or 6-fold.")] = 5,
-    networks: Annotated[int, typer.Option(help="Number of networks to draw in colour.")] = 5,
-    pixels: Annotated[int, typer.Option(help="Width and height of the image (pixels).")] = 1600,
+    fold: Annotated[int, number("Symmetry of the bipyramids: 4, 5 or 6-fold.", ge=4, le=6)] = 5,
+    networks: Annotated[int, number("Number of networks to draw in colour.", ge=1, le=1000)] = 5,
+    pixels: Annotated[
+        int, number("Width and height of the image (pixels).", ge=16, le=8000)
+    ] = 1600,
     as_json: Json = False,
 ) -> None:
     """Draw the largest bipyramid networks of a model."""

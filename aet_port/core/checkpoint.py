@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.errors import CheckpointError
 from aet_port.core.files import write_whole
+from aet_port.core.records import parsing, read_npz
 
 INTERVAL = 20.0  # seconds, shortest time between two saves
 
@@ -57,13 +59,8 @@ class Checkpoint:
         """
         if self.path is None or not self.path.exists():
             return None
-        try:
-            with open(self.path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise CheckpointError(
-                self.path, f"an unreadable file ({error})", "a checkpoint; delete it to start again"
-            ) from error
+        advice = "a checkpoint; delete it to start again"
+        arrays = read_npz(self.path, expected=advice, kind=CheckpointError)
         if str(arrays.pop("key", "")) != self.key:
             raise CheckpointError(
                 self.path,
@@ -71,6 +68,19 @@ class Checkpoint:
                 "one of this run; delete it or use another output folder",
             )
         return arrays
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Context in which a state is made of the saved arrays, whatever they turn out to be.
+
+        Raises
+        ------
+        CheckpointError
+            If an array is missing or of another shape or type.
+        """
+        advice = "a checkpoint; delete it to start again"
+        with parsing(self.path or "", "state", advice, CheckpointError):
+            yield
 
     def due(self) -> bool:
         """Whether it is time to save again."""

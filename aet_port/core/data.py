@@ -16,10 +16,14 @@ from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import real_array
 from aet_port.core.display import Shown, angstrom, times
-from aet_port.core.errors import InputError
+from aet_port.core.errors import InputError, shown
 from aet_port.core.extents import check_extent
 from aet_port.core.geometry import centre
+from aet_port.core.limits import LARGEST_PIXEL, SMALLEST_PIXEL
+
+_SYMBOLS = frozenset(chemical_symbols)
 
 
 def _finite(name: str, array: NDArray) -> NDArray:
@@ -34,9 +38,18 @@ def _finite(name: str, array: NDArray) -> NDArray:
     return array
 
 
-def _positive_length(name: str, value: float) -> float:
-    if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0):
-        raise InputError(name, f"{value!r}", "a length above zero, in angstrom")
+def pixel_length(name: str, value: float) -> float:
+    """A pixel or voxel size in angstrom, if it is one.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (number and not np.iscomplexobj(value) and SMALLEST_PIXEL <= value <= LARGEST_PIXEL):
+        expected = f"a length between {SMALLEST_PIXEL:g} and {LARGEST_PIXEL:g}, in angstrom"
+        raise InputError(name, shown(value), expected)
     return float(value)
 
 
@@ -67,7 +80,7 @@ class TiltSeries(Shown):
     ------
     InputError
         For wrong shapes, NaN, no images, images without signal, different numbers of images and
-        angles, or a pixel size not above zero.
+        angles, or a pixel size that is no length of pixels.
 
     Notes
     -----
@@ -94,7 +107,7 @@ class TiltSeries(Shown):
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        images = np.asarray(self.images)
+        images = real_array(f"{self.name}: images", self.images)
         if images.ndim != 3 or min(images.shape) == 0:
             raise InputError(
                 f"{self.name}: images",
@@ -111,7 +124,7 @@ class TiltSeries(Shown):
                 f"only zeros in image {int(dark[0])} ({dark.size} such images)",
                 "a signal in every image; leave empty ones out",
             )
-        angles = np.asarray(self.angles)
+        angles = real_array(f"{self.name}: angles", self.angles)
         if angles.dtype != np.float32:
             angles = angles.astype(np.float64)
         if angles.ndim == 1 or (angles.ndim == 2 and angles.shape[1] == 1 and len(images) != 1):
@@ -138,7 +151,7 @@ class TiltSeries(Shown):
         object.__setattr__(self, "images", np.ascontiguousarray(images))
         object.__setattr__(self, "angles", np.ascontiguousarray(angles))
         object.__setattr__(
-            self, "pixel_size", _positive_length(f"{self.name}: pixel_size", self.pixel_size)
+            self, "pixel_size", pixel_length(f"{self.name}: pixel_size", self.pixel_size)
         )
 
     reconstruct = methods.reconstruct
@@ -191,7 +204,7 @@ class Volume(Shown):
     Raises
     ------
     InputError
-        For wrong shapes, NaN, an empty array, or a voxel size not above zero.
+        For wrong shapes, NaN, an empty array, or a voxel size that is no length of voxels.
 
     Notes
     -----
@@ -216,18 +229,19 @@ class Volume(Shown):
     name: str = "volume"
 
     def __post_init__(self) -> None:
-        array = np.asarray(self.array)
+        array = real_array(self.name, self.array)
         if array.ndim != 3 or min(array.shape) == 0:
             raise InputError(self.name, f"shape {array.shape}", "shape (nx, ny, nz), no axis empty")
         if not np.issubdtype(array.dtype, np.floating):
             array = array.astype(np.float32)
         _finite(self.name, array)
-        size = _positive_length(f"{self.name}: voxel_size", self.voxel_size)
+        size = pixel_length(f"{self.name}: voxel_size", self.voxel_size)
         if self.origin is None:
             origin = np.array([-centre(n) * size for n in array.shape])
         else:
             origin = _finite(
-                f"{self.name}: origin", np.asarray(self.origin, dtype=np.float64).reshape(-1)
+                f"{self.name}: origin",
+                real_array(f"{self.name}: origin", self.origin).astype(np.float64).reshape(-1),
             )
             if origin.shape != (3,):
                 raise InputError(
@@ -306,6 +320,8 @@ class AtomicModel(Shown):
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.atoms, ase.Atoms):
+            raise InputError(f"{self.name}: atoms", shown(self.atoms), "ase.Atoms")
         if len(self.atoms) == 0:
             raise InputError(self.name, "no atoms", "at least one atom")
         _finite(f"{self.name}: positions", self.atoms.positions)
@@ -321,7 +337,7 @@ class AtomicModel(Shown):
         **arrays: ArrayLike,
     ) -> AtomicModel:
         """Make a model from positions (n, 3) in angstrom and one symbol, or one per atom."""
-        table = np.asarray(positions, dtype=np.float64)
+        table = real_array(f"{name}: positions", positions).astype(np.float64, copy=False)
         if table.ndim != 2 or table.shape[1] != 3:
             hint = "; transpose it" if table.ndim == 2 and table.shape[0] == 3 else ""
             raise InputError(
@@ -329,6 +345,8 @@ class AtomicModel(Shown):
                 f"shape {table.shape}",
                 f"shape (n_atoms, 3) in angstrom{hint}",
             )
+        if not isinstance(species, (str, Sequence, np.ndarray)):
+            raise InputError(f"{name}: species", shown(species), "one symbol, or one per atom")
         symbols = [species] * len(table) if isinstance(species, str) else list(species)
         if len(symbols) != len(table):
             raise InputError(
@@ -336,14 +354,20 @@ class AtomicModel(Shown):
                 f"{len(symbols)} symbols for {len(table)} atoms",
                 "one symbol, or one per atom",
             )
-        unknown = sorted(set(symbols) - set(chemical_symbols))
+        unknown = [one for one in symbols if one not in _SYMBOLS]
         if unknown:
             raise InputError(
-                f"{name}: species", f"{unknown[0]!r}", "a chemical symbol such as 'Ta'"
+                f"{name}: species", shown(min(map(str, unknown))), "a chemical symbol such as 'Ta'"
             )
         atoms = ase.Atoms(symbols, positions=table)
         for key, value in arrays.items():
-            atoms.set_array(key, np.asarray(value))
+            array = np.asarray(value)
+            if array.shape[:1] != (len(table),) or array.dtype.hasobject:
+                found = f"{array.dtype} of shape {array.shape}"
+                raise InputError(
+                    f"{name}: {key}", found, f"one value for each of {len(table)} atoms"
+                )
+            atoms.set_array(key, array)
         return cls(atoms, name=name)
 
     analyze = methods.analyze

@@ -29,6 +29,38 @@ class AetError(Exception):
         return _restore, (type(self), str(self), dict(vars(self)))
 
 
+def shown(value: object, most: int = 120) -> str:
+    """What was found, as Python writes it, on one line and cut to ``most`` characters.
+
+    Examples
+    --------
+    >>> shown(1e300), shown(list(range(1000)), 20)
+    ('1e+300', '[0, 1, 2, 3, 4, 5...')
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of too many digits, or a class whose text fails
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def reason(error: BaseException) -> str:
+    """One short line with the reason for an error in a library."""
+    return short(str(error)) or type(error).__name__
+
+
+def short(text: str) -> str:
+    """``text`` on one line of at most 120 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+def shown_path(path: object) -> str:
+    """A path as it is shown in errors: in full if it is one, else as Python writes it, cut."""
+    text = str(path) if isinstance(path, (str, Path)) else shown(path)
+    return text if text.isprintable() and len(text) < 1000 else shown(text)
+
+
 def _restore(kind: type[AetError], text: str, facts: dict[str, Any]) -> AetError:
     error = kind.__new__(kind)
     error.args = (text,)
@@ -59,7 +91,7 @@ class DataFileError(InputError):
 
     def __init__(self, path: str | Path, found: str, expected: str) -> None:
         self.path = Path(path)
-        super().__init__(str(path), found, expected)
+        super().__init__(shown_path(path), found, expected)
 
 
 class OutputError(AetError, OSError):
@@ -67,7 +99,7 @@ class OutputError(AetError, OSError):
 
     def __init__(self, path: str | Path, reason: str, advice: str) -> None:
         self.path = Path(path)
-        super().__init__(f"{path}: could not be written ({reason}); {advice}")
+        super().__init__(f"{shown_path(path)}: could not be written ({reason}); {advice}")
 
 
 class EmptyResultError(AetError, RuntimeError):

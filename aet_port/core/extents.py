@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import LARGEST_EXTENT
 
-FAR = 1e6  # angstrom; no sample is larger
+FAR = LARGEST_EXTENT
 STRAY = 5.0  # largest distances at which an atom still has neighbours, in usual distances
 FEWEST = 5  # atoms from which on there is a usual distance
 _NAMED = 5  # atoms that a remark names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -59,7 +60,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
         reason = error.strerror or f"only a part of it: {error}"
         raise OutputError(target, reason, "free some space or choose another place") from error
     finally:
-        if target.parent.is_dir():
+        with contextlib.suppress(OSError):  # no folder, or a name too long
             partial.unlink(missing_ok=True)
     return target
 

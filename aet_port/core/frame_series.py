@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import real_array
+from aet_port.core.data import pixel_length
 from aet_port.core.display import Shown, angstrom, times
-from aet_port.core.errors import InputError
+from aet_port.core.errors import InputError, shown
 
 SAME_TILT = 0.02  # degrees; scatter of the readings of a stage at rest
 ONE_TILT = 0.1  # degrees; readings of frames said to be of one tilt differ by less
@@ -95,6 +97,8 @@ class FrameSeries(Shown):
     name: str = "frame series"
 
     def __post_init__(self) -> None:
+        if isinstance(self.frames, (str, bytes)) or not isinstance(self.frames, Iterable):
+            raise InputError(f"{self.name}: frames", shown(self.frames), "one array for each tilt")
         frames = tuple(
             _one_tilt(f"{self.name}: tilt {index}", tilt) for index, tilt in enumerate(self.frames)
         )
@@ -102,7 +106,7 @@ class FrameSeries(Shown):
             raise InputError(f"{self.name}: frames", "no tilts", "at least one tilt")
         object.__setattr__(self, "frames", frames)
         if self.angles is not None:
-            angles = np.array(self.angles, dtype=np.float64)
+            angles = real_array(f"{self.name}: angles", self.angles).astype(np.float64)
             if angles.shape != (len(frames),):
                 raise InputError(
                     f"{self.name}: angles",
@@ -116,11 +120,7 @@ class FrameSeries(Shown):
                 )
             object.__setattr__(self, "angles", angles)
         size = self.pixel_size
-        if not (isinstance(size, int | float | np.number) and np.isfinite(size) and size > 0):
-            raise InputError(
-                f"{self.name}: pixel_size", f"{size!r}", "a length above zero, in angstrom"
-            )
-        object.__setattr__(self, "pixel_size", float(size))
+        object.__setattr__(self, "pixel_size", pixel_length(f"{self.name}: pixel_size", size))
         if not isinstance(self.metadata, dict):
             raise InputError(f"{self.name}: metadata", repr(self.metadata), "a dictionary")
         object.__setattr__(self, "metadata", plain(f"{self.name}: metadata", self.metadata))
@@ -304,7 +304,7 @@ def mean_tilts(
 def _one_tilt(subject: str, tilt: Any) -> NDArray:
     """Frames (n_frames, nx, ny) of one tilt, checked."""
     if isinstance(tilt, list | tuple):
-        images = [np.asarray(image) for image in tilt]
+        images = [real_array(f"{subject}, frame {k}", image) for k, image in enumerate(tilt)]
         for index, image in enumerate(images):
             if image.shape != images[0].shape:
                 raise InputError(
@@ -316,7 +316,7 @@ def _one_tilt(subject: str, tilt: Any) -> NDArray:
             raise InputError(subject, "no frames", "at least one frame")
         array = np.stack(images)
     else:
-        array = np.asarray(tilt)
+        array = real_array(subject, tilt)
     if array.ndim == 2:
         array = array[np.newaxis]
     if array.ndim != 3 or array.size == 0:

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from aet_port.core.errors import InputError
+from aet_port.core.errors import InputError, shown
 
 REQUIRED: Any = ...
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
@@ -47,7 +47,8 @@ def setting(
     example
         Value shown in the annotated example files if there is no default.
     ge, gt, le
-        Bounds: at least, above, at most. They apply to each element of a list.
+        Bounds: at least, above, at most. They apply to each element of a list. Every number has
+        one on either side.
     also
         Another name of the command's option, where nothing else has this name.
     """
@@ -86,9 +87,11 @@ class Settings(BaseModel):
             bounds = facts_of(field)["bounds"]
             value = getattr(self, name)
             for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, str) and "\0" in one:
+                    raise InputError(name, shown(one), "text without the character NUL")
                 number = isinstance(one, (int, float)) and not isinstance(one, bool)
-                if number and not _inside(one, bounds):
-                    raise InputError(name, repr(getattr(self, name)), expectation(field))
+                if number and not is_inside(one, bounds):
+                    raise InputError(name, shown(getattr(self, name)), expectation(field))
         return self
 
     @classmethod
@@ -111,7 +114,7 @@ class Settings(BaseModel):
             )
         given = values.get(name)
         found = given.item() if isinstance(given, np.generic) else given
-        return InputError(name, repr(found), expectation(cls.model_fields[name]))
+        return InputError(name, shown(found), expectation(cls.model_fields[name]))
 
     def changed(self, **values: Any) -> Self:
         """Copy with other values, checked again."""
@@ -145,19 +148,30 @@ def expectation(field: FieldInfo) -> str:
     """What a field accepts, in words: type, bounds, unit."""
     facts = facts_of(field)
     bounds, unit = facts["bounds"], facts["unit"]
-    limits = ""
-    if "gt" in bounds:
-        limits = " above zero" if bounds["gt"] == 0 else f" above {bounds['gt']:g}"
-    if "ge" in bounds and "le" in bounds:
-        limits += f" between {bounds['ge']:g} and {bounds['le']:g}"
-    elif "ge" in bounds:
-        limits += f" of at least {bounds['ge']:g}"
-    elif "le" in bounds:
-        limits += f" of at most {bounds['le']:g}"
+    limits = bounds_text(bounds)
     return _words(field.annotation, f"{limits} ({unit})" if unit else limits)
 
 
-def _inside(value: float, bounds: Mapping[str, float]) -> bool:
+def bounds_text(bounds: Mapping[str, float]) -> str:
+    """Bounds in words, with a space in front: `` between 1 and 20``; empty without any."""
+    text = {name: _figures(value) for name, value in bounds.items()}
+    if "gt" in text:
+        above = " above zero" if bounds["gt"] == 0 else f" above {text['gt']}"
+        return f"{above} and at most {text['le']}" if "le" in text else above
+    if "ge" in text and "le" in text:
+        return f" between {text['ge']} and {text['le']}"
+    if "ge" in text:
+        return f" of at least {text['ge']}"
+    return f" of at most {text['le']}" if "le" in text else ""
+
+
+def _figures(value: float) -> str:
+    """A bound without an exponent where it is a whole number of up to seven digits."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e7 else f"{value:g}"
+
+
+def is_inside(value: float, bounds: Mapping[str, float]) -> bool:
+    """Whether a number is within bounds, as :func:`facts_of` gives them; NaN never is."""
     return (
         value >= bounds.get("ge", -math.inf)
         and value <= bounds.get("le", math.inf)

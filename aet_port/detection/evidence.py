@@ -9,6 +9,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.special import j0
 
+from aet_port.core.arguments import checked
 from aet_port.core.parallel import chunks, map_threads
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 
@@ -21,6 +22,7 @@ FARTHEST = 2.0  # angstrom, standard deviation of a position known from no image
 SINGULAR = 1e-12  # of a diagonal element, the least that elimination may leave
 
 
+@checked
 def local_covariances(
     likelihood: Likelihood,
     atoms: Atoms,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.detection.mixture import Species, mixture_of_heights
 
 SIGNIFICANT = 4.0  # standard errors of a factor; less shifts no height by a third of its own error
@@ -55,6 +56,7 @@ class LocalHeights:
         }
 
 
+@checked
 def local_heights(
     positions: NDArray,
     heights: NDArray,

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from aet_port.core.arguments import checked
 from aet_port.core.scattering import adf_cross_section
 
 NARROWEST = 0.02  # spread of a species' heights relative to their mean, at least
@@ -61,6 +62,7 @@ class Species:
         return value, np.sum(weights / total * away / self.spreads, axis=1)
 
 
+@checked
 def mixture_of_heights(
     heights: NDArray, errors: NDArray, symbols: Sequence[str], means: NDArray | None = None
 ) -> Species:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -75,6 +76,7 @@ class ModelCheck(Shown):
         }
 
 
+@checked
 def check_model(
     series: TiltSeries,
     model: AtomicModel,

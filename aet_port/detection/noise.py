@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.white_noise import sixth_differences
 from aet_port.detection.settings import DetectSettings
@@ -77,6 +78,7 @@ class ImageNoise:
         }
 
 
+@checked
 def image_noise(images: NDArray, settings: DetectSettings, name: str = "images") -> ImageNoise:
     """Noise of a tilt series, as given or estimated from its images.
 

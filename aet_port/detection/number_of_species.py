@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.detection.mixture import FEWEST, NARROWEST, Species
 from aet_port.tracing.clustering import kmeans
 
@@ -80,6 +81,7 @@ class SpeciesNumber:
         )
 
 
+@checked
 def species_number(heights: NDArray, errors: NDArray, named: Species) -> SpeciesNumber:
     """Compare mixtures of one to one more than the named number of species.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import LARGEST_DOSE, LARGEST_SEED
 from aet_port.core.settings import Settings, setting
 
 
@@ -19,16 +20,17 @@ class PlanSettings(Settings):
     :class:`aet_port.simulation.settings.SimulateSettings`.
     """
 
-    tilts: tuple[int, ...] = setting((40,), "Numbers of tilts.", ge=2)
+    tilts: tuple[int, ...] = setting((40,), "Numbers of tilts.", ge=2, le=10_000)
     dose: tuple[float, ...] = setting(
         (8e5,),
         "Electron doses of the whole series.",
         unit="electrons per square angstrom",
         gt=0,
+        le=LARGEST_DOSE,
     )
     per_image: bool = setting(False, "The doses are those of each image.")
     tilt_range: tuple[float, float] = setting(
-        (-70.0, 70.0), "First and last tilt angle.", unit="degrees"
+        (-70.0, 70.0), "First and last tilt angle.", unit="degrees", ge=-90, le=90
     )
     height_spread: float = setting(
         0.02,
@@ -36,13 +38,14 @@ class PlanSettings(Settings):
         ge=0,
         le=1,
     )
-    seed: int = setting(0, "Seed of a sample given by its composition.", ge=0)
+    seed: int = setting(0, "Seed of a sample given by its composition.", ge=0, le=LARGEST_SEED)
     density: float | None = setting(
         None,
         "Density of a sample given by its composition; 88 % of the crystals' unless given.",
         unit="atoms per cubic angstrom",
         example=0.05,
-        gt=0,
+        ge=0.001,
+        le=1,
     )
 
     @model_validator(mode="after")

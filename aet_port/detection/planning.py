@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.core.scattering import adf_cross_section
 from aet_port.core.uncertainty import P_SPECIES, SIGMA_HEIGHT, uncertainty_arrays
 from aet_port.detection.decidability import (
@@ -28,10 +31,11 @@ from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import INSIDE
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 from aet_port.simulation.acquisition import FWHM
-from aet_port.simulation.settings import SIMULATE, SimulateSettings
+from aet_port.simulation.settings import LARGER_PIXELS, SIMULATE, SimulateSettings
 from aet_port.simulation.tilt_series import fitting_shape
 
 
+@checked
 def plan_series(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
@@ -121,6 +125,7 @@ def plan_series(
         for symbol in set(given.species)
     }
     symbols = sorted(sections, key=sections.__getitem__)
+    check_memory("plan", 4.0 * 5 * n * math.prod(shape), LARGER_PIXELS)
     # Images of electrons, empty so far: only their size and noise matter.
     likelihood = Likelihood(
         np.zeros((n, *shape), np.float32),
@@ -227,6 +232,7 @@ def _pairs(
     )
 
 
+@checked
 def plan_table(
     model: AtomicModel | ase.Atoms,
     plan: PlanSettings = PLAN,

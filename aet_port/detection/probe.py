@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from aet_port.core.arguments import checked
 from aet_port.core.parallel import map_threads
 from aet_port.core.scattering import scattering_factor
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
@@ -113,6 +114,7 @@ def _sample(likelihood: Likelihood) -> int:
     return max(SAMPLE, SAMPLE_PIXELS // likelihood.images[0].size)
 
 
+@checked
 def fit_probe(
     likelihood: Likelihood,
     atoms: Atoms,

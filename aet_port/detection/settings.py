@@ -28,13 +28,15 @@ class DetectSettings(Settings):
         unit="angstrom",
         example=60.0,
         gt=0,
+        le=10_000,
     )
     counts_per_unit: float | None = setting(
         None,
         "Electrons in a pixel of value one; estimated from the noise of the images unless given.",
         unit="electrons",
         example=1.0,
-        gt=0,
+        ge=1e-15,
+        le=1e15,
     )
     read_noise: float | None = setting(
         None,
@@ -42,6 +44,7 @@ class DetectSettings(Settings):
         unit="electrons per pixel",
         example=1.0,
         ge=0,
+        le=1e6,
     )
     denoised: bool = setting(
         False,
@@ -55,6 +58,7 @@ class DetectSettings(Settings):
         unit="angstrom",
         example=2.0,
         gt=0,
+        le=100,
     )
     folds: int | None = setting(
         None,
@@ -62,17 +66,19 @@ class DetectSettings(Settings):
         " (R-free).",
         example=5,
         ge=2,
+        le=1000,
     )
     trials: int = setting(
         1,
         "Searches of simulated images of the atoms found, whose errors calibrate p_exists and the"
         " error bars; 0: none, error bars of the noise alone.",
         ge=0,
+        le=1000,
     )
     max_rounds: int = setting(
-        14, "Largest number of rounds of adding, fitting and dropping atoms.", ge=1
+        14, "Largest number of rounds of adding, fitting and dropping atoms.", ge=1, le=1000
     )
-    max_steps: int = setting(10, "Largest number of steps of the fit in a round.", ge=1)
+    max_steps: int = setting(10, "Largest number of steps of the fit in a round.", ge=1, le=1000)
     confidence: float = setting(
         0.5, "Probability below which a species is left undecided (X).", ge=0, le=1
     )
@@ -82,6 +88,7 @@ class DetectSettings(Settings):
         " 0: none.",
         unit="angstrom",
         ge=0,
+        le=10_000,
     )
 
 

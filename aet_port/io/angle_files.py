@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.io import matlab
@@ -22,6 +23,7 @@ WRITABLE_ANGLES = (".mat", ".npy", *TEXT_SUFFIXES)
 ANGLES_FILE = "angles as .mat, .npy, .npz, .txt, .csv, .tlt, .rawtlt or .mdoc"
 
 
+@checked
 def read_angles(
     path: str | Path, name: str | None = None, unit: AngleUnit | None = None
 ) -> NDArray:
@@ -87,6 +89,7 @@ def one_axis_angles(
     return table[:, 1]
 
 
+@checked
 def write_angles(path: str | Path, angles: NDArray) -> Path:
     """Write Euler angles (n, 3): .mat and .npy in their precision, text with all digits.
 

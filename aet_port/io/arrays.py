@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError, InputError
+from aet_port.core.errors import AetError, DataFileError, InputError, reason, short, shown_path
 from aet_port.core.files import write_whole
 
 MRC_SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali", ".preali")
@@ -37,10 +37,16 @@ def existing_file(path: str | Path, expected: str) -> Path:
     DataFileError
         If it does not exist or is not a file.
     """
-    found = Path(path)
-    if found.is_dir():
+    try:
+        found = Path(path)
+        folder, file = found.is_dir(), found.is_file()
+    except (OSError, ValueError, TypeError) as error:  # a name too long, or no name
+        raise DataFileError(
+            shown_path(path), f"no path of a file ({reason(error)})", expected
+        ) from error
+    if folder:
         raise DataFileError(found, "a folder", expected)
-    if not found.is_file():
+    if not file:
         raise DataFileError(found, "no such file", expected)
     return found
 
@@ -58,17 +64,6 @@ def image_suffix(path: str | Path) -> str:
     """
     inner = plain_path(path).suffix.lower()
     return inner if inner in MRC_SUFFIXES else Path(path).suffix.lower()
-
-
-def reason(error: BaseException) -> str:
-    """One short line with the reason for an error in a library."""
-    return short(str(error)) or type(error).__name__
-
-
-def short(text: str) -> str:
-    """``text`` on one line of at most 120 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= 120 else line[:117] + "..."
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import real_array
 from aet_port.io.dm_tags import (
@@ -46,6 +47,7 @@ _OTHERS = {3: "a complex image", 5: "a packed complex image", 13: "a complex ima
 _OTHERS |= {8: "a colour image", 23: "a colour image"}
 
 
+@checked
 def read_dm(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the image or stack of a .dm3 or .dm4 file.
 

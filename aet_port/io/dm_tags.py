@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.errors import DataFileError
-from aet_port.io.arrays import existing_file, reading, short
+from aet_port.core.errors import DataFileError, short
+from aet_port.io.arrays import existing_file, reading
 
 DM_FILE = "a DigitalMicrograph file (.dm3, .dm4) with an image or a stack of images"
 SOUND = "a sound tag tree"

@@ -33,6 +33,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
 from aet_port.core.frame_series import FrameSeries
@@ -92,6 +93,7 @@ def _candidates(file: Path, handle: Any) -> list[Candidate[Any]]:
     return found
 
 
+@checked
 def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the tilt series, stack of frames or image of an EMD file.
 
@@ -146,7 +148,7 @@ def read_emd(path: str | Path, read: ReadSettings = READ) -> RawImages:
         stored = attribute(chosen, "pixel_size_angstrom")
         tomviz = any(name in handle for name in _TOMVIZ) or "tomviz_scalars" in chosen
     if problem is not None:
-        warnings.warn(f"{file}: metadata not used: {problem}", UserWarning, stacklevel=2)
+        warnings.warn(f"{file}: metadata not used: {problem}", UserWarning, stacklevel=3)
     if order.tilt is None:
         images, frames = array.transpose(order.x, order.y)[np.newaxis], None
     elif order.frame is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.io.arrays import short
+from aet_port.core.errors import short
 from aet_port.io.hdf5_tree import (
     as_text,
     attributes,

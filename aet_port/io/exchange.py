@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.io.hyperspy_files import series_signal
@@ -16,6 +17,7 @@ from aet_port.io.rosettasciio_files import OpenedSignal, Signal
 from aet_port.io.signal_notes import SignalNotes
 
 
+@checked
 def to_hyperspy(series: TiltSeries, horizontal_axis: bool = False) -> Any:
     """Make a HyperSpy signal of a tilt series.
 
@@ -68,6 +70,7 @@ def to_hyperspy(series: TiltSeries, horizontal_axis: bool = False) -> Any:
     return signals.Signal2D(parts["data"], axes=parts["axes"], metadata=parts["metadata"])
 
 
+@checked
 def from_hyperspy(
     signal: Any, angles: ArrayLike | None = None, pixel_size: float | None = None
 ) -> TiltSeries:
@@ -126,6 +129,7 @@ def from_hyperspy(
     return TiltSeries(found.images, table, size, found.name, found.metadata)
 
 
+@checked
 def to_xarray(volume: Volume) -> Any:
     """Make an xarray DataArray of a volume, with the positions of its voxels.
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.frame_series import FrameSeries
@@ -46,6 +47,7 @@ from aet_port.io.units import degrees
 WRITABLE_SUFFIXES = (*EMD_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES)
 
 
+@checked
 def read_frames(
     path: str | Path | Sequence[str | Path],
     angles: ArrayLike | str | Path | None = None,
@@ -169,6 +171,7 @@ def _given_angles(angles: ArrayLike | str | Path, read: ReadSettings) -> NDArray
     return degrees("angles given", table, read.angle_unit)
 
 
+@checked
 def write_frames(
     path: str | Path, series: FrameSeries, dialect: Literal["berkeley", "mdb"] = "berkeley"
 ) -> list[Path]:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from aet_port.core.errors import DataFileError
+from aet_port.core.memory import size_text
 from aet_port.io.hdf5_references import Sequences, size_in_file, split, stored_sequences
-from aet_port.io.stored_size import FREE, size_text
+from aet_port.io.stored_size import FREE
 
 _HEAP = b"GCOL\x01\0\0\0"
 _SOUND = "a complete, undamaged file; copy or export it again"

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.core.files import write_whole, write_whole_folder
@@ -131,6 +132,7 @@ def volume_signal(volume: Volume) -> dict[str, Any]:
     }
 
 
+@checked
 def write_hyperspy(path: str | Path, data: TiltSeries | Volume) -> Path:
     """Write a tilt series or volume for HyperSpy, ETSpy and :mod:`aet_port.io.other_formats`.
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from aet_port.core.errors import DataFileError
-from aet_port.io.arrays import short
+from aet_port.core.errors import DataFileError, short
 from aet_port.io.settings import ReadSettings
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import matlab
 from aet_port.io.arrays import MRC_SUFFIXES, TIFF_SUFFIXES, image_suffix, real_array
@@ -48,6 +49,7 @@ IMAGES_FILE = (
 )
 
 
+@checked
 def read_raw_images(
     path: str | Path, read: ReadSettings = READ, n_angles: int | None = None
 ) -> RawImages:

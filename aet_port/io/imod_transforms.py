@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.image_transforms import transform_images
 from aet_port.io.arrays import existing_file, reading
@@ -30,6 +31,7 @@ _GIVEN = "--transforms FILE, transforms in [input]"
 TRANSFORMS_FILE = f"lines of six numbers, A11 A12 A21 A22 DX DY, as in IMOD's .xf: {_GIVEN}"
 
 
+@checked
 def read_transforms(path: str | Path) -> NDArray[np.float64]:
     """Read the transforms of a stack: (n, 6), ``A11 A12 A21 A22 DX DY`` of each image.
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.errors import DataFileError, InputError, reason
 from aet_port.core.files import write_whole
-from aet_port.io.arrays import existing_file, reading, reason
+from aet_port.io.arrays import existing_file, reading
 from aet_port.io.mat_values import StoredVariable, unread_objects
 
 MAT_FILE = "a MATLAB file of version 4 to 7.3, whole; save it again, in MATLAB: save(name, '-v7')"

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import DataFileError
+from aet_port.core.errors import DataFileError, short
 from aet_port.core.files import write_whole
-from aet_port.io.arrays import existing_file, reading, short
+from aet_port.io.arrays import existing_file, reading
 from aet_port.io.statements import half_turn
 
 MDOC_FILE = "a SerialEM .mdoc with lines key = value and sections [ZValue = n]"

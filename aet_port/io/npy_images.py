@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.records import read_member
 from aet_port.io.arrays import existing_file, read_npy, read_npy_stream, reading, real_array
 from aet_port.io.settings import ArrayAxes
 
 NPZ_SUFFIX = ".npz"
 _IMAGES = "projections as one array (n, nx, ny)"
-_BEST_RATIO = 1032  # of deflate; no stream expands further
 
 
 def read_npz(path: str | Path, expected: str, name: str | None = None) -> NDArray:
@@ -48,14 +48,9 @@ def read_npz(path: str | Path, expected: str, name: str | None = None) -> NDArra
             how = f"{expected}; name the array to read: --variable NAME"
             raise DataFileError(found, listed, how)
         entry = entries[name] if name is not None else next(iter(entries.values()))
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DataFileError(found, "an archive compressed in another way", expected)
-        size = min(entry.file_size, _BEST_RATIO * entry.compress_size)
-        with archive.open(entry) as handle:
-            array = read_npy_stream(handle, size, found, expected)
-            # To the end, where the checksum is compared.
-            while handle.read(2**20):
-                pass
+        array = read_member(
+            archive, entry, lambda handle, size: read_npy_stream(handle, size, found, expected)
+        )
     return real_array(found, array, expected)
 
 

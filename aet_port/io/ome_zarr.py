@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import DataFileError, InputError, MissingDependencyError
 from aet_port.core.files import write_whole_folder
@@ -42,6 +43,7 @@ ZARR_FOLDER = "an OME-Zarr folder (.ome.zarr) with one image of two to five axes
 _MARKS = (".zgroup", "zarr.json")
 
 
+@checked
 def write_ome_zarr(path: str | Path, data: TiltSeries | Volume) -> Path:
     """Write a tilt series or volume as an OME-Zarr folder.
 
@@ -209,6 +211,7 @@ def _record(folder: Path, notes: dict[str, Any], kind: str) -> ExchangeRecord | 
     return record
 
 
+@checked
 def read_ome_zarr_volume(path: str | Path, need_size: bool = True) -> ForeignVolume:
     """Read a volume; channels and times of length one are left out.
 
@@ -231,6 +234,7 @@ def read_ome_zarr_volume(path: str | Path, need_size: bool = True) -> ForeignVol
     return ForeignVolume(array, record.exact_size(size), record.exact_origin(origin), record.name)
 
 
+@checked
 def read_ome_zarr_series(
     path: str | Path, need_size: bool = True, need_angles: bool = True
 ) -> ForeignSeries:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError
 from aet_port.io import signal_axes
 from aet_port.io.exchange_record import recorded_angles
@@ -70,6 +71,7 @@ def _metadata(opened: OpenedSignal) -> dict[str, Any]:
     return metadata
 
 
+@checked
 def read_other(path: str | Path, image: int | str | None = None) -> RawImages:
     """Read images of a file through RosettaSciIO.
 
@@ -124,6 +126,7 @@ def _tilts(opened: OpenedSignal, order: signal_axes.Arrangement) -> NDArray[np.f
     return table[:, 1].astype(np.float64)
 
 
+@checked
 def read_foreign_series(
     path: str | Path,
     image: int | str | None = None,
@@ -170,6 +173,7 @@ def series_of(
     return ForeignSeries(images, table, size, record.name if record else str(file), metadata)
 
 
+@checked
 def read_foreign_volume(
     path: str | Path, image: int | str | None = None, need_size: bool = True
 ) -> ForeignVolume:

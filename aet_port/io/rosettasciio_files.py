@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError, MissingDependencyError
+from aet_port.core.errors import AetError, DataFileError, MissingDependencyError, reason, short
 from aet_port.core.files import FOLDER_SUFFIXES
-from aet_port.io.arrays import existing_file, reason, short
+from aet_port.io.arrays import existing_file
 from aet_port.io.exchange_record import RECORD, ExchangeRecord
 from aet_port.io.hdf5_heaps import check_heaps
 from aet_port.io.signal_axes import SignalAxis, described_axes

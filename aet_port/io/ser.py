@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError
-from aet_port.io.arrays import existing_file, reading, short
+from aet_port.core.arguments import checked
+from aet_port.core.errors import AetError, DataFileError, short
+from aet_port.io.arrays import existing_file, reading
 from aet_port.io.emi import common_notes, described, emi_of, read_emi, ser_files, series_number
 from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.raw_images import RawImages
@@ -68,6 +69,7 @@ class _Bytes:
         return self.array("u1", self.one("u4")).tobytes().decode("latin-1")
 
 
+@checked
 def read_ser(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the images of a .ser file and the metadata of its .emi.
 
@@ -112,7 +114,7 @@ def read_ser(path: str | Path, read: ReadSettings = READ) -> RawImages:
             notes = read_emi(emi, series_number(file))
         except AetError as error:
             text = f"{file}: {emi.name} is not used ({short(str(error))})"
-            warnings.warn(text, UserWarning, stacklevel=2)
+            warnings.warn(text, UserWarning, stacklevel=3)
             notes = {}
         metadata |= common_notes(notes) | ({"emi": notes} if notes else {})
         alpha = described(notes, "Stage A")

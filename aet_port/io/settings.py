@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from aet_port.core.limits import LARGEST_NUMBER, LARGEST_SCALE
 from aet_port.core.settings import Settings, setting
 
 AngleUnit = Literal["degree", "radian"]
@@ -20,6 +21,8 @@ class ReadSettings(Settings):
         None,
         "Number (from 0) or name of the image or signal, in a file of several.",
         example="HAADF",
+        ge=0,
+        le=1_000_000,
     )
     detector: str | None = setting(
         None, "Name of the detector, in a file of several.", example="HAADF"
@@ -80,6 +83,8 @@ class ModelReadSettings(Settings):
         "Which model of a file of several: its number from 0, negative from the end, or all for a "
         "command that takes several; the last unless given.",
         example=0,
+        ge=-LARGEST_NUMBER,
+        le=LARGEST_NUMBER,
     )
     scale: float | None = setting(
         None,
@@ -87,7 +92,8 @@ class ModelReadSettings(Settings):
         "in voxels, 10 for nm; 1 unless given.",
         also="pixel_size",
         example=0.35,
-        gt=0,
+        ge=1e-10,
+        le=LARGEST_SCALE,
     )
 
 

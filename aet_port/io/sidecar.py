@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError
+from aet_port.core.errors import AetError, DataFileError, short
 from aet_port.core.files import write_whole
 from aet_port.core.frame_series import FrameSeries, plain
-from aet_port.io.arrays import existing_file, reading, short
+from aet_port.io.arrays import existing_file, reading
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.io.statements import Stated, stated
 from aet_port.io.units import angstrom, degrees

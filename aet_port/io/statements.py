@@ -17,8 +17,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError, InputError
-from aet_port.io.arrays import reason, short
+from aet_port.core.errors import AetError, DataFileError, InputError, reason, short
 
 T = TypeVar("T")
 Angles = NDArray[np.float64]

@@ -11,21 +11,13 @@ from typing import Any
 import numpy as np
 
 from aet_port.core.errors import DataFileError
+from aet_port.core.memory import size_text
 
 FREE = 100_000_000  # bytes that may always be allocated
 # Deflate packs no better than 1032:1; other methods do on constant data, which nobody needs.
 PACKING = 1100
 # Zarr leaves out chunks of one value; of a reconstruction, mostly zeros, few may be left.
 SPARSE = 64
-
-
-def size_text(n_bytes: float) -> str:
-    """A number of bytes for people, such as ``4.0 TB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} TB"
 
 
 def check_size(path: str | Path, shape: tuple[int, ...], promised: float, stored: float) -> None:

@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from aet_port.core.errors import DataFileError
-from aet_port.io.arrays import existing_file, reading, short
+from aet_port.core.errors import DataFileError, short
+from aet_port.io.arrays import existing_file, reading
 
 LONGEST_LINE = 65_536  # bytes; parsers of comments are slow for longer ones
 OPENERS: dict[str, Callable[..., Any]] = {

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.errors import DataFileError, MissingDependencyError
-from aet_port.io.arrays import Sections, existing_file, reading, real_array, short
+from aet_port.core.errors import DataFileError, MissingDependencyError, short
+from aet_port.io.arrays import Sections, existing_file, reading, real_array
 from aet_port.io.image_choice import Candidate, choose
 from aet_port.io.settings import READ, ReadSettings
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.image_rotation import turn_images
@@ -47,6 +48,7 @@ WRITABLE_FILE = (
 )
 
 
+@checked
 def read_images(path: str | Path, read: ReadSettings = READ) -> NDArray:
     """Read projections (n, nx, ny) from a file, in the precision stored.
 
@@ -67,6 +69,7 @@ def read_images(path: str | Path, read: ReadSettings = READ) -> NDArray:
     return read_raw_images(path, read).images
 
 
+@checked
 def read_tilt_series(
     projections: str | Path,
     angles: str | Path | None = None,
@@ -174,6 +177,7 @@ def _own_angles(projections: str | Path, raw: RawImages) -> NDArray[np.float64]:
     return np.stack([np.zeros_like(theta), theta, np.zeros_like(theta)], axis=1)
 
 
+@checked
 def write_tilt_series(
     projections_path: str | Path, angles_path: str | Path, series: TiltSeries
 ) -> tuple[Path, Path]:

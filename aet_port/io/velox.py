@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import existing_file, reading
 from aet_port.io.hdf5_heaps import check_heaps
@@ -35,6 +36,7 @@ IMAGES = "Data/Image"
 _LABELS = ("Presentation", "Displays", "ImageDisplay")
 
 
+@checked
 def read_velox(path: str | Path, read: ReadSettings = READ) -> RawImages:
     """Read the frames of one detector.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import Volume
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.geometry import centre
@@ -64,6 +65,7 @@ def _lengths(path: Path, given: float | None) -> tuple[float | None, NDArray[np.
     return float(found["voxel_size"][0]) if "voxel_size" in found else None, found.get("origin")
 
 
+@checked
 def read_volume(
     path: str | Path, voxel_size: float | None = None, name: str | None = None
 ) -> Volume:
@@ -165,6 +167,7 @@ def read_volume(
     return Volume(np.ascontiguousarray(array), size, origin=origin, name=own_name)
 
 
+@checked
 def write_volume(path: str | Path, volume: Volume) -> Path:
     """Write a volume, never a partial file; equal volumes give identical files.
 

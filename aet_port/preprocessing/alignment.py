@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.core.shift_errors import exceed_errors
@@ -57,6 +58,7 @@ class Alignment:
     converged: bool
 
 
+@checked
 def align_particle(
     images: ArrayLike,
     tolerance: float = 0.01,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.settings import DEFAULTS
 
@@ -42,6 +43,7 @@ class BackgroundRemoval:
     thresholds: NDArray[np.float64]
 
 
+@checked
 def remove_background(
     images: ArrayLike,
     masks: ArrayLike | None = None,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.progress import progress_bar
 
@@ -117,6 +118,7 @@ def outlier_masks(
     return residual < -limit, residual > limit
 
 
+@checked
 def find_bad_pixels(
     series: FrameSeries,
     saturation: float | None = None,
@@ -167,5 +169,5 @@ def find_bad_pixels(
             report.advance()
     if warn:
         for item in found:
-            warnings.warn(f"{series.name}: {item}", BadPixelWarning, stacklevel=2)
+            warnings.warn(f"{series.name}: {item}", BadPixelWarning, stacklevel=3)
     return found

@@ -8,6 +8,7 @@ need a sample on zero background.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Callable
@@ -17,10 +18,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.image_rotation import turn_images
+from aet_port.core.memory import check_memory
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import Reporter
 from aet_port.core.progress import progress_bar as show_progress
@@ -48,6 +51,7 @@ ORDERS = 5  # number of moments used to estimate the shear
 AROUND = 2  # pixels on each side of a bad one whose median replaces it
 
 
+@checked
 def preprocess(
     series: FrameSeries,
     settings: PreprocessSettings = DEFAULTS,
@@ -124,6 +128,10 @@ def preprocess(
             f"true, for a tilt axis at {series.tilt_axis:g} degrees in the file",
             "a calibrated shear, or images whose tilt axis lies along y",
         )
+    held = sum(images.nbytes for images in series.frames)
+    # Repaired frames and, for the noise, all in one array; then one image a tilt at each step.
+    steps = 8.0 * len(series) * math.prod(detector) * 8
+    check_memory("preprocess", 2.0 * held + steps, "binned frames, or fewer tilts")
     bad = find_bad_pixels(series, chosen.saturation_level, show_progress=progress)
     frames = _repaired(series, bad) if chosen.repair else series.frames
     if noise is None and chosen.denoise not in ("none", "wiener"):
@@ -174,7 +182,7 @@ def preprocess(
                 f"{series.name}: no scan distortion is corrected, the noise hides it ({reason}); "
                 "refine it with the atoms",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
     clean = correct_scan_distortion(clean, distortion)
     wanted = series.tilt_axis if chosen.tilt_axis is None else chosen.tilt_axis

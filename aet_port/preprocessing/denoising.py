@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.core.progress import progress_bar
 from aet_port.preprocessing.noise import (
@@ -91,6 +92,7 @@ def choose_method(method: Method = "auto") -> Literal["bm3d", "nlm"]:
     return "nlm"
 
 
+@checked
 def denoise(
     images: ArrayLike,
     noise: NoiseModel,
@@ -150,6 +152,7 @@ def denoise(
     return result
 
 
+@checked
 def search_strength(
     clean: ArrayLike,
     noise: NoiseModel,
@@ -219,7 +222,7 @@ def search_strength(
         warnings.warn(
             f"limits: the best strength, {np.exp(top):.3g}, lies at a limit of {limits}",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return StrengthSearch(
         float(np.exp(top)),

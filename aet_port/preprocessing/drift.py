@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import measure_shift
 from aet_port.preprocessing.frame_registration import LIKELY, line_speed, prepared, whole_shift
@@ -84,6 +85,7 @@ class DriftCorrection:
         return self.image[left:right, low:high]
 
 
+@checked
 def correct_drift(
     frames: ArrayLike,
     slow_axis: int = 0,

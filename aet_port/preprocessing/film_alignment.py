@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import signal
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.core.shift_errors import exceed_errors
@@ -25,6 +26,7 @@ FARTHEST = 2.0  # largest distance of the true position from the best whole pixe
 Region = tuple[tuple[int, int], tuple[int, int]]
 
 
+@checked
 def align_film(
     images: ArrayLike,
     marker: Region,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, stats
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.white_noise import DIFFERENCES, sixth_differences
 from aet_port.preprocessing.bad_pixels import BadPixelWarning, saturated_mask
@@ -86,6 +87,7 @@ def warn_of_saturation(images: NDArray) -> NDArray[np.bool_]:
     return masks
 
 
+@checked
 def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
     """Estimate gain and readout noise of a series from the variance around each pixel.
 
@@ -133,6 +135,7 @@ def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
     return noise_of_line(np.concatenate(columns, axis=1), offset)
 
 
+@checked
 def estimate_noise_from_frames(
     frames: NDArray | Sequence[NDArray], offset: float = 0.0
 ) -> NoiseModel:
@@ -194,7 +197,7 @@ def estimate_noise_from_frames(
         columns.append(np.stack([a[3:-3, 3:-3][good] for a in table]))
     if saturated:
         found = ", ".join(saturated)
-        warnings.warn(f"frames: saturated pixels in tilt {found}", BadPixelWarning, stacklevel=2)
+        warnings.warn(f"frames: saturated pixels in tilt {found}", BadPixelWarning, stacklevel=3)
     return noise_of_line(np.concatenate(columns, axis=1), offset)
 
 
@@ -284,6 +287,7 @@ def _inverse_table(
     return means, levels - (means**2 / 4 - 0.125 - spread**2), float(slope)
 
 
+@checked
 def simulate_noise(
     signal: ArrayLike, noise: NoiseModel, seed: int | np.random.Generator = 0
 ) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.white_noise import sixth_differences
@@ -105,6 +106,7 @@ def border_of(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return frame
 
 
+@checked
 def find_background(images: NDArray, how: SeriesBackground) -> FoundBackground:
     """The background of projections of a sample on an empty border.
 
@@ -172,6 +174,7 @@ def find_background(images: NDArray, how: SeriesBackground) -> FoundBackground:
     return FoundBackground(how, found, level / signal if signal > 0 else 0.0)
 
 
+@checked
 def subtract_background(
     series: TiltSeries,
     how: SeriesBackground,
@@ -232,7 +235,7 @@ def subtract_background(
             "bright-field images"
         )
         if warn:
-            warnings.warn(f"{series.name}: {said}", UserWarning, stacklevel=2)
+            warnings.warn(f"{series.name}: {said}", UserWarning, stacklevel=3)
         return series
     found = find_background(images, how)
     if found.kind == "none" or (keep_level and automatic and found.kind == "constant"):
@@ -245,7 +248,7 @@ def subtract_background(
             f"{series.name}: {found} is subtracted; --background none (background = 'none' in "
             "[input]) keeps it",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     facts = {KEY: {"kind": found.kind, "of_signal": found.of_signal}}
     return replace(

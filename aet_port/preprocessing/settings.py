@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import LARGEST_IMAGE
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.core.settings import Settings, setting
 
@@ -30,7 +31,11 @@ class PreprocessSettings(Settings):
     """
 
     frames_per_tilt: int | None = setting(
-        None, "Number of frames per tilt, if the file does not state it.", example=3, ge=1
+        None,
+        "Number of frames per tilt, if the file does not state it.",
+        example=3,
+        ge=1,
+        le=10_000,
     )
     slow_axis: Literal["x", "y"] = setting(
         "x", "Slow scan direction, perpendicular to the scan lines; y is the tilt axis."
@@ -41,38 +46,59 @@ class PreprocessSettings(Settings):
         "Detector saturation level; clipping is recognised from the counts unless given.",
         unit="counts",
         example=65535,
+        gt=0,
+        le=1e12,
     )
-    dark_level: float = setting(0.0, "Detector dark level.", unit="counts")
+    dark_level: float = setting(0.0, "Detector dark level.", unit="counts", ge=-1e9, le=1e9)
     max_drift: float | None = setting(
         None,
         "Largest drift between two frames; a quarter of the image unless given.",
         unit="pixels",
         example=10.0,
         gt=0,
+        le=LARGEST_IMAGE,
     )
     jitter: bool = setting(False, "Correct the jitter of single scan lines.")
     denoise: Denoiser = setting(
         "auto", "Denoising method; auto: bm3d if installed (non-commercial use), else nlm."
     )
     strength: float | Literal["search"] = setting(
-        1.0, "Denoising strength relative to the noise; 'search' optimises it.", gt=0
+        1.0, "Denoising strength relative to the noise; 'search' optimises it.", gt=0, le=100
     )
     background: bool | None = setting(
         None,
         "Subtract a background; yes unless given, but no for an aligned film.",
         example=True,
     )
-    margin: float = setting(8.0, "Margin around the outline of the sample.", unit="pixels", ge=0)
-    smoothing: float = setting(5.0, "Smoothing length of the background.", unit="pixels", ge=0)
+    margin: float = setting(
+        8.0, "Margin around the outline of the sample.", unit="pixels", ge=0, le=LARGEST_IMAGE
+    )
+    smoothing: float = setting(
+        5.0, "Smoothing length of the background.", unit="pixels", ge=0, le=LARGEST_IMAGE
+    )
     clear_outside: bool = setting(True, "Set pixels outside the sample's mask to zero.")
     shear_x: float | None = setting(
-        None, "Scan shear along x, from a calibration.", unit="pixels per pixel of y", example=0.0
+        None,
+        "Scan shear along x, from a calibration.",
+        unit="pixels per pixel of y",
+        example=0.0,
+        ge=-1,
+        le=1,
     )
     shear_y: float | None = setting(
-        None, "Scan shear along y, from a calibration.", unit="pixels per pixel of x", example=0.005
+        None,
+        "Scan shear along y, from a calibration.",
+        unit="pixels per pixel of x",
+        example=0.005,
+        ge=-1,
+        le=1,
     )
     scale: float | None = setting(
-        None, "Scan magnification of y relative to x, from a calibration.", example=1.0
+        None,
+        "Scan magnification of y relative to x, from a calibration.",
+        example=1.0,
+        ge=0.1,
+        le=10,
     )
     estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
     tilt_axis: float | Literal["find"] | None = setting(
@@ -89,6 +115,8 @@ class PreprocessSettings(Settings):
         "Align a film by this region (x0, x1, y0, y1) of the middle tilt's image.",
         unit="pixels",
         example=[100, 140, 90, 130],
+        ge=0,
+        le=LARGEST_IMAGE,
     )
     align: bool = setting(
         True,
@@ -101,6 +129,7 @@ class PreprocessSettings(Settings):
         unit="pixels",
         example=[151, 151],
         ge=1,
+        le=LARGEST_IMAGE,
     )
     background_after_angles: bool = setting(
         False, "In a run: estimate the background again in masks from the refined angles."

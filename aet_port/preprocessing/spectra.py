@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage, signal
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.noise import check_images
 
@@ -63,6 +64,7 @@ class FrameSpectrum:
         return power / (power + floor) ** 2
 
 
+@checked
 def frame_spectrum(tilts: Sequence[NDArray]) -> FrameSpectrum:
     """Signal and noise of frames: mean power minus the white noise at high frequencies.
 
@@ -103,6 +105,7 @@ def frame_spectrum(tilts: Sequence[NDArray]) -> FrameSpectrum:
     return FrameSpectrum(np.where(seen, found, np.where(weak, run, 0.0)), noise)
 
 
+@checked
 def wiener_filter(
     images: ArrayLike, spectrum: FrameSpectrum, frames: int, strength: float = 1.0
 ) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.preprocessing.alignment import check_same_sample, check_series
 from aet_port.preprocessing.denoising import golden_section
@@ -33,6 +34,7 @@ class TiltAxis:
     agreements: NDArray[np.float64]
 
 
+@checked
 def find_tilt_axis(
     images: ArrayLike, reach: float = 15.0, step: float = 1.0, tolerance: float = 0.02
 ) -> TiltAxis:
@@ -85,7 +87,7 @@ def find_tilt_axis(
         warnings.warn(
             f"reach: the best direction, {top:.2f} degrees, lies at its end; search further",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     order = sorted(tried)
     return TiltAxis(top, tried[top], np.array(order), np.array([tried[a] for a in order]))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import AtomicModel, TiltSeries, as_model
 from aet_port.core.display import Shown
@@ -122,6 +123,7 @@ class Refinement(Shown):
         return int(self.history[-1, 0])
 
 
+@checked
 def refine(
     series: TiltSeries,
     model: AtomicModel | ase.Atoms,
@@ -329,7 +331,8 @@ def _minimise(
             saved.save(**_stored(state, rows, quiet), positions=here)
 
         if stored is not None:
-            state, rows, quiet = _restored(stored)
+            with saved.restoring():
+                state, rows, quiet = _restored(stored)
             best = forward.misfit(variables.parameters(state.x), series.images, fitted)
             reporter.advance(state.evaluations - 1)
         while quiet < QUIET and state.evaluations < evaluations:

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar
 from aet_port.refinement.projections import relative_error
@@ -50,6 +51,7 @@ class AtomFit(PositionFit):
     b_factors: Floats
 
 
+@checked
 def descend_positions(
     projector: Projector,
     images: NDArray,
@@ -145,6 +147,7 @@ def descend_positions(
     return PositionFit(current, errors, np.flatnonzero(far), _notes(errors, far, limit), path)
 
 
+@checked
 def descend_atoms(
     projector: Projector,
     images: NDArray,

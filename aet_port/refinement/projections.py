@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import centre
 from aet_port.refinement.gaussian_windows import gaussian_profile, nearest_pixel
@@ -18,6 +19,7 @@ from aet_port.refinement.projector import HALF_WIDTH, Floats, Projector, few, fo
 Scale = Literal["least_squares", "sum"]
 
 
+@checked
 def relative_error(projections: NDArray, images: NDArray) -> float:
     """``R_1 = sum |P - I| / sum |I|`` over all pixels of all images."""
     # Image by image, so that the differences stay in the cache.
@@ -53,6 +55,7 @@ class ScaledProjections(NamedTuple):
     b_factors: Floats
 
 
+@checked
 def scaled_projections(
     projector: Projector,
     images: NDArray,
@@ -120,6 +123,7 @@ def normalise_sums(images: ArrayLike, value: float) -> NDArray[np.float64]:
     return table * (value / sums)
 
 
+@checked
 def gaussian_volume(
     positions: ArrayLike,
     heights: ArrayLike,

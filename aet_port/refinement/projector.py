@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import centred_range, euler_rotations
 from aet_port.core.parallel import check_threads, chunks, map_threads
@@ -27,6 +28,7 @@ CHUNK = 8  # images whose gradients one thread adds; fixed, so that results are 
 Floats = NDArray[np.float64]
 
 
+@checked
 def form_factor(
     shape: tuple[int, ...], pixel_size: float, elements: Sequence[str | int]
 ) -> NDArray[np.float64]:
@@ -230,6 +232,7 @@ class Projector:
         return table / self.pixel_size, height, decay
 
 
+@checked
 def make_projector(
     angles: ArrayLike,
     pixel_size: float,

@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import pad_centred
@@ -69,6 +70,7 @@ SCHEDULES = {
 }
 
 
+@checked
 def schedule_for(species: Sequence[str]) -> Schedule:
     """Schedule for other species: that of the film for one species, else like that of the glass.
 
@@ -124,6 +126,7 @@ class PublishedRefinement:
     warnings: tuple[str, ...]
 
 
+@checked
 def prepare_series(series: TiltSeries, padding: int = PADDING, odd: bool = False) -> TiltSeries:
     """Prepare a series as in the papers: no negative values, zero padding, double precision.
 
@@ -156,6 +159,7 @@ def prepare_series(series: TiltSeries, padding: int = PADDING, odd: bool = False
     return replace(series, images=pad_centred(images, shape))
 
 
+@checked
 def refine_published(
     series: TiltSeries,
     model: AtomicModel,

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.refinement.forward import Fitted, Forward
@@ -161,6 +162,7 @@ class CrossValidation:
         return bool(self.r_free.mean() > self.r_free_start.mean())
 
 
+@checked
 def cross_validate(
     series: TiltSeries,
     model: AtomicModel,

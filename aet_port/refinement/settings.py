@@ -35,10 +35,15 @@ class RefineSettings(Settings):
         "Largest displacement of an atom from its initial position; 0: no limit.",
         unit="angstrom",
         ge=0,
+        le=100,
     )
-    max_evaluations: int = setting(50, "Largest number of gradient evaluations.", ge=1)
+    max_evaluations: int = setting(50, "Largest number of gradient evaluations.", ge=1, le=100_000)
     tolerance: float = setting(
-        1e-3, "Stop after three steps with a smaller rms displacement.", unit="angstrom", gt=0
+        1e-3,
+        "Stop after three steps with a smaller rms displacement.",
+        unit="angstrom",
+        gt=0,
+        le=10,
     )
     precision: Precision = setting("single", "Floating-point precision of the images.")
     max_at_bound: float = setting(
@@ -58,13 +63,16 @@ class RefineSettings(Settings):
         "Also compute R-free, leaving out the projections in this many groups.",
         example=FOLDS,
         ge=2,
+        le=1000,
     )
     schedule: Schedule | None = setting(
         None,
         "Schedule of the published method; chosen from the species unless given.",
         example="glass",
     )
-    rounds: int | None = setting(None, "Number of rounds of the published method.", example=2, ge=1)
+    rounds: int | None = setting(
+        None, "Number of rounds of the published method.", example=2, ge=1, le=10_000
+    )
     images: Literal["averaged", "denoised"] = setting(
         "averaged", "Images refined against in a run from raw frames: before or after denoising."
     )

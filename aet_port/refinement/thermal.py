@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar
 from aet_port.refinement.projections import image_scale, relative_error
@@ -49,6 +50,7 @@ class Setting(NamedTuple):
     names: tuple[str, ...]
 
 
+@checked
 def descend_thermal(
     projector: Projector,
     images: NDArray,
@@ -147,6 +149,7 @@ def descend_thermal(
     return ThermalFit(k * h, projector.decays(b), errors, tuple(notes))
 
 
+@checked
 def descend_heights(
     projector: Projector,
     images: NDArray,
@@ -213,6 +216,7 @@ class BScan(NamedTuple):
     fine: Floats
 
 
+@checked
 def scan_b(
     projector: Projector,
     images: NDArray,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import map_threads
 from aet_port.core.progress import progress_bar
@@ -18,6 +19,7 @@ from aet_port.refinement.thermal import Setting, ThermalFit, by_species, setting
 AT_BOUND = 1e-6  # fraction of the range between the bounds
 
 
+@checked
 def fit_thermal(
     projector: Projector,
     images: NDArray,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aet_port.core.arguments import checked
 from aet_port.refinement.joint import Refinement
 from aet_port.refinement.r_factors import CrossValidation
 from aet_port.refinement.settings import DEFAULTS
@@ -37,6 +38,7 @@ class Verdict:
         return not self.objections
 
 
+@checked
 def judge_refinement(
     done: Refinement,
     crossed: CrossValidation | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import aet_port
+from aet_port.core.arguments import checked
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.html_pages import render_page
 from aet_port.reporting.bank import read_entry_report
@@ -77,6 +78,7 @@ def write_report(path: str | Path, content: ReportContent) -> Path:
     return write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
+@checked
 def report(
     source: str | Path | Run,
     path: str | Path,

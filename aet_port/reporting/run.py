@@ -13,7 +13,7 @@ from aet_port.core.data import AtomicModel, TiltSeries, Volume
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256
 from aet_port.core.parallel import check_threads
-from aet_port.core.records import read_json
+from aet_port.core.records import parsing, read_json
 from aet_port.io import read_volume
 from aet_port.reporting.content import (
     Fact,
@@ -306,14 +306,10 @@ def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     costs = place.path("timings.json")
     if costs.is_file():
         heads = ("stage", "seconds", "peak memory (GB)")
-        try:
+        with parsing(costs, "list of stages", "the one that the run wrote; or delete it"):
             stages = [
                 (one["stage"], f"{one['seconds']:.1f}", f"{one['peak_gb']:.2f}")
                 for one in read_json(costs)
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataFileError(
-                costs, f"no list of stages ({error!r})", "the one that the run wrote; or delete it"
-            ) from error
         tables.append(Table("Cost of each stage", heads, stages))
     return tables

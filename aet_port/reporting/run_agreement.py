@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.data import TiltSeries
-from aet_port.core.errors import DataFileError
-from aet_port.core.records import read_json
+from aet_port.core.records import parsing, read_json
 from aet_port.reporting.content import Convergence, Fact
 from aet_port.reporting.projections import Compared
 from aet_port.workflow.config import RunConfig
@@ -116,7 +115,7 @@ def _found_in_counts(place: RunFolder) -> list[Fact]:
     if not path.exists():
         return []
     found = read_json(path)
-    try:
+    with parsing(path, "record", "the record that the run wrote"):
         noise, probe = found["noise"], found["probe"]
         rows: list[Fact] = [
             ("R1 of the model, mean over projections", f"{100 * found['r1']:.2f} %"),
@@ -141,5 +140,3 @@ def _found_in_counts(place: RunFolder) -> list[Fact]:
             for one in found.get("overlaps", ())
         ]
         return rows + [("warning", text) for text in found["warnings"]]
-    except (KeyError, TypeError) as error:
-        raise DataFileError(path, f"no {error}", "the record that the run wrote") from error

@@ -231,6 +231,14 @@ def _rim(matrices: bytes, kind: str, sizes: tuple[int, int, int]) -> _Rim:
     return _Rim(np.frombuffer(matrices, kind).reshape(-1, 3, 2), sizes)
 
 
+def needed_memory(grid: Grid, itemsize: int, threads: int) -> float:
+    """Bytes of the arrays of :func:`project`, of volumes with ``itemsize`` bytes a voxel."""
+    (n_x, n_y, n_z), (o_x, _, o_z) = grid.padded, grid.shape
+    half = n_y // 2 + 1
+    planes = min(threads, half) * max(2.0 * n_x * (n_z + 1) * 2 * itemsize, BATCH_BYTES)
+    return 2.0 * itemsize * half * (o_x * o_z + len(grid.rotations) * n_x) + planes
+
+
 def _transform_y(volume: NDArray, n_y: int, threads: int) -> NDArray:
     """Half spectra along y, shape (n_y // 2 + 1, nx, nz), with the centre moved to index 0."""
     o_x, o_z, o_y = volume.shape

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, euler_rotations, extended_object_shape
 
@@ -58,6 +59,7 @@ class Grid:
         return np.ascontiguousarray(matrices.astype(self.rotations.dtype))
 
 
+@checked
 def make_grid(
     detector: tuple[int, int],
     angles: NDArray,

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import EULER_AXES, Axes, crop_centred
+from aet_port.core.memory import check_memory
 from aet_port.core.parallel import check_threads
 from aet_port.core.plausibility import check_series
 from aet_port.core.progress import progress_bar as report_progress
@@ -29,6 +31,7 @@ from aet_port.resire import back_projection, fourier_slice, single_axis
 from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.judgement import check_step, objections
 from aet_port.resire.literal import LiteralProjector
+from aet_port.resire.memory import LESS, needed_memory
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSettings
 
@@ -145,6 +148,7 @@ class _Engine:
             self._descend(volume, residual, self.grid, self.step, self.positivity, self.threads)
 
 
+@checked
 def r_factors(
     projected: NDArray, measured: NDArray, residual: NDArray | None = None
 ) -> tuple[NDArray, NDArray]:
@@ -187,6 +191,7 @@ def _checked(
     return array
 
 
+@checked
 def reconstruct(
     series: TiltSeries,
     *,
@@ -266,8 +271,9 @@ def reconstruct(
     Raises
     ------
     InputError
-        For arguments that do not match each other, images without contrast or negative on the
-        whole, a single tilt with a step of 2 or more, or a step with which the volume diverges.
+        For arguments that do not match each other, more memory than there is, images without
+        contrast or negative on the whole, a single tilt with a step of 2 or more, or a step with
+        which the volume diverges.
     EmptyResultError
         If the volume is zero, or constant, everywhere.
     CheckpointError
@@ -316,6 +322,7 @@ def reconstruct(
         check_series(series.images, series.name, positivity=positivity)
     check_step(series, step)
     grid = make_grid(series.detector, series.angles, oversampling, extended, n_z, axes)
+    check_memory("reconstruct", needed_memory(grid, settings, threads), LESS)
     support = _checked("support", support, grid.shape)
     mask = _checked("mask", mask, series.images.shape)
     initial = _checked("initial", initial, grid.shape, larger=True)
@@ -341,12 +348,13 @@ def reconstruct(
     )
     start = 0
     stored = state.load()
-    if stored is not None and int(stored["done"]) <= iterations:
-        start = int(stored["done"])
-        volume[:] = stored["volume"]
-        r1[:start], r2[:start] = stored["r1"], stored["r2"]
-        if engine.radon is not None:
-            engine.radon.gradient[:] = stored["gradient"]
+    with state.restoring():
+        if stored is not None and int(stored["done"]) <= iterations:
+            start = int(stored["done"])
+            volume[:] = stored["volume"]
+            r1[:start], r2[:start] = stored["r1"], stored["r2"]
+            if engine.radon is not None:
+                engine.radon.gradient[:] = stored["gradient"]
 
     def save(done: int) -> None:
         extra = {} if engine.radon is None else {"gradient": engine.radon.gradient}
@@ -373,7 +381,7 @@ def reconstruct(
     if check:
         said = objections(series, array, r1, step, positivity)
         for text in said:
-            warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=2)
+            warnings.warn(f"{series.name}: {text}", UserWarning, stacklevel=3)
     return Reconstruction(
         Volume(array, series.pixel_size, name=f"reconstruction of {series.name}"),
         r1,

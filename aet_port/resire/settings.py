@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from aet_port.core.limits import LARGEST_IMAGE
 from aet_port.core.settings import Settings, setting
 
 Method = Literal["fourier-slice", "radon"]
@@ -13,11 +14,16 @@ Precision = Literal["single", "double", "reference-glass", "reference-film"]
 class ReconstructSettings(Settings):
     """``[reconstruct]``: see :func:`aet_port.resire.reconstruction.reconstruct`."""
 
-    iterations: int = setting(200, "Number of RESIRE iterations.", ge=1)
+    iterations: int = setting(200, "Number of RESIRE iterations.", ge=1, le=100_000)
     oversampling: float | tuple[float, float, float] = setting(
-        3.0, "Oversampling of the Fourier grid: one ratio, or one each along x, y and z.", ge=1
+        3.0,
+        "Oversampling of the Fourier grid: one ratio, or one each along x, y and z.",
+        ge=1,
+        le=20,
     )
-    step: float = setting(2.0, "Normalised step of the gradient descent, usually 1 to 3.", gt=0)
+    step: float = setting(
+        2.0, "Normalised step of the gradient descent, usually 1 to 3.", gt=0, le=100
+    )
     extended: bool = setting(False, "Treat the sample as a film wider than the images.")
     n_z: int | None = setting(
         None,
@@ -25,6 +31,7 @@ class ReconstructSettings(Settings):
         unit="voxels",
         example=100,
         ge=1,
+        le=LARGEST_IMAGE,
     )
     positivity: bool = setting(True, "Set negative voxels to zero in every iteration.")
     support: str | None = setting(

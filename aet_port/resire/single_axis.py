@@ -73,6 +73,13 @@ def _sample_lines(  # type: ignore[no-untyped-def]
                     out[y] = np.conj(out[y])
 
 
+def needed_memory(grid: Grid, itemsize: int, threads: int) -> float:
+    """Bytes of the arrays of :func:`project`, of volumes with ``itemsize`` bytes a voxel."""
+    n_x, _, n_z = grid.padded
+    per_slice = (n_x // 2 + 1) * (2 * n_z + len(grid.rotations)) * 2.0 * itemsize
+    return min(threads, grid.shape[1]) * max(min(per_slice, BLOCK_BYTES), 4 * per_slice)
+
+
 def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     """Project a volume by the Fourier-slice theorem, for tilts about y only.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from ase.data import atomic_numbers
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.samples import amorphous_particle, glass_density
@@ -15,6 +16,7 @@ from aet_port.simulation.samples import amorphous_particle, glass_density
 SUM_TOLERANCE = 1e-6
 
 
+@checked
 def amorphous_alloy(
     n_atoms: int, fractions: Mapping[str, float], seed: int = 0, density: float | None = None
 ) -> AtomicModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.alloys import amorphous_alloy, check_fractions
@@ -19,6 +20,7 @@ def is_composition(text: str) -> bool:
     return _SAMPLE.fullmatch(text) is not None
 
 
+@checked
 def sample_of(text: str, seed: int = 0, density: float | None = None) -> AtomicModel:
     """Make the glass particle that a text names.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.alloys import check_fractions, mean_density, occupy
@@ -14,6 +15,7 @@ from aet_port.simulation.glass_quench import GLASS_DENSITY, SHORTEST_SIDE, quenc
 LEAST = 13  # atoms, as in a particle
 
 
+@checked
 def amorphous_film(
     size: Sequence[float],
     species: str | Mapping[str, float] = "Ta",

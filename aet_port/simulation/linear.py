@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import ase
@@ -10,11 +11,19 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, TiltSeries, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
+from aet_port.core.memory import check_memory
 from aet_port.core.scattering import adf_cross_section, scattering_factor
-from aet_port.simulation.settings import B_FACTOR, SIMULATE, TA_FILM_DOSE, TwoGaussians
+from aet_port.simulation.settings import (
+    B_FACTOR,
+    LARGER_PIXELS,
+    SIMULATE,
+    TA_FILM_DOSE,
+    TwoGaussians,
+)
 
 # Number of tilts, first and last angle in degrees of the measured series. Film paper,
 # Supplementary Table 1; glass paper, main text.
@@ -30,6 +39,7 @@ GAUSSIAN_FLOOR = 1e-9  # a Gaussian is cut off where it falls below this fractio
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
+@checked
 def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float64]:
     """Equally spaced Euler angles with the range and number of tilts of a published series.
 
@@ -64,6 +74,7 @@ def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float6
     return angles
 
 
+@checked
 def project_atoms(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
@@ -134,6 +145,8 @@ def project_atoms(
     origin = np.array([n // 2 + margin for n in shape], dtype=np.float64)
     species = np.array(model.species)
     kinds = sorted(set(model.species))
+    spectra = 8.0 * math.prod(canvas) * (3 * len(kinds) + 2)
+    check_memory("simulate", 8.0 * len(rotations) * math.prod(shape) + spectra, LARGER_PIXELS)
     widths, filters = [], []
     both = None if probe is None else _two_gaussians(canvas, pixel_size, probe)
     for symbol in kinds:
@@ -262,6 +275,7 @@ def add_noise(
     return counts / (electrons * fraction_per_unit)
 
 
+@checked
 def simulate_tilt_series(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,14 +20,19 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
 from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre, euler_rotations
+from aet_port.core.memory import check_memory
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress_bar
-from aet_port.core.scattering import scattering_parameters
+from aet_port.core.records import parsing, read_npz
+from aet_port.core.scattering import electron_wavelength, scattering_parameters
 from aet_port.simulation.settings import REACH, Microscope, Numerics
 from aet_port.simulation.slices import odd_points, sliced_potential
 
 BATCH = 24  # plane waves propagated at a time; more only need more memory
 ANGSTROM_PER_MM = 1e7
+COARSER = (
+    "a smaller --window, thicker slices (--slice-thickness), a coarser grid or a smaller model"
+)
 DEPTH_MARGIN = 1.0  # angstrom of vacuum above the first and below the last atom
 
 
@@ -156,8 +161,9 @@ def multislice_images(
         )
         for number, rotation in enumerate(rotations)
     ]
-    for tilt in tilts:
-        _on_image(tilt)
+    at_once = 1 if scheduler is not None else min(workers, len(tilts))
+    largest = max(_box(tilt, tilt.positions[_on_image(tilt)]).memory(tilt) for tilt in tilts)
+    check_memory("multislice", at_once * largest, COARSER)
     images = np.empty((len(tilts), nx, ny))
     with progress_bar("multislice", len(tilts), progress) as bar:
         for number, image in enumerate(_computed(tilts, workers, scheduler)):
@@ -222,13 +228,10 @@ def _image(tilt: _Tilt) -> NDArray[np.float64]:
 
 
 def _stored(path: Path, key: str) -> NDArray[np.float64]:
-    try:
-        with open(path, "rb") as handle, np.load(handle) as stored:
-            found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            path, f"no readable image ({error})", "the file this program wrote; delete it"
-        ) from error
+    advice = "the file this program wrote; delete it"
+    stored = read_npz(path, "key", "image", expected=advice, kind=CheckpointError)
+    with parsing(path, "image", advice, CheckpointError):
+        found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
     if found != key:
         raise CheckpointError(
             path, "an image of another model or setting", "the same series, or another folder"
@@ -259,33 +262,63 @@ def _on_image(tilt: _Tilt) -> NDArray[np.bool_]:
     return inside
 
 
+class _Box(NamedTuple):
+    """The periodic box of a calculation."""
+
+    origin: NDArray[np.float64]
+    sides: tuple[float, float, float]  # angstrom
+    points: tuple[int, int]
+    factors: tuple[int, int] | None  # of PRISM's interpolation
+
+    def memory(self, tilt: _Tilt) -> float:
+        """Bytes of potential and waves, in single precision."""
+        grid = float(math.prod(self.points))
+        slices = math.ceil(self.sides[2] / tilt.numerics.slice_thickness)
+        waves = 1.0
+        if self.factors is not None:
+            # Plane waves within the convergence angle, of which every factor-th is propagated.
+            radius = tilt.microscope.semiangle * 1e-3 / electron_wavelength(tilt.microscope.energy)
+            every = self.sides[0] * self.sides[1] / math.prod(self.factors)
+            waves = BATCH + np.pi * radius**2 * every
+        return 4 * grid * slices + 8 * grid * waves
+
+
+def _box(tilt: _Tilt, atoms: NDArray[np.float64]) -> _Box:
+    """Box around atoms (n, 3) in the detector frame."""
+    numerics = tilt.numerics
+    low, high = atoms.min(axis=0), atoms.max(axis=0)
+    # Beyond this the periodic images of atoms are farther from a probe than its own window.
+    needed = high[:2] - low[:2] + 2 * REACH
+    sampling = numerics.grid(tilt.microscope)
+    factors = None
+    if not numerics.window:
+        points = [odd_points(n / sampling) for n in needed]
+        sides = [n * sampling for n in points]
+    else:
+        every = [int(np.ceil(n / numerics.window)) for n in needed]
+        single = odd_points(numerics.window / sampling)
+        points, sides = [f * single for f in every], [f * numerics.window for f in every]
+        factors = (every[0], every[1])
+    depth = float(high[2] - low[2] + 2 * DEPTH_MARGIN)
+    origin = np.array([*((low + high)[:2] - sides) / 2, low[2] - DEPTH_MARGIN])
+    return _Box(origin, (sides[0], sides[1], depth), (points[0], points[1]), factors)
+
+
 def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDArray[np.float64]:
     """The image of one set of positions (n_atoms, 3) in the detector frame, without averaging."""
     microscope, numerics = tilt.microscope, tilt.numerics
     chosen = _on_image(tilt)
     atoms = positions[chosen]
+    box = _box(tilt, atoms)
     middle = [centre(n) for n in tilt.shape]
     probes = (np.indices(tilt.shape).reshape(2, -1).T - middle) * tilt.pixel_size
     near = np.isfinite(cKDTree(atoms[:, :2]).query(probes, distance_upper_bound=REACH)[0])
-    low, high = atoms.min(axis=0), atoms.max(axis=0)
-    # Beyond this the periodic images of atoms are farther from a probe than its own window.
-    needed = high[:2] - low[:2] + 2 * REACH
-    sampling = numerics.grid(microscope)
-    if not numerics.window:
-        points = [odd_points(n / sampling) for n in needed]
-        factors, sides = None, [n * sampling for n in points]
-    else:
-        factors = [int(np.ceil(n / numerics.window)) for n in needed]
-        single = odd_points(numerics.window / sampling)
-        points, sides = [f * single for f in factors], [f * numerics.window for f in factors]
-    depth = high[2] - low[2] + 2 * DEPTH_MARGIN
-    origin = np.array([*((low + high)[:2] - sides) / 2, low[2] - DEPTH_MARGIN])
     potential = sliced_potential(
         abtem,
-        atoms - origin,
+        atoms - box.origin,
         np.array(tilt.symbols)[chosen],
-        (sides[0], sides[1], float(depth)),
-        (points[0], points[1]),
+        box.sides,
+        box.points,
         numerics,
     )
     optics: dict[str, Any] = {
@@ -294,16 +327,16 @@ def _scan(abtem: ModuleType, tilt: _Tilt, positions: NDArray[np.float64]) -> NDA
     }
     aberrations = {
         # abTEM measures the defocus from the entrance plane of the probe.
-        "defocus": microscope.defocus - origin[2],
+        "defocus": microscope.defocus - box.origin[2],
         "Cs": microscope.cs_mm * ANGSTROM_PER_MM,
     }
     detector = abtem.AnnularDetector(microscope.inner, microscope.outer)
-    scan = abtem.CustomScan(probes[near] - origin[:2])
-    if factors is None:
+    scan = abtem.CustomScan(probes[near] - box.origin[:2])
+    if box.factors is None:
         probe = abtem.Probe(**optics, **aberrations)
         measured = probe.scan(potential, scan=scan, detectors=detector, lazy=False)
     else:
-        matrix = abtem.SMatrix(potential=potential, interpolation=tuple(factors), **optics)
+        matrix = abtem.SMatrix(potential=potential, interpolation=box.factors, **optics)
         ctf = abtem.CTF(**optics, **aberrations)
         measured = matrix.scan(
             scan=scan, detectors=detector, ctf=ctf, max_batch_multislice=BATCH, lazy=False

@@ -6,6 +6,7 @@ as several frames, line by line, as in the microscope.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.simulation.acquisition import Project
 from aet_port.simulation.linear import add_noise
 from aet_port.simulation.settings import RawFrameSettings
 
 SPLINE = 5
 WAVES = 3  # long-wavelength components of the background in each image
+FEWER_FRAMES = "fewer frames (n_frames), a narrower border, larger pixels or fewer tilts"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ def take_frames(
             "project", f"images of shape {clean.shape}", f"({len(table)}, nx, ny), finite"
         )
     n, m, shape = len(table), settings.n_frames, clean.shape[1:]
+    # In double precision: frames, the same without negative values, electrons, counts, read noise.
+    check_memory("simulate_frames", 40.0 * n * m * math.prod(shape), FEWER_FRAMES)
     n_lines = shape[settings.slow]
     of_drift, of_jump, of_jitter, of_shift, of_ground, of_noise = np.random.default_rng(
         settings.seed

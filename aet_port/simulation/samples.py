@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers, reference_states
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.glass_quench import GLASS_DENSITY, quench_ball
@@ -44,6 +45,7 @@ def glass_density(species: str) -> float:
     return float(GLASS_TO_CRYSTAL * crystal)
 
 
+@checked
 def amorphous_particle(
     n_atoms: int = 1000, species: str = "Ta", seed: int = 0, density: float | None = None
 ) -> AtomicModel:

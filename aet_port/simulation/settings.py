@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import (
+    LARGEST_DOSE,
+    LARGEST_IMAGE,
+    LARGEST_PIXEL,
+    LARGEST_SEED,
+    SMALLEST_PIXEL,
+)
 from aet_port.core.scattering import electron_wavelength
 from aet_port.core.settings import Settings, setting
 
@@ -21,6 +28,7 @@ Probe = Literal["form-factor", "two-gaussians"]
 
 TA_FILM_DOSE = 8.2e5  # electrons per square angstrom, film paper, Supplementary Table 1
 B_FACTOR = 6.0  # square angstrom; initial value of the refinement of the Ta film
+LARGER_PIXELS = "larger pixels (--pixel-size), smaller images (--shape) or fewer tilts"
 REACH = 4.0  # angstrom around an atom that are scanned; 1.5 % of its scattering lies beyond
 # A grid supports angles up to lambda / (3 sampling): half the sampling frequency, without its
 # outer third, which is set to zero against aliasing. Slightly more is needed, because that limit
@@ -36,14 +44,24 @@ class Microscope(Settings):
     the image (correlation 0.9996).
     """
 
-    energy: float = setting(200.0, "Electron energy.", unit="keV", gt=0)
-    semiangle: float = setting(25.0, "Convergence semi-angle of the probe.", unit="mrad", gt=0)
-    inner: float = setting(38.0, "Inner angle of the annular detector.", unit="mrad", gt=0)
-    outer: float = setting(100.0, "Outer angle of the annular detector.", unit="mrad", gt=0)
-    defocus: float = setting(
-        0.0, "Defocus: distance of the focus behind the rotation centre.", unit="angstrom"
+    energy: float = setting(200.0, "Electron energy.", unit="keV", ge=1, le=3000)
+    semiangle: float = setting(
+        25.0, "Convergence semi-angle of the probe.", unit="mrad", ge=0.01, le=200
     )
-    cs_mm: float = setting(0.0, "Third-order spherical aberration.", unit="mm")
+    inner: float = setting(
+        38.0, "Inner angle of the annular detector.", unit="mrad", ge=0.01, le=500
+    )
+    outer: float = setting(
+        100.0, "Outer angle of the annular detector.", unit="mrad", ge=0.01, le=1000
+    )
+    defocus: float = setting(
+        0.0,
+        "Defocus: distance of the focus behind the rotation centre.",
+        unit="angstrom",
+        ge=-1e6,
+        le=1e6,
+    )
+    cs_mm: float = setting(0.0, "Third-order spherical aberration.", unit="mm", ge=-100, le=100)
 
     @model_validator(mode="after")
     def _dark_field(self) -> Self:
@@ -66,24 +84,31 @@ class Numerics(Settings):
     propagated through the whole box, which is exact but takes many times as long.
     """
 
-    slice_thickness: float = setting(3.0, "Thickness of a slice.", unit="angstrom", gt=0)
+    slice_thickness: float = setting(
+        3.0, "Thickness of a slice.", unit="angstrom", ge=0.05, le=1000
+    )
     sampling: float | None = setting(
         None,
         "Grid spacing of the wave; the coarsest that supports the detector's outer angle"
         " unless given.",
         unit="angstrom",
         example=0.1,
-        gt=0,
+        ge=0.001,
+        le=1,
     )
     window: float = setting(
-        10.0, "Side of the PRISM window around a probe; 0: no PRISM.", unit="angstrom", ge=0
+        10.0,
+        "Side of the PRISM window around a probe; 0: no PRISM.",
+        unit="angstrom",
+        ge=0,
+        le=1000,
     )
     parametrization: Parametrization = setting("lobato", "Parametrization of atomic potentials.")
     phonons: int = setting(
-        1, "Number of frozen-phonon configurations per image; 0: atoms at rest.", ge=0
+        1, "Number of frozen-phonon configurations per image; 0: atoms at rest.", ge=0, le=10_000
     )
     displacement: float = setting(
-        0.07, "Rms thermal displacement of the atoms along one axis.", unit="angstrom", ge=0
+        0.07, "Rms thermal displacement of the atoms along one axis.", unit="angstrom", ge=0, le=10
     )
 
     @model_validator(mode="after")
@@ -122,30 +147,32 @@ class Acquisition(Settings):
     ``"normal"`` their standard deviations.
     """
 
-    angle_error: float = setting(0.0, "Error of each Euler angle.", unit="degrees", ge=0)
+    angle_error: float = setting(0.0, "Error of each Euler angle.", unit="degrees", ge=0, le=180)
     shift_error: float = setting(
-        0.0, "Random shift of the images along x and y.", unit="pixels", ge=0
+        0.0, "Random shift of the images along x and y.", unit="pixels", ge=0, le=1000
     )
     distribution: Distribution = setting("uniform", "Distribution of angle and shift errors.")
     source_size: float = setting(
-        0.0, "FWHM of the Gaussian image of the electron source.", unit="angstrom", ge=0
+        0.0, "FWHM of the Gaussian image of the electron source.", unit="angstrom", ge=0, le=100
     )
     dose: float = setting(
         TA_FILM_DOSE,
         "Electron dose of the whole series; 0: no noise.",
         unit="electrons per square angstrom",
         ge=0,
+        le=LARGEST_DOSE,
     )
     read_noise: float = setting(
-        1.0, "Read noise of the detector.", unit="electrons per pixel", ge=0
+        1.0, "Read noise of the detector.", unit="electrons per pixel", ge=0, le=1e6
     )
     background: float = setting(
         0.0,
         "Flat background, counted with the signal and not subtracted.",
         unit="electrons per pixel and image",
         ge=0,
+        le=1e9,
     )
-    seed: int = setting(0, "Seed of errors, noise and thermal motion.", ge=0)
+    seed: int = setting(0, "Seed of errors, noise and thermal motion.", ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -165,7 +192,8 @@ class TwoGaussians(Settings):
         (0.46, 1.12),
         "Standard deviations of the narrow and the wide Gaussian of a probe of two.",
         unit="angstrom",
-        gt=0,
+        ge=0.01,
+        le=100,
     )
     probe_fraction: float = setting(
         0.77, "Fraction of the intensity in the narrow Gaussian.", ge=0, le=1
@@ -192,19 +220,23 @@ class SimulateSettings(Settings):
     tilts: TiltScheme = setting(
         "ta-film", "Published series whose tilt angles are used if no angles are given."
     )
-    pixel_size: float = setting(0.35, "Pixel size.", unit="angstrom", gt=0)
+    pixel_size: float = setting(
+        0.35, "Pixel size.", unit="angstrom", ge=SMALLEST_PIXEL, le=LARGEST_PIXEL
+    )
     shape: tuple[int, int] | None = setting(
         None,
         "Image size nx, ny; room for the whole model unless given.",
         unit="pixels",
         ge=1,
         example=[151, 151],
+        le=LARGEST_IMAGE,
     )
     b_factor: float = setting(
         B_FACTOR,
         "B' of the atoms in linear images, for thermal motion and probe.",
         unit="square angstrom",
         gt=0,
+        le=1000,
     )
     probe: Probe = setting(
         "form-factor",
@@ -244,18 +276,22 @@ class RawFrameSettings(Settings):
     """
 
     border: int = setting(
-        20, "Empty border around the sample, for drift and displacements.", unit="pixels", ge=0
+        20,
+        "Empty border around the sample, for drift and displacements.",
+        unit="pixels",
+        ge=0,
+        le=10_000,
     )
-    n_frames: int = setting(3, "Number of frames per tilt.", ge=1)
+    n_frames: int = setting(3, "Number of frames per tilt.", ge=1, le=10_000)
     slow_axis: Axis = setting("x", "Slow scan direction, perpendicular to the scan lines.")
     drift_rate: float = setting(
-        1.0, "Drift of the sample, constant over a tilt.", unit="pixels per frame", ge=0
+        1.0, "Drift of the sample, constant over a tilt.", unit="pixels per frame", ge=0, le=1000
     )
     frame_jump: float = setting(
-        0.05, "Displacement of each frame from the constant drift.", unit="pixels", ge=0
+        0.05, "Displacement of each frame from the constant drift.", unit="pixels", ge=0, le=1000
     )
     line_jitter: float = setting(
-        0.1, "Displacement of each line along itself.", unit="pixels", ge=0
+        0.1, "Displacement of each line along itself.", unit="pixels", ge=0, le=1000
     )
     shear: float = setting(
         0.005, "Scan-coil shear.", unit="pixels along a line per line", ge=-0.2, le=0.2
@@ -264,21 +300,22 @@ class RawFrameSettings(Settings):
         1.0, "Line spacing relative to the pixel spacing within a line.", ge=0.5, le=2
     )
     shift_error: float = setting(
-        2.0, "Displacement of each tilt along x and y.", unit="pixels", ge=0
+        2.0, "Displacement of each tilt along x and y.", unit="pixels", ge=0, le=1000
     )
     background: float = setting(
-        0.2, "Mean background as a fraction of the peak of the clean images.", ge=0
+        0.2, "Mean background as a fraction of the peak of the clean images.", ge=0, le=1e9
     )
     dose: float = setting(
         TA_FILM_DOSE,
         "Electron dose of all frames together; 0: no noise.",
         unit="electrons per square angstrom",
         ge=0,
+        le=LARGEST_DOSE,
     )
     read_noise: float = setting(
-        1.0, "Read noise of the detector.", unit="electrons per pixel and frame", ge=0
+        1.0, "Read noise of the detector.", unit="electrons per pixel and frame", ge=0, le=1e6
     )
-    seed: int = setting(0, "Seed of errors and noise.", ge=0)
+    seed: int = setting(0, "Seed of errors and noise.", ge=0, le=LARGEST_SEED)
 
     @property
     def slow(self) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError, MissingDependencyError
 
@@ -51,6 +52,7 @@ write_dump all custom positions.txt x y z modify sort id format float %.17g
 """
 
 
+@checked
 def amorphous_silicon(n_atoms: int, seed: int = 0) -> AtomicModel:
     """Cut a spherical particle from amorphous silicon that LAMMPS quenches.
 

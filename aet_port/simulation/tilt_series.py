@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -14,16 +15,18 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError, OutputError
 from aet_port.core.files import check_target
 from aet_port.core.geometry import euler_rotations
+from aet_port.core.memory import check_memory
 from aet_port.core.scattering import adf_cross_section
 from aet_port.io import write_tilt_series
 from aet_port.simulation.acquisition import Acquired, acquire
 from aet_port.simulation.linear import project_atoms
 from aet_port.simulation.multislice import multislice_images
-from aet_port.simulation.settings import SIMULATE, SimulateSettings
+from aet_port.simulation.settings import LARGER_PIXELS, SIMULATE, SimulateSettings
 
 SERIES_SUFFIXES = (".npy", ".mat", ".mrc", ".mrcs", ".st", ".ali", ".tif", ".tiff")
 WIDEST = 16_384  # pixels of the side of an image
@@ -73,6 +76,7 @@ def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
     return pixels
 
 
+@checked
 def simulate(
     model: AtomicModel | ase.Atoms,
     angles: ArrayLike,
@@ -131,6 +135,9 @@ def simulate(
     shape = settings.shape or fitting_shape(
         model, angles, settings.pixel_size, errors.shift_error + turned
     )
+    # In double precision: images, moved images, electrons, counts, read noise.
+    values = 5.0 * len(np.atleast_2d(np.asarray(angles))) * math.prod(shape)
+    check_memory("simulate", 8 * values, LARGER_PIXELS)
     if settings.engine == "linear":
         intensities = {
             symbol: adf_cross_section(symbol, optics.energy, optics.inner, optics.outer)

@@ -8,6 +8,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.analysis import StructureResult
@@ -18,6 +19,7 @@ from aet_port.structure.polytetrahedral.membership import motif_counts, network_
 from aet_port.structure.short_range import ShortRangeOrder
 
 
+@checked
 def atom_quantities(atoms: AtomicModel | ase.Atoms, found: StructureResult) -> ase.Atoms:
     """Copy of the atoms with every quantity of each of them, under the names of the bank.
 

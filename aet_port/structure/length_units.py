@@ -8,6 +8,7 @@ from ase.data import covalent_radii
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.structure.neighbours import heights, periodic_images
 
@@ -19,6 +20,7 @@ USUAL_CUTOFF = 4.0  # angstrom: of the metallic glasses that lengths in angstrom
 USUAL_CUTOFFS = (2.0, 6.0)  # angstrom: cut-offs of models in angstrom
 
 
+@checked
 def nearest_neighbour(atoms: AtomicModel | ase.Atoms) -> float:
     """Median distance of an atom to its nearest neighbour, in the unit of the coordinates.
 
@@ -40,6 +42,7 @@ def nearest_neighbour(atoms: AtomicModel | ase.Atoms) -> float:
     return float(np.median(near[np.isfinite(near)]))
 
 
+@checked
 def scale_remark(atoms: AtomicModel | ase.Atoms) -> str | None:
     """What is wrong with the scale of a model, and which would fit; None if nothing is.
 

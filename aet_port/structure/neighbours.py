@@ -10,15 +10,18 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.core.extents import check_extent
+from aet_port.core.memory import check_memory
 from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.columns import extent_of, near_rows
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms
+SHORTER = "a shorter cut-off (--cutoff): neighbours are a few angstrom away"
 
 
 @dataclass(frozen=True, repr=False)
@@ -179,6 +182,7 @@ def _spacing(positions: NDArray[np.float64]) -> float:
     return max(float(np.sqrt(10 * x * y / len(positions))), DUPLICATE)
 
 
+@checked
 def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours:
     """Every pair of atoms closer than or at ``cutoff``, with the nearest image in a periodic cell.
 
@@ -197,6 +201,7 @@ def find_neighbours(atoms: AtomicModel | ase.Atoms, cutoff: float) -> Neighbours
     images = periodic_images(atoms, cutoff)
     hits, count = near_rows(images.positions, images.atom, len(atoms), cutoff)
     start = np.concatenate([[0], np.cumsum(count)])
+    check_memory("cutoff", 48.0 * start[-1], SHORTER)
     first, second = np.empty(start[-1], dtype=np.int64), np.empty(start[-1], dtype=np.int64)
     vectors, distances = np.empty((start[-1], 3)), np.empty(start[-1])
     _store(images.positions, images.atom, hits, start, first, second, vectors, distances)

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.records import parsing
 
 ALL, DISORDERED, INNER, CHOSEN = "all", "disordered", "inner", "chosen"
 FEWEST = 10  # disordered atoms with a closed cell below the surface, for statistics of their own
@@ -48,6 +50,7 @@ class Population(Shown):
         return DESCRIPTION[self.name]
 
 
+@checked
 def choose_population(
     asked: str | ArrayLike | None, crystalline: NDArray[np.bool_], inner: NDArray[np.bool_]
 ) -> Population:
@@ -138,12 +141,9 @@ def read_population(asked: str, n_atoms: int) -> str | NDArray[np.bool_]:
     expected = f"numbers of atoms from 0 to {n_atoms - 1}, or {n_atoms} booleans"
     if not file.exists():
         raise InputError("--atoms", repr(asked), "all, disordered, inner or a .txt or .npy file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an empty file, refused below
-            values = np.load(file) if file.suffix == ".npy" else np.loadtxt(file, ndmin=1)
-    except (OSError, ValueError) as error:
-        raise DataFileError(file, "no table of numbers", expected) from error
+    with parsing(file, "table of numbers", expected), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an empty file, refused below
+        values = np.load(file) if file.suffix == ".npy" else np.loadtxt(file, ndmin=1)
     if values.dtype == np.bool_ and values.shape == (n_atoms,):
         return np.asarray(values)
     whole = values.ndim == 1 and values.dtype.kind in "iuf" and bool((values == values // 1).all())

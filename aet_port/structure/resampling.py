@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import map_processes, map_tasks
@@ -51,6 +52,7 @@ class Draw:
     voids: str = "none"
 
 
+@checked
 def resample(
     atoms: AtomicModel | ase.Atoms,
     found: StructureResult,

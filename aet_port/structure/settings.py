@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import LARGEST_SEED
 from aet_port.core.settings import Settings, setting
 
 SMALLEST_RING, LARGEST_RING = 3, 24  # atoms
@@ -23,8 +24,9 @@ class AnalyzeSettings(Settings):
         unit="angstrom",
         example=4.12,
         gt=0,
+        le=100,
     )
-    delta: float = setting(0.255, "Largest distortion of an accepted tetrahedron.", gt=0)
+    delta: float = setting(0.255, "Largest distortion of an accepted tetrahedron.", gt=0, le=10)
     rings: int = setting(
         0,
         "Size of the largest rings of bonds that are counted, 3 to 24 atoms; 0: none. In dense"
@@ -42,6 +44,7 @@ class AnalyzeSettings(Settings):
         "Number of models drawn from the uncertainties of the atoms, for an interval of every"
         " result; 0: none, else at least 5. Each takes as long as three or four analyses.",
         ge=0,
+        le=10_000,
     )
     sigma: float | None = setting(
         None,
@@ -50,8 +53,9 @@ class AnalyzeSettings(Settings):
         unit="pm",
         example=10.0,
         gt=0,
+        le=10_000,
     )
-    seed: int = setting(0, "Seed of these draws.", ge=0)
+    seed: int = setting(0, "Seed of these draws.", ge=0, le=LARGEST_SEED)
 
     templates: bool = setting(
         False,
@@ -63,6 +67,7 @@ class AnalyzeSettings(Settings):
         "Largest root-mean-square deviation from a template, relative to the nearest-neighbour"
         " distance, at which an atom has its structure.",
         gt=0,
+        le=1,
     )
     lattice_spacing: float | None = setting(
         None,
@@ -71,6 +76,7 @@ class AnalyzeSettings(Settings):
         unit="angstrom",
         example=2.86,
         gt=0,
+        le=100,
     )
     chemical_radius: float | None = setting(
         None,
@@ -78,6 +84,7 @@ class AnalyzeSettings(Settings):
         unit="angstrom",
         example=3.6,
         gt=0,
+        le=100,
     )
 
     @model_validator(mode="after")
@@ -105,9 +112,10 @@ class ChemicalMapSettings(Settings):
         unit="angstrom",
         example=5.0,
         gt=0,
+        le=1000,
     )
     map_voxel: float = setting(
-        1.0, "Voxel size of a map of the chemical order.", unit="angstrom", gt=0
+        1.0, "Voxel size of a map of the chemical order.", unit="angstrom", ge=0.01, le=1000
     )
 
 

@@ -10,8 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import NdBSpline, make_interp_spline
 
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.tracing.intensities import positions_table
 from aet_port.tracing.upsampling import FACTOR, FIRST, FineGrid, fine_box
+
+SMALLER_BOXES = "smaller boxes (--thirds), or fewer atoms"
 
 
 def box_points(size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -103,6 +106,7 @@ def box_values(
     if array.ndim != 3 or min(array.shape) < least:
         expected = f"at least {least} voxels along each axis"
         raise InputError("volume", f"shape {array.shape}", expected)
+    check_memory("box", 8.0 * len(table) * (2 * steps + 1) ** 3, SMALLER_BOXES)
     offsets = box_offsets(steps, sphere) / oversampling
     if method == "spline":
         return _spline_values(array, table, offsets)
@@ -138,6 +142,7 @@ def fine_box_values(
     upsampled by interp3)
     """
     table = positions_table("positions", positions)
+    check_memory("box", 8.0 * len(table) * (2 * thirds + 1) ** 3, SMALLER_BOXES)
     offsets = box_offsets(thirds, sphere)
     values = np.empty((len(table), len(offsets)))
     _fine_values(*grid.tables, FACTOR * table - FIRST, offsets, thirds, values)  # type: ignore[call-arg]

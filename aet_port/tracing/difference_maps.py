@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, Volume
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -57,6 +58,7 @@ class DifferenceMap(Shown):
     atom_scores: NDArray[np.float64]
 
 
+@checked
 def difference_map(
     volume: Volume,
     model: AtomicModel,

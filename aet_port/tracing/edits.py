@@ -14,6 +14,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.extents import FAR
@@ -100,6 +101,7 @@ def _is_real(value: object) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
+@checked
 def read_edits(path: str | Path) -> list[Edit]:
     """Read edits from a file, in its order.
 
@@ -209,6 +211,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
+@checked
 def write_edits(path: str | Path, edits: Sequence[Edit]) -> Path:
     """Write edits as .csv or .jsonl for :func:`read_edits`; no partial file is left on failure.
 
@@ -244,6 +247,7 @@ def write_edits(path: str | Path, edits: Sequence[Edit]) -> Path:
     return write_whole(file, as_csv if file.suffix.lower() == ".csv" else as_json)
 
 
+@checked
 def replay_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> AtomicModel:
     """Apply edits to a model one after the other and return the new model.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import Volume
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -138,6 +139,7 @@ def two_classes(
     )
 
 
+@checked
 def select_atoms(
     labels: NDArray[np.int8], positions: ArrayLike, support: NDArray | None, rule: Rule
 ) -> NDArray[np.bool_]:
@@ -170,6 +172,7 @@ def in_support(positions: ArrayLike, support: NDArray) -> NDArray[np.bool_]:
     return inside
 
 
+@checked
 def remove_non_atoms(
     volume: Volume | NDArray,
     positions: ArrayLike,

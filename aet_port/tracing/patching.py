@@ -8,11 +8,13 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.sub_areas import TRIM_Y, SubAreas
 from aet_port.tracing.intensities import positions_table
 
 
+@checked
 def patch_peaks(
     areas: SubAreas, peaks: Mapping[int, NDArray[np.float64]], trim_y: int = TRIM_Y
 ) -> NDArray[np.float64]:
@@ -64,6 +66,7 @@ def patch_peaks(
     return np.concatenate(kept)
 
 
+@checked
 def merge_close(
     positions: ArrayLike, distance: float = 3.0, reference_quirks: bool = False
 ) -> NDArray[np.float64]:

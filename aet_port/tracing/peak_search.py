@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import Volume
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.files import write_whole
+from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar as reporting
+from aet_port.core.records import read_npz
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
 from aet_port.tracing.settings import TRACE, TraceSettings, Upsampling
@@ -31,8 +32,10 @@ NON_METALS = (
     *("Ge", "As", "Se", "Br", "Kr", "Sb", "Te", "I", "Xe", "At", "Rn"),
 )  # and metalloids
 _CHUNK = 2000  # fits between two updates of the progress bar and between two checkpoints
+_FITS = ("shifts", "flags", "settled", "coefficients")
 
 
+@checked
 def trace(
     volume: Volume,
     *,
@@ -137,6 +140,8 @@ def trace(
     )
     if minimum_distance is None:
         minimum_distance = distance_between(species)
+    if upsampling == "spline" or smoothing:
+        check_memory("trace", 8.0 * volume.array.size, "linear upsampling without smoothing")
     grid = fine_grid(volume.array, upsampling, smoothing / volume.voxel_size)
     maxima, heights = local_maxima(grid, threshold)
     n_maxima = len(maxima)
@@ -172,7 +177,7 @@ def trace(
     )  # fmt: skip
     text = peaks.warning(volume.name)
     if text is not None:
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warnings.warn(text, UserWarning, stacklevel=3)
     return peaks
 
 
@@ -238,22 +243,8 @@ def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
     advice = "the checkpoint of this run; delete it to start again"
     if not path.exists():
         return None
-    try:
-        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as content:
-            found = str(content["identity"])
-            fits = Fits(
-                content["shifts"], content["flags"], content["settled"], content["coefficients"]
-            )
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise CheckpointError(path, f"an unreadable checkpoint ({error})", advice) from error
+    content = read_npz(path, "identity", *_FITS, expected=advice, kind=CheckpointError)
+    found, fits = str(content["identity"]), Fits(*(content[name] for name in _FITS))
     if found != identity or len(fits.flags) > peaks:
         raise CheckpointError(path, "tracing of another volume or with other parameters", advice)
     return fits

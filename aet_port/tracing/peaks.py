@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -15,6 +14,7 @@ from aet_port.core import methods
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import write_whole
+from aet_port.core.records import parsing, read_npz
 from aet_port.tracing.upsampling import FineGrid, to_voxels
 
 ACCEPTED = 0
@@ -145,20 +145,19 @@ class Peaks(Shown):
             If the file is missing, damaged or holds something else.
         """
         expected = "peaks written by Peaks.save (.npz)"
-        try:
-            with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as content:
-                table = {f.name: content[f.name] for f in fields(cls) if f.name in content}
-        except FileNotFoundError as error:
-            raise DataFileError(path, "no such file", expected) from error
-        except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataFileError(path, str(error), expected) from error
+        with parsing(path, "arrays", expected):
+            if not Path(path).is_file():
+                raise DataFileError(path, "no such file", expected)
+        stored = read_npz(path, expected=expected)
+        table: dict[str, Any] = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
         missing = {f.name for f in fields(cls)} - set(table) - {"coefficients", "n_maxima"}
         if missing:
             raise DataFileError(path, f"no {', '.join(sorted(missing))}", expected)
-        nx, ny, nz = table.pop("shape").tolist()
-        if "n_maxima" in table:
-            table["n_maxima"] = int(table["n_maxima"])
-        return cls(shape=(nx, ny, nz), voxel_size=float(table.pop("voxel_size")), **table)
+        with parsing(path, "peaks", expected):
+            nx, ny, nz = table.pop("shape").tolist()
+            if "n_maxima" in table:
+                table["n_maxima"] = int(table["n_maxima"])
+            return cls(shape=(nx, ny, nz), voxel_size=float(table.pop("voxel_size")), **table)
 
 
 def local_maxima(

@@ -18,13 +18,14 @@ class TraceSettings(Settings):
         "linear", "Interpolation of the volume, which is upsampled threefold."
     )
     threshold: float = setting(
-        0.0, "Smallest height of a local maximum.", unit="units of the volume", ge=0
+        0.0, "Smallest height of a local maximum.", unit="units of the volume", ge=0, le=1e20
     )
     smoothing: float = setting(
         0.0,
         "Standard deviation of a Gaussian that smooths the volume before the search; 0: none.",
         unit="angstrom",
         ge=0,
+        le=100,
     )
     minimum_distance: float | None = setting(
         None,
@@ -33,16 +34,24 @@ class TraceSettings(Settings):
         unit="angstrom",
         example=2.0,
         ge=0,
+        le=100,
     )
     max_peaks: int = setting(
         100_000,
         "Largest number of maxima to fit, the brightest first; a warning says if there are more.",
         ge=1,
+        le=10_000_000,
     )
-    max_iterations: int = setting(14, "Largest number of fits per peak.", ge=1)
-    settled_iterations: int = setting(7, "Number of fits within which a peak must settle.", ge=1)
+    max_iterations: int = setting(14, "Largest number of fits per peak.", ge=1, le=1000)
+    settled_iterations: int = setting(
+        7, "Number of fits within which a peak must settle.", ge=1, le=1000
+    )
     maximum_shift: float = setting(
-        0.5, "Largest shift of a peak in one fit.", unit="voxels of the upsampled volume", gt=0
+        0.5,
+        "Largest shift of a peak in one fit.",
+        unit="voxels of the upsampled volume",
+        gt=0,
+        le=100,
     )
 
 
@@ -65,13 +74,21 @@ class SelectSettings(Settings):
         None, "File of manual edits: action,atom,species,x,y,z,reason.", example="edits.csv"
     )
     merge_distance: float = setting(
-        3.0, "Merge peaks closer to each other than this; 0: merge none.", unit="voxels", ge=0
+        3.0,
+        "Merge peaks closer to each other than this; 0: merge none.",
+        unit="voxels",
+        ge=0,
+        le=1000,
     )
     class_thirds: int = setting(
-        4, "Radius of the spheres used to separate the classes.", unit="thirds of a voxel", ge=1
+        4,
+        "Radius of the spheres used to separate the classes.",
+        unit="thirds of a voxel",
+        ge=1,
+        le=100,
     )
     histogram_thirds: int = setting(
-        7, "Radius of the spheres used for the histogram.", unit="thirds of a voxel", ge=1
+        7, "Radius of the spheres used for the histogram.", unit="thirds of a voxel", ge=1, le=100
     )
 
 
@@ -84,10 +101,10 @@ class ClassifySettings(Settings):
     """
 
     radius: float = setting(
-        10.0, "Radius of the local reclassification; 0: none.", unit="angstrom", ge=0
+        10.0, "Radius of the local reclassification; 0: none.", unit="angstrom", ge=0, le=10_000
     )
     thirds: int = setting(
-        3, "Radius within which intensity is summed.", unit="thirds of a voxel", ge=1
+        3, "Radius within which intensity is summed.", unit="thirds of a voxel", ge=1, le=100
     )
     upsampling: Upsampling = setting("linear", "Interpolation between voxels.")
     non_atoms: NonAtoms = setting("kmeans", "Method to recognise peaks that are not atoms.")

@@ -10,6 +10,7 @@ from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, Volume
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
@@ -171,6 +172,7 @@ class Classification(Shown):
         )
 
 
+@checked
 def classify(
     volume: Volume,
     positions: ArrayLike,

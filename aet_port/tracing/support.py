@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 
 BINS = 256
 
@@ -126,6 +128,7 @@ def remove_small(mask: NDArray, voxels: int) -> NDArray[np.bool_]:
     return keep[labels]
 
 
+@checked
 def tight_support(
     volume: NDArray,
     *,
@@ -165,6 +168,7 @@ def tight_support(
     MATLAB: 4_Tracing_and_classification/src/obtain_tight_support.m (glass paper),
     4_Atom_tracing/src/My_obtain_tight_support_ver1.m (film paper)
     """
+    check_memory("support", 20.0 * np.size(volume), "a cropped volume, or --support FILE")
     smooth = smooth_box(volume, 9)
     top = smooth.max()
     if not top > 0:

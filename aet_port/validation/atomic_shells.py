@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import check_threads, map_threads
@@ -18,6 +19,7 @@ SPACING = 0.1  # 1/angstrom between shells
 HIGHEST = 8.0  # 1/angstrom, a period of an eighth of an angstrom
 
 
+@checked
 def atomic_shell_correlation(
     first: AtomicModel | ase.Atoms,
     second: AtomicModel | ase.Atoms,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import gammaincinv
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.display import Shown
 from aet_port.core.uncertainty import P_EXISTS, P_SPECIES, SIGMAS, position_covariances
@@ -131,6 +132,7 @@ class Calibration(Shown):
         return found | {"missing": self.missing}
 
 
+@checked
 def assess_calibration(
     found: AtomicModel, truth: AtomicModel, matching: Matching, bins: int = SCORE.bins
 ) -> Calibration:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -188,6 +189,7 @@ class RecallEstimate(Shown):
         }
 
 
+@checked
 def estimate_recall(
     full: Clarity,
     in_halves: tuple[NDArray[np.bool_], NDArray[np.bool_]],

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -117,6 +118,7 @@ class Evaluation(Shown):
         return columns, rows
 
 
+@checked
 def evaluate(
     found: AtomicModel | ase.Atoms,
     truth: AtomicModel | ase.Atoms,

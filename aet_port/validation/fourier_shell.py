@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -63,6 +64,7 @@ class FourierShells(Shown):
         }
 
 
+@checked
 def fourier_shell_correlation(
     first: Volume, second: Volume, mask: ArrayLike | None = None
 ) -> FourierShells:
@@ -123,6 +125,7 @@ def fourier_shell_correlation(
     return FourierShells(spacing * np.arange(float(count)), correlation, samples)
 
 
+@checked
 def half_sets(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
     """Split a series into even and odd projections (the first is even), in order.
 
@@ -145,6 +148,7 @@ def half_sets(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
     return even, odd
 
 
+@checked
 def half_set_correlation(
     series: TiltSeries,
     mask: ArrayLike | None = None,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -107,6 +108,7 @@ class Frame(Shown):
         return replace(model, atoms=atoms)
 
 
+@checked
 def find_frame(
     found: AtomicModel | ArrayLike, truth: AtomicModel | ArrayLike, radius: float = DEFAULTS.radius
 ) -> Frame:

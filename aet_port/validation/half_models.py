@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -219,6 +220,7 @@ def _mean_square(model: AtomicModel, rows: NDArray | slice) -> float | None:
     return None if errors is None else float(np.mean(errors[rows] ** 2))
 
 
+@checked
 def search_halves(
     series: TiltSeries,
     full: AtomicModel,
@@ -305,6 +307,7 @@ def search_halves(
     )  # fmt: skip
 
 
+@checked
 def split_counts(
     series: TiltSeries, noise: ImageNoise, seed: int = 0
 ) -> tuple[TiltSeries, TiltSeries]:

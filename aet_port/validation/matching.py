@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -113,6 +114,7 @@ class Matching(Shown):
         return np.histogram(self.deviations, edges)[0].astype(np.int64), edges
 
 
+@checked
 def match_models(
     found: AtomicModel | ase.Atoms | ArrayLike,
     truth: AtomicModel | ase.Atoms | ArrayLike,

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.refinement.likelihood import Atoms
 from aet_port.validation.random_packings import RandomPackings
@@ -17,6 +18,7 @@ Maker = Callable[[Atoms, np.random.Generator], Atoms]
 DISPLACEMENT = 1.0  # angstrom
 
 
+@checked
 def species_shuffled(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     """The same places, their heights and species exchanged at random.
 
@@ -38,6 +40,7 @@ def species_shuffled(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     return replace(atoms, heights=atoms.heights[order], kinds=atoms.kinds[order])
 
 
+@checked
 def atoms_displaced(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     """Every atom displaced by 1 angstrom in a direction of its own."""
     step = rng.normal(size=atoms.positions.shape)
@@ -45,6 +48,7 @@ def atoms_displaced(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     return replace(atoms, positions=atoms.positions + step)
 
 
+@checked
 def random_packing(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     """As many atoms at random places of the sample, with its outline and smallest distance.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import map_threads
@@ -85,6 +86,7 @@ class NullTest(Shown):
         }
 
 
+@checked
 def against_nulls(
     halves: tuple[Half, Half], draws: int = HALVES.draws, seed: int = 0
 ) -> list[NullTest]:

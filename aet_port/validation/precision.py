@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.display import Shown
 from aet_port.validation.matching import BIN, Matching, match_models
@@ -151,6 +152,7 @@ class Precision(Shown):
         }
 
 
+@checked
 def score(
     found: AtomicModel | ase.Atoms,
     truth: AtomicModel | ase.Atoms,

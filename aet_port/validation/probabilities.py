@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.validation.settings import SCORE
@@ -84,6 +85,7 @@ class Reliability(Shown):
         }
 
 
+@checked
 def reliability(claimed: ArrayLike, right: ArrayLike, bins: int = SCORE.bins) -> Reliability:
     """Reliability curve of claimed probabilities, and expected calibration error.
 

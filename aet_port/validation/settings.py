@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import LARGEST_EXTENT, LARGEST_SEED
 from aet_port.core.settings import Settings, setting
 
 FEWEST_PACKINGS = 20
@@ -17,7 +18,7 @@ class CompareSettings(Settings):
     """``[compare]``: comparison of the models found with the true one."""
 
     radius: float = setting(
-        1.5, "Largest distance of a matched pair of atoms.", unit="angstrom", gt=0
+        1.5, "Largest distance of a matched pair of atoms.", unit="angstrom", gt=0, le=100
     )
 
 
@@ -33,12 +34,13 @@ class ScoreSettings(CompareSettings):
         unit="angstrom",
         gt=0,
         example=[60.0, 60.0],
+        le=LARGEST_EXTENT,
     )
     packings: int = setting(
-        40, "Number of random packings to compare with, 20 or more; 0: none.", ge=0
+        40, "Number of random packings to compare with, 20 or more; 0: none.", ge=0, le=10_000
     )
-    bins: int = setting(10, "Largest number of bins of a reliability curve.", ge=1)
-    seed: int = setting(0, "Seed of the random packings.", ge=0)
+    bins: int = setting(10, "Largest number of bins of a reliability curve.", ge=1, le=1000)
+    seed: int = setting(0, "Seed of the random packings.", ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _enough_packings(self) -> Self:
@@ -53,8 +55,8 @@ class HalfSetSettings(Settings):
     split: Split = setting(
         "tilts", "Halves: even and odd tilts, or each electron in one of two halves of every image."
     )
-    draws: int = setting(5, "Number of random models of each null model.", ge=1)
-    seed: int = setting(0, "Seed of null models and of the split of counts.", ge=0)
+    draws: int = setting(5, "Number of random models of each null model.", ge=1, le=10_000)
+    seed: int = setting(0, "Seed of null models and of the split of counts.", ge=0, le=LARGEST_SEED)
 
 
 DEFAULTS = CompareSettings()

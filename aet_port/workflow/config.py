@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.alignment.settings import RefineAnglesSettings
-from aet_port.core.errors import DataFileError, InputError
+from aet_port.core.arguments import checked
+from aet_port.core.errors import DataFileError, InputError, reason
 from aet_port.core.files import is_data_file
 from aet_port.core.settings import Settings, nearest
 from aet_port.detection.settings import DetectSettings
@@ -175,6 +176,7 @@ class RunConfig:
         return given
 
 
+@checked
 def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
     """Read and check the TOML file of a run.
 
@@ -213,7 +215,7 @@ def load_config(path: str | Path, resolve: Resolve = Path) -> RunConfig:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataFileError(path, error.strerror or str(error), "a readable TOML file") from error
-    except UnicodeDecodeError as error:
+    except ValueError as error:  # no text, or no path
         raise _no_toml(path, error) from error
     return parse_config(text, path, resolve)
 
@@ -228,7 +230,7 @@ def parse_config(text: str, path: Path, resolve: Resolve = Path) -> RunConfig:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not TOML, a number too long, nested too deep
         raise _no_toml(path, error) from error
     if "preset" in table and isinstance(table.get("sample"), dict):
         top = table.pop("preset")
@@ -285,7 +287,9 @@ def _toml(name: str, settings: Settings) -> Iterator[str]:
 
 
 def _no_toml(path: Path, error: Exception) -> DataFileError:
-    return DataFileError(path, f"invalid TOML ({error})", "a TOML file; see examples/particle.toml")
+    return DataFileError(
+        path, f"invalid TOML ({reason(error)})", "a TOML file; see examples/particle.toml"
+    )
 
 
 def _section(path: Path, name: str, kind: type[Settings], table: Any) -> Settings:

@@ -9,7 +9,7 @@ import numpy as np
 from aet_port.core.data import AtomicModel
 from aet_port.core.geometry import crop_centred
 from aet_port.core.parallel import map_tasks
-from aet_port.core.records import read_json, write_json
+from aet_port.core.records import OWN, parsing, read_record, write_json
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.core.uncertainty import existence
 from aet_port.detection.cross_validation import with_r_free
@@ -91,7 +91,8 @@ def _detect_area(task: AreaTask) -> int:
         )
         write_json(target, record | background_facts(series))
     checkpoint.unlink(missing_ok=True)
-    return int(read_json(target)["atoms"])
+    with parsing(target, "record", OWN):
+        return int(read_record(target, "atoms")["atoms"])
 
 
 def patch_areas(work: Work) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def patch_areas(work: Work) -> dict[str, Any]:
     write_npy(folder.path(VOLUME), patch_volumes(placement, volume_of, (nx, ny, nz)))
     write_model(folder.path(MODEL), found.model, config.sample.name)
     write_model(folder.path(DETECTED), found.model)
-    parts = {area: dict(read_json(folder.path(AREA_DETECTION, area))) for area in areas}
+    parts = {area: read_record(folder.path(AREA_DETECTION, area)) for area in areas}
     write_json(folder.path(DETECTION), _whole_record(parts, found.model, found.overlaps))
     return {"atoms": len(found.model)}
 

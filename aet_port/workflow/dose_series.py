@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from aet_port.core.data import AtomicModel
-from aet_port.core.records import read_json
+from aet_port.core.records import read_json, read_record
 from aet_port.core.settings import Settings
 from aet_port.core.terminal import print_note
 from aet_port.refinement.settings import ScanShear
@@ -67,7 +67,7 @@ class Score:
     def _compared(self) -> dict[str, Any]:
         path, steps = self.run.folder.path(COMPARISON), self.run.folder.path(STEP_ERRORS)
         if path.exists():
-            found = dict(read_json(path))
+            found = read_record(path)
             if not self.run.folder.path(REFINED).exists() and not self.run.config.from_counts:
                 found = {k: v for k, v in found.items() if k not in ("refined", REFUSED)}
             return found

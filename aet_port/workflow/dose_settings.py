@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aet_port.core.limits import LARGEST_DOSE, LARGEST_SEED, MOST_SYNTHETIC_ATOMS
 from aet_port.core.settings import Settings, setting
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.settings import PreprocessSettings
@@ -24,14 +25,15 @@ class DoseSeriesSettings(Settings):
     of precision for the atoms.
     """
 
-    atoms: int = setting(1000, "Number of atoms of the particle.", ge=1)
+    atoms: int = setting(1000, "Number of atoms of the particle.", ge=1, le=MOST_SYNTHETIC_ATOMS)
     species: str = setting("Ta", "Chemical symbol of the particle.")
-    seed: int = setting(1, "Seed of sample and errors.", ge=0)
+    seed: int = setting(1, "Seed of sample and errors.", ge=0, le=LARGEST_SEED)
     doses: tuple[float, ...] = setting(
         DOSES,
         "Electron dose of the whole series.",
         unit="electrons per square angstrom",
         gt=0,
+        le=LARGEST_DOSE,
     )
     calibrated: bool = setting(False, "The scan shear is known from a calibration.")
     simulate: SimulateSettings = setting(SimulateSettings(), "Images.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.core.records import read_json, write_json
+from aet_port.core.records import OWN, parsing, read_record, write_json
 from aet_port.io import read_model, read_volume, write_model
 from aet_port.refinement.record import refinement_record
 from aet_port.refinement.verdict import ADVICE
@@ -133,8 +133,11 @@ def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
     found, path = _analysed(config, folder), folder.path(STRUCTURE)
     if not config.analyze.resample or not path.exists():
         return found
-    stored = dict(read_json(path)).get("intervals")
-    return found if stored is None else with_intervals(found, Intervals.from_summary(stored))
+    stored = read_record(path).get("intervals")
+    if stored is None:
+        return found
+    with parsing(path, "intervals", OWN):
+        return with_intervals(found, Intervals.from_summary(stored))
 
 
 def _analysed(config: RunConfig, folder: RunFolder) -> StructureResult:
@@ -180,9 +183,10 @@ def _refinement(config: RunConfig, folder: RunFolder) -> dict[str, Any] | None:
     path = folder.path(REFINEMENT)
     if config.refine is None or not path.exists() or not folder.path(REFINED).exists():
         return None
-    record = read_json(path)
-    if not isinstance(record, dict):
-        raise DataFileError(path, "other contents", "the record that the run wrote")
+    record = read_record(path)
+    objections = record.setdefault("objections", [])
+    if not isinstance(objections, list) or not all(isinstance(one, str) for one in objections):
+        raise DataFileError(path, "objections that are no texts", "the record that the run wrote")
     return record
 
 

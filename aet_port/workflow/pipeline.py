@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.data import AtomicModel
 from aet_port.core.parallel import check_threads
-from aet_port.core.records import read_json
+from aet_port.core.records import OWN, parsing, read_record
+from aet_port.core.timings import Timings
 from aet_port.structure import StructureResult
 from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit
@@ -157,7 +159,7 @@ class Run:
         path = self.folder.path(REFINEMENT)
         if self.config.refine is None or not path.exists():
             return None
-        return dict(read_json(path))
+        return read_record(path)
 
     @property
     def refusal(self) -> str | None:
@@ -170,22 +172,24 @@ class Run:
         path = self.folder.path(DETECTION)
         if not self.config.from_counts or not path.exists():
             return None
-        return dict(read_json(path))
+        return read_record(path)
 
     @property
     def model_r(self) -> float:
         """R1 of the fitted model, averaged over projections; NaN if it was not fitted."""
         if self.detection is not None:
-            return float(self.detection["r1"])
+            with parsing(self.folder.path(DETECTION), "record", OWN):
+                return float(self.detection["r1"])
         if self.refinement is None or not takes_refined(self.config, self.folder):
             return float("nan")
-        return float(self.refinement["r1"])
+        with parsing(self.folder.path(REFINEMENT), "record", OWN):
+            return float(self.refinement["r1"])
 
     @property
     def structure_summary(self) -> dict[str, Any] | None:
         """Results of the structure analysis as plain numbers; None without one."""
         path = self.folder.path(STRUCTURE)
-        return dict(read_json(path)) if path.exists() else None
+        return read_record(path) if path.exists() else None
 
     @cached_property
     def structure(self) -> StructureResult | None:
@@ -198,8 +202,7 @@ class Run:
     @property
     def timings(self) -> list[dict[str, Any]]:
         """Seconds and peak memory of each stage, in the order in which they were done."""
-        path = self.folder.path("timings.json")
-        return list(read_json(path)) if path.exists() else []
+        return Timings.resumed(self.folder.path("timings.json")).stages
 
     @property
     def volume_path(self) -> Path:
@@ -237,6 +240,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
     return stages
 
 
+@checked
 def run(
     config: RunConfig,
     out: str | Path,
@@ -326,5 +330,5 @@ def run(
     failures = carry_out(stages or stages_of(config), work)
     done = Run(folder, config, tuple(failures), work.memo)
     if done.refusal is not None:  # in a resumed run as well, whichever stages were left to do
-        warnings.warn(done.refusal, stacklevel=2)
+        warnings.warn(done.refusal, stacklevel=3)
     return done

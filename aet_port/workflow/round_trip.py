@@ -17,7 +17,7 @@ from ase.data import atomic_numbers
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.core.records import read_json
+from aet_port.core.records import read_record
 from aet_port.core.settings import Settings
 from aet_port.detection.settings import DetectSettings
 from aet_port.io import read_model
@@ -60,7 +60,7 @@ class RoundTrip:
 
     def summary(self) -> dict[str, Any]:
         """Results as plain numbers."""
-        figures = read_json(self.run.folder.path(COMPARISON))
+        figures = read_record(self.run.folder.path(COMPARISON))
         return {"atoms_true": len(self.truth), "r_factor": self.run.r_mean, **figures}
 
 

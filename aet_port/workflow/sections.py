@@ -8,6 +8,13 @@ from ase.data import atomic_numbers
 from pydantic import model_validator
 
 from aet_port.core.errors import InputError
+from aet_port.core.limits import (
+    LARGEST_IMAGE,
+    LARGEST_PIXEL,
+    LARGEST_SEED,
+    MOST_SYNTHETIC_ATOMS,
+    SMALLEST_PIXEL,
+)
 from aet_port.core.settings import REQUIRED, Settings, setting
 from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import (
@@ -35,7 +42,8 @@ class SampleSettings(Settings):
         "Pixel size; needed unless the file of the images states it.",
         unit="angstrom",
         example=0.35,
-        gt=0,
+        ge=SMALLEST_PIXEL,
+        le=LARGEST_PIXEL,
     )
     kind: Kind = setting("experiment", "Where the data come from.")
     preset: Preset | None = setting(
@@ -82,6 +90,7 @@ class _InputFiles(Settings):
         "Sub-areas of a scanned film, {area} in the name of the projections.",
         example=[1, 2, 3],
         ge=1,
+        le=1_000_000,
     )
     placement: str | None = setting(
         None, "File of sub-area centres and half sizes.", example="alignPara.mat"
@@ -92,6 +101,7 @@ class _InputFiles(Settings):
         unit="voxels",
         example=[401, 351, 341],
         ge=1,
+        le=LARGEST_IMAGE,
     )
     model: str | None = setting(None, "Model whose tilt series is simulated.", example="truth.xyz")
     model_reading: ModelReadSettings = setting(
@@ -123,5 +133,5 @@ class InputSettings(ReadSettings, _InputFiles):
 class SyntheticSettings(Settings):
     """``[synthetic]``: a random amorphous particle whose tilt series is simulated."""
 
-    atoms: int = setting(1000, "Number of atoms of the particle.", ge=1)
-    seed: int = setting(0, "Seed of the sample.", ge=0)
+    atoms: int = setting(1000, "Number of atoms of the particle.", ge=1, le=MOST_SYNTHETIC_ATOMS)
+    seed: int = setting(0, "Seed of the sample.", ge=0, le=LARGEST_SEED)

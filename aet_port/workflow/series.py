@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import TiltSeries
 from aet_port.core.frame_series import FrameSeries
-from aet_port.core.records import read_json
+from aet_port.core.records import parsing, read_record
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.io import read_tilt_series
 from aet_port.io.arrays import read_npy
@@ -174,18 +174,24 @@ def read_pixel_size(config: RunConfig, folder: RunFolder) -> float:
     if config.simulate is not None:
         return config.simulate.pixel_size
     if config.preprocess is not None:
-        return float(read_json(folder.path(PREPROCESS_RECORD))["pixel_size"])
+        path = folder.path(PREPROCESS_RECORD)
+        with parsing(path, "record", OWN):
+            return float(read_record(path, "pixel_size")["pixel_size"])
     return _given_series(config, areas_of(config)[0]).pixel_size
 
 
 def placement(config: RunConfig, folder: RunFolder) -> Placement:
     """All shifts that were applied to the denoised images."""
-    record = read_json(folder.path(PREPROCESS_RECORD))
-    distortion = ScanDistortion(record["shear_x"], record["shear_y"], record["scale"])
-    shifts: NDArray[np.float64] = np.asarray(record["shifts"], dtype=np.float64)
+    path, aligned = folder.path(PREPROCESS_RECORD), folder.path(ALIGN_RECORD)
+    record = read_record(path)
+    with parsing(path, "record", OWN):
+        distortion = ScanDistortion(record["shear_x"], record["shear_y"], record["scale"])
+        shifts: NDArray[np.float64] = np.asarray(record["shifts"], dtype=np.float64)
+        axis = float(record["tilt_axis"])
     if config.refine_angles is not None:
-        shifts = shifts - np.asarray(read_json(folder.path(ALIGN_RECORD))["shifts"])
-    return Placement(distortion, float(record["tilt_axis"]), shifts)
+        with parsing(aligned, "record", OWN):
+            shifts = shifts - np.asarray(read_record(aligned, "shifts")["shifts"])
+    return Placement(distortion, axis, shifts)
 
 
 def series_files(folder: RunFolder, kind: str) -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.parallel import check_threads
-from aet_port.core.records import read_json, write_json
+from aet_port.core.records import OWN, parsing, read_record, write_json
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.io import read_angles, read_model, write_angles, write_model, write_tilt_series
 from aet_port.io.frames import write_frames
@@ -189,14 +189,16 @@ def precision_by_stage(
 
 def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
     """Errors of the preprocessing, including the scan shear refined with the final model."""
-    errors = dict(read_json(folder.path(STEP_ERRORS)))
+    errors = read_record(folder.path(STEP_ERRORS))
     fitted = folder.path(DETECTION if config.from_counts else REFINEMENT)
     known = fitted.exists() if config.from_counts else takes_refined(config, folder)
     if config.simulate_frames is not None and known:
-        steps = read_json(folder.path(PREPROCESS_RECORD))
-        refined = read_json(fitted)
-        taken = ScanDistortion(steps["shear_x"], steps["shear_y"], steps["scale"])
-        whole = taken.then(ScanDistortion(refined["shear_x"], refined["shear_y"]))
+        steps = read_record(folder.path(PREPROCESS_RECORD))
+        refined = read_record(fitted)
+        with parsing(folder.path(PREPROCESS_RECORD), "record", OWN):
+            taken = ScanDistortion(steps["shear_x"], steps["shear_y"], steps["scale"])
+        with parsing(fitted, "record", OWN):
+            whole = taken.then(ScanDistortion(refined["shear_x"], refined["shear_y"]))
         matrix = config.simulate_frames.matrix
         errors["shear"] = shear_error(matrix, whole)
         errors["scale"] = float(abs(whole.scale - matrix[1, 1]))

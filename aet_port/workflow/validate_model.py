@@ -10,7 +10,7 @@ from typing import Any
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.files import sha256
-from aet_port.core.records import read_json, write_json
+from aet_port.core.records import read_record, write_json
 from aet_port.io import read_model
 from aet_port.refinement.settings import DEFAULTS as REFINE
 from aet_port.validation.half_models import HalfModels, search_halves
@@ -151,7 +151,7 @@ def validate_run(
     if place.path(TRUTH).exists():
         known = score(full, read_model(place.path(TRUTH)), radius)
         true = {"recall": known.recall, "precision": known.precision, "rmsd_pm": known.rmsd_pm}
-    found = read_json(place.path(DETECTION)).get("r_free")
+    found = read_record(place.path(DETECTION)).get("r_free")
     done = ModelValidation(
         halves, tuple(nulls), settings, found, true, sha256(place.path(DETECTED))
     )

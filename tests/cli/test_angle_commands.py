@@ -71,9 +71,12 @@ def test_from_the_volume(
         (("--method", "guess"), ("--method: found 'guess'", "'gauss-newton', 'scan'")),
         (("--model", "{truth}", "--iterations", 5), ("--iterations", "--model as well", "one of")),
         (("--model", "no.xyz"), ("no.xyz", "no such file")),
-        (("--max-rounds", 0), ("--max-rounds: found 0", "at least 1")),
+        (("--max-rounds", 0), ("--max-rounds: found 0", "between 1 and")),
         (("--rounds", 3), ("--rounds", "no such option", "--max-rounds")),
-        (("--max-correction", -1), ("--max-correction: found -1.0", "above zero (degrees)")),
+        (
+            ("--max-correction", -1),
+            ("--max-correction: found -1.0", "above zero and at most", "(degrees)"),
+        ),
     ],
 )
 def test_bad_input_leaves_nothing(

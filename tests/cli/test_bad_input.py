@@ -145,23 +145,23 @@ def test_unusable_tilt_series(
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--oversampling", "0.5"], ("--oversampling", "'0.5'", "at least 1")),
-        (["--oversampling", "nan"], ("--oversampling", "'nan'", "at least 1")),
+        (["--oversampling", "0.5"], ("--oversampling", "'0.5'", "between 1 and")),
+        (["--oversampling", "nan"], ("--oversampling", "'nan'", "between 1 and")),
         (["--oversampling", "big"], ("--oversampling", "'big'", "a number", "or a list of 3")),
         (["--oversampling", "2,3"], ("--oversampling", "'2,3'", "or a list of 3")),
         (["--oversampling", "2", "3", "3"], ("unexpected", "(3 3)", "`aet reconstruct --help`")),
         (["stray.mat"], ("unexpected", "stray.mat", "`aet reconstruct --help`")),
-        (["--iterations", "0"], ("--iterations: found 0", "at least 1")),
+        (["--iterations", "0"], ("--iterations: found 0", "between 1 and")),
         (["--iterations", "many"], ("--iterations: found 'many'", "a whole number")),
         (["--iterations", "1.5"], ("--iterations: found '1.5'", "a whole number")),
         (["--step", "0"], ("--step: found 0.0", "above zero")),
         (["--step", "nan"], ("--step: found nan", "above zero")),
         (["--step", "wide"], ("--step: found 'wide'", "a number")),
-        (["--n-z", "0"], ("--n-z: found 0", "at least 1 (voxels)")),
-        (["--threads", "0"], ("threads: found 0", "at least 1")),
+        (["--n-z", "0"], ("--n-z: found 0", "between 1 and", "(voxels)")),
+        (["--threads", "0"], ("threads: found 0", "between 1 and")),
         (["--method", "magic"], ("--method: found 'magic'", "'fourier-slice', 'radon'")),
         (["--precision", "half"], ("--precision: found 'half'", "'single', 'double'")),
-        (["--pixel-size", "-1"], ("pixel_size", "above zero, in angstrom")),
+        (["--pixel-size", "-1"], ("--pixel-size: found -1.0", "between 0.001 and 10000")),
         (["--support", "{folder}/absent.npy"], ("absent.npy", "no such file")),
         (["--support", "{folder}/small.npy"], ("support", "(3, 3, 3)", "(41, 40, 41)")),
         (["--mask", "{folder}/small.npy"], ("mask", "(3, 3, 3)", "(20, 41, 40)")),
@@ -253,22 +253,22 @@ def not_a_number(path: Path) -> None:
             lambda path: None,
             "volume.mrc",
             ["--threshold", "-1"],
-            ("--threshold: found -1.0", "at least 0"),
+            ("--threshold: found -1.0", "between 0 and"),
         ),
         (
             lambda path: None,
             "volume.mrc",
             ["--threshold", "nan"],
-            ("--threshold: found nan", "at least 0"),
+            ("--threshold: found nan", "between 0 and"),
         ),
         (
             lambda path: None,
             "volume.mrc",
             ["--minimum-distance", "-2"],
-            ("--minimum-distance: found -2.0", "at least 0 (angstrom)"),
+            ("--minimum-distance: found -2.0", "between 0 and", "(angstrom)"),
         ),
         (lambda path: None, "volume.mrc", ["--upsampling", "cubic"], ("'cubic'", "spline")),
-        (lambda path: None, "volume.mrc", ["--threads", "0"], ("threads", "at least 1")),
+        (lambda path: None, "volume.mrc", ["--threads", "0"], ("threads", "between 1 and")),
         (lambda path: None, "volume.mrc", ["-o", "peaks.csv"], ("peaks.csv", ".npz, .mat, .xyz")),
         (
             lambda path: None,
@@ -280,7 +280,7 @@ def not_a_number(path: Path) -> None:
             lambda path: None,
             "volume.mrc",
             ["--checkpoint", "{folder}/volume.mrc"],
-            ("volume.mrc", "unreadable checkpoint", "delete it to start again"),
+            ("volume.mrc", "no readable arrays", "delete it to start again"),
         ),
         (lambda path: None, "volume.mrc", ["--threshold", "5"], ("no atoms", "at least one")),
     ],
@@ -328,7 +328,7 @@ def test_unusable_models(
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (("--cutoff", -4), ("--cutoff: found -4.0", "above zero (angstrom)")),
+        (("--cutoff", -4), ("--cutoff: found -4.0", "above zero and at most", "(angstrom)")),
         (("--delta", "nan"), ("delta: found nan", "above zero")),
         (("--delta", 0.2, "--delta", -1), ("delta: found -1.0", "above zero")),
         (("--species", "Pd"), ("truth.xyz", "the file names its own")),
@@ -353,5 +353,5 @@ def test_a_bank_that_is_none(sample: Sample, refused: Refused) -> None:
 
 def test_a_radius_of_nothing(sample: Sample, refused: Refused) -> None:
     truth = sample.folder / "truth.xyz"
-    parts = ("--radius: found 0.0", "above zero (angstrom)")
+    parts = ("--radius: found 0.0", "above zero and at most", "(angstrom)")
     refused("compare-models", truth, truth, "--radius", "0", parts=parts)

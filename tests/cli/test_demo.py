@@ -117,10 +117,10 @@ def test_refused(tmp_path: Path, made: Made, refused: Refused) -> None:
     refused("demo", "--out", made.folder, parts=(made.folder, "a run", "--resume", "--out"))
     refused("demo", "--out", file, parts=(file, "a file", "--out"))
     refused("demo", "--out", new, "--atoms", 13, parts=("atoms", "13", "200 to 20000"))
-    refused("demo", "--out", new, "--threads", 0, parts=("threads", "at least 1"))
-    refused("demo", "--out", new, "--atoms", 200, "--dose", -1, parts=("--dose", "at least 0"))
+    refused("demo", "--out", new, "--threads", 0, parts=("threads", "between 1 and"))
+    refused("demo", "--out", new, "--atoms", 200, "--dose", -1, parts=("--dose", "between 0 and"))
     refused("demo", "--out", new, "--atoms", 200, "--dose", "nan", parts=("--dose", "a number"))
-    refused("demo", "--out", new, "--atoms", 200, "--seed", -1, parts=("--seed", "at least 0"))
+    refused("demo", "--out", new, "--atoms", 200, "--seed", -1, parts=("--seed", "between 0 and"))
     assert not new.exists()
 
 

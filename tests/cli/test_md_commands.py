@@ -73,7 +73,7 @@ def test_quench_analyze_compare(
         (("quench", "--preset", "tin"), ("preset: found 'tin'", "ta-quick")),
         (("quench", "--resume", "--seed", 3), ("--resume: found other settings", "keeps its own")),
         (("error-study", "--rms", 21, "--errors", "e.txt"), ("--rms: found 21", "one of the two")),
-        (("error-study", "--atoms", 0), ("--atoms: found 0", "at least 1")),
+        (("error-study", "--atoms", 0), ("--atoms: found 0", "between 1 and")),
     ],
 )
 def test_bad_input_leaves_nothing(

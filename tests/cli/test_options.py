@@ -205,7 +205,8 @@ def _outside(field: Any) -> list[float]:
     bounds = facts_of(field)["bounds"]
     found = [bounds["ge"] - 1] if "ge" in bounds else []
     found += [bounds["gt"]] if "gt" in bounds else []
-    return found + ([bounds["le"] + 1] if "le" in bounds else [])
+    # Beyond the rounding of the largest ones, and whole.
+    return found + ([bounds["le"] + max(1, bounds["le"] // 10**6)] if "le" in bounds else [])
 
 
 BOUNDED = [one for one in TAKEN_FIELDS if _outside(one.values[2])]
@@ -220,15 +221,11 @@ def test_values_out_of_bounds(
     refused: Refused, command: Command, name: str, field: Any, value: Any
 ) -> None:
     bounds, unit = facts_of(field)["bounds"], facts_of(field)["unit"]
-    limits = {
-        "gt": lambda bound: f"above {bound:g}" if bound else "above zero",
-        "ge": lambda bound: f"{bound:g}",
-        "le": lambda bound: f"{bound:g}",
-    }
-    parts = [f" {limits[kind](bound)}" for kind, bound in bounds.items()]
+    parts = ["above zero" if "gt" in bounds else "between"]
+    parts += [f" {bounds['le']:g}" if bounds["le"] < 1e6 else f" {bounds['le']:.0e}"[:2]]
     parts += [f"({unit})"] if unit else []
     for wrong in _outside(field):
-        words = [f"{wrong:g}"] * max(1, command.options[_option(name)].nargs)
+        words = [f"{wrong}"] * max(1, command.options[_option(name)].nargs)
         line = refused(*command.words(), _option(name), *words, parts=tuple(parts))
         found = f"aet: error: {_option(name)}: found "
         assert line.startswith(found)

@@ -190,10 +190,12 @@ def test_bad_input(model: Path, refused: Refused, tmp_path: Path) -> None:
     refused(*command, "--tilts", "pd9", parts=("pd9", "ta-film"))
     refused(*command, "--threads", 0, parts=("threads", "0"))
     refused(*command, "--method", "newton", parts=("newton", "lbfgs"))
-    refused(*command, "--radius", 0, parts=("--radius", "0.0", "above zero (angstrom)"))
+    refused(
+        *command, "--radius", 0, parts=("--radius", "0.0", "above zero and at most", "(angstrom)")
+    )
     refused(*command, "--preset", "paper", parts=("--preset", "'counts', 'papers'"))
     refused(*command, "--fdr", 0, parts=("--fdr", "above zero"))
-    refused(*command, "--iterations", 0, parts=("--iterations", "0", "at least 1"))
+    refused(*command, "--iterations", 0, parts=("--iterations", "0", "between 1 and"))
     assert not out.exists()
 
 

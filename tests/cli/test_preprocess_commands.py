@@ -121,12 +121,15 @@ def test_a_background_can_be_left_alone(emd: Path, tmp_path: Path, asked: Asked)
     ("words", "parts"),
     [
         (("--denoise", "median"), ("--denoise: found 'median'", "'bm3d'")),
-        (("--strength", "strong"), ("--strength: found 'strong'", "above zero or 'search'")),
-        (("--strength", 0), ("--strength: found '0'", "above zero or 'search'")),
+        (
+            ("--strength", "strong"),
+            ("--strength: found 'strong'", "above zero and at most 100 or 'search'"),
+        ),
+        (("--strength", 0), ("--strength: found '0'", "above zero and at most 100 or 'search'")),
         (("--tilt-axis", "up"), ("--tilt-axis: found 'up'", "(degrees) or 'find'")),
         (("--tilt-axis", 181), ("--tilt-axis: found '181'", "between -180 and 180 (degrees)")),
         (("--slow-axis", "z"), ("--slow-axis: found 'z'", "'x', 'y'")),
-        (("--margin", -1), ("--margin: found -1.0", "at least 0 (pixels)")),
+        (("--margin", -1), ("--margin: found -1.0", "between 0 and", "(pixels)")),
         (("--saturation", 65535), ("--saturation", "no such option", "--saturation-level")),
         (("--format", "tif"), ("--format: found 'tif'", "'mat', 'npy'")),
         (("--estimate-shear", "--scale", 1.0), ("--estimate-shear", "a calibrated distortion")),

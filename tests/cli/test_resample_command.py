@@ -61,4 +61,11 @@ def test_what_is_missing_is_said_at_once(model: Path, refused: Refused) -> None:
     refused(*command, "--resample", 5, parts=("none in the model", "aet detect", "--sigma PM"))
     refused(*command, "--sigma", 10, parts=("--sigma", "10 without --resample", "--resample N"))
     refused(*command, "--resample", 3, "--sigma", 1, parts=("resample", "3", "at least 5"))
-    refused(*command, "--resample", 5, "--sigma", -1, parts=("--sigma", "above zero (pm)"))
+    refused(
+        *command,
+        "--resample",
+        5,
+        "--sigma",
+        -1,
+        parts=("--sigma", "above zero and at most", "(pm)"),
+    )

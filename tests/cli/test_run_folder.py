@@ -64,7 +64,7 @@ def test_folders_that_are_taken(sample: Sample, refused: Refused) -> None:
     file = out / "notes.txt"
     refused("run", sample.config, "--out", file, parts=(file, "a file", "a new folder"))
     refused("run", sample.config, "--out", file / "run", parts=(file, "could not be written"))
-    refused("run", sample.config, "--out", out, "--threads", 0, parts=("threads", "at least 1"))
+    refused("run", sample.config, "--out", out, "--threads", 0, parts=("threads", "between 1 and"))
     assert contents(out) == {"notes.txt": b"keep me"}
 
 

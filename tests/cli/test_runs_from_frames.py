@@ -197,7 +197,7 @@ def test_unusable_frames_leave_no_folder(frames: Path, tmp_path: Path) -> None:
         ("margin = 6.0", "strength = 0", "strength"),
         ("margin = 6.0", "slow_axis = 'z'", "slow_axis = 'z'"),
         ("margin = 6.0", "tilt_axis = 195", "tilt_axis"),
-        ("margin = 6.0", "frames_per_tilt = 0", "at least 1"),
+        ("margin = 6.0", "frames_per_tilt = 0", "between 1 and"),
         ("margin = 6.0", "background = false", "background"),
         (
             '"frames.mrc"',

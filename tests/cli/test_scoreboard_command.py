@@ -62,8 +62,8 @@ def test_a_line_per_dose(calls: list, tmp_path: Path, aet: Aet, asked: Callable[
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (("--dose", 0), ("doses: found (0.0,)", "above zero (electrons per square angstrom)")),
-        (("--atoms", 0), ("--atoms: found 0", "at least 1")),
+        (("--dose", 0), ("--dose: found 0.0", "above zero and at most 1e+12")),
+        (("--atoms", 0), ("--atoms: found 0", "between 1 and")),
         (("--preset", "paper"), ("--preset: found 'paper'", "'counts'", "'papers'")),
         (("--denoise", "median"), ("--denoise: found 'median'", "'wiener'")),
         (("-o", "scores.txt"), ("scores.txt", ".json")),

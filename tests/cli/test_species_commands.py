@@ -197,7 +197,7 @@ def spoilt(drawn: Drawn, tmp_path: Path) -> Path:
         ("traced.xyz", ("--edits", "{spoilt}/edits.csv"), ("edit 1 of", "atom 9999, of 216")),
         ("traced.xyz", ("--species", "Co,Qq"), ("species: found 'Qq'",)),
         ("traced.xyz", ("--non-atoms", "dark"), ("--non-atoms: found 'dark'", "'kmeans'")),
-        ("traced.xyz", ("--radius", -1), ("--radius: found -1.0", "at least 0 (angstrom)")),
+        ("traced.xyz", ("--radius", -1), ("--radius: found -1.0", "between 0 and", "(angstrom)")),
         ("traced.xyz", ("--unassigned", 2), ("--unassigned: found 2.0", "between 0 and 1")),
         ("{spoilt}/away.xyz", (), ("1 of 216 atoms outside: 5;",)),
         ("{spoilt}/few.xyz", (), ("Co, Pd, Pt: found 2 distinct",)),

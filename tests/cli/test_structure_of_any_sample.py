@@ -85,7 +85,7 @@ def test_other_units_are_named_and_converted(tmp_path: Path, aet: Aet, refused: 
     one, two = (found["short_range_order"] for found in (wrong, right))
     assert one["crystalline_atoms"] == two["crystalline_atoms"] > 400
     assert two["peak_1"] == pytest.approx(2.75, abs=0.02)
-    refused("analyze", file, "--scale", 0, parts=("--scale", "above zero"))
+    refused("analyze", file, "--scale", 0, parts=("--scale", "between"))
 
 
 def test_a_scale_is_taken_by_other_commands(tmp_path: Path, aet: Aet) -> None:

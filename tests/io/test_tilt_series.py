@@ -165,7 +165,7 @@ def test_pixel_size_is_needed(tmp_path, series):
     with pytest.raises(InputError, match=r"pixel_size=\.\.\., --pixel-size") as caught:
         read_tilt_series(images, angles)
     assert str(images) in str(caught.value)
-    with pytest.raises(InputError, match="above zero"):
+    with pytest.raises(InputError, match=r"between 0\.001 and 10000"):
         read_tilt_series(images, angles, -1.0)
 
 

@@ -141,11 +141,11 @@ def test_the_truth_is_written_in_plain_numbers(particle: AtomicModel) -> None:
     [
         (
             {"angle_error": -1.0},
-            "angle_error: found -1.0; expected a number of at least 0 .degrees",
+            "angle_error: found -1.0; expected a number between 0 and 180 .degrees",
         ),
         (
             {"shift_error": np.nan},
-            "shift_error: found nan; expected a number of at least 0 .pixels",
+            "shift_error: found nan; expected a number between 0 and 1000 .pixels",
         ),
         ({"source_size": np.inf}, "source_size: found inf"),
         ({"read_noise": -0.1}, "read_noise: found -0.1"),

@@ -283,7 +283,7 @@ def test_progress_is_reported(volume, capsys):
 
 
 def test_bad_number_of_peaks(volume):
-    with pytest.raises(InputError, match=r"max_peaks: found 0; expected .* at least 1"):
+    with pytest.raises(InputError, match=r"max_peaks: found 0; expected .* between 1 and"):
         trace(volume, max_peaks=0)
 
 

@@ -129,7 +129,7 @@ def test_no_smoothing_is_the_default(noisy):
     volume, _ = noisy
     one, two = trace(volume, threshold=0.6), trace(volume, threshold=0.6, smoothing=0.0)
     assert np.array_equal(one.shifts, two.shifts)
-    with pytest.raises(InputError, match=r"smoothing: found -0\.1; expected .* at least 0"):
+    with pytest.raises(InputError, match=r"smoothing: found -0\.1; expected .* between 0 and"):
         trace(volume, smoothing=-0.1)
 
 

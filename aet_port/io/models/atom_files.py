@@ -7,6 +7,7 @@ from pathlib import Path
 import ase
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
@@ -17,6 +18,7 @@ from aet_port.io.models.model_writing import write_model
 ATOM_SUFFIXES = (".extxyz", ".csv", ".parquet", ".dump")
 
 
+@checked
 def write_atoms(path: str | Path, atoms: AtomicModel | ase.Atoms) -> Path:
     """Write atoms with all their arrays as named columns, never a partial file.
 

@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
@@ -19,6 +20,7 @@ FIRST = (P_EXISTS, P_SPECIES, *SIGMAS, *COVARIANCES, "height", SIGMA_HEIGHT)
 SUFFIX = ".csv"
 
 
+@checked
 def write_model_table(path: str | Path, model: AtomicModel | ase.Atoms) -> Path:
     """Write the atoms of a model as a table, never a partial file.
 

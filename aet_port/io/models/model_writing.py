@@ -11,16 +11,17 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
-from aet_port.core.errors import InputError
+from aet_port.core.errors import InputError, reason
 from aet_port.core.files import write_whole
-from aet_port.io.arrays import reason
 from aet_port.io.models.lammps_data import LAMMPS_SUFFIXES, lammps_box
 from aet_port.io.models.model_table import SUFFIX, write_model_table
 
 _EXTXYZ_TYPES = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S", "O": "S"}
 
 
+@checked
 def write_model(path: str | Path, model: AtomicModel | ase.Atoms, comment: str = "") -> Path:
     """Write an atomic model with full precision, never a partial file.
 

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -83,6 +84,7 @@ class Interface(Shown):
         return {"width": angstrom(self.width), "atoms": self.atoms}
 
 
+@checked
 def crystalline_atoms(
     atoms: AtomicModel | ase.Atoms,
     order: ArrayLike,
@@ -135,6 +137,7 @@ def crystalline_atoms(
     return kept | (lone & (_count_within(atoms, kept, surroundings) >= COMPANY))
 
 
+@checked
 def find_nuclei(
     atoms: AtomicModel | ase.Atoms,
     order: ArrayLike,
@@ -185,6 +188,7 @@ def find_nuclei(
     return Nuclei(crystalline, label, size[ranks].astype(np.int64))
 
 
+@checked
 def surface_distance(
     atoms: AtomicModel | ase.Atoms, crystalline: ArrayLike, cutoff: float
 ) -> NDArray[np.float64]:
@@ -241,6 +245,7 @@ def surface_distance(
         margin *= 2
 
 
+@checked
 def interface_width(order: ArrayLike, distance: ArrayLike, *, reach: float = REACH) -> Interface:
     """Width d_c of the interface: how fast the order decays from the nuclei into the matrix.
 

@@ -12,6 +12,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
@@ -116,6 +117,7 @@ def bond_order(
     return BondOrder(q4, q6, *_length(local), neighbours, normalised)
 
 
+@checked
 @cache
 def lattice_order(lattice: str) -> tuple[float, float]:
     """Averaged Q4 and Q6 of a perfect lattice: ``"fcc"``, ``"hcp"`` (ideal axes) or ``"bcc"``.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -55,6 +56,7 @@ class StructureFactor(Shown):
         }
 
 
+@checked
 def debye_structure_factor(
     atoms: AtomicModel | ase.Atoms,
     q: ArrayLike,

@@ -12,6 +12,7 @@ from scipy.constants import atomic_mass
 from scipy.fft import irfftn, next_fast_len, rfftn
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom, average, times
 from aet_port.core.errors import InputError
@@ -58,6 +59,7 @@ class DensityMap(Shown):
         }
 
 
+@checked
 def atom_density(atoms: AtomicModel | ase.Atoms, volumes: ArrayLike) -> NDArray[np.float64]:
     """Mass of each atom over the volume of its Voronoi cell, shape (n,), g/cm^3.
 
@@ -126,6 +128,7 @@ def density_gain(
     return float(masses[inside].sum() / volumes[inside].sum() / mean - 1)
 
 
+@checked
 def density_map(
     atoms: AtomicModel | ase.Atoms,
     volumes: ArrayLike,

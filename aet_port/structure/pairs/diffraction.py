@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import scattering_factor
@@ -63,6 +64,7 @@ class DiffractionPdf(Shown):
         }
 
 
+@checked
 def pdf_from_diffraction(
     q: ArrayLike,
     intensity: ArrayLike,

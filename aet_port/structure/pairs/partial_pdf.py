@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -84,6 +85,7 @@ class PartialPdf(Shown):
         return float(2 * self.r[0])
 
 
+@checked
 def partial_pair_distribution(
     atoms: AtomicModel | ase.Atoms,
     *,

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -71,6 +72,7 @@ class PairDistribution(Shown):
         return lowest_after_first_peak(self.r, self.g, self.counts)
 
 
+@checked
 def pair_distribution(
     atoms: AtomicModel | ase.Atoms, *, r_max: float | None = None, step: float = STEP
 ) -> PairDistribution:
@@ -118,6 +120,7 @@ def pair_distribution(
     return PairDistribution(r, per_volume / ideal, counts, float(ideal[0]))
 
 
+@checked
 def first_valley(distribution: PairDistribution) -> float:
     """Distance of the first minimum after the first maximum: the end of the first neighbour shell.
 

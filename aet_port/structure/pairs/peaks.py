@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import OptimizeResult, least_squares
 from scipy.signal import find_peaks
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.pairs.baselines import baseline
@@ -106,6 +107,7 @@ def reference_curve(g: NDArray[np.float64]) -> NDArray[np.float64]:
     return g - under + under / under[-1]
 
 
+@checked
 def bond_length(
     r: NDArray[np.float64], g: NDArray[np.float64], within: tuple[float, float] | None = None
 ) -> float:

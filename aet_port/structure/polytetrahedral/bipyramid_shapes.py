@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown, angstrom, average
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramids import LARGEST, Motifs
@@ -252,6 +253,7 @@ def bipyramid_geometry(
     return BipyramidGeometry(fold, choose_motifs(motifs, fold, mask), alpha, beta, gamma, theta)
 
 
+@checked
 def ideal_bipyramid(fold: int = 5, edge: float = 1.0) -> NDArray[np.float64]:
     """Bipyramid of equilateral triangles: the two caps on the z axis, then the ring.
 

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.structure.voronoi.tetrahedra import EDGES
 
@@ -58,6 +59,7 @@ class Motifs(Shown):
         return self.tetrahedra[self.fold == fold, :fold]
 
 
+@checked
 def find_motifs(vertices: NDArray[np.int64], pairs: NDArray[np.int64]) -> Motifs:
     """Triplets and bipyramids among accepted tetrahedra.
 

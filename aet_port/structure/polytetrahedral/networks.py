@@ -13,6 +13,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
@@ -69,6 +70,7 @@ class Networks(Shown):
         return np.isinf(self.length)
 
 
+@checked
 def edge_sharing_pairs(members: NDArray[np.int64]) -> NDArray[np.int64]:
     """Pairs of motifs that have exactly two tetrahedra in common, shape (p, 2), lexicographic.
 
@@ -113,6 +115,7 @@ def common_pairs(members: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
     return found[0], found[1]
 
 
+@checked
 def find_networks(
     motifs: Motifs, tetrahedra: Tetrahedra, fold: int = 5, mask: NDArray[np.bool_] | None = None
 ) -> Networks:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import Delaunay, QhullError
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
@@ -90,6 +91,7 @@ class PackedDensity(Shown):
     contrast: float
 
 
+@checked
 def packing_by_distortion(
     atoms: AtomicModel | ase.Atoms,
     cutoff: float,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramid_shapes import choose_motifs, joined_shifts
@@ -147,6 +148,7 @@ def skeletons(
     return incentres(tetrahedra.corners[distinct])[place.reshape(members.shape)] + shifts
 
 
+@checked
 def find_sharing(
     motifs: Motifs,
     tetrahedra: Tetrahedra,
@@ -183,6 +185,7 @@ def find_sharing(
     return Sharing(fold, motif, vertex_pairs, edge_pairs, dihedral)
 
 
+@checked
 def icosahedral_filling(motifs: Motifs, mask: NDArray[np.bool_] | None = None) -> Filling:
     """Fraction of an icosahedron filled by the pentagonal bipyramids around each of their caps.
 

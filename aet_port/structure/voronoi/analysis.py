@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
@@ -129,6 +130,7 @@ class Voronoi(Shown):
         return mask & self.closed
 
 
+@checked
 def voronoi_analysis(
     atoms: AtomicModel | ase.Atoms,
     *,

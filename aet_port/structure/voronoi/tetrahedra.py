@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, QhullError
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
@@ -127,6 +128,7 @@ def circumradii(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
+@checked
 def delaunay(
     atoms: AtomicModel | ase.Atoms, margin: float = 0.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -200,6 +202,7 @@ def _each_once(
     return vertices[order], images.positions[rows[order]]
 
 
+@checked
 def find_tetrahedra(
     atoms: AtomicModel | ase.Atoms,
     cutoff: float,
@@ -313,6 +316,7 @@ def keep_regular(tetrahedra: Tetrahedra, delta: float) -> Tetrahedra:
     )
 
 
+@checked
 def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
     """Pairs of tetrahedra that share a face, shape (m, 2), first < second, lexicographic order.
 
