@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
+from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.io.models.atom_files import write_atoms
 from md_sim.lammps_loop import SNAPSHOTS
@@ -13,6 +14,7 @@ from md_sim.quenches import Quench, Snapshot
 SnapshotFormat = Literal["extxyz", "dump"]
 
 
+@checked
 def write_snapshots(quench: Quench, form: SnapshotFormat = "extxyz") -> list[Path]:
     """Write every snapshot that a quench has taken, beside those that it keeps for itself.
 

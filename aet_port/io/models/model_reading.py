@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.io.arrays import existing_file
@@ -43,6 +44,7 @@ _BY_TYPE: dict[str, Callable[[Path, SpeciesChoice], Iterator[AtomicModel]]] = {
 }
 
 
+@checked
 def read_model(
     path: str | Path,
     species: str | Sequence[str] | None = None,
@@ -134,6 +136,7 @@ def read_model(
     return model
 
 
+@checked
 def read_models(
     path: str | Path,
     species: str | Sequence[str] | None = None,

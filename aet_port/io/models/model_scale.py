@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 
 LENGTHS = ("sigma_x", "sigma_y", "sigma_z", "position_error")
 
 
+@checked
 def scaled_model(model: AtomicModel, scale: float | None) -> AtomicModel:
     """The model with all its lengths multiplied by a scale.
 

@@ -13,6 +13,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from aet_port.core import methods
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, Volume, as_atoms
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
@@ -83,6 +84,7 @@ class ChemicalMap(Shown):
         return np.asarray(self.values[i, j])
 
 
+@checked
 def chemical_map(
     atoms: AtomicModel | ase.Atoms,
     local: LocalChemistry,
@@ -166,6 +168,7 @@ def chemical_map(
     return ChemicalMap(local.names, values, centres, float(voxel_size), origin, width)
 
 
+@checked
 def write_chemical_map(path: str | Path, found: ChemicalMap) -> list[Path]:
     """Write the maps of all pairs, and the numbers of central atoms behind them.
 

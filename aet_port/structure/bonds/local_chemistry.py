@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -87,6 +88,7 @@ class LocalChemistry(Shown):
         return result
 
 
+@checked
 def local_chemical_order(
     atoms: AtomicModel | ase.Atoms, radius: float, groups: ArrayLike | None = None
 ) -> LocalChemistry:

@@ -10,6 +10,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError, MissingDependencyError
@@ -128,6 +129,7 @@ class StructureTypes(Shown):
         return {**self.fractions(), "strain": strains, "reasons": dict(self.reasons)}
 
 
+@checked
 def structure_types(
     atoms: AtomicModel | ase.Atoms,
     *,

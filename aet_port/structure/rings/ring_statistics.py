@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -94,6 +95,7 @@ class RingStatistics(Shown):
         return {"largest": self.asked} | {one.definition: one.summary() for one in self.both}
 
 
+@checked
 def find_rings(
     atoms: AtomicModel | ase.Atoms, cutoff: float, largest: int = USUAL
 ) -> RingStatistics:

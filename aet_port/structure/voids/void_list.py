@@ -11,6 +11,7 @@ from ase.data import covalent_radii
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
@@ -88,6 +89,7 @@ class Voids(Shown):
         }
 
 
+@checked
 def find_voids(
     atoms: AtomicModel | ase.Atoms,
     probe: float,
