@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.checkpoint import check_content, save_npz
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
-from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre, euler_rotations
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress_bar
@@ -217,14 +217,18 @@ def _image(tilt: _Tilt) -> NDArray[np.float64]:
             total += _scan(abtem, tilt, _displaced(tilt, number))
     total /= configurations
     if path is not None:
-        write_whole(path, lambda partial: np.savez(partial, key=key, image=total))
+        save_npz(path, {"key": np.array(key), "image": total})
     return total
 
 
 def _stored(path: Path, key: str) -> NDArray[np.float64]:
     try:
         with open(path, "rb") as handle, np.load(handle) as stored:
-            found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
+            arrays = {name: stored[name] for name in stored.files}
+        check_content(path, arrays)
+        found, image = str(arrays["key"]), np.asarray(arrays["image"], dtype=np.float64)
+    except CheckpointError:
+        raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             path, f"no readable image ({error})", "the file this program wrote; delete it"

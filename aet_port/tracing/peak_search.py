@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
+from aet_port.core.checkpoint import check_content, save_npz
 from aet_port.core.data import Volume
 from aet_port.core.errors import CheckpointError, InputError
-from aet_port.core.files import write_whole
 from aet_port.core.progress import progress_bar as reporting
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
@@ -230,7 +230,7 @@ def _identity(volume: Volume, *parameters: object) -> str:
 
 
 def _store(path: Path, identity: str, fits: Fits) -> None:
-    write_whole(path, lambda partial: np.savez(partial, identity=identity, **vars(fits)))
+    save_npz(path, {"identity": np.array(identity), **vars(fits)})
 
 
 def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
@@ -240,10 +240,12 @@ def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
         return None
     try:
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as content:
-            found = str(content["identity"])
-            fits = Fits(
-                content["shifts"], content["flags"], content["settled"], content["coefficients"]
-            )
+            arrays = {name: content[name] for name in content.files}
+        check_content(path, arrays)
+        found = str(arrays["identity"])
+        fits = Fits(*(arrays[name] for name in ("shifts", "flags", "settled", "coefficients")))
+    except CheckpointError:
+        raise
     except (
         OSError,
         ValueError,

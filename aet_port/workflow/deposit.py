@@ -7,6 +7,7 @@ from dataclasses import asdict
 import mdb
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.model_stages import takes_refined
+from aet_port.workflow.output_record import check_run
 from aet_port.workflow.pipeline import Run
 from aet_port.workflow.run_folder import areas_of
 from aet_port.workflow.series import measured_series
@@ -29,8 +30,10 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
     Raises
     ------
     AetError
-        If there is no model, or the bank refuses it.
+        If there is no model, a file of the run is not what its stage wrote, or the bank refuses
+        it.
     """
+    check_run(run.folder)
     config = run.config
     first = areas_of(config)[0]
     return mdb.deposit(
