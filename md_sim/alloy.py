@@ -17,7 +17,8 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256, write_whole
 from aet_port.core.progress import progress_bar
 from aet_port.io import read_model, write_model
-from md_sim.lammps_loop import DAMPING, SKIN
+from md_sim.lammps_loop import DAMPING, SKIN, quoted
+from md_sim.output_journal import is_recorded, note
 from md_sim.protocol import PICOSECOND, check_cooling, check_positive, check_whole, steps_of
 from md_sim.runtime import lammps, lammps_version, potentials_folder
 from md_sim.setfl import PotentialFile, read_potential
@@ -171,6 +172,7 @@ def quench_alloy(
     with lammps(home) as engine:
         atoms = _cool(protocol, file, engine, show_progress)
     write_model(home / GLASS, AtomicModel(atoms, name="glass"))
+    note(home, GLASS, (home / GLASS).read_bytes())
     return _read(home, asked)  # so that every call gives the same digits
 
 
@@ -187,6 +189,7 @@ def _read(home: Path, asked: dict[str, Any]) -> ase.Atoms:
         raise DataFileError(path, str(error), "the record of a glass") from error
     if stored != asked:  # another version of LAMMPS makes no other glass
         raise InputError(f"folder {home}", "a glass made with other settings", "another folder")
+    is_recorded(home, GLASS)  # raises for another file
     return read_model(home / GLASS).atoms
 
 
@@ -213,7 +216,7 @@ def _cool(
         # Half of it becomes potential energy of the vibrations.
         f"velocity all create {2 * first!r} {protocol.seed} mom yes rot no dist gaussian",
         f"pair_style {file.style}",
-        f'pair_coeff * * "{file.path}" {one} {two}',
+        f"pair_coeff * * {quoted(file.path)} {one} {two}",
         f"neighbor {SKIN} bin",
         f"timestep {protocol.time_step!r}",
         "thermo_style custom step temp",

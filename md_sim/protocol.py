@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypedDict, Unpack
@@ -12,6 +11,7 @@ from ase.data import atomic_numbers
 from aet_port.core.errors import InputError
 
 PICOSECOND = 1e-12  # seconds
+LARGEST = 1e30  # of any number of a protocol; cooling rates in K/s are the largest
 _LATTICE_ATOMS = {"bcc": 2, "fcc": 4}
 
 
@@ -29,7 +29,7 @@ def check_whole(subject: str, values: Mapping[str, tuple[Any, int]]) -> None:
         That names the subject and the value.
     """
     for name, (value, least) in values.items():
-        if not isinstance(value, int) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             expected = f"a whole number of {least} or more"
             raise InputError(f"{subject}: {name}", repr(value), expected)
 
@@ -43,8 +43,14 @@ def check_positive(subject: str, values: Mapping[str, float]) -> None:
         That names the subject and the value.
     """
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
+        if not (is_number(value) and value > 0):
             raise InputError(f"{subject}: {name}", repr(value), "a number above zero")
+
+
+def is_number(value: Any) -> bool:
+    """Whether something is a finite number, and no text that reads like one."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return real and abs(value) <= LARGEST
 
 
 def check_cooling(subject: str, melt_temperature: float, final_temperature: float) -> None:
@@ -55,6 +61,7 @@ def check_cooling(subject: str, melt_temperature: float, final_temperature: floa
     InputError
         That names the subject and both temperatures.
     """
+    check_positive(subject, {"melt_temperature": melt_temperature})
     if not melt_temperature > final_temperature:
         found = f"{melt_temperature:g} K, final temperature {final_temperature:g} K"
         raise InputError(f"{subject}: melt_temperature", found, "more than the final temperature")
@@ -121,11 +128,13 @@ class Protocol:
     def __post_init__(self) -> None:
         whole = {"cells": 2, "snapshots": 2, "thermo_every": 1, "seed": 1}
         check_whole("protocol", {name: (getattr(self, name), n) for name, n in whole.items()})
-        if self.element not in atomic_numbers or self.element == "X":
+        if not isinstance(self.element, str) or self.element not in set(atomic_numbers) - {"X"}:
             raise InputError("protocol: element", repr(self.element), "a symbol such as 'Ta'")
         positive = ("melt_time", "cooling_rate", "time_step", "final_temperature")
         check_positive("protocol", {name: getattr(self, name) for name in positive})
         check_cooling("protocol", self.melt_temperature, self.final_temperature)
+        if not is_number(self.pressure):
+            raise InputError("protocol: pressure", repr(self.pressure), "a number, in bar")
         if self.cooling_steps < self.snapshots:
             found = f"{self.cooling_rate:g} K/s: {self.cooling_steps} steps of cooling"
             raise InputError("protocol: cooling_rate", found, "slower cooling")

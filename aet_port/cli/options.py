@@ -20,7 +20,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")
 Threads = Annotated[int | None, typer.Option(help="Number of threads; all cores unless given.")]
 Workers = Annotated[int | None, typer.Option(help="Number of processes; all cores unless given.")]
 Scheduler = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, such as tcp://host:8786. Whoever can reach it can have "
+        "any code run there and here: use only one that you trust, in a closed network or over TLS."
+    ),
 ]
 PixelSize = Annotated[
     float | None,
