@@ -313,20 +313,18 @@ def _claim(home: Path, protocol: Protocol, potential: str | None, version: str) 
             raise InputError("potential", repr(name), "a file without quotes in its name")
         data = file.path.read_bytes()
         write_whole(home / name, lambda partial: partial.write_bytes(data))
-    QuenchSettings(
-        protocol=protocol.plain(),
-        potential=PotentialSettings(
-            name=name if known is None else known.name,
-            file=name,
-            style=file.style,
-            cutoff=file.cutoff,
-            sha256=sha256(home / name),
-            doi=None if known is None else known.doi,
-            lattice=lattice,
-            lattice_constant=constant,
-        ),
-        engine=version,
-    ).write(home)
+    facts: dict[str, Any] = {
+        "name": name if known is None else known.name,
+        "file": name,
+        "style": file.style,
+        "cutoff": file.cutoff,
+        "sha256": sha256(home / name),
+        "doi": None if known is None else known.doi,
+        "lattice": lattice,
+        "lattice_constant": constant,
+    }
+    stored = PotentialSettings(**facts)
+    QuenchSettings(protocol=protocol.plain(), potential=stored, engine=version).write(home)
 
 
 def _check_potential(home: Path, protocol: Protocol, stored: PotentialSettings) -> None:

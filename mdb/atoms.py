@@ -24,6 +24,10 @@ SELECT q4, q6, boo, crystalline, nucleus, signed_distance, n3, n4, n5, n6, cn,
        volume AS voronoi_volume, density, surface
 FROM atom_order JOIN voronoi USING (analysis_id, atom) WHERE analysis_id = $id ORDER BY atom
 """
+# Parameters name the reason why an analysis has no motifs.
+_UNDEFINED = """
+SELECT parameters->>'motifs_reason' IS NOT NULL AS undefined FROM analysis WHERE analysis_id = $id
+"""
 _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
 SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
@@ -55,7 +59,9 @@ def assemble(
     atom caps), ``motifs_3`` to ``motifs_8`` (number of motifs of each fold that the atom is a
     corner of), ``network_4`` to ``network_6`` (its largest network of these: 1 for the largest of
     all, 0 for none) and ``folds`` (bits: 2^fold for each kind of motif).
-    What is undefined is NaN, or -1 where whole numbers stand.
+    What is undefined is NaN, or -1 where whole numbers stand. Where the analysis says that motifs
+    are not defined (``motifs_reason``), ``sites``, ``motifs_3`` and on, ``network_4`` and on and
+    ``folds`` are NaN for all atoms.
 
     Parameters
     ----------
@@ -162,6 +168,10 @@ def _results(
 ) -> dict[str, NDArray[Any]]:
     order = _ask(connection, _ORDER, number)
     found = {name: _column(order[name]) for name in order.column_names} if order.num_rows else {}
+    if _ask(connection, _UNDEFINED, number)["undefined"][0].as_py():
+        names = ["folds", "sites", *(f"motifs_{fold}" for fold in FOLDS)]
+        names += [f"network_{fold}" for fold in NETWORK_FOLDS]
+        return found | {name: np.full(n_atoms, np.nan) for name in names}
     corners = _ask(connection, _CORNERS, number)
     folds = np.zeros(n_atoms, dtype=np.int64)
     bits = np.left_shift(1, corners["fold"].to_numpy().astype(np.int64))

@@ -43,7 +43,7 @@ ORPHANS: list[tuple[str, Expected]] = [
             "orphans: checksum without entry": {"CuTa00001v2"},
             **{
                 f"orphans: {table}.model_id without model": {"CuTa00001v2"}
-                for table in ("atom", "atom_array", "atom_value", "species_fit")
+                for table in ("atom", "atom_array", "atom_value", "species_fit", "model_warning")
             },
             "counts: atoms of a model": {"CuTa00009v2"},
         },
@@ -149,6 +149,7 @@ LOST = {
     "mro_member": ("orphans: mro_member.mro without mro",),
     "shared_atom": (),
     "resampled_value": (),
+    "measure_reason": (),
 }
 ORPHANS += [
     (
@@ -165,7 +166,7 @@ ORPHANS += [
         f"INSERT INTO {table} SELECT * REPLACE ('{table}' AS model_id) FROM {table} LIMIT 1",
         {f"orphans: {table}.model_id without model": {table}},
     )
-    for table in ("atom", "species_fit", "atom_array", "provenance", "atom_edit")
+    for table in ("atom", "species_fit", "atom_array", "provenance", "atom_edit", "model_warning")
 ]
 ORPHANS += [
     (
@@ -255,6 +256,10 @@ COUNTS: list[tuple[str, Expected]] = [
     (
         "UPDATE atom_edit SET edit = 2 WHERE edit = 1",
         {"numbering: atom_edit": {"CuTa00001"}},
+    ),
+    (
+        "UPDATE model_warning SET warning = 9 WHERE warning = 0 AND model_id = 'CuTa00001'",
+        {"numbering: model_warning": {"CuTa00001"}},
     ),
     (
         "UPDATE tetrahedron SET tetrahedron = 10000 WHERE analysis_id = 2 AND tetrahedron = "
@@ -350,6 +355,7 @@ TWICE = {
     "mro_member": ("analysis 2", ("counts: centres of a solute network",)),
     "shared_atom": ("analysis 2", ()),
     "resampled_value": ("analysis 2", ()),
+    "measure_reason": ("analysis 1", ()),
     "md_snapshot": ("TaXX00001", ()),
 }
 COUNTS += [
