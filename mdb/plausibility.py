@@ -134,8 +134,8 @@ def _heights(atoms: ase.Atoms, details: Details) -> Iterator[ModelWarning]:
     if odd.any():
         worst = int(np.argmax(np.where(odd, np.abs(np.log(np.clip(relative, 1e-9, None))), -1)))
         text = (
-            f"{atoms_in_words(odd)} with a height that is not positive, or {HEIGHTS:g} times above or below"
-            f" the median of the species; atom {worst}: {relative[worst]:.2g} of the median"
+            f"{atoms_in_words(odd)} with a height that is not positive, or {HEIGHTS:g} times above "
+            f"or below the median of the species; atom {worst}: {relative[worst]:.2g} of the median"
         )
         limit = HEIGHTS if relative[worst] > 1 else 1 / HEIGHTS
         yield warning_of_atoms("height", text, odd, relative[worst], limit, "1")
@@ -221,7 +221,10 @@ def _r_factors(
     if expected.r1 is not None and recorded is not None:
         bound = max(R1_DIFFERS[0], R1_DIFFERS[1] * recorded)
         if not abs(expected.r1 - recorded) <= bound:
-            text = f"R1 computed from model and images is {expected.r1:.4g}, recorded is {recorded:.4g}"
+            text = (
+                f"R1 computed from model and images is {expected.r1:.4g}, "
+                f"recorded is {recorded:.4g}"
+            )
             yield ModelWarning("R factor", text, value=expected.r1, limit=recorded)
     if reconstruction is not None and reconstruction.r_factors is not None:
         single, mean = float(np.mean(reconstruction.r_factors)), reconstruction.r_mean

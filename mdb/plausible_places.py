@@ -89,8 +89,8 @@ def place_warnings(atoms: ase.Atoms) -> Iterator[ModelWarning]:
         if stray.any():
             worst = int(np.argmax(np.where(stray, distance[:, -1], 0)))
             text = (
-                f"{atoms_in_words(stray)} with fewer than three others within {reach[worst]:.3g} A, "
-                f"{FAR:g} times the usual distance of neighbours"
+                f"{atoms_in_words(stray)} with fewer than three others within {reach[worst]:.3g} "
+                f"A, {FAR:g} times the usual distance of neighbours"
             )
             yield warning_of_atoms(
                 "stray atom", text, stray, distance[worst, 0], reach[worst], "angstrom"
@@ -165,8 +165,8 @@ def _clashes(
     near = np.zeros(len(distance), dtype=bool)
     near[pairs.ravel()] = True
     text = (
-        f"{atoms_in_words(near)} closer to another one than {CLASH:g} times the sum of the covalent radii; "
-        f"atoms {a} and {b}: {length:.2f} A"
+        f"{atoms_in_words(near)} closer to another one than {CLASH:g} times the sum of the "
+        f"covalent radii; atoms {a} and {b}: {length:.2f} A"
     )
     limit = CLASH * length / float(ratios[worst]) if length > 0 else None
     yield warning_of_atoms("clash", text, near, length, limit, "angstrom")

@@ -118,7 +118,7 @@ def show(model: ModelId, bank: BankFile, form: TableForm = AS_TEXT) -> None:
 
     CSV and Parquet hold the analyses.
     """
-    from mdb.plausibility_rows import measure_reasons, model_warnings, verified_files
+    from mdb.entry_remarks import measure_reasons, model_warnings, verified_files
 
     with mdb.Bank(bank, read_only=True) as opened:
         facts = opened.sql(FACTS, {"model": model}).to_pylist()

@@ -38,8 +38,8 @@ def _digest(arrays: Mapping[str, Any]) -> str:
 
 def save_npz(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays with the hash of their contents to an ``.npz`` file, never in part."""
-    given = {name: np.asarray(array) for name, array in arrays.items()}
-    stated = {_CONTENT: np.array(_digest(given))}
+    given: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    stated: dict[str, Any] = {_CONTENT: np.array(_digest(given))}
     write_whole(path, lambda partial: np.savez(partial, **given, **stated))
 
 

@@ -15,7 +15,7 @@ from aet_port.reporting.bank_structure import read_structure, reals
 from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
 from aet_port.reporting.plausibility import plausibility_tables
 from mdb.bank import Bank
-from mdb.plausibility_rows import measure_reasons, model_warnings
+from mdb.entry_remarks import measure_reasons, model_warnings
 
 MOST = 8  # largest number of ids listed in an error
 NO_IMAGES = "a bank holds no images; the report of the run folder shows them"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.errors import InputError
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.r_factors import agreement, fit_images
@@ -39,10 +40,20 @@ def project_refined(
     Returns
     -------
     Shape (n, nx, ny).
+
+    Raises
+    ------
+    InputError
+        If the record is not that of this model.
     """
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, threads=threads
     )
+    given = [refined.get(key) for key in ("heights", "b_factors")]
+    for kind in forward.kinds:
+        if not all(isinstance(one, dict) and kind in one for one in given):
+            found = f"no height and B factor of {kind}"
+            raise InputError("record of the refinement", found, "that of the refined model")
     heights, b_factors = (
         [refined[key][kind] for kind in forward.kinds] for key in ("heights", "b_factors")
     )

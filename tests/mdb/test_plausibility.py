@@ -19,10 +19,10 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from aet_port.structure import analyze
 from mdb.checks import check
+from mdb.entry_remarks import measure_reasons, model_warnings, verified_files
 from mdb.parquet_export import export_bank
 from mdb.parquet_import import import_bank
 from mdb.plausibility import Expected, implausible
-from mdb.plausibility_rows import measure_reasons, model_warnings, verified_files
 from mdb.plausible_places import CLASH, ModelWarning
 from tests.mdb.samples import alloy
 
