@@ -140,22 +140,23 @@ def test_what_speaks_against_a_model_is_shown(
     bank: Path, aet: Aet, asked: Callable[..., Any], tmp_path: Path
 ) -> None:
     """In both forms, with the reasons for figures that are not stated; it is no failure."""
-    model = amorphous_particle(60, "Pt", seed=2)
+    model = amorphous_particle(150, "Pt", seed=2)
+    model.atoms.symbols[:12] = "Ta"  # too few below the surface for Warren-Cowley parameters
     model.positions[7] = model.positions[8] + [0.4, 0, 0]
     write_model(tmp_path / "near.xyz", model)
     named = ("--bank", bank)
-    assert asked("analyze", tmp_path / "near.xyz", "--cutoff", 4, *named)["model"] == "PtXX00001"
-    shown = asked("mdb", "show", "PtXX00001", *named)
+    assert asked("analyze", tmp_path / "near.xyz", "--cutoff", 4, *named)["model"] == "TaPt00001"
+    shown = asked("mdb", "show", "TaPt00001", *named)
     (warning,) = shown["warnings"]
     assert (warning["kind"], warning["atoms"], warning["first_atom"]) == ("clash", 2, 7)
     assert warning["value"] == pytest.approx(0.4, abs=1e-6)  # digits of the file
     names = {one["name"] for one in shown["reasons"]}
-    assert "pdf_of" in names  # 60 atoms: too few for a pair distribution of their own
+    assert "warren_cowley Ta-Ta" in names
     assert shown["files_verified"] == "not recorded (1 files)"
-    text = aet("mdb", "show", "PtXX00001", *named).out
+    text = aet("mdb", "show", "TaPt00001", *named).out
     assert "clash" in text
-    assert "pdf_of" in text
+    assert "central atoms, fewer than 10" in text
     checks = asked("mdb", "check", *named)
     assert checks["failed"] == 0
     (told,) = [one for one in checks["checks"] if one["name"].startswith("plausibility")]
-    assert told["ids"] == ["PtXX00001"]
+    assert told["ids"] == ["TaPt00001"]
