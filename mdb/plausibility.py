@@ -97,7 +97,7 @@ def implausible(
     >>> import ase
     >>> from mdb.plausibility import implausible
     >>> for one in implausible(ase.Atoms("Ta2", [[0, 0, 0], [0, 0, 1.5]])):
-    ...     print(one.kind, one.atoms, one.text[-22:])
+    ...     print(one.kind, one.atoms, one.text[-21:])
     clash 2 atoms 0 and 1: 1.50 A
     """
     atoms = as_model(model).atoms
