@@ -20,7 +20,8 @@ from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar
 from aet_port.core.records import read_record
 from aet_port.io import read_model, write_model
-from md_sim.lammps_loop import DAMPING, SKIN
+from md_sim.lammps_loop import DAMPING, SKIN, quoted
+from md_sim.output_journal import is_recorded, note
 from md_sim.protocol import (
     BYTES,
     PICOSECOND,
@@ -183,6 +184,7 @@ def quench_alloy(
     with lammps(home) as engine:
         atoms = _cool(protocol, file, engine, show_progress)
     write_model(home / GLASS, AtomicModel(atoms, name="glass"))
+    note(home, GLASS, (home / GLASS).read_bytes())
     return _read(home, asked)  # so that every call gives the same digits
 
 
@@ -196,6 +198,7 @@ def _read(home: Path, asked: dict[str, Any]) -> ase.Atoms:
     stored.pop("engine", None)
     if stored != asked:  # another version of LAMMPS makes no other glass
         raise InputError(f"folder {home}", "a glass made with other settings", "another folder")
+    is_recorded(home, GLASS)  # raises for another file
     return read_model(home / GLASS).atoms
 
 
@@ -222,7 +225,7 @@ def _cool(
         # Half of it becomes potential energy of the vibrations.
         f"velocity all create {2 * first!r} {protocol.seed} mom yes rot no dist gaussian",
         f"pair_style {file.style}",
-        f'pair_coeff * * "{file.path}" {one} {two}',
+        f"pair_coeff * * {quoted(file.path)} {one} {two}",
         f"neighbor {SKIN} bin",
         f"timestep {protocol.time_step!r}",
         "thermo_style custom step temp",

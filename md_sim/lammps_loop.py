@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 import time
@@ -12,12 +13,13 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from aet_port.core.errors import AetError
+from aet_port.core.errors import AetError, InputError
 from aet_port.core.files import write_whole
 from aet_port.core.progress import progress_bar
-from aet_port.core.records import read_record
 from md_sim.errors import SimulationError
+from md_sim.output_journal import is_recorded, note
 from md_sim.protocol import Protocol
+from md_sim.quench_settings import PotentialSettings, read_quench_settings
 from md_sim.runtime import lammps
 
 COLUMNS = ("step", "time", "temperature", "pressure", "potential_energy", "volume")
@@ -41,18 +43,23 @@ def drive(folder: Path, show_progress: bool = False) -> None:
 
     Raises
     ------
+    DataFileError
+        If ``run.json`` has a value that no run is started with, or the restart file or the table
+        is not what the run wrote.
     SimulationError
         If LAMMPS stops or the temperature runs away.
     """
-    settings = read_record(folder / "run.json", "protocol", "potential")
-    protocol = Protocol.from_plain(settings["protocol"])
+    settings = read_quench_settings(folder)
+    protocol = Protocol.from_plain(settings.protocol)
+    for name in (RESTART, THERMO):
+        is_recorded(folder, name)  # raises for another file
     with lammps(folder, folder / LOG) as engine:
-        _Quench(folder, protocol, settings["potential"], engine).run(show_progress)
+        _Quench(folder, protocol, settings.potential, engine).run(show_progress)
 
 
 class _Quench:
     def __init__(
-        self, folder: Path, protocol: Protocol, potential: dict[str, Any], engine: Any
+        self, folder: Path, protocol: Protocol, potential: PotentialSettings, engine: Any
     ) -> None:
         self.folder, self.protocol, self.potential = folder, protocol, potential
         self.engine = engine
@@ -61,7 +68,7 @@ class _Quench:
     def run(self, show_progress: bool) -> None:
         protocol, engine = self.protocol, self.engine
         if (self.folder / RESTART).exists():
-            engine.command(f"read_restart {_quoted(self.folder / RESTART)}")
+            engine.command(f"read_restart {quoted(self.folder / RESTART)}")
         else:
             self._make_crystal()
         self._interactions()
@@ -83,13 +90,13 @@ class _Quench:
         self._save()
 
     def _make_crystal(self) -> None:
-        protocol, lattice = self.protocol, self.potential["lattice"]
+        protocol, lattice = self.protocol, self.potential.lattice
         n, kinetic = protocol.cells, 2 * protocol.melt_temperature
         self._commands(
             "units metal",
             "atom_style atomic",
             "boundary p p p",
-            f"lattice {lattice} {self.potential['lattice_constant']!r}",
+            f"lattice {lattice} {self.potential.lattice_constant!r}",
             f"region box block 0 {n} 0 {n} 0 {n}",
             "create_box 1 box",
             "create_atoms 1 box",
@@ -100,8 +107,8 @@ class _Quench:
 
     def _interactions(self) -> None:
         element = self.protocol.element
-        file = _quoted(self.folder / self.potential["file"])
-        style = self.potential["style"]
+        file = quoted(self.folder / self.potential.file)
+        style = self.potential.style
         species = "" if style == "eam" else f" {element}"
         self._commands(
             f"pair_style {style}",
@@ -174,15 +181,17 @@ class _Quench:
                 "step": step,
                 "temperature": self.protocol.temperature(step),
             }
-            write_whole(
-                self.folder / SNAPSHOTS / f"{step:09d}.npz",
-                lambda partial: np.savez(partial, **arrays),
-            )
+            name, content = snapshot_name(step), io.BytesIO()
+            np.savez(content, **arrays)
+            note(self.folder, name, content.getvalue())
+            write_whole(self.folder / name, lambda partial: partial.write_bytes(content.getvalue()))
 
     def _save(self) -> None:
         partial = self.folder / f".{RESTART}.partial"
-        self.engine.command(f"write_restart {_quoted(partial)}")
+        self.engine.command(f"write_restart {quoted(partial)}")
         if self.first_rank:
+            note(self.folder, THERMO, (self.folder / THERMO).read_bytes())
+            note(self.folder, RESTART, partial.read_bytes())
             partial.replace(self.folder / RESTART)
 
     def _commands(self, *lines: str) -> None:
@@ -196,8 +205,15 @@ def _ends(step: int, stop: int, every: int, wanted: set[int]) -> list[int]:
     return sorted({*regular, *(w for w in wanted if step < w < stop), stop})
 
 
-def _quoted(path: Path) -> str:
+def snapshot_name(step: int) -> str:
+    """Name of the snapshot of a step in the folder of a run."""
+    return f"{SNAPSHOTS}/{step:09d}.npz"
+
+
+def quoted(path: Path) -> str:
     """A path as one word of LAMMPS' input, which reads $ and quotes."""
+    if '"' in str(path) or not str(path).isprintable():
+        raise InputError(f"path {str(path)!r}", "a quotation mark", "one that LAMMPS can read")
     return f'"{path}"'
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,23 @@ from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import sha256, write_whole
 from aet_port.core.memory import check_memory
-from aet_port.core.records import parsing, read_npz, read_record
+from aet_port.core.records import parsing, read_npz
 from aet_port.core.terminal import print_note
 from md_sim.eam_forms import EamForm
 from md_sim.errors import SimulationError
-from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, SNAPSHOTS, THERMO, drive
-from md_sim.potentials import Potential, find_potential
+from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, THERMO, drive, snapshot_name
+from md_sim.output_journal import JOURNAL, is_recorded
+from md_sim.potentials import POTENTIALS, Potential, find_potential
 from md_sim.protocol import BYTES, Protocol
+from md_sim.quench_settings import (
+    RECORD,
+    PotentialSettings,
+    QuenchSettings,
+    is_plain_name,
+    read_quench_settings,
+)
 from md_sim.runtime import lammps_version, mpiexec
-from md_sim.setfl import PotentialFile
+from md_sim.setfl import PotentialFile, read_potential
 from md_sim.transition import GlassTransition, glass_transition
 
 
@@ -115,9 +123,10 @@ class Quench(Shown):
         Raises
         ------
         DataFileError
-            If it is missing or can't be read.
+            If it is missing, can't be read, or is not what the run wrote.
         """
-        path = self.folder / SNAPSHOTS / f"{step:09d}.npz"
+        path = self.folder / snapshot_name(step)
+        is_recorded(self.folder, snapshot_name(step))  # raises for another file
         wanted = "a snapshot of the run"
         names = ("positions", "cell", "velocities", "temperature")
         stored = read_npz(path, *names, expected=wanted)
@@ -215,12 +224,18 @@ def run_quench(
         if not resume:
             expected = "--resume to continue it, or another folder"
             raise InputError(f"run folder {home}", "a run", expected)
-        settings = read_settings(home)
-        if settings["protocol"] != protocol.plain():
+        settings = read_quench_settings(home)
+        if settings.protocol != protocol.plain():
             raise InputError(
                 f"run folder {home}", "a run with another protocol", "the same protocol"
             )
-        _same_potential(home, settings)
+        _check_potential(home, protocol, settings.potential)
+        if not (home / JOURNAL).exists():
+            warnings.warn(
+                f"run folder {home}: no record says what the run had written; its files are taken "
+                "as they are, and recorded from now on",
+                stacklevel=2,
+            )
     else:
         if resume:
             raise InputError(f"run folder {home}", "no run", "a run to continue, or no --resume")
@@ -230,7 +245,7 @@ def run_quench(
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(home, str(error), "choose another folder") from error
-        settings = _claim(home, protocol, potential, version)
+        _claim(home, protocol, potential, version)
     if ranks == 1:
         drive(home, show_progress)
     else:
@@ -277,6 +292,7 @@ def read_quench(folder: str | Path, finished: bool = True) -> Quench:
     settings = read_settings(home)
     protocol = Protocol.from_plain(settings["protocol"])
     path = home / THERMO
+    is_recorded(home, THERMO)  # raises for another file
     with parsing(path, "table", "the table of a run"):
         lines = path.read_text(encoding="utf-8").split("\n")[1:-1]  # all but a cut last one
         rows = [[float(word) for word in line.split(",")] for line in lines]
@@ -289,32 +305,47 @@ def read_quench(folder: str | Path, finished: bool = True) -> Quench:
     return Quench(home, protocol, settings, dict(zip(COLUMNS, table.T, strict=True)))
 
 
-def _claim(home: Path, protocol: Protocol, potential: str | None, version: str) -> dict[str, Any]:
+def _claim(home: Path, protocol: Protocol, potential: str | None, version: str) -> None:
     """Write the potential and what the run is into its folder."""
     file, known = find_potential(protocol.element, potential, home)
     lattice, constant = _ground_state(protocol.element, known)
     _big_enough(protocol, file, constant)
     name = file.path.name
     if known is None:  # the run keeps its own copy
+        if not is_plain_name(name):
+            raise InputError("potential", repr(name), "a file without quotes in its name")
         data = file.path.read_bytes()
         write_whole(home / name, lambda partial: partial.write_bytes(data))
-    settings = {
-        "protocol": protocol.plain(),
-        "potential": {
-            "name": name if known is None else known.name,
-            "file": name,
-            "style": file.style,
-            "cutoff": file.cutoff,
-            "sha256": sha256(home / name),
-            "doi": None if known is None else known.doi,
-            "lattice": lattice,
-            "lattice_constant": constant,
-        },
-        "engine": version,
+    facts: dict[str, Any] = {
+        "name": name if known is None else known.name,
+        "file": name,
+        "style": file.style,
+        "cutoff": file.cutoff,
+        "sha256": sha256(home / name),
+        "doi": None if known is None else known.doi,
+        "lattice": lattice,
+        "lattice_constant": constant,
     }
-    text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
-    write_whole(home / "run.json", lambda partial: partial.write_text(text, encoding="utf-8"))
-    return settings
+    stored = PotentialSettings(**facts)
+    QuenchSettings(protocol=protocol.plain(), potential=stored, engine=version).write(home)
+
+
+def _check_potential(home: Path, protocol: Protocol, stored: PotentialSettings) -> None:
+    """Refuse a potential, or facts of it, with which the run was not started."""
+    path, record = home / stored.file, home / RECORD
+    if not path.is_file() or sha256(path) != stored.sha256:
+        raise DataFileError(path, "another file", "the potential that the run began with")
+    file = read_potential(path, (protocol.element,))
+    known = POTENTIALS.get(stored.name)
+    if known is not None and known.element != protocol.element:
+        raise DataFileError(record, f"name: {stored.name!r}", f"one of {protocol.element}")
+    lattice, constant = _ground_state(protocol.element, known)
+    _big_enough(protocol, file, constant)
+    facts = {"style": file.style, "cutoff": file.cutoff, "lattice": lattice}
+    for name, value in (facts | {"lattice_constant": constant}).items():
+        if getattr(stored, name) != value:
+            found = f"{name}: {getattr(stored, name)!r}"
+            raise DataFileError(record, found, f"{value!r}, that of the potential")
 
 
 def _ground_state(element: str, known: Potential | None) -> tuple[str, float]:
@@ -344,22 +375,10 @@ def read_settings(folder: str | Path) -> dict[str, Any]:
     Raises
     ------
     DataFileError
-        If the folder holds no run, or its record can't be read.
+        If the folder holds no run, or its record can't be read or has a value that no run is
+        started with.
     """
-    path = Path(folder) / "run.json"
-    wanted = "the record of a quench"
-    settings = read_record(path, "protocol", "potential", expected=wanted)
-    with parsing(path, "record", wanted):
-        Protocol.from_plain(settings["protocol"])
-        if not isinstance(settings["potential"]["file"], str):
-            raise ValueError("no potential")
-    return settings
-
-
-def _same_potential(home: Path, settings: dict[str, Any]) -> None:
-    path = home / settings["potential"]["file"]
-    if not path.is_file() or sha256(path) != settings["potential"]["sha256"]:
-        raise DataFileError(path, "another file", "the potential that the run began with")
+    return read_quench_settings(folder).plain()
 
 
 def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:

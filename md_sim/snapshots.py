@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from aet_port.core.data import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.structure import analyze
 from aet_port.structure.voronoi.tetrahedra import ALPHA
+from md_sim.lammps_loop import snapshot_name
+from md_sim.output_journal import is_recorded
 from md_sim.quenches import Quench, Snapshot
 from mdb.hashing import canonical_json, model_hash
 from mdb.model_rows import atom_columns, further_arrays
@@ -108,7 +110,19 @@ def register_snapshot(
         details=mdb.Details(temperature=snapshot.temperature, optimization_type="none"),
         snapshot=mdb.Snapshot(run, snapshot.step, snapshot.temperature, snapshot.time),
         corrects=corrects,
+        provenance=[_provenance(quench, snapshot)],
+        expected=mdb.Expected(
+            species=(quench.protocol.element,),
+            n_atoms=quench.protocol.n_atoms(quench.settings["potential"]["lattice"]),
+        ),
     ).id
+
+
+def _provenance(quench: Quench, snapshot: Snapshot) -> mdb.Provenance:
+    """The file of a snapshot, and whether the run recorded its hash when it wrote it."""
+    name = snapshot_name(snapshot.step)
+    known = is_recorded(quench.folder, name)
+    return replace(mdb.Provenance.of("snapshot", quench.folder / name), verified=known)
 
 
 def _beginning(known: dict[str, Any], quench: Quench) -> bool:

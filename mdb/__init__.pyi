@@ -1,6 +1,7 @@
 from .bank import Bank
 from .deposits import deposit, deposit_failure
 from .errors import BankError, QueryTimeoutError
+from .plausibility import Expected
 from .query_settings import QuerySettings
 from .records import (
     Deposit,
@@ -20,6 +21,7 @@ __all__ = [
     "Deposit",
     "Details",
     "Edit",
+    "Expected",
     "MdRun",
     "Provenance",
     "QuerySettings",

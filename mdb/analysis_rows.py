@@ -18,6 +18,7 @@ from mdb.mro_rows import mro_tables
 from mdb.network_rows import network_tables
 from mdb.order_rows import measure_table, order_tables
 from mdb.packing_rows import packing_tables
+from mdb.plausibility_rows import reason_tables
 from mdb.ring_rows import ring_tables, void_tables
 
 
@@ -48,7 +49,7 @@ def analysis_hash(found: StructureResult, model: str) -> str:
 
 def analysis_tables(found: StructureResult) -> dict[str, pa.Table]:
     """Rows of every table of an analysis, without its number."""
-    tables = network_tables(found)
+    tables = network_tables(found) | reason_tables(found)
     measures: dict[str, tuple[float, str]] = {}
     if found.order is not None:
         tables |= order_tables(found.order)

@@ -33,6 +33,10 @@ FROM structure_type WHERE analysis_id = $id ORDER BY atom
 _LOCAL = """
 SELECT group_2, warren_cowley FROM local_chemistry WHERE analysis_id = $id ORDER BY group_2, atom
 """
+# Parameters name the reason why an analysis has no motifs.
+_UNDEFINED = """
+SELECT parameters->>'motifs_reason' IS NOT NULL AS undefined FROM analysis WHERE analysis_id = $id
+"""
 _CAPS = "SELECT atom, sites FROM partial_icosahedron WHERE analysis_id = $id"
 _CORNERS = """
 SELECT fold, unnest(list_concat([cap_1, cap_2], ring)) AS atom FROM motif WHERE analysis_id = $id
@@ -73,7 +77,9 @@ def assemble(
     and local chemical order are named by :func:`aet_port.structure.atom_quantities`; if it searched
     for them, ``king_rings_3``, ``primitive_rings_3`` and on (rings through the atom by size) and
     ``void_radius`` (largest empty sphere that touches it).
-    What is undefined is NaN, or -1 where whole numbers stand.
+    What is undefined is NaN, or -1 where whole numbers stand. Where the analysis says that motifs
+    are not defined (``motifs_reason``), ``sites``, ``motifs_3`` and on, ``network_4`` and on and
+    ``folds`` are NaN for all atoms.
 
     Parameters
     ----------
@@ -180,6 +186,10 @@ def _results(
 ) -> dict[str, NDArray[Any]]:
     order = _ask(connection, _ORDER, number)
     found = {name: _column(order[name]) for name in order.column_names} if order.num_rows else {}
+    if _ask(connection, _UNDEFINED, number)["undefined"][0].as_py():
+        names = ["folds", "sites", *(f"motifs_{fold}" for fold in FOLDS)]
+        names += [f"network_{fold}" for fold in NETWORK_FOLDS]
+        return found | {name: np.full(n_atoms, np.nan) for name in names}
     corners = _ask(connection, _CORNERS, number)
     folds = np.zeros(n_atoms, dtype=np.int64)
     bits = np.left_shift(1, corners["fold"].to_numpy().astype(np.int64))

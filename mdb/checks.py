@@ -95,7 +95,8 @@ def check(bank: Bank, hashes: bool = True, show_progress: bool = False) -> list[
         ]
         whole, sizes = found[0].status == "passed", _sizes(bank, there)
         jobs: list[tuple[str, Callable[[str, Reporter], Check]]] = [
-            ("relations: ids and species of models", partial(_prefixes, bank))
+            ("relations: ids and species of models", partial(_prefixes, bank)),
+            ("plausibility: warnings of models", partial(_warnings, bank)),
         ]
         if hashes:
             jobs += [
@@ -214,6 +215,19 @@ def _prefixes(bank: Bank, name: str, reporter: Reporter) -> Check:
         if wrong
         else Check(name, "passed", f"{len(models)} models")
     )
+
+
+def _warnings(bank: Bank, name: str, reporter: Reporter) -> Check:
+    """Which models were deposited with warnings: told, because a bank may hold such models."""
+    sql = """SELECT model_id, min_by(text, warning) AS text, count(*) AS n FROM model_warning
+        GROUP BY 1 ORDER BY 1"""
+    models = bank.sql(sql).to_pylist()
+    if not models:
+        return Check(name, "passed", "none")
+    told = f"{sum(one['n'] for one in models)} of {len(models)} models; first: {models[0]['text']}"
+    ids = [one["model_id"] for one in models]
+    more = f"; {len(ids) - MOST} more ids" if len(ids) > MOST else ""
+    return Check(name, "passed", told + more, tuple(ids[:MOST]))
 
 
 def _checksums(bank: Bank, kind: str, name: str, reporter: Reporter) -> Check:

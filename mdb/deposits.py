@@ -34,6 +34,8 @@ from mdb.model_rows import (
     row,
     short,
 )
+from mdb.plausibility import Expected, implausible
+from mdb.plausibility_rows import warning_tables
 from mdb.records import KINDS, Deposit, Details, Edit, Provenance, Reconstruction, Snapshot
 from mdb.schema import utc_now
 from mdb.versions import new_entry, next_version, stored_model
@@ -55,6 +57,7 @@ def deposit(
     edits: Sequence[Edit] = (),
     snapshot: Snapshot | None = None,
     corrects: str | None = None,
+    expected: Expected | None = None,
 ) -> Deposit:
     """Store a model, and its analysis if given, whole or not at all.
 
@@ -91,6 +94,9 @@ def deposit(
         Where in a run that is in the bank the model was taken.
     corrects
         Id of any version of the entry that this is the next version of.
+    expected
+        What the model ought to agree with. What speaks against it (:mod:`mdb.plausibility`) is
+        stored with it and hinders nothing.
 
     Returns
     -------
@@ -143,6 +149,7 @@ def deposit(
             **array_tables(arrays),
             **origin_tables(reconstruction),
             **detail_tables(details, provenance, edits),
+            **warning_tables(implausible(model, details, reconstruction, expected)),
         }
     except UnicodeEncodeError as error:
         found = f"text that UTF-8 can't encode ({error.object[:80]!r})"

@@ -9,7 +9,10 @@ from mdb.ids import DIGITS, LETTERS
 # The table of each kind of entry, and the tables whose rows carry its key.
 KINDS: dict[str, tuple[str, ...]] = {
     "md_run": ("md_thermo",),
-    "model": ("atom", "species_fit", "atom_array", "atom_value", "provenance", "atom_edit"),
+    "model": (
+        *("atom", "species_fit", "atom_array", "atom_value", "provenance", "atom_edit"),
+        "model_warning",
+    ),
     "analysis": (
         *("tetrahedron", "motif", "motif_tetrahedron", "network", "network_member", "pdf"),
         *("atom_order", "voronoi", "partial_pdf", "coordination", "bond_angle", "measure"),
@@ -17,6 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("mro", "mro_member", "shared_atom", "resampled_value"),
         *("structure_type", "structure_fraction", "local_chemistry"),
         *("ring", "atom_ring", "void_space", "void", "atom_void"),
+        "measure_reason",
     ),
     "validation": ("validation_row",),
 }
@@ -33,6 +37,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "atom_value": ("model_id", "name", "atom", "component"),
     "atom_edit": ("model_id", "edit"),
     "provenance": ("model_id", "role", "file_name"),
+    "model_warning": ("model_id", "warning"),
     "analysis": ("analysis_id",),
     "tetrahedron": ("analysis_id", "tetrahedron"),
     "motif": ("analysis_id", "motif"),
@@ -62,6 +67,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "void_space": ("analysis_id",),
     "void": ("analysis_id", "void"),
     "atom_void": ("analysis_id", "atom"),
+    "measure_reason": ("analysis_id", "name"),
     "md_run": ("md_run_id",),
     "md_thermo": ("md_run_id", "step"),
     "md_snapshot": ("model_id",),
@@ -118,7 +124,7 @@ ATOMS: dict[str, tuple[str, ...]] = {
 # Tables whose last key column counts from 0 without gaps within the key columns before it.
 NUMBERED = (
     *("projection", "atom", "atom_edit", "tetrahedron", "motif", "motif_tetrahedron", "network"),
-    *("atom_order", "voronoi", "mro", "void", "validation_row", "structure_type"),
+    *("atom_order", "voronoi", "mro", "void", "validation_row", "structure_type", "model_warning"),
 )
 
 
@@ -174,6 +180,7 @@ RANGES: dict[str, tuple[str, ...]] = {
     "atom_value": ("component >= 0", "value IS NULL OR text IS NULL"),
     "atom_edit": (SPECIES, "atom >= 0"),
     "provenance": (SHA256.format("sha256"),),
+    "model_warning": ("kind <> ''", "text <> ''", "unit <> ''", "atoms >= 0", "first_atom >= 0"),
     "analysis": (
         *("cutoff > 0", "delta >= 0", "started <= finished", "json_valid(parameters)"),
         *("json_valid(inputs)", SHA256.format("content_hash"), "n_face_pairs >= 0"),
@@ -244,6 +251,7 @@ RANGES: dict[str, tuple[str, ...]] = {
     ),
     "void": ("radius > 0",),
     "atom_void": ("radius > 0",),
+    "measure_reason": ("reason <> ''",),
     "md_run": (
         *("n_atoms > 0", "cooling_rate >= 0", "time_step > 0", "glass_transition > 0"),
         *("started <= finished", "json_valid(protocol)", SHA256.format("content_hash")),

@@ -265,6 +265,7 @@ def detail_tables(
             "role": [entry.role for entry in provenance],
             "file_name": [entry.file_name for entry in provenance],
             "sha256": [entry.sha256 for entry in provenance],
+            "verified": pa.array([entry.verified for entry in provenance], pa.bool_()),
         },
         "atom_edit": {
             "edit": pa.array(log, pa.int32()),

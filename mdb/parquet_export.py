@@ -26,6 +26,7 @@ FORMAT = "aet-port bank 1"
 HEADS = (
     *("sample", "tilt_series", "projection", "reconstruction", "md_run", "model", "md_snapshot"),
     *("analysis", "validation", "provenance", "species_fit", "atom_edit", "atom_array", "checksum"),
+    *("model_warning", "measure_reason"),
 )
 
 

@@ -22,6 +22,7 @@ OPTIMIZATION_TYPES = (
     *("experimental", "hybrid", "global", "local", "none", "indeterminate", "other"),
 )
 LONGEST_FACT = 1_000  # characters of a licence or a DOI
+OUTPUT = "output of "  # begins the role of a file that a stage of a run made
 ACTIONS = ("add", "remove", "move", "retype")
 
 
@@ -37,6 +38,9 @@ class Provenance:
         Its name without folders.
     sha256
         Hash of its bytes, 64 hexadecimal digits.
+    verified
+        Whether it is the hash that was recorded when a run read or made the file; False if the run
+        has no record of it; None for files of no run.
 
     Examples
     --------
@@ -50,6 +54,7 @@ class Provenance:
     role: str
     file_name: str
     sha256: str
+    verified: bool | None = None
 
     @classmethod
     def of(cls, role: str, path: str | Path) -> Provenance:

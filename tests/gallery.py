@@ -212,6 +212,7 @@ def _bank() -> list[object]:
         mdb.Deposit("TaXX00001", True),
         mdb.Details(temperature=300.0, info={"remark": "two\nlines"}),
         mdb.Edit("remove", atom=3),
+        mdb.Expected(("Pd", "Ta"), n_atoms=20),
         mdb.MdRun("a\nrun", "Ta", "LAMMPS", "some", {"seed": 1}, 1024, thermo, cooling_rate=1e13),
         mdb.Provenance("angles", "angles.mat", "0" * 64),
         mdb.Reconstruction("RESIRE", tilt_series=series(), r_factors=np.full(12, 0.1)),

@@ -38,7 +38,7 @@ SELECT model.* EXCLUDE (sample_id, reconstruction_id, cell) RENAME (name AS sour
        sample.name AS sample, algorithm, r_mean AS r_reconstruction, run.name AS md_run, step,
        (SELECT count(*) FROM atom_edit AS e WHERE e.model_id = model.model_id) AS manual_edits,
        (SELECT list(role || ' ' || file_name ORDER BY role) FROM provenance AS p
-        WHERE p.model_id = model.model_id) AS made_from
+        WHERE p.model_id = model.model_id AND NOT starts_with(role, 'output of ')) AS made_from
 FROM model JOIN sample USING (sample_id) LEFT JOIN reconstruction USING (reconstruction_id)
 LEFT JOIN md_snapshot USING (model_id) LEFT JOIN md_run AS run USING (md_run_id)
 WHERE model_id = $model
@@ -119,25 +119,39 @@ def list_models(bank: BankFile, form: TableForm = AS_TEXT) -> None:
 
 @table_options
 def show(model: ModelId, bank: BankFile, form: TableForm = AS_TEXT) -> None:
-    """Show what a bank holds of a model: its facts, and its analyses with their motifs.
+    """Show what a bank holds of a model: facts, warnings, and analyses with their motifs.
 
     CSV and Parquet hold the analyses.
     """
+    from mdb.entry_remarks import measure_reasons, model_warnings, verified_files
+
     with mdb.Bank(bank, read_only=True) as opened:
         facts = opened.sql(FACTS, {"model": model}).to_pylist()
         if not facts:
             expected = "a model id that `aet mdb list` shows"
             raise InputError(f"model of bank {bank}", repr(model), expected)
         analyses = opened.sql(ANALYSES, {"model": model})
+        warnings, reasons = model_warnings(opened, model), measure_reasons(opened, model)
+        facts[0]["files_verified"] = verified_files(opened, model)
     known = {name: value for name, value in facts[0].items() if value is not None}
     if form.as_csv or form.parquet is not None:
         form.give(analyses.to_reader())
     elif form.as_json:
-        print_json(known | {"analyses": analyses.to_pylist()})
+        found = {"warnings": warnings, "analyses": analyses.to_pylist(), "reasons": reasons}
+        print_json(known | found)
     else:
         print_rows(("", ""), list(known.items()), f"aet mdb show {model}")
+        if warnings:
+            rows = [(one["kind"], one["atoms"] or "", one["text"]) for one in warnings]
+            print_rows(("warning", "atoms", ""), rows, "when it was deposited")
         if analyses.num_rows:
             form.give(analyses.to_reader())
+        if reasons:
+            print_rows(
+                ("analysis", "figure", "reason"),
+                [tuple(one.values()) for one in reasons],
+                "not stated, or with a remark",
+            )
 
 
 def export(

@@ -26,7 +26,11 @@ Workers = Annotated[
     int | None, number("Number of processes; all cores unless given.", ge=1, le=MOST_PROCESSES)
 ]
 Scheduler = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, such as tcp://host:8786. Whoever can reach it can have "
+        "any code run there and here: use only one that you trust, in a closed network or over TLS."
+    ),
 ]
 PixelSize = Annotated[
     float | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from aet_port.core.files import write_whole
 from aet_port.core.records import parsing, read_npz
 
 INTERVAL = 20.0  # seconds, shortest time between two saves
+_CONTENT = "content"  # array of a file that holds the hash of the others
 
 
 def fingerprint(*parts: object) -> str:
@@ -29,6 +30,35 @@ def fingerprint(*parts: object) -> str:
         else:
             digest.update(repr(part).encode())
     return digest.hexdigest()
+
+
+def _digest(arrays: Mapping[str, Any]) -> str:
+    """SHA-256 of the names and values of arrays, in the order of their names."""
+    return fingerprint(*(part for name in sorted(arrays) for part in (name, arrays[name])))
+
+
+def save_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays with the hash of their contents to an ``.npz`` file, never in part."""
+    given: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    stated: dict[str, Any] = {_CONTENT: np.array(_digest(given))}
+    write_whole(path, lambda partial: np.savez(partial, **given, **stated))
+
+
+def check_content(path: Path, arrays: dict[str, Any]) -> None:
+    """Take the hash of their contents out of the arrays of a file, and compare it with them.
+
+    Files of earlier versions have none, and pass.
+
+    Raises
+    ------
+    CheckpointError
+        If they are not what :func:`save_npz` wrote.
+    """
+    stated = arrays.pop(_CONTENT, None)
+    if stated is not None and str(stated) != _digest(arrays):
+        found = "other contents than were saved, by their hash"
+        advice = "the checkpoint of this run; delete it to start again"
+        raise CheckpointError(path, found, advice)
 
 
 class Checkpoint:
@@ -55,12 +85,13 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            If the file cannot be read or belongs to other data or parameters.
+            If the file cannot be read, was changed, or belongs to other data or parameters.
         """
         if self.path is None or not self.path.exists():
             return None
         advice = "a checkpoint; delete it to start again"
         arrays = read_npz(self.path, expected=advice, kind=CheckpointError)
+        check_content(self.path, arrays)
         if str(arrays.pop("key", "")) != self.key:
             raise CheckpointError(
                 self.path,
@@ -90,7 +121,7 @@ class Checkpoint:
         """Replace the file by these arrays; no partial file is left on failure."""
         if self.path is None:
             return
-        write_whole(self.path, lambda partial: np.savez(partial, key=self.key, **arrays))
+        save_npz(self.path, {"key": np.array(self.key), **arrays})
         self._last = time.monotonic()
 
     def discard(self) -> None:

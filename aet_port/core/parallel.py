@@ -73,7 +73,9 @@ def map_tasks(
     items
         One argument for each task; files they name must be accessible to every worker.
     scheduler
-        Address of a Dask scheduler, such as ``tcp://host:8786``; None for this process.
+        Address of a Dask scheduler, such as ``tcp://host:8786``; None for this process. Tasks and
+        results are pickled: a scheduler can have any code run, here and on its workers, so connect
+        only to one that you trust.
 
     Raises
     ------

@@ -13,7 +13,9 @@ import numpy as np
 from aet_port.core.errors import InputError
 from aet_port.reporting.bank_structure import read_structure, reals
 from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
+from aet_port.reporting.plausibility import plausibility_tables
 from mdb.bank import Bank
+from mdb.entry_remarks import measure_reasons, model_warnings
 
 MOST = 8  # largest number of ids listed in an error
 NO_IMAGES = "a bank holds no images; the report of the run folder shows them"
@@ -35,7 +37,11 @@ SELECT theta, r1 FROM projection JOIN reconstruction USING (tilt_series_id)
 JOIN model USING (reconstruction_id) WHERE model_id = $model AND r1 IS NOT NULL ORDER BY projection
 """
 _FITS = "SELECT species, type, height, b_factor FROM species_fit WHERE model_id = $model"
-_FILES = "SELECT role, file_name, sha256 FROM provenance WHERE model_id = $model ORDER BY role"
+_FILES = """
+SELECT role, file_name, CASE verified WHEN true THEN 'yes' WHEN false THEN 'no record' ELSE '' END,
+       sha256
+FROM provenance WHERE model_id = $model ORDER BY role, file_name
+"""
 _EDITS = """
 SELECT edit, action, atom, species, reason, author FROM atom_edit
 WHERE model_id = $model ORDER BY edit
@@ -209,14 +215,22 @@ def _provenance(
         ("deposited with aet-port", head["code_version"]),
         ("deposited (UTC)", f"{head['deposited']:%Y-%m-%d %H:%M}"),
     ]
-    tables = [Table("The entry", ("", ""), entry)]
+    tables = [
+        *plausibility_tables(model_warnings(bank, model)),
+        Table("The entry", ("", ""), entry),
+    ]
     if files:
-        tables.append(Table("Input files", ("role", "file", "SHA-256"), files))
+        columns = ("role", "file", "as recorded", "SHA-256")
+        tables.append(Table("Files it was made from", columns, files))
     if analyses:
         heads = ("analysis", "status", "cut-off (Å)", "distortion", "tetrahedra", "motifs")
         keys = ("analysis_id", "status", "cutoff", "delta", "n_tetrahedra", "n_motifs")
         rows = [(*(one[key] for key in keys), one["content_hash"]) for one in analyses]
         tables.append(Table("Analyses of the model", (*heads, "content hash"), rows))
+    reasons = [tuple(row.values()) for row in measure_reasons(bank, model)]
+    if reasons:
+        titles = ("analysis", "figure", "reason")
+        tables.append(Table("Figures not stated, or with a remark", titles, reasons))
     edits = [tuple(row.values()) for row in bank.sql(_EDITS, {"model": model}).to_pylist()]
     if edits:
         heads = ("edit", "action", "atom", "species", "reason", "author")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import DataFileError
 from aet_port.io import read_volume
-from aet_port.refinement.forward import Forward
-from aet_port.refinement.parameters import Parameters
-from aet_port.refinement.r_factors import agreement, fit_images
+from aet_port.refinement.r_factors import agreement
 from aet_port.reporting.content import Projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.model_projections import project_refined
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def compare_projections(
     if config.refine is not None and refined is not None and model is not None:
         name = "refined model"
         note = "Calculated from the refined model."
-        calculated = _of_model(config, series, model, refined, threads)
+        calculated = project_refined(config, series, model, refined, threads)
     elif config.reconstruct.extended:
         note = (
             "calculated projections, because those of an extended film include what lies outside "
@@ -90,27 +89,6 @@ def compare_projections(
     shown = Projections(tilt, series.images, calculated, series.pixel_size, note)
     r1 = None if calculated is None else agreement(calculated, series.images).r1
     return Compared(shown, r1, name)
-
-
-def _of_model(
-    config: RunConfig,
-    series: TiltSeries,
-    model: AtomicModel,
-    refined: Mapping[str, Any],
-    threads: int,
-) -> NDArray:
-    forward = Forward(
-        model.species, series.angles, series.pixel_size, series.detector, threads=threads
-    )
-    heights, b_factors = (
-        [refined[key][kind] for kind in forward.kinds] for key in ("heights", "b_factors")
-    )
-    begin = Parameters.start(model.positions, heights, b_factors, len(series))
-    shears = np.array([refined.get(f"shear_{axis}", 0.0) for axis in "xy"])
-    settings = config.refine
-    # The run does not store shift, scale and offset of each image: fit them to the model.
-    fits = [] if settings is None else settings.image_fits
-    return forward.project(fit_images(forward, replace(begin, shears=shears), series.images, fits))
 
 
 def _of_volume(config: RunConfig, path: Path, series: TiltSeries, threads: int) -> NDArray:

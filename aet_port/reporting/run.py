@@ -22,12 +22,16 @@ from aet_port.reporting.content import (
     Table,
     structure_of,
 )
+from aet_port.reporting.plausibility import plausibility_of
 from aet_port.reporting.projections import compare_projections
 from aet_port.reporting.run_agreement import agreement_of, convergence_of
 from aet_port.structure import StructureResult
 from aet_port.workflow.config import RunConfig, load_config
+from aet_port.workflow.deposit import details_of
 from aet_port.workflow.model_stages import final_model, structure_of_run, takes_refined
 from aet_port.workflow.opened_run import check_same, open_run
+from aet_port.workflow.output_record import read_outputs
+from aet_port.workflow.pipeline import Run
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     DETECTED,
@@ -45,6 +49,7 @@ from aet_port.workflow.run_folder import (
 )
 from aet_port.workflow.series import read_pixel_size, used_series
 from aet_port.workflow.stages import FAILED
+from mdb.plausibility import Expected
 
 NO_SOLUTE = "a run does not search for medium-range order; use `aet analyze --solute` with a bank"
 
@@ -135,7 +140,10 @@ def read_run(
         metadata=_metadata(kept, model, series, volume),
         atoms=None if model is None else model.atoms,
         agreement=agreement_of(kept, place, refined),
-        provenance=_provenance(place, record),
+        provenance=[
+            *_plausibility(kept, place, model),
+            *_provenance(place, record),
+        ],
         settings=kept.text,
         convergence=convergence,
         projections=None if measured is None else measured.shown,
@@ -294,6 +302,13 @@ def _metadata(
     return rows
 
 
+def _plausibility(config: RunConfig, place: RunFolder, model: AtomicModel | None) -> list[Table]:
+    """What speaks against the model, as the bank stores it, but for R1 computed anew."""
+    run = Run(place, config)
+    details = None if model is None else details_of(run)
+    return plausibility_of(model, details, Expected(species=config.species))
+
+
 def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     inputs = [(role, name, digest) for role, (name, digest) in sorted(record["inputs"].items())]
     tables = [Table("Input files", ("role", "file", "SHA-256"), inputs)]
@@ -301,8 +316,17 @@ def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
         *(VOLUME, MODEL, CLASSIFIED, REFINED, DETECTED, DETECTED_TABLE, DETECTION),
         STRUCTURE,
     )
-    made = [(name, sha256(place.path(name))) for name in names if place.path(name).is_file()]
-    tables.append(Table("Output files", ("file", "SHA-256"), made))
+    known = {
+        name: "no record" if one.found else "yes"
+        for one in read_outputs(place).values()
+        for name in one.outputs
+    }
+    made = [
+        (name, known.get(name, "no record"), sha256(place.path(name)))
+        for name in names
+        if place.path(name).is_file()
+    ]
+    tables.append(Table("Output files", ("file", "as recorded", "SHA-256"), made))
     costs = place.path("timings.json")
     if costs.is_file():
         heads = ("stage", "seconds", "peak memory (GB)")

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.checkpoint import check_content, save_npz
 from aet_port.core.data import AtomicModel
 from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
-from aet_port.core.files import write_whole
 from aet_port.core.geometry import centre, euler_rotations
 from aet_port.core.memory import check_memory
 from aet_port.core.parallel import map_processes, map_tasks
@@ -223,14 +223,15 @@ def _image(tilt: _Tilt) -> NDArray[np.float64]:
             total += _scan(abtem, tilt, _displaced(tilt, number))
     total /= configurations
     if path is not None:
-        write_whole(path, lambda partial: np.savez(partial, key=key, image=total))
+        save_npz(path, {"key": np.array(key), "image": total})
     return total
 
 
 def _stored(path: Path, key: str) -> NDArray[np.float64]:
     advice = "the file this program wrote; delete it"
-    stored = read_npz(path, "key", "image", expected=advice, kind=CheckpointError)
+    stored = read_npz(path, expected=advice, kind=CheckpointError)
     with parsing(path, "image", advice, CheckpointError):
+        check_content(path, stored)
         found, image = str(stored["key"]), np.asarray(stored["image"], dtype=np.float64)
     if found != key:
         raise CheckpointError(

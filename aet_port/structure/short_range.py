@@ -172,16 +172,19 @@ class ShortRangeOrder(Shown):
             result |= {f"warren_cowley {k}{OTHERS}": (v.value, "1") for k, v in of_all.items()}
         return result
 
+    def every_reason(self) -> dict[str, str]:
+        """``reasons``, and those of Warren-Cowley parameters of too few atoms, by name."""
+        order = {} if self.chemistry is None else warren_cowley_statistics(self.chemistry)
+        return dict(self.reasons) | {
+            f"warren_cowley {name}": f"{one.atoms} central atoms, fewer than {LEAST_CENTRES}"
+            for name, one in order.items()
+            if not np.isfinite(one.value) and 0 < one.atoms < LEAST_CENTRES
+        }
+
     def summary(self) -> dict[str, Any]:
         """Figures for a table or JSON: plain numbers and lists, None for what is undefined."""
         ranking = self.voronoi.ranking(self.inner)[:10]
         order = {} if self.chemistry is None else warren_cowley_statistics(self.chemistry)
-        reasons = dict(self.reasons)
-        for name, one in order.items():
-            if not np.isfinite(one.value) and 0 < one.atoms < LEAST_CENTRES:
-                reasons[f"warren_cowley {name}"] = (
-                    f"{one.atoms} central atoms, fewer than {LEAST_CENTRES}"
-                )
         return {
             "order_of": self.population.description,
             "atoms_of": self.population.name,
@@ -203,7 +206,7 @@ class ShortRangeOrder(Shown):
                     | {f"warren_cowley {name}": one for name, one in order.items()}
                 ).items()
             },
-            "reasons": reasons,
+            "reasons": self.every_reason(),
         }
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from aet_port.core.arguments import checked
+from aet_port.core.checkpoint import check_content, save_npz
 from aet_port.core.data import Volume
 from aet_port.core.errors import CheckpointError, InputError
-from aet_port.core.files import write_whole
 from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar as reporting
-from aet_port.core.records import read_npz
+from aet_port.core.records import parsing, read_npz
 from aet_port.tracing.peaks import Peaks, local_maxima
 from aet_port.tracing.polynomial_fit import TERMS, Fits, fit_peaks, keep_apart
 from aet_port.tracing.settings import TRACE, TraceSettings, Upsampling
@@ -235,7 +235,7 @@ def _identity(volume: Volume, *parameters: object) -> str:
 
 
 def _store(path: Path, identity: str, fits: Fits) -> None:
-    write_whole(path, lambda partial: np.savez(partial, identity=identity, **vars(fits)))
+    save_npz(path, {"identity": np.array(identity), **vars(fits)})
 
 
 def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
@@ -243,8 +243,10 @@ def _resume(path: Path, identity: str, peaks: int) -> Fits | None:
     advice = "the checkpoint of this run; delete it to start again"
     if not path.exists():
         return None
-    content = read_npz(path, "identity", *_FITS, expected=advice, kind=CheckpointError)
-    found, fits = str(content["identity"]), Fits(*(content[name] for name in _FITS))
+    content = read_npz(path, expected=advice, kind=CheckpointError)
+    check_content(path, content)
+    with parsing(path, "checkpoint", advice, CheckpointError):
+        found, fits = str(content["identity"]), Fits(*(content[name] for name in _FITS))
     if found != identity or len(fits.flags) > peaks:
         raise CheckpointError(path, "tracing of another volume or with other parameters", advice)
     return fits

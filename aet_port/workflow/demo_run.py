@@ -220,7 +220,14 @@ def _true_structure(work: Work) -> StructureResult:
 
 
 DEMO_SIMULATE = replace(SIMULATE, function=_simulate)
-DEPOSIT = Stage("deposit", ("sample",), (TRUTH, MODEL, STRUCTURE), (BANK,), _deposit)
+DEPOSIT = Stage(
+    "deposit",
+    ("sample",),
+    (TRUTH, MODEL, STRUCTURE),
+    (BANK,),
+    _deposit,
+    changed_later=(BANK,),
+)
 OVERVIEW = Stage(
     "overview", ("sample",), (SIMULATED, VOLUME, MODEL, STRUCTURE), (PICTURE,), _overview
 )

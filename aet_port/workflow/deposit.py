@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import mdb
+from aet_port.core.records import read_json
 from aet_port.tracing.edits import Edit
+from aet_port.workflow.config import RunConfig
+from aet_port.workflow.model_projections import refined_r1
 from aet_port.workflow.model_stages import takes_refined
+from aet_port.workflow.output_record import StageOutputs, check_run
 from aet_port.workflow.pipeline import Run
-from aet_port.workflow.run_folder import areas_of
-from aet_port.workflow.series import measured_series
+from aet_port.workflow.run_folder import RunFolder, areas_of
+from aet_port.workflow.series import measured_series, refined_series
+from mdb.records import OUTPUT
 
 
 def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
@@ -29,8 +37,10 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
     Raises
     ------
     AetError
-        If there is no model, or the bank refuses it.
+        If there is no model, a file of the run is not what its stage wrote, or the bank refuses
+        it.
     """
+    made = check_run(run.folder)
     config = run.config
     first = areas_of(config)[0]
     return mdb.deposit(
@@ -46,10 +56,58 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
             r_factors=run.projection_r[first],
         ),
         analysis=run.structure,
-        details=_details(run),
+        details=details_of(run),
         edits=[_logged(edit) for edit in run.edits],
-        provenance=[mdb.Provenance.of(role, path) for role, path in config.inputs().items()],
+        provenance=[*read_files(config, run.folder), *_made_files(made)],
+        expected=expected_of(run),
     )
+
+
+def read_files(config: RunConfig, folder: RunFolder) -> list[mdb.Provenance]:
+    """The files that a run read, with the hashes that were recorded then.
+
+    One that is another file now is told in a warning.
+    """
+    record = read_json(folder.path("run.json")) if folder.path("run.json").exists() else {}
+    known = record.get("inputs") if isinstance(record, dict) else None
+    found = []
+    for role, path in config.inputs().items():
+        now = mdb.Provenance.of(role, path)
+        stated = known.get(role) if isinstance(known, dict) else None
+        if not isinstance(stated, list) or len(stated) != 2:
+            found.append(replace(now, verified=False))
+            continue
+        same = stated[1] == now.sha256
+        if not same:
+            warnings.warn(
+                f"{path}: no longer the file that the run read ({role}); the bank gets the hash of "
+                "that one",
+                stacklevel=3,
+            )
+        found.append(mdb.Provenance(role, now.file_name, str(stated[1]), same))
+    return found
+
+
+def _made_files(made: Mapping[str, StageOutputs]) -> list[mdb.Provenance]:
+    """The files that the stages of a run made, which have been checked."""
+    return [
+        mdb.Provenance(f"{OUTPUT}{stage}", Path(name).name, digest, not one.found)
+        for stage, one in made.items()
+        for name, digest in one.outputs.items()
+    ]
+
+
+def expected_of(run: Run) -> mdb.Expected:
+    """What the model of a run ought to agree with: its species, and the R1 of its images."""
+    r1 = None
+    if run.detection is not None:
+        r1 = run.r_mean  # of the projections, one by one
+    elif run.refinement is not None and takes_refined(run.config, run.folder):
+        settings = run.config.refine
+        if settings is not None and settings.method == "lbfgs":
+            series = refined_series(run.config, settings, run.folder)
+            r1 = refined_r1(run.config, series, run.model, run.refinement)
+    return mdb.Expected(species=run.config.species, r1=r1)
 
 
 def _logged(edit: Edit) -> mdb.Edit:
@@ -58,7 +116,7 @@ def _logged(edit: Edit) -> mdb.Edit:
     return mdb.Edit(**facts | {"species": None if edit.species == "X" else edit.species})
 
 
-def _details(run: Run) -> mdb.Details | None:
+def details_of(run: Run) -> mdb.Details | None:
     """Results of a run's refinement, as the bank stores them."""
     if run.detection is not None:
         heights = run.detection["heights_electrons"]

@@ -21,6 +21,7 @@ from aet_port.io.arrays import write_npy
 from aet_port.preprocessing.series_background import background_facts
 from aet_port.refinement.settings import DEFAULTS
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.output_record import area_is_made, note_area
 from aet_port.workflow.run_folder import (
     ALIGNED,
     CLEANED,
@@ -80,7 +81,7 @@ def _detect_area(task: AreaTask) -> int:
     size = _placement(config).shape_of(area - 1)
     target = folder.path(AREA_DETECTION, area)
     checkpoint = folder.checkpoint(DETECT_AREAS.name, area)
-    if not target.exists():
+    if not area_is_made(folder, DETECT_AREAS.name, area, DETECT_AREAS.outputs):
         series = read_series(config, area)
         search = Search(series, config.species, config.detect, task.threads)
         found = carry_out(search, checkpoint=checkpoint, progress=task.progress)
@@ -90,6 +91,7 @@ def _detect_area(task: AreaTask) -> int:
             found, series, config.detect, threads=task.threads, progress=task.progress
         )
         write_json(target, record | background_facts(series))
+        note_area(folder, DETECT_AREAS.name, area, DETECT_AREAS.outputs)
     checkpoint.unlink(missing_ok=True)
     with parsing(target, "record", OWN):
         return int(read_record(target, "atoms")["atoms"])

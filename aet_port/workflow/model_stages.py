@@ -211,7 +211,14 @@ def read_named(config: RunConfig, folder: RunFolder, name: str) -> AtomicModel:
 
 
 _SAMPLE = ("sample.name", "sample.species", "sample.pixel_size")
-SELECT = Stage("select", ("select", *_SAMPLE), (VOLUME, PEAKS), (MODEL,), select_atoms)
+SELECT = Stage(
+    "select",
+    ("select", *_SAMPLE),
+    (VOLUME, PEAKS),
+    (MODEL,),
+    select_atoms,
+    extras=(UNEDITED,),
+)
 CLASSIFY = Stage(
     "classify",
     ("classify", "select.edits", *_SAMPLE),

@@ -10,6 +10,7 @@ from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import is_data_file, sha256
 from aet_port.core.records import read_json
 from aet_port.workflow.config import RunConfig, load_config
+from aet_port.workflow.output_record import check_run
 from aet_port.workflow.run_folder import RunFolder
 
 
@@ -34,7 +35,7 @@ def open_run(
     InputError
         If the folder is not a run.
     DataFileError
-        If it does not exist, or something in it can't be read.
+        If it does not exist, something in it can't be read, or a file is not what its stage wrote.
     """
     if not place.root.is_dir():
         found = "a file" if place.root.exists() else "no such folder"
@@ -51,6 +52,7 @@ def open_run(
     kept = load_config(place.path("config.toml"))
     if kept.text != record.get("config"):
         raise DataFileError(place.path("config.toml"), "another configuration", "that of run.json")
+    check_run(place)
     return kept, record
 
 

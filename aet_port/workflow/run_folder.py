@@ -33,7 +33,8 @@ class RunFolder:
     """The folder that holds everything a run produces.
 
     ``run.json`` records the hashes of the data read; ``config.toml`` the settings; ``stages.json``
-    what each stage depended on; ``timings.json`` its cost. Everything but the last is determined,
+    what each stage depended on; ``outputs.json`` the hashes of the files that it made;
+    ``timings.json`` its cost. Everything but the last is determined,
     byte for byte, by configuration and inputs alone.
     """
 

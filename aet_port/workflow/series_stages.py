@@ -163,6 +163,7 @@ PREPROCESS = Stage(
     (FRAMES,),
     (*series_names(PREPROCESSED), PREPROCESS_RECORD),
     preprocess_frames,
+    extras=(DENOISED, NOISE),
 )
 ALIGN = Stage(
     "refine angles",

@@ -1,14 +1,16 @@
 """A stage of a run as a value, and the loop that carries out a list of stages in a run folder.
 
 A stage is skipped if its outputs exist and its settings, input files and earlier stages have not
-changed. An interrupted stage resumes from its checkpoints; if its settings have changed, it starts
-again, as do the stages that use its outputs. If a stage fails, the stages that need it are skipped
-and the rest of the run continues.
+changed; outputs that somebody has changed are refused (:mod:`aet_port.workflow.output_record`). An
+interrupted stage resumes from its checkpoints; if its settings have changed, it starts again, as do
+the stages that use its outputs. If a stage fails, the stages that need it are skipped and the rest
+of the run continues.
 """
 
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +23,19 @@ from aet_port.core.settings import Settings
 from aet_port.core.timings import Timings
 from aet_port.io.settings import READ, ReadSettings
 from aet_port.workflow.config import RunConfig
-from aet_port.workflow.run_folder import RunFolder
+from aet_port.workflow.output_record import (
+    DONE,
+    StageOutputs,
+    check_stage,
+    code_version,
+    hashes,
+    is_noted,
+    read_outputs,
+    write_outputs,
+)
+from aet_port.workflow.run_folder import RunFolder, areas_of
 
-DONE, FAILED, UNFINISHED = "done", "failed", "unfinished"
+FAILED, UNFINISHED = "failed", "unfinished"
 
 
 @dataclass
@@ -79,6 +91,10 @@ class Stage:
         Does the work; its return value is stored with the timings.
     optional
         Those of ``inputs`` that the stage can do without.
+    extras
+        Files that it makes with some settings only.
+    changed_later
+        Those of ``outputs`` that others may change, such as a bank.
     """
 
     name: str
@@ -87,6 +103,8 @@ class Stage:
     outputs: tuple[str, ...]
     function: Callable[[Work], dict[str, Any]]
     optional: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    changed_later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,10 +132,14 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
 
     Raises
     ------
+    DataFileError
+        If an output of a stage that is done is not what the stage wrote.
     AetError
         If a stage fails before any other has finished, so that there is no result to keep.
     """
-    records = work.folder.stage_records()
+    records, made = work.folder.stage_records(), read_outputs(work.folder)
+    unknown: list[str] = []  # stages whose outputs were there before there was a record of them
+    hashed: dict[str, str] = {}
     timings = Timings.resumed(work.folder.path("timings.json"))
     keys: dict[str, str] = {}
     failures: list[Failure] = []
@@ -130,13 +152,30 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
             continue
         key = stage_key(stage, work.config, [keys.get(source.name, "") for source in sources])
         before = records.get(stage.name)
-        if before is not None and before["key"] != key:
+        inputs = _read_by(stage, work, hashed)
+        done = before == {"key": key, "status": DONE}
+        known = made.get(stage.name) if done else None
+        if (before is not None and before["key"] != key) or (
+            known is not None and known.inputs != inputs
+        ):
             _remove(stage, work)
-        if before == {"key": key, "status": DONE} and _complete(stage, work):
+            done, known = False, None
+        if known is not None:
+            check_stage(work.folder, stage.name, known)
+        if done and _complete(stage, work, known):
+            if known is None:
+                unknown.append(stage.name)
+                known = _made(stage, work, inputs, found=True)
+                made[stage.name] = known
+                write_outputs(work.folder, made)
+            hashed |= known.outputs
             keys[stage.name] = key
             continue
         records[stage.name] = {"key": key, "status": UNFINISHED}
         work.folder.write_stage_records(records)
+        if made.pop(stage.name, None) is not None:
+            write_outputs(work.folder, made)
+        found = _begin(stage, work, known)
         try:
             with timings.stage(stage.name) as entry:
                 entry |= stage.function(work)
@@ -147,10 +186,21 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
             records[stage.name] = {"key": key, "status": FAILED, "reason": reason}
             failures.append(Failure(stage.name, reason))
         else:
+            if found:
+                unknown.append(stage.name)
+            made[stage.name] = _made(stage, work, inputs, found)
+            hashed |= made[stage.name].outputs
+            write_outputs(work.folder, made)  # first: what is done has a record
             records[stage.name] = {"key": key, "status": DONE}
             keys[stage.name] = key
             work.folder.discard_checkpoints(stage.name)
         work.folder.write_stage_records(records)
+    if unknown:
+        warnings.warn(
+            f"run folder {work.folder.root}: no record says what the stages {', '.join(unknown)} "
+            "had written; their files are taken as they are, and recorded from now on",
+            stacklevel=3,
+        )
     return failures
 
 
@@ -205,14 +255,66 @@ def outputs_of(stage: Stage, work: Work) -> list[Path]:
     ]
 
 
-def _complete(stage: Stage, work: Work) -> bool:
-    return all(path.exists() for path in outputs_of(stage, work))
+def _complete(stage: Stage, work: Work, known: StageOutputs | None) -> bool:
+    extras = [] if known is None else [work.folder.path(name) for name in known.outputs]
+    return all(path.exists() for path in (*outputs_of(stage, work), *extras))
+
+
+def _read_by(stage: Stage, work: Work, hashed: dict[str, str]) -> dict[str, str]:
+    """Hashes of the files of earlier stages that a stage reads."""
+    areas = work.folder.area_names(work.config)
+    names = {name.replace("{area}", area) for name in stage.inputs for area in areas}
+    return {
+        path: digest
+        for path, digest in hashed.items()
+        if path in names or any(path.startswith(f"{name}/") for name in names)
+    }
+
+
+def _made(stage: Stage, work: Work, inputs: dict[str, str], found: bool) -> StageOutputs:
+    """The record of a stage that has just been done, or was found done."""
+    kept = {work.folder.path(name) for name in stage.changed_later}
+    paths = [path for path in outputs_of(stage, work) if path not in kept]
+    extras = {name: work.folder.path(name) for name in stage.extras}
+    paths += [path for path in extras.values() if path.exists()]
+    return StageOutputs(
+        hashes(work.folder, [path for path in paths if path.exists()]),
+        tuple(name for name, path in extras.items() if not path.exists()),
+        inputs,
+        stage_key(stage, work.config, ()),
+        code_version(),
+        found,
+    )
+
+
+def _begin(stage: Stage, work: Work, known: StageOutputs | None) -> bool:
+    """Delete what a stage writes anew; whether it goes on with sub-areas that have no record.
+
+    Files of finished sub-areas stay, so that an interrupted stage goes on with the others; those of
+    a sub-area that lacks one are made again.
+    """
+    found = False
+    for output in (*stage.outputs, *stage.extras):
+        if "{area}" not in output and output not in stage.changed_later:
+            work.folder.path(output).unlink(missing_ok=True)
+    by_area = [output for output in stage.outputs if "{area}" in output]
+    for area in areas_of(work.config) if by_area else ():
+        paths = [work.folder.path(output, area) for output in by_area]
+        there = [path for path in paths if path.exists()]
+        if len(there) < len(paths):
+            for path in there:
+                path.unlink()
+        elif known is None and not is_noted(work.folder, stage.name, area):
+            found = True
+    return found
 
 
 def _remove(stage: Stage, work: Work) -> None:
     """Delete what a stage made with other settings."""
     for path in outputs_of(stage, work):
         path.unlink(missing_ok=True)
+    for name in stage.extras:
+        work.folder.path(name).unlink(missing_ok=True)
     for output in stage.outputs:
         folder, _, name = output.rpartition("/")
         if folder and "{area}" not in name:

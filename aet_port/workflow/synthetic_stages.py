@@ -38,7 +38,13 @@ from aet_port.workflow.run_folder import (
     TRUTH,
     RunFolder,
 )
-from aet_port.workflow.series import PREPROCESS_RECORD, series_files, series_names
+from aet_port.workflow.series import (
+    DENOISED,
+    NOISE,
+    PREPROCESS_RECORD,
+    series_files,
+    series_names,
+)
 from aet_port.workflow.series_stages import preprocessed, write_preprocessed
 from aet_port.workflow.stages import Stage, Work
 
@@ -220,7 +226,12 @@ SAMPLE = Stage(
     make_sample,
 )
 SIMULATE = Stage(
-    "simulate", ("simulate", "input.angles"), (TRUTH,), series_names(SIMULATED), simulate_series
+    "simulate",
+    ("simulate", "input.angles"),
+    (TRUTH,),
+    series_names(SIMULATED),
+    simulate_series,
+    extras=(f"{SIMULATED}/truth.json",),
 )
 SIMULATE_FRAMES = Stage(
     "simulate frames",
@@ -235,6 +246,7 @@ PREPROCESS_SIMULATED = Stage(
     (FRAMES,),
     (*series_names(PREPROCESSED), PREPROCESS_RECORD, STEP_ERRORS),
     preprocess_simulated,
+    extras=(DENOISED, NOISE),
 )
 COMPARE = Stage(
     "compare",

@@ -20,9 +20,9 @@ from aet_port.validation.settings import DEFAULTS, HALVES, HalfSetSettings
 from aet_port.workflow.config import RunConfig, load_config
 from aet_port.workflow.detect_stage import DETECT
 from aet_port.workflow.opened_run import check_same, open_run
+from aet_port.workflow.output_record import DONE
 from aet_port.workflow.run_folder import DETECTED, DETECTION, TRUTH, VALIDATION, RunFolder
 from aet_port.workflow.series import refined_series
-from aet_port.workflow.stages import DONE
 
 FEW = 20  # images, below which Student's t is not reliable where noise is not normal
 

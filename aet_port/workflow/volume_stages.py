@@ -19,6 +19,7 @@ from aet_port.io.arrays import write_npy
 from aet_port.preprocessing.series_background import background_facts
 from aet_port.tracing import Peaks, patch_peaks
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.output_record import area_is_made, note_area
 from aet_port.workflow.run_folder import (
     ALIGNED,
     CLEANED,
@@ -115,7 +116,7 @@ def _reconstruct_area(task: AreaTask) -> float:
     config, folder, area = task.config, task.folder, task.area
     target = folder.path(VOLUMES, area)
     checkpoint = folder.checkpoint(RECONSTRUCT.name, area)
-    if not target.exists():
+    if not area_is_made(folder, RECONSTRUCT.name, area, RECONSTRUCT.outputs):
         series = used_series(config, folder, area)
         result = reconstruct_series(
             series,
@@ -131,6 +132,7 @@ def _reconstruct_area(task: AreaTask) -> float:
         result = replace(result, warnings=(*notes, *result.warnings))
         write_r_factors(folder.path(R_FACTORS, area), result)
         write_npy(target, result.cropped().array)
+        note_area(folder, RECONSTRUCT.name, area, RECONSTRUCT.outputs)
     checkpoint.unlink(missing_ok=True)
     return float(read_r_factors(folder, area)[-1].mean())
 
@@ -143,7 +145,7 @@ def trace_areas(work: Work) -> dict[str, Any]:
 def _trace_area(task: AreaTask) -> int:
     config, folder, area = task.config, task.folder, task.area
     target, checkpoint = folder.path(PEAKS, area), folder.checkpoint(TRACE.name, area)
-    if not target.exists():
+    if not area_is_made(folder, TRACE.name, area, TRACE.outputs):
         volume = read_volume(folder.path(VOLUMES, area), read_pixel_size(config, folder))
         peaks = trace_volume(
             volume,
@@ -154,6 +156,7 @@ def _trace_area(task: AreaTask) -> int:
             progress=task.progress,
         )
         peaks.save(target)
+        note_area(folder, TRACE.name, area, TRACE.outputs)
     checkpoint.unlink(missing_ok=True)
     return len(Peaks.load(target).accepted)
 

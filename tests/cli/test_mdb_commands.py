@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import mdb
-from aet_port.io import read_model
+from aet_port.io import read_model, write_model
 from aet_port.simulation import amorphous_particle
 from mdb.errors import BankError
-from tests.cli.samples import Refused, Sample
+from tests.cli.samples import Aet, Refused, Sample
 from tests.mdb.samples import uncertainties
 
 
@@ -134,3 +134,29 @@ def test_a_bank_in_use(bank: Path, refused: Refused, monkeypatch: object) -> Non
 def test_errors_of_the_bank_are_ours() -> None:
     error = BankError("some.duckdb", "broken", "mend it")
     assert str(error) == "bank some.duckdb: broken; mend it"
+
+
+def test_what_speaks_against_a_model_is_shown(
+    bank: Path, aet: Aet, asked: Callable[..., Any], tmp_path: Path
+) -> None:
+    """In both forms, with the reasons for figures that are not stated; it is no failure."""
+    model = amorphous_particle(150, "Pt", seed=2)
+    model.atoms.symbols[:12] = "Ta"  # too few below the surface for Warren-Cowley parameters
+    model.positions[7] = model.positions[8] + [0.4, 0, 0]
+    write_model(tmp_path / "near.xyz", model)
+    named = ("--bank", bank)
+    assert asked("analyze", tmp_path / "near.xyz", "--cutoff", 4, *named)["model"] == "TaPt00001"
+    shown = asked("mdb", "show", "TaPt00001", *named)
+    (warning,) = shown["warnings"]
+    assert (warning["kind"], warning["atoms"], warning["first_atom"]) == ("clash", 2, 7)
+    assert warning["value"] == pytest.approx(0.4, abs=1e-6)  # digits of the file
+    names = {one["name"] for one in shown["reasons"]}
+    assert "warren_cowley Ta-Ta" in names
+    assert shown["files_verified"] == "not recorded (1 files)"
+    text = aet("mdb", "show", "TaPt00001", *named).out
+    assert "clash" in text
+    assert "central atoms, fewer than 10" in text
+    checks = asked("mdb", "check", *named)
+    assert checks["failed"] == 0
+    (told,) = [one for one in checks["checks"] if one["name"].startswith("plausibility")]
+    assert told["ids"] == ["TaPt00001"]

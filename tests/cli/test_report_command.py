@@ -124,8 +124,8 @@ def test_unfinished_runs(
     ("name", "change", "parts"),
     [
         ("config.toml", lambda content: content + b"# changed\n", ("another configuration",)),
-        ("volume.npy", lambda content: content[:1000], ("unreadable",)),
-        ("volumes/whole_r.npz", lambda content: content[:100], ("no readable arrays", "--resume")),
+        ("volume.npy", lambda content: content[:1000], ("the stage 'assemble' wrote", "--resume")),
+        ("volumes/whole_r.npz", lambda content: content[:100], ("the stage 'reconstruct' wrote",)),
         ("run.json", lambda content: b"[]", ("no record of a run",)),
     ],
 )

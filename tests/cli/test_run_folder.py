@@ -86,9 +86,11 @@ def test_a_run_is_not_mixed_with_another(sample: Sample, finished: Path, refused
         ("stages.json", "[1, 2]", "the record of the stages"),
         ("timings.json", "[", "delete it to continue"),
         ("timings.json", "[3]", "delete it to continue"),
-        ("volumes/whole_r.npz", "no archive", "delete both"),
-        ("peaks/whole.npz", "no archive", "peaks written by Peaks.save"),
-        ("model.xyz", "3\n\nTa 0 0 0\n", "1 lines for 3 atoms"),
+        ("outputs.json", "[1, 2]", "the record of the files"),
+        ("outputs.json", '{"trace": {"outputs": {"../a.npy": "0"}}}', "other contents"),
+        ("volumes/whole_r.npz", "no archive", "than the stage 'reconstruct' wrote"),
+        ("peaks/whole.npz", "no archive", "than the stage 'trace' wrote"),
+        ("model.xyz", "3\n\nTa 0 0 0\n", "than the stage 'select' wrote"),
     ],
 )
 def test_damaged_files(
@@ -98,23 +100,26 @@ def test_damaged_files(
     refused("run", sample.config, "--out", finished, "--resume", parts=(finished / name, advice))
 
 
-def test_a_report_that_cannot_be_made(sample: Sample, finished: Path, aet: Aet) -> None:
-    (finished / "volume.npy").write_text("no array")
+def test_a_report_that_cannot_be_made(
+    sample: Sample, finished: Path, aet: Aet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise DataFileError("volume.npy", "no array", "one")
+
+    monkeypatch.setattr("aet_port.reporting.run.read_run", broken)
     done = aet("run", sample.config, "--out", finished, "--resume", "--json")
     assert done.code == 1
-    assert done.err.startswith(f"aet: stage report failed: {finished / 'volume.npy'}")
+    assert done.err.startswith("aet: stage report failed: volume.npy")
     assert json.loads(done.out)["model"] == "TaXX00001"
 
 
-def test_a_damaged_volume(sample: Sample, finished: Path, aet: Aet) -> None:
-    truncated(finished / "volumes/whole.npy")
-    (finished / "peaks/whole.npz").unlink()
+def test_a_damaged_volume(sample: Sample, finished: Path, refused: Refused) -> None:
+    """It is named as such, and not only by the stage that needs it."""
     path = finished / "volumes/whole.npy"
-    done = aet("run", sample.config, "--out", finished, "--resume", "--no-report")
-    assert done.code == 1
-    assert done.err.startswith("aet: stage trace failed: ")
-    assert str(path) in done.err
-    assert done.err.count("\n") == 1
+    truncated(path)
+    (finished / "peaks/whole.npz").unlink()
+    parts = (path, "than the stage 'reconstruct' wrote", "delete it")
+    refused("run", sample.config, "--out", finished, "--resume", "--no-report", parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ def test_only_stages_with_other_settings_are_done_again(
     run(load_config(sample.config), finished, resume=True)
     after = contents(finished)
     changed = {name for name in before | after if before.get(name) != after.get(name)}
-    record = {"run.json", "config.toml", "stages.json", "timings.json"}
+    record = {"run.json", "config.toml", "stages.json", "outputs.json", "timings.json"}
     assert changed == record | {"structure.json"}
     # Back again: the same bytes, by the last stage alone.
     sample.config.write_text(CONFIG)
@@ -247,11 +252,32 @@ def test_a_run_of_an_earlier_version(sample: Sample, finished: Path, refused: Re
     """Without a record of its stages a run is continued with its own settings only."""
     before = contents(finished)
     (finished / "stages.json").unlink()
+    (finished / "outputs.json").unlink()
     sample.config.write_text(CONFIG.replace("iterations = 20", "iterations = 21"))
     again = ("run", sample.config, "--out", finished, "--resume")
     refused(*again, parts=(finished, "no record of its stages", "another --out"))
     sample.config.write_text(CONFIG)
-    run(load_config(sample.config), finished, resume=True)
+    with pytest.warns(UserWarning, match="no record says what the stages reconstruct, trace had"):
+        run(load_config(sample.config), finished, resume=True)
     after = contents(finished)
+    made = json.loads(after.pop("outputs.json"))
+    known = json.loads(before.pop("outputs.json"))
+    assert {name: one["found"] for name, one in made.items() if one["found"]} == {
+        "reconstruct": True,
+        "trace": True,
+    }
+    # But for that, the record is the one that the run would have made.
+    assert {name: one | {"found": False} for name, one in made.items()} == known
     before.pop("timings.json"), after.pop("timings.json")
     assert after == before
+
+
+def test_a_finished_run_of_an_earlier_version(sample: Sample, finished: Path) -> None:
+    """Its files are taken as they are, with a note, once; from then on they are checked."""
+    (finished / "outputs.json").unlink()
+    with pytest.warns(UserWarning, match="reconstruct, trace, assemble, select, analyze had"):
+        run(load_config(sample.config), finished, resume=True)
+    run(load_config(sample.config), finished, resume=True)  # warnings are errors here
+    truncated(finished / "volume.npy")
+    with pytest.raises(DataFileError, match="than the stage 'assemble' wrote"):
+        run(load_config(sample.config), finished, resume=True)

@@ -20,7 +20,8 @@ from mdb import Bank, MdRun, Snapshot, deposit, deposit_run
 from tests.structure.samples import shaken_box
 
 PROTOCOL = Protocol("Ta", 4, 2000.0, melt_time=1.0, cooling_rate=1e14, snapshots=3)
-POTENTIAL = {"name": "some", "file": "some.eam.alloy", "sha256": "a" * 64}
+POTENTIAL: dict[str, Any] = {"name": "some", "file": "some.eam.alloy", "sha256": "a" * 64}
+POTENTIAL |= {"style": "eam/alloy", "lattice": "bcc", "lattice_constant": 3.3, "cutoff": 5.0}
 TEMPERATURES = (2000.0, 1000.0, 300.0)
 
 

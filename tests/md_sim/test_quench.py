@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,8 @@ import pytest
 
 from aet_port.core.errors import DataFileError, InputError
 from md_sim.errors import SimulationError
-from md_sim.lammps_loop import RESTART, THERMO
+from md_sim.lammps_loop import RESTART, THERMO, drive, quoted
+from md_sim.output_journal import JOURNAL, is_recorded, note, read_journal
 from md_sim.potentials import find_potential
 from md_sim.protocol import PRESETS, Protocol, preset
 from md_sim.quenches import Quench, read_quench, run_quench
@@ -214,30 +217,146 @@ def test_a_temperature_that_runs_away_ends_the_run(
     assert (tmp_path / "run" / "thermo.csv").read_text().count("\n") == 1
 
 
+def of_an_earlier_version(folder: Path) -> Path:
+    """Without the hashes of what the quench wrote."""
+    (folder / JOURNAL).unlink()
+    return folder
+
+
+def broken(done: Quench, folder: Path) -> Path:
+    """A run that can't go on, because its restart file is none, and has no hash to tell so."""
+    shutil.copytree(done.folder, folder)
+    (folder / RESTART).write_bytes(b"no restart file")
+    return of_an_earlier_version(folder)
+
+
 @needs_lammps
 def test_the_words_of_lammps_are_told(done: Quench, tmp_path: Path) -> None:
-    settings = json.loads((done.folder / "run.json").read_text())
-    settings["potential"]["style"] = "nonsense"
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "run.json").write_text(json.dumps(settings))
-    from md_sim.lammps_loop import drive
-
-    with pytest.raises(SimulationError, match="Unrecognized pair style 'nonsense'"):
+    folder = broken(done, tmp_path / "run")
+    with pytest.raises(SimulationError, match="restart file"):
         drive(folder)
 
 
 @needs_lammps
 def test_the_words_of_a_rank_are_told(done: Quench, tmp_path: Path) -> None:
-    settings = json.loads((done.folder / "run.json").read_text())
-    settings["potential"]["style"] = "nonsense"
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "run.json").write_text(json.dumps(settings))
-    name = settings["potential"]["file"]
-    (folder / name).write_bytes((done.folder / name).read_bytes())
-    with pytest.raises(SimulationError, match=r"2 ranks ended with .*Unrecognized pair style"):
+    folder = broken(done, tmp_path / "run")
+    with (
+        pytest.warns(UserWarning, match="no record says what the run had written"),
+        pytest.raises(SimulationError, match=r"2 ranks ended with .*restart file"),
+    ):
         run_quench(SMALL, folder, ranks=2, resume=True)
+
+
+@pytest.fixture
+def copy(done: Quench, tmp_path: Path) -> Path:
+    """The finished run in a folder of the test's own."""
+    return Path(shutil.copytree(done.folder, tmp_path / "run"))
+
+
+EVIL = "eam\nshell touch evil\npair_style eam/alloy"
+
+
+@needs_lammps
+@pytest.mark.parametrize(
+    ("part", "name", "value", "match"),
+    [
+        ("potential", "style", EVIL, "style: '"),
+        ("potential", "style", "eam/fs", "found style: 'eam/fs'; expected 'eam/alloy'"),
+        ("potential", "lattice", "bcc 3.3\nshell touch evil", "lattice: "),
+        ("potential", "lattice", "fcc", "found lattice: 'fcc'; expected 'bcc'"),
+        ("potential", "lattice_constant", "3.3", "lattice_constant: '3.3'"),
+        ("potential", "lattice_constant", 3.0, "lattice_constant: 3.0; expected 3.304"),
+        ("potential", "file", '/etc/passwd" Ta', "file: "),
+        ("potential", "file", "../run.json", "file: "),
+        ("potential", "file", 'a"\nshell touch evil', "file: "),
+        ("potential", "sha256", "0", "sha256: '0'"),
+        ("potential", "cutoff", 2.0, "found cutoff: 2.0"),
+        ("protocol", "pressure", "0.0 0.0 1\nshell touch evil", "protocol: pressure: '0.0"),
+        ("protocol", "melt_temperature", "5200", "melt_temperature: '5200'"),
+        ("protocol", "melt_temperature", 1e999, "melt_temperature: inf"),
+        ("protocol", "time_step", True, "time_step: True"),
+        ("protocol", "seed", 1.5, "seed: 1.5"),
+        ("protocol", "seed", True, "seed: True"),
+        ("protocol", "thermo_every", "1 every", "thermo_every: '1 every'"),
+        ("protocol", "element", "Ta\nshell touch evil", "element: "),
+        ("protocol", "element", ["Ta"], "element: "),
+    ],
+)
+def test_a_record_that_no_run_is_started_with(
+    copy: Path, part: str, name: str, value: object, match: str
+) -> None:
+    """Whatever goes into a command of LAMMPS: refused before, by the checks of a first start."""
+    record = copy / "run.json"
+    settings = json.loads(record.read_text())
+    settings[part][name] = value
+    record.write_text(json.dumps(settings))
+    of_an_earlier_version(copy)
+    with pytest.raises(InputError, match=re.escape(match)):
+        run_quench(SMALL, copy, resume=True)
+    assert not (copy / "evil").exists()
+    assert not Path("evil").exists()
+
+
+@needs_lammps
+@pytest.mark.parametrize("name", ["run.json", RESTART, THERMO])
+def test_files_that_were_changed_are_refused(copy: Path, name: str) -> None:
+    """The seed in ``run.json`` is one that a run may have, but not this one's."""
+    content = (copy / name).read_bytes()
+    changes = {"run.json": (b'"seed": 1', b'"seed": 2'), THERMO: (b"0", b"1")}
+    changed = content[:-9] + b"\0" + content[-8:] if name == RESTART else None
+    (copy / name).write_bytes(changed or content.replace(*changes[name], 1))
+    assert (copy / name).read_bytes() != content
+    protocol = replace(SMALL, seed=2) if name == "run.json" else SMALL
+    with pytest.raises(DataFileError, match=f"{name}: found other contents than the quench wrote"):
+        run_quench(protocol, copy, resume=True)
+    if name != RESTART:  # of which only the run itself makes use
+        with pytest.raises(DataFileError, match=f"{name}: found other contents"):
+            read_quench(copy)
+
+
+@needs_lammps
+def test_a_snapshot_that_was_changed_is_refused(copy: Path) -> None:
+    quench, step = read_quench(copy), SMALL.snapshot_steps()[1]
+    path = copy / "snapshots" / f"{step:09d}.npz"
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    arrays["positions"][3, 0] += 1
+    np.savez(path, **arrays)
+    with pytest.raises(DataFileError, match=r"npz: found other contents than the quench wrote"):
+        quench.snapshot(step)
+    assert len(read_quench(of_an_earlier_version(copy)).snapshot(step).atoms) == 432
+
+
+def test_a_journal_knows_files_before_and_after_a_kill(tmp_path: Path) -> None:
+    """The hash is written first: the old file and the new one are both those of the run."""
+    assert not is_recorded(tmp_path, RESTART)
+    for content in (b"first", b"second"):
+        note(tmp_path, RESTART, content)
+        (tmp_path / RESTART).write_bytes(content)
+    note(tmp_path, RESTART, b"third")  # killed before it is put in its place
+    assert is_recorded(tmp_path, RESTART)
+    (tmp_path / RESTART).write_bytes(b"third")
+    assert is_recorded(tmp_path, RESTART)
+    (tmp_path / RESTART).write_bytes(b"first")
+    with pytest.raises(DataFileError, match="other contents"):
+        is_recorded(tmp_path, RESTART)
+    # The table grows; a line that a kill cut short is passed over.
+    (tmp_path / THERMO).write_text("a\nb\n")
+    note(tmp_path, THERMO, b"a\nb\n")
+    with open(tmp_path / JOURNAL, "a") as handle:
+        handle.write("0123 4")
+    (tmp_path / THERMO).write_text("a\nb\nc\n")
+    assert is_recorded(tmp_path, THERMO)
+    note(tmp_path, THERMO, b"a\nb\nc\n")
+    assert [size for _, size in read_journal(tmp_path)[THERMO]] == [4, 6]
+    (tmp_path / THERMO).write_text("a\nX\nc\n")
+    with pytest.raises(DataFileError, match="other contents"):
+        is_recorded(tmp_path, THERMO)
+
+
+def test_a_folder_that_lammps_cant_read() -> None:
+    with pytest.raises(InputError, match="a quotation mark"):
+        quoted(Path('a"b') / "x")
 
 
 def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ def write_quench(
     """
     last = protocol.steps if upto is None else upto
     potential = {"name": "none", "file": "none", "sha256": "0" * 64, "doi": None, "lattice": "fcc"}
+    potential |= {"style": "eam/alloy", "cutoff": 5.0, "lattice_constant": 3.3}
     settings = {"protocol": protocol.plain(), "potential": potential, "engine": "LAMMPS 0"}
     (folder / SNAPSHOTS).mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(settings))

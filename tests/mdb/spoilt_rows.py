@@ -43,7 +43,7 @@ ORPHANS: list[tuple[str, Expected]] = [
             "orphans: checksum without entry": {"CuTa00001v2"},
             **{
                 f"orphans: {table}.model_id without model": {"CuTa00001v2"}
-                for table in ("atom", "atom_array", "atom_value", "species_fit")
+                for table in ("atom", "atom_array", "atom_value", "species_fit", "model_warning")
             },
             "counts: atoms of a model": {"CuTa00009v2"},
         },
@@ -176,6 +176,7 @@ LOST = {
     "void_space": ("counts: voids of an analysis",),
     "void": ("whole: tables that go together",),
     "atom_void": ("whole: tables that go together",),
+    "measure_reason": (),
 }
 ORPHANS += [
     (
@@ -192,7 +193,7 @@ ORPHANS += [
         f"INSERT INTO {table} SELECT * REPLACE ('{table}' AS model_id) FROM {table} LIMIT 1",
         {f"orphans: {table}.model_id without model": {table}},
     )
-    for table in ("atom", "species_fit", "atom_array", "provenance", "atom_edit")
+    for table in ("atom", "species_fit", "atom_array", "provenance", "atom_edit", "model_warning")
 ]
 ORPHANS += [
     (
@@ -311,6 +312,10 @@ COUNTS: list[tuple[str, Expected]] = [
         {"numbering: atom_edit": {"CuTa00001"}},
     ),
     (
+        "UPDATE model_warning SET warning = 9 WHERE warning = 0 AND model_id = 'CuTa00001'",
+        {"numbering: model_warning": {"CuTa00001"}},
+    ),
+    (
         "UPDATE tetrahedron SET tetrahedron = 10000 WHERE analysis_id = 2 AND tetrahedron = "
         "(SELECT max(tetrahedron) FROM tetrahedron ANTI JOIN motif_tetrahedron "
         "USING (analysis_id, tetrahedron) WHERE analysis_id = 2)",
@@ -410,6 +415,7 @@ TWICE = {
     "atom_ring": ("analysis 2", ("counts: rings through atoms",)),
     "void_space": ("analysis 2", ()),
     "atom_void": ("analysis 2", ()),
+    "measure_reason": ("analysis 1", ()),
     "md_snapshot": ("TaXX00001", ()),
 }
 COUNTS += [

@@ -74,6 +74,7 @@ def test_a_model_with_everything(bank: Bank, tmp_path: Path) -> None:
             "role": "projections",
             "file_name": "projections.mat",
             "sha256": hashlib.sha256(b"some bytes").hexdigest(),
+            "verified": None,
         }
     ]
 

@@ -103,14 +103,18 @@ def test_runs_that_ended_early(refined: Path, tmp_path: Path, gone: int, absent:
 
 
 def test_record_without_what_is_needed(refined: Path) -> None:
-    path = refined / "refinement.json"
-    text = path.read_text()
+    path, record = refined / "refinement.json", refined / "outputs.json"
+    text, hashes = path.read_text(), record.read_text()
     path.write_text(json.dumps({k: v for k, v in json.loads(text).items() if k != "heights"}))
     try:
+        with pytest.raises(DataFileError, match=r"refinement\.json.*the stage 'refine' wrote"):
+            read_run(refined, threads=1)
+        record.write_text("{}")  # a run of an earlier version
         with pytest.raises(DataFileError, match=r"refinement\.json.*no 'heights'"):
             read_run(refined, threads=1)
     finally:
         path.write_text(text)
+        record.write_text(hashes)
 
 
 @pytest.mark.parametrize(
