@@ -173,6 +173,9 @@ def main() -> int:
             while done < times:
                 done += soak.interrupt(soak.tasks[place % len(soak.tasks)], number)
                 place += 1
+                if place % 20 == 0:  # on standard output stands the table alone
+                    told = f"{done} of {times}, {len(soak.faults)} faults"
+                    print(f"{signal.Signals(number).name}: {told}", file=sys.stderr, flush=True)
         for task in soak.tasks:
             soak.left_alone(task, "gone on with in the end")
         print(f"{'':22}" + "".join(f"{column:>14}" for column in ("seconds", *COLUMNS)))
