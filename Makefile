@@ -9,7 +9,8 @@ help:
 	@echo "make demo        synthetic tilt series through the whole chain: table, picture, SQL bank"
 	@echo "make test        all tests but the minutes-long ones"
 	@echo "make regression  the minutes-long ones: published reconstructions from published projections"
-	@echo "make soak        200 deposits ended by SIGKILL at random moments, 2000 damaged image files"
+	@echo "make soak        20,000 damaged files of all kinds, 300 commands ended by SIGKILL at random"
+	@echo "                 moments, 50 by SIGINT and 50 by SIGTERM, 200 deposits by SIGKILL"
 	@echo "make lint        style, types, layers of the packages"
 	@echo "make docs        docs/schema.md and the reference of all functions, from the code"
 	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
@@ -61,7 +62,9 @@ regression: $(VENV)/installed-test
 
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow tests/mdb/test_killed_deposits.py
-	$(BIN)/python -m benchmarks.mutated_files --number 2000
+	$(BIN)/python -m pytest -m slow tests/cli/test_killed_runs.py tests/core/test_parallel.py
+	$(BIN)/python -m benchmarks.mutated_files --number 20000 --seed 0
+	$(BIN)/python -m benchmarks.killed_commands --number 300 --signals 50 --seed 0
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
 from aet_port.core.errors import AetError, InputError
-from aet_port.core.files import write_whole
+from aet_port.core.files import sync_file, sync_folder, write_whole
 from aet_port.core.progress import progress_bar
 from md_sim.errors import SimulationError
 from md_sim.output_journal import is_recorded, note
@@ -187,12 +187,16 @@ class _Quench:
             write_whole(self.folder / name, lambda partial: partial.write_bytes(content.getvalue()))
 
     def _save(self) -> None:
+        # One name for all ranks; who works in the folder is the only one.
         partial = self.folder / f".{RESTART}.partial"
         self.engine.command(f"write_restart {quoted(partial)}")
         if self.first_rank:
+            sync_file(self.folder / THERMO)  # before the file that says how far it goes
+            sync_file(partial)
             note(self.folder, THERMO, (self.folder / THERMO).read_bytes())
             note(self.folder, RESTART, partial.read_bytes())
             partial.replace(self.folder / RESTART)
+            sync_folder(self.folder)
 
     def _commands(self, *lines: str) -> None:
         for line in lines:
@@ -235,7 +239,3 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{FAILED}{' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

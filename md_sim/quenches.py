@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +15,15 @@ from numpy.typing import NDArray
 from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError, OutputError
-from aet_port.core.files import sha256, write_whole
+from aet_port.core.files import make_folder, sha256, write_whole
+from aet_port.core.leftovers import tidy
+from aet_port.core.locks import one_at_a_time
 from aet_port.core.memory import check_memory
 from aet_port.core.records import parsing, read_npz
-from aet_port.core.terminal import print_note
 from md_sim.eam_forms import EamForm
-from md_sim.errors import SimulationError
-from md_sim.lammps_loop import COLUMNS, FAILED, LOG, SKIN, THERMO, drive, snapshot_name
+from md_sim.lammps_loop import COLUMNS, SKIN, THERMO, drive, snapshot_name
 from md_sim.output_journal import JOURNAL, is_recorded
-from md_sim.potentials import POTENTIALS, Potential, find_potential
+from md_sim.potentials import DEFAULTS, POTENTIALS, Potential, find_potential
 from md_sim.protocol import BYTES, Protocol
 from md_sim.quench_settings import (
     RECORD,
@@ -34,7 +32,8 @@ from md_sim.quench_settings import (
     is_plain_name,
     read_quench_settings,
 )
-from md_sim.runtime import lammps_version, mpiexec
+from md_sim.ranks import drive_ranks
+from md_sim.runtime import lammps_version
 from md_sim.setfl import PotentialFile, read_potential
 from md_sim.transition import GlassTransition, glass_transition
 
@@ -239,18 +238,24 @@ def run_quench(
     else:
         if resume:
             raise InputError(f"run folder {home}", "no run", "a run to continue, or no --resume")
-        if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        if home.exists() and not (home.is_dir() and _unused(home, protocol, potential)):
             raise InputError(f"run folder {home}", "other files", "an empty or a new folder")
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            make_folder(home)
         except OSError as error:
             raise OutputError(home, str(error), "choose another folder") from error
-        _claim(home, protocol, potential, version)
-    if ranks == 1:
-        drive(home, show_progress)
-    else:
-        _drive_ranks(home, ranks, show_progress)
-    return read_quench(home)
+    with one_at_a_time(home):
+        if not resume:
+            if record.exists():  # another process was quicker
+                expected = "--resume to continue it, or another folder"
+                raise InputError(f"run folder {home}", "a run", expected)
+            _claim(home, protocol, potential, version)
+        tidy(home, own=True)
+        if ranks == 1:
+            drive(home, show_progress)
+        else:
+            drive_ranks(home, ranks, show_progress)
+        return read_quench(home)
 
 
 @checked
@@ -303,6 +308,13 @@ def read_quench(folder: str | Path, finished: bool = True) -> Quench:
             path, f"steps up to {last}", f"{protocol.steps}: continue it with --resume"
         )
     return Quench(home, protocol, settings, dict(zip(COLUMNS, table.T, strict=True)))
+
+
+def _unused(home: Path, protocol: Protocol, potential: str | None) -> bool:
+    """Whether a folder holds nothing but what a start that was killed wrote before its record."""
+    choice = DEFAULTS.get(protocol.element) if potential is None else potential
+    own = f"{choice}.eam.alloy" if choice in POTENTIALS else Path(str(choice)).name
+    return all(path.name == own or path.name.startswith(".") for path in home.iterdir())
 
 
 def _claim(home: Path, protocol: Protocol, potential: str | None, version: str) -> None:
@@ -379,28 +391,3 @@ def read_settings(folder: str | Path) -> dict[str, Any]:
         started with.
     """
     return read_quench_settings(folder).plain()
-
-
-def _drive_ranks(home: Path, ranks: int, show_progress: bool) -> None:
-    """Run the loop on several ranks, passing on what they report."""
-    words = [
-        sys.executable,
-        "-m",
-        "md_sim.lammps_loop",
-        str(home),
-        "shown" if show_progress else "hidden",
-    ]
-    told: list[str] = []
-    with subprocess.Popen([*mpiexec(ranks), *words], stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if line.startswith(FAILED):
-                told.append(line.removeprefix(FAILED).strip())
-            else:
-                last = line.strip()
-                if show_progress:
-                    print_note(line.rstrip())
-    if running.returncode:
-        words = sorted(set(told)) or [last]
-        found = f"{ranks} ranks ended with {running.returncode}: {'; '.join(words)}"
-        raise SimulationError(home, found, f"see {home / LOG}")

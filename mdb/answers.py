@@ -6,6 +6,7 @@ import contextlib
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -66,7 +67,8 @@ class Fetch:
     """Results of a query, in the order in which DuckDB gives them; leaving it ends the query.
 
     Ctrl-C and the time limit interrupt DuckDB from outside, since within one call it looks at
-    neither. A function of one value can't be interrupted: its thread is left behind.
+    neither. A function of one value can't be interrupted: its thread is left behind, and the
+    interpreter waits for it when it ends.
 
     Parameters
     ----------
@@ -84,7 +86,10 @@ class Fetch:
         self._items: queue.Queue[tuple[str, Any]] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._thread = threading.Thread(target=self._run, name="query", daemon=True)
+        # No daemon: one that came back from DuckDB to an interpreter that is half gone would be
+        # aborted with a core dump. The interpreter asks it to stop, and waits for it.
+        self._thread = threading.Thread(target=self._run, name="query", daemon=False)
+        _open.add(self)
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -172,6 +177,18 @@ class Fetch:
         failure = BankError(self._bank.path, text, advice)
         failure.__cause__ = error
         return failure
+
+
+_open: weakref.WeakSet[Fetch] = weakref.WeakSet()
+
+
+def _stop_all() -> None:
+    for fetch in list(_open):
+        fetch.stop()
+
+
+# Before the interpreter waits for threads, which is before what atexit knows is called.
+threading._register_atexit(_stop_all)  # type: ignore[attr-defined]
 
 
 class Answer(Fetch):

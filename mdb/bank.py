@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
+from aet_port.core.leftovers import tidy_once
 from mdb.answers import Answer, Fetch, select, whole
 from mdb.atoms import assemble
 from mdb.database import connect, create, damage, interrupted, make_folder, one_line
@@ -171,12 +171,9 @@ class Bank(Shown):
         deadline = time.monotonic() + self.wait
         # Before the turn, which is a file in the same folder.
         make_folder(self.path)
-        alone = self._leave.enter_context(writers_turn(self.path, deadline))
+        self._leave.enter_context(writers_turn(self.path, deadline))
         if not self.path.exists():
-            if alone:  # so whoever began one of these was killed
-                pattern = f".{escape(self.path.name)}.partial-*"
-                for leftover in self.path.parent.glob(pattern):
-                    leftover.unlink()
+            tidy_once(self.path.parent)
             create(self.path)
         self._connection = connect(self.path, False, deadline, self.limits.memory)
         version = self._check_version(self._connection)

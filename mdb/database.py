@@ -11,7 +11,9 @@ from pathlib import Path
 
 import duckdb
 
+from aet_port.core import files
 from aet_port.core.errors import AetError
+from aet_port.core.leftovers import partial_path
 from mdb.errors import BankError
 from mdb.schema import migrate
 
@@ -42,7 +44,7 @@ def make_folder(path: Path) -> None:
         If it can't be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
     except OSError as error:
         raise BankError(path, f"can't be made ({error})", "choose another place") from error
 
@@ -60,19 +62,20 @@ def create(path: Path, upto: int | None = None) -> None:
     BankError
         If it can't be made.
     """
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial = partial_path(path, suffix="")
     try:
-        partial.unlink(missing_ok=True)
         with duckdb.connect(str(partial), config=_SEALED) as connection:
             connection.begin()  # one write to the disk instead of one per statement
             migrate(connection, 0, upto)
             connection.commit()
+        files.sync_file(partial)
         try:
             os.link(partial, path)
         except FileExistsError:
             return
         except OSError:  # a file system without hard links
             os.replace(partial, path)
+        files.sync_folder(path.parent)
     except (OSError, duckdb.Error) as error:
         raise BankError(
             path, f"can't be made ({one_line(error)})", "choose another place"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from aet_port.core.errors import OutputError
-from aet_port.core.files import sha256
+from aet_port.core.files import partial_folder, sha256, sync_folder, sync_tree
 from aet_port.core.progress import progress_bar
 from mdb.bank import Bank
 from mdb.deposits import code_version
@@ -57,19 +55,14 @@ def export_bank(bank: Bank, folder: str | Path, show_progress: bool = False) -> 
     if target.exists():
         raise OutputError(target, "it exists", "give the name of a new folder")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
-    except OSError as error:
-        raise OutputError(target, str(error), "choose another place") from error
-    try:
-        with bank.held():
-            _write(bank, partial, show_progress)
-        partial.chmod(0o755)
-        os.rename(partial, target)
+        with partial_folder(target) as partial:
+            with bank.held():
+                _write(bank, partial, show_progress)
+            sync_tree(partial)
+            os.rename(partial, target)
+            sync_folder(target.parent)
     except OSError as error:
         raise OutputError(target, str(error), "free some space or choose another place") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aet_port.core.errors import DataFileError
-from aet_port.core.files import sha256
+from aet_port.core.files import partial_folder, sha256
 from aet_port.core.progress import progress_bar
 from aet_port.core.records import read_json
 from mdb.bank import Bank
@@ -82,8 +82,12 @@ def import_bank(path: str | Path, folder: str | Path, show_progress: bool = Fals
     manifest = _read_manifest(source)
     target = Path(path)
     make_folder(target)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.import-", dir=target.parent) as room:
-        staged = Path(room) / "bank.duckdb"
+    with ExitStack() as held:
+        try:
+            room = held.enter_context(partial_folder(target))
+        except OSError as error:
+            raise BankError(target, f"can't be made ({error})", "choose another place") from error
+        staged = room / "bank.duckdb"
         create(staged, manifest["schema"])
         _fill(staged, source, manifest, show_progress)
         with Bank(staged) as read, Bank(target) as bank:  # the staged one is brought up to date

@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from aet_port.core import interruption
 from aet_port.core.errors import AetError, InputError, shown, shown_path
 from aet_port.core.terminal import OutputClosed, print_note
 
 BAD_INPUT = 2
-INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 CLOSED = 141
 _FOLDER = Path(__file__).resolve().parent
 
@@ -87,7 +87,7 @@ GROUPS = {
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with what to say."""
+    """Ctrl-C or SIGTERM, with what to say if that isn't the usual."""
 
 
 class LazyGroup(TyperGroup):
@@ -123,7 +123,7 @@ class LazyGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise Interrupted(str(error) or "interrupted") from None
+            raise Interrupted(str(error)) from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Help of the group, without importing its commands."""
@@ -162,9 +162,23 @@ class LoadedCommand(TyperCommand):
     """A command whose module is loaded."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, which Ctrl-C stops from now on by an exception."""
+        """Run the command, which a signal stops from now on by an exception."""
+        interruption.advise(lambda: _how_to_go_on(ctx.params))
         (ctx.find_root().obj or _nothing)()
         return super().invoke(ctx)
+
+
+def _how_to_go_on(options: Mapping[str, Any]) -> str:
+    """What to do after a command with these options was interrupted."""
+    out = options.get("out")
+    if "resume" in options and isinstance(out, Path):
+        begun = any(out.glob("run.json")) or any(out.glob("*/run.json"))
+        return "--resume continues it" if begun else interruption.AGAIN
+    if "checkpoint" in options:
+        if options["checkpoint"] is not None:
+            return "the same command continues it"
+        return f"{interruption.AGAIN}, with --checkpoint FILE one that can be continued"
+    return interruption.AGAIN
 
 
 @cache
@@ -208,8 +222,8 @@ def _aet(
 def main(loaded: Callable[[], object] | None = None) -> None:
     """Entry point: exit code 0 done, 1 a check failed or nothing came out, 2 bad input.
 
-    Errors are one line on standard error. Ctrl-C gives 130; a reader that closes the output, such
-    as ``head``, 141, without a word.
+    Errors are one line on standard error. Ctrl-C gives 130 and SIGTERM 143, with a line that says
+    how to go on; a reader that closes the output, such as ``head``, 141, without a word.
 
     Parameters
     ----------
@@ -222,6 +236,8 @@ def main(loaded: Callable[[], object] | None = None) -> None:
     except (OutputClosed, BrokenPipeError):
         _drop_output()
         code = CLOSED
+    except KeyboardInterrupt:  # after the command itself
+        code = _interrupted()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -232,25 +248,26 @@ def _run(loaded: Callable[[], object] | None) -> Any:
         try:
             group = typer.main.get_command(app)
             code = group.main(prog_name="aet", standalone_mode=False, obj=loaded)
-            if code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
-                raise Interrupted("interrupted")
+            # Typer's own answer to Ctrl-C is an exit code; and a library may have swallowed it.
+            if interruption.received() is not None or code == interruption.exit_code():
+                return _interrupted()
             return code
-        except AetError as error:
-            return _fail(str(error), error.exit_code)
         except (Interrupted, KeyboardInterrupt) as error:
-            _drop_output()
-            return _fail(str(error) or "interrupted", INTERRUPTED, "aet")
-        except OutputClosed:
-            raise
-        except OSError as error:
-            if error.filename is None:
-                raise
-            subject = shown_path(error.filename)
-            return _fail(f"{subject}: found {error.strerror}; expected a path that can be used")
-        except MemoryError as error:
-            # Where no stage foresaw it, or others have taken the memory meanwhile.
-            return _fail(f"memory: found too little ({error}); expected smaller or fewer data")
+            return _interrupted(str(error))
         except Exception as error:
+            # Whatever a library makes of it, or ends in because its processes were stopped.
+            if interruption.received() is not None:
+                return _interrupted()
+            if isinstance(error, AetError):
+                return _fail(str(error), error.exit_code)
+            if isinstance(error, OutputClosed):
+                raise
+            if isinstance(error, OSError) and error.filename is not None:
+                subject = shown_path(error.filename)
+                return _fail(f"{subject}: found {error.strerror}; expected a path that can be used")
+            if isinstance(error, MemoryError):
+                # Where no stage foresaw it, or others have taken the memory meanwhile.
+                return _fail(f"memory: found too little ({error}); expected smaller or fewer data")
             # Of the command line itself: an unknown option, a word where a number should be.
             if not hasattr(error, "format_message"):
                 raise
@@ -258,6 +275,12 @@ def _run(loaded: Callable[[], object] | None) -> Any:
                 error.show()  # type: ignore[attr-defined]
                 return BAD_INPUT
             return _fail(_usage(error))
+
+
+def _interrupted(said: str = "") -> int:
+    _drop_output()
+    interruption.show_cursor()
+    return _fail(interruption.last_line(said), interruption.exit_code(), "aet")
 
 
 def _drop_output() -> None:

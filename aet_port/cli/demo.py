@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aet_port.cli.options import INTERRUPTED, Resume, Threads, settings_options
+from aet_port.cli.options import Resume, Threads, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows, print_stages
 from aet_port.core.terminal import print_line
@@ -39,19 +39,16 @@ def demo_command(
     """Run the whole chain on a synthetic particle: tilt series, atoms, bank and picture."""
     from aet_port.workflow.demo_run import make_demo
 
-    try:
-        result = make_demo(
-            out,
-            atoms=sample.atoms,
-            dose=noise.dose,
-            seed=sample.seed,
-            species=species,
-            threads=threads,
-            resume=resume,
-            progress=form.for_people,
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(INTERRUPTED) from None
+    result = make_demo(
+        out,
+        atoms=sample.atoms,
+        dose=noise.dose,
+        seed=sample.seed,
+        species=species,
+        threads=threads,
+        resume=resume,
+        progress=form.for_people,
+    )
     picture, bank = out / result.picture.name, out / result.bank.name
     matching, found, true = result.matching, result.structure, result.truth_structure
     sizes = [", ".join(map(str, one.networks[5].size[:5])) for one in (true, found)]

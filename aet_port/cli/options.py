@@ -77,8 +77,6 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted 
 Figures = Annotated[Path | None, typer.Option(help="Folder for figures.")]
 FigureFormat = Annotated[Literal["png", "svg"], typer.Option(help="File format of the figures.")]
 
-INTERRUPTED = "interrupted; --resume continues it"
-
 
 def settings_options(
     leave_out: Mapping[str, Collection[str]] | None = None,

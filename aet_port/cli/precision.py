@@ -9,7 +9,6 @@ import typer
 
 from aet_port.alignment.settings import RefineAnglesSettings
 from aet_port.cli.options import (
-    INTERRUPTED,
     Model,
     Resume,
     Scheduler,
@@ -83,17 +82,14 @@ def precision_command(
         detect=counts.changed(shifts=shifted and not refine_angles),
         preset=preset,
     )
-    try:
-        trip = run_round_trip(
-            config,
-            out,
-            resume=resume,
-            threads=threads,
-            scheduler=scheduler,
-            progress=form.for_people,
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(INTERRUPTED) from None
+    trip = run_round_trip(
+        config,
+        out,
+        resume=resume,
+        threads=threads,
+        scheduler=scheduler,
+        progress=form.for_people,
+    )
     failures = [(one.stage, one.reason) for one in trip.run.failures]
     content = trip.summary() | ({"failed": dict(failures)} if failures else {})
     stages = [{"stage": stage} | one.summary() for stage, one in trip.precision.items()]

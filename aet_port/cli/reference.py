@@ -181,13 +181,10 @@ def fetch_command(
         if as_json:
             print_json(plan | {"names": [one.name for one in wanted]})
         return
-    try:
-        if source:
-            done = fetch_golden(source, folder, wanted, show_progress=not as_json)
-        else:
-            done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("interrupted; the same command continues it") from None
+    if source:
+        done = fetch_golden(source, folder, wanted, show_progress=not as_json)
+    else:
+        done = fetching.fetch(wanted, folder, host=fetching.HOST, show_progress=not as_json)
     if as_json:
         print_json(
             plan

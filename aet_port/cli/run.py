@@ -9,7 +9,7 @@ import typer
 
 from aet_port.cli.interval_table import print_intervals
 from aet_port.cli.numbers import number
-from aet_port.cli.options import INTERRUPTED, Json, Resume, Scheduler, Threads
+from aet_port.cli.options import Json, Resume, Scheduler, Threads
 from aet_port.core.checkpoint import INTERVAL
 from aet_port.core.console import print_facts, print_stages
 from aet_port.core.errors import AetError
@@ -51,18 +51,15 @@ def run_command(
     from aet_port.workflow.pipeline import run
     from matlab_reference import resolve_reference
 
-    try:
-        done = run(
-            load_config(config, resolve_reference),
-            out,
-            resume=resume,
-            threads=threads,
-            scheduler=scheduler,
-            checkpoint_interval=checkpoint_interval,
-            progress=not as_json,
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(INTERRUPTED) from None
+    done = run(
+        load_config(config, resolve_reference),
+        out,
+        resume=resume,
+        threads=threads,
+        scheduler=scheduler,
+        checkpoint_interval=checkpoint_interval,
+        progress=not as_json,
+    )
     facts, failures = _facts(done), [(one.stage, one.reason) for one in done.failures]
     if done.has_model:
         facts |= _deposited(done, bank or out / BANK, failures)

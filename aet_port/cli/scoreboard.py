@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aet_port.cli.numbers import number
-from aet_port.cli.options import INTERRUPTED, Resume, Threads, settings_options
+from aet_port.cli.options import Resume, Threads, settings_options
 from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.files import check_target
@@ -64,12 +64,9 @@ def scoreboard_command(
         check_target(output, (".json",))
     changes = {} if dose is None else {"doses": tuple(dose)}
     settings = series.changed(preprocess=steps, reconstruct=resire, **changes)
-    try:
-        scores = run_dose_series(
-            settings, out, resume=resume, threads=threads, progress=form.for_people
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(INTERRUPTED) from None
+    scores = run_dose_series(
+        settings, out, resume=resume, threads=threads, progress=form.for_people
+    )
     facts = {
         "atoms": settings.atoms,
         "seed": settings.seed,

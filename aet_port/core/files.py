@@ -1,15 +1,18 @@
-"""Atomic writing and hashing of files."""
+"""Files that are written whole or not at all, and hashes of files."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import hashlib
 import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from aet_port.core.errors import InputError, OutputError
+from aet_port.core.leftovers import partial_path, remove, replaced_path, tidy_once
 
 FOLDER_SUFFIXES = (".zspy", ".zarr")  # formats that are folders
 
@@ -40,7 +43,8 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, then rename it.
 
     The temporary file has the suffix of ``path``, because several writers choose the format by it.
-    On any failure the temporary file is removed and an existing file at ``path`` is kept.
+    On any failure the temporary file is removed and an existing file at ``path`` is kept; so it is
+    if the machine goes down, since file and folder are written to the disk one after the other.
 
     Raises
     ------
@@ -48,13 +52,14 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
         If the folder cannot be written or the disk is full.
     """
     target = Path(path)
-    partial = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
+    partial = partial_path(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
+        tidy_once(target.parent)
         write(partial)
-        with open(partial, "rb+") as handle:
-            os.fsync(handle.fileno())
+        sync_file(partial)
         os.replace(partial, target)
+        sync_folder(target.parent)
     except OSError as error:
         # On a full disk NumPy only reports the number of bytes written.
         reason = error.strerror or f"only a part of it: {error}"
@@ -63,6 +68,62 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
         with contextlib.suppress(OSError):  # no folder, or a name too long
             partial.unlink(missing_ok=True)
     return target
+
+
+@contextmanager
+def partial_folder(path: str | Path) -> Iterator[Path]:
+    """Context with a new folder beside ``path`` for what is to be moved there; removed in the end.
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+    target = Path(path)
+    make_folder(target.parent)
+    tidy_once(target.parent)
+    room = partial_path(target, suffix="")
+    room.mkdir()
+    try:
+        yield room
+    finally:
+        remove(room)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, so that they outlast a power cut."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        sync_folder(one.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Return when the content of a file is on the disk."""
+    with open(path, "rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on the disk, where the system can tell."""
+    if os.name == "nt":  # folders can't be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+            raise
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Return when a folder is on the disk with all that is in it."""
+    for root, _, files in os.walk(folder):
+        for name in files:
+            sync_file(Path(root) / name)
+        sync_folder(Path(root))
 
 
 def is_data_file(path: Path) -> bool:
@@ -84,23 +145,38 @@ def write_whole_folder(path: str | Path, write: Callable[[Path], object], mark: 
     target = Path(path)
     if target.exists() and not (target / mark).is_file():
         raise OutputError(target, "something else has this name", "choose another name")
-    partial = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
-    old = target.with_name(f".{target.stem}.old-{os.getpid()}{target.suffix}")
+    partial, old = partial_path(target), replaced_path(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
+        tidy_once(target.parent)
         write(partial)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(partial, target)
+        sync_tree(partial)
+        # In one step if the system can; else a moment without the folder, which is put back.
+        if not (target.exists() and _exchanged(partial, target)):
+            if target.exists():
+                os.replace(target, old)
+            os.replace(partial, target)
+        sync_folder(target.parent)
     except OSError as error:
         if old.exists() and not target.exists():
             os.replace(old, target)
         reason = error.strerror or str(error)
         raise OutputError(target, reason, "free some space or choose another place") from error
     finally:
-        for folder in (partial, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        remove(partial)
+        if target.exists():
+            remove(old)
     return target
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether two names were swapped in one step, as Linux can."""
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
 
 
 def sha256(path: str | Path) -> str:

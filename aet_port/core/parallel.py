@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 import numba
 
 from aet_port.core.errors import InputError, MissingDependencyError
+from aet_port.core.interruption import held_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -143,13 +147,55 @@ def map_processes(
         return
     threads = min(max(1, available_threads() // number), numba.get_num_threads())
     try:
-        with ProcessPoolExecutor(
-            number, get_context("forkserver"), numba.set_num_threads, (threads,)
-        ) as pool:
-            yield from pool.map(function, items)
+        with ProcessPoolExecutor(number, _forkserver(), _begin_worker, (threads,)) as pool:
+            try:
+                with held_back():  # else a worker could be started of which nobody knows
+                    results = pool.map(function, items)
+                yield from results
+            except (KeyboardInterrupt, GeneratorExit):
+                # Nobody wants what they are still computing, which the pool would wait for.
+                for process in list(pool._processes.values()):
+                    process.kill()
+                raise
     except BrokenProcessPool as error:
         found = f"{number}, one of which was killed"
         raise InputError("workers", found, "fewer of them if memory ran out") from error
+
+
+def _forkserver() -> BaseContext:
+    """What worker processes are forked from: a process that Ctrl-C doesn't reach.
+
+    Terminals send it to all of them, but this process alone decides what becomes of the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # no forkserver either
+        return get_context("spawn")
+    # It removes what workers that are killed leave, and is not to warn of that. It is started first
+    # because it unblocks signals when it starts.
+    sys.warnoptions.append("ignore:resource_tracker")
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove("ignore:resource_tracker")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return get_context("forkserver")
+
+
+def _begin_worker(threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    numba.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when that which started it is gone, instead of waiting for work."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _alone(function: Callable[[Item], Result], item: Item) -> Result:

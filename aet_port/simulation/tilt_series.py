@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import ArrayLike
 from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_model
 from aet_port.core.errors import InputError, OutputError
-from aet_port.core.files import check_target
+from aet_port.core.files import check_target, partial_folder, sync_file, sync_folder
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.memory import check_memory
 from aet_port.core.scattering import adf_cross_section
@@ -208,14 +207,15 @@ def write_measured(
     }
     text = json.dumps(dict(record) | acquired.truth(), indent=1) + "\n"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as folder:
-            written = {role: Path(folder) / file.name for role, file in files.items()}
+        with partial_folder(target) as folder:
+            written = {role: folder / file.name for role, file in files.items()}
             written["truth"].write_text(text, encoding="utf-8")
             write_tilt_series(written["projections"], written["angles"], acquired.series)
             for role in ("truth", "angles", "projections"):
                 if written[role].exists():
+                    sync_file(written[role])
                     os.replace(written[role], files[role])
+            sync_folder(target.parent)
     except OSError as error:
         # The cause gives the reason; the error itself would name a temporary file.
         cause = error.__cause__ if isinstance(error, OutputError) else error

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, TiltSeries
 from aet_port.core.errors import DataFileError, InputError, OutputError
-from aet_port.core.files import sha256
+from aet_port.core.files import partial_folder, sha256, sync_folder, sync_tree, write_whole
 from aet_port.io import read_model, write_model, write_tilt_series
 from aet_port.io.arrays import existing_file, reading
 from aet_port.simulation.tilt_series import simulate
@@ -115,18 +115,18 @@ def make_challenge(
     record = {"case": case.name, "seed": chosen, "version": version("aet-port")}
     record |= case.settings.record() | made.truth()
     try:
-        public.parent.mkdir(parents=True, exist_ok=True)
-        sealed.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=public.parent) as partial:
-            parts = Path(partial) / public.name
+        with partial_folder(public) as partial:
+            parts = partial / public.name
             parts.mkdir()
-            archive = Path(partial) / SEALED
+            archive = partial / SEALED
             _seal(archive, model, record)
             write_tilt_series(parts / IMAGES, parts / ANGLES, counts)
             (parts / PUBLIC).write_text(_case_text(case, sha256(archive)), encoding="utf-8")
             (parts / README).write_text(_readme(case, counts), encoding="utf-8")
-            (sealed / SEALED).write_bytes(archive.read_bytes())
+            sync_tree(parts)
+            write_whole(sealed / SEALED, lambda copy: copy.write_bytes(archive.read_bytes()))
             os.replace(parts, public)
+            sync_folder(public.parent)
     except OSError as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(public, reason, "free some space or choose another place") from error

@@ -288,7 +288,8 @@ def run(
     Raises
     ------
     InputError
-        If the folder holds a run and ``resume`` is not given, or a run of other data.
+        If the folder holds a run and ``resume`` is not given, a run of other data, or one that is
+        going on.
     AetError
         If the first stage fails.
 
@@ -325,9 +326,9 @@ def run(
     """
     check_threads(threads)
     sub_areas(config)  # raises before any work is done
-    folder = claim(config, Path(out).absolute(), resume, check_data)
-    work = Work(config, folder, threads, scheduler, checkpoint_interval, progress)
-    failures = carry_out(stages or stages_of(config), work)
+    with claim(config, Path(out).absolute(), resume, check_data) as folder:
+        work = Work(config, folder, threads, scheduler, checkpoint_interval, progress)
+        failures = carry_out(stages or stages_of(config), work)
     done = Run(folder, config, tuple(failures), work.memo)
     if done.refusal is not None:  # in a resumed run as well, whichever stages were left to do
         warnings.warn(done.refusal, stacklevel=3)

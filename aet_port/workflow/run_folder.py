@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aet_port.core.errors import DataFileError, InputError
-from aet_port.core.files import sha256, write_whole
+from aet_port.core.errors import DataFileError, InputError, OutputError
+from aet_port.core.files import make_folder, sha256, write_whole
+from aet_port.core.leftovers import tidy
+from aet_port.core.locks import one_at_a_time
 from aet_port.core.records import read_json, write_json
 from aet_port.workflow.config import RunConfig
 
@@ -98,10 +101,14 @@ def areas_of(config: RunConfig) -> tuple[int, ...]:
     return config.input.areas or (WHOLE,)
 
 
+@contextmanager
 def claim(
     config: RunConfig, folder: Path, resume: bool, check_data: Callable[[RunConfig], object]
-) -> RunFolder:
-    """Write the identity of a run into its folder, or check that it is a run of the same data.
+) -> Iterator[RunFolder]:
+    """Context in which a folder is that of a run, and no other process works in it.
+
+    The identity of the run is written into the folder, or it is checked that it holds a run of the
+    same data.
 
     Parameters
     ----------
@@ -117,13 +124,32 @@ def claim(
     Raises
     ------
     InputError
-        If the folder holds a run and ``resume`` is not given, a run of other data, or other files.
+        If the folder holds a run and ``resume`` is not given, a run of other data, a run that is
+        going on, or other files.
     DataFileError
         If the data can't be used; no folder is left behind.
     """
     inputs = config.inputs()
     data = config.data_files()
     hashes = {role: [path.name, sha256(path)] for role, path in inputs.items()}
+    known = {role: hashes[role] for role in data}
+    if not _holds_run(config, folder, resume, known):
+        check_data(config)  # unusable data leave no folder behind
+        try:
+            make_folder(folder)
+        except OSError as error:
+            raise OutputError(folder, str(error), "choose another place (--out)") from error
+    with one_at_a_time(folder):
+        _holds_run(config, folder, resume, known)  # another process may have been quicker
+        write_json(folder / "run.json", {"config": config.text, "inputs": hashes})
+        tidy(folder, own=True)
+        # After run.json, so that the folder is always either empty or a run.
+        write_whole(folder / "config.toml", lambda partial: partial.write_text(config.text))
+        yield RunFolder(folder)
+
+
+def _holds_run(config: RunConfig, folder: Path, resume: bool, data: dict[str, list[str]]) -> bool:
+    """Whether a folder holds a run that can be resumed; False if it is empty or new."""
     manifest = folder / "run.json"
     if manifest.exists():
         if not resume:
@@ -131,22 +157,14 @@ def claim(
                 f"run folder {folder}", "a run", "--resume to continue it, or another --out"
             )
         before = read_json(manifest)
-        _check_same(folder, before, {role: hashes[role] for role in data})
+        _check_same(folder, before, data)
         _check_recorded(folder, before, config)
-    else:
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"run folder {folder}", "a file", "a new folder (--out)")
-        if folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith(".")):
-            raise InputError(
-                f"run folder {folder}", "other files", "an empty or a new folder (--out)"
-            )
-        check_data(config)  # unusable data leave no folder behind
-    write_json(manifest, {"config": config.text, "inputs": hashes})
-    for leftover in folder.rglob(".*.partial-*"):  # of a process that was killed
-        leftover.unlink()
-    # After run.json, so that the folder is always either empty or a run.
-    write_whole(folder / "config.toml", lambda partial: partial.write_text(config.text))
-    return RunFolder(folder)
+        return True
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"run folder {folder}", "a file", "a new folder (--out)")
+    if folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith(".")):
+        raise InputError(f"run folder {folder}", "other files", "an empty or a new folder (--out)")
+    return False
 
 
 def _check_same(folder: Path, before: Any, data: dict[str, list[str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError
+from aet_port.core.locks import LOCK
 from aet_port.io import read_model
 from aet_port.workflow import model_stages, volume_stages
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from tests.cli.samples import CONFIG, Aet, Refused, Sample, contents, truncated
+from tests.core.test_locks import working_in
+from tests.killed_processes import left_by_killed
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,11 @@ def test_only_what_is_missing_is_made(
     for name in missing:
         (finished / name).unlink()
     # A process that was killed leaves such files.
-    (finished / "volumes" / ".whole.checkpoint.partial-1.npz").write_bytes(b"half")
+    (finished / ".parquet.partial-abcd").mkdir()  # of an export, by an earlier version
+    os.utime(finished / ".parquet.partial-abcd", (0, 0))
+    file, export, _ = left_by_killed(finished / "volumes" / "whole.checkpoint.npz")
+    file.write_bytes(b"half")
+    export.mkdir()
     run(load_config(sample.config), finished, resume=True)
     after = contents(finished)
     before.pop("timings.json"), after.pop("timings.json")
@@ -281,3 +289,14 @@ def test_a_finished_run_of_an_earlier_version(sample: Sample, finished: Path) ->
     truncated(finished / "volume.npy")
     with pytest.raises(DataFileError, match="than the stage 'assemble' wrote"):
         run(load_config(sample.config), finished, resume=True)
+
+
+def test_a_folder_in_which_a_run_is_going_on(
+    sample: Sample, finished: Path, refused: Refused
+) -> None:
+    options = ("run", sample.config, "--no-report", "--resume", "--out")
+    before = contents(finished)
+    with working_in(finished) as process:
+        refused(*options, finished, parts=(finished, "going on", process.pid, "wait for it"))
+    (finished / LOCK).unlink()
+    assert contents(finished) == before

@@ -6,8 +6,9 @@ from importlib.resources import files
 
 import pytest
 from jinja2 import UndefinedError
+from markupsafe import Markup
 
-from aet_port.core.html_pages import render_page
+from aet_port.core.html_pages import _environment, render_page
 
 TABLE = "aet_port.validation/published_table.html.jinja"
 EMPTY = {"title": "t", "columns": [], "totals": {}, "rows": []}
@@ -39,3 +40,14 @@ def test_every_page_forbids_what_comes_from_elsewhere() -> None:
     assert "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri" in render_page(
         TABLE, EMPTY
     )
+
+
+def test_what_is_not_to_be_seen_is_shown() -> None:
+    name = "a\x1b[31m\u202eb\udcff<i>\u2009c\n"
+    page = (
+        _environment()
+        .from_string("<p>{{ name }}</p>{{ mark }}")
+        .render(name=name, mark=Markup("<b>\u200e</b>"))
+    )
+    assert page == "<p>a\\x1b[31m\\u202eb\\udcff&lt;i&gt;\u2009c\n</p><b>\u200e</b>"
+    page.encode("utf-8")

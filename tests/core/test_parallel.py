@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -128,3 +132,46 @@ def test_processes_keep_the_order_and_pass_errors_on() -> None:
         list(map_processes(refuse, [7, 8], 2))
     with pytest.raises(InputError, match="workers: found 0"):
         list(map_processes(square, [1], 0))
+
+
+POOL = """
+import signal, sys, time
+from aet_port.core import interruption
+from aet_port.core.parallel import map_processes
+if __name__ == "__main__":
+    interruption.watch([signal.SIGINT, signal.SIGTERM])
+    print("here", flush=True)
+    list(map_processes(time.sleep, [0.1, 0.1, 60, 60], 2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 0.3, 1.0, 4.0])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_process_that_started_them(
+    tmp_path: Path, number: int, after: float
+) -> None:
+    """Ctrl-C goes to all processes of a terminal; no worker says anything or goes on."""
+    script = tmp_path / "pool.py"
+    script.write_text(POOL)
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        time.sleep(after)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=30)  # until the last worker has closed it
+    assert [line for line in err.splitlines() if not line.startswith(" ")] in (
+        [[]]
+        if number == signal.SIGKILL
+        else [["Traceback (most recent call last):", "KeyboardInterrupt"]]
+    )
