@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,3 +23,21 @@ def test_a_command_that_fails_is_no_time() -> None:
 
 def test_the_command_is_started_that_users_start(tmp_path: Path) -> None:
     assert user_seconds(commands(tmp_path / "bank.duckdb")["aet --version"]) > 0
+
+
+def test_help_of_a_command_loads_no_numerical_library() -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, atexit; from aet_port.cli.entry import main\n"
+            "atexit.register(lambda: print('LOADED', *sorted(sys.modules)))\n"
+            "sys.argv = ['aet', 'analyze', '--help']; main()",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    loaded = shown.rpartition("LOADED")[2].split()
+    assert "aet_port.cli.analyze" in loaded
+    assert not {"numba", "scipy.ndimage", "scipy.spatial", "duckdb", "pyarrow", "h5py"} & {*loaded}

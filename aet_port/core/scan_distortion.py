@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import scipy  # ndimage when it is used: settings need this module before a command runs
 from numpy.polynomial import legendre
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from aet_port.core.errors import InputError
 
@@ -123,7 +123,7 @@ def correct_scan_distortion(images: ArrayLike, distortion: ScanDistortion) -> ND
     stack = _checked(images)
     if distortion == ScanDistortion():
         return stack.copy()
-    coefficients = [ndimage.spline_filter(image, SPLINE, mode="mirror") for image in stack]
+    coefficients = [scipy.ndimage.spline_filter(image, SPLINE, mode="mirror") for image in stack]
     return _warped(np.stack(coefficients), distortion, np.zeros((len(stack), 2)))
 
 
@@ -135,7 +135,7 @@ def _warped(
     offset = centre - distortion.matrix @ centre
     warped = np.empty_like(coefficients)
     for image, move, out in zip(coefficients, shifts, warped, strict=True):
-        ndimage.affine_transform(
+        scipy.ndimage.affine_transform(
             image,
             distortion.matrix,
             offset + move,
@@ -221,11 +221,11 @@ def estimate_scan_distortion(
     # The sum of an image is much more precise than a factor fitted to noisy lines.
     sums = stack.sum(axis=(1, 2), keepdims=True)
     stack = stack * (sums.mean() / sums)
-    coefficients = np.stack([ndimage.spline_filter(i, SPLINE, mode="mirror") for i in stack])
+    coefficients = np.stack([scipy.ndimage.spline_filter(i, SPLINE, mode="mirror") for i in stack])
     shear = np.zeros(2)
     # The centres of mass of the common lines agree, which gives initial shifts along y. Along x
     # they follow p cos(theta) + q sin(theta).
-    shifts = np.stack([ndimage.center_of_mass(image) for image in stack])
+    shifts = np.stack([scipy.ndimage.center_of_mass(image) for image in stack])
     shifts -= np.array(stack.shape[1:]) // 2
     radians = np.radians(tilts)
     turning, _ = np.linalg.qr(np.stack([np.cos(radians), np.sin(radians)], axis=1))
@@ -263,7 +263,7 @@ def _reach(images: NDArray[np.float64]) -> int:
 
 def _deviation(images: NDArray[np.float64]) -> float:
     """Root mean square deviation of the common lines from their mean, relative to that."""
-    lines = ndimage.gaussian_filter1d(images, BLUR, axis=2).sum(axis=1)
+    lines = scipy.ndimage.gaussian_filter1d(images, BLUR, axis=2).sum(axis=1)
     lines = lines / lines.sum(axis=1, keepdims=True)
     mean = lines.mean(axis=0)
     return float(np.sqrt(np.mean((lines - mean) ** 2) / np.mean(mean**2)))
@@ -278,12 +278,12 @@ def _moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Steps of shear_x and shear_y, their standard errors, and of the shifts."""
     n, nx, ny = images.shape
-    smooth = ndimage.gaussian_filter1d(images, BLUR, axis=2)[
+    smooth = scipy.ndimage.gaussian_filter1d(images, BLUR, axis=2)[
         :, nx // 2 - reach : nx // 2 + reach + 1
     ]
     x = np.arange(-reach, reach + 1.0)
     y = np.arange(ny) - ny // 2.0
-    along_x, along_y = (ndimage.correlate1d(smooth, DERIVATIVE, axis=a) for a in (1, 2))
+    along_x, along_y = (scipy.ndimage.correlate1d(smooth, DERIVATIVE, axis=a) for a in (1, 2))
     polynomials = legendre.legvander(x / reach, orders - 1)
     changes = [-y * along_x, -x[:, None] * along_y, -along_x, -along_y]
     # Shears are common to all images; shifts belong to one image.
