@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import ase
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError
 
 from aet_port.core.data import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
@@ -15,6 +15,7 @@ from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import Images, check_atoms, check_cutoff, periodic_images
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.voronoi.cospherical import cospherical_groups, undecided_distortions
+from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
 
 EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
@@ -115,16 +116,52 @@ def incentres(corners: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def circumradii(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Radius of the sphere through the four vertices, shape (n,); infinite if they are coplanar."""
-    a, b, c = (corners[:, k] - corners[:, 0] for k in (1, 2, 3))
-    bc = np.cross(b, c)
-    six = np.einsum("ni,ni->n", a, bc)
-    squares = [(v**2).sum(axis=1)[:, None] for v in (a, b, c)]
-    offset = squares[0] * bc + squares[1] * np.cross(c, a) + squares[2] * np.cross(a, b)
-    scale = np.maximum(np.maximum(squares[0], squares[1]), squares[2])[:, 0] ** 1.5
-    flat = np.abs(six) <= 1e-14 * scale
-    return np.where(
-        flat, np.inf, np.linalg.norm(offset, axis=1) / np.where(flat, 1.0, 2 * np.abs(six))
-    )
+    rows = np.arange(4 * len(corners)).reshape(-1, 4)
+    return radii_of(np.ascontiguousarray(corners).reshape(-1, 3), rows)[0]
+
+
+def radii_of(
+    points: NDArray[np.float64], rows: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Circumradii of tetrahedra ``rows`` (n, 4) of ``points``, and how flat they are.
+
+    Returns
+    -------
+    Radii, infinite where the corners are coplanar, and sixfold volumes over the cube of the longest
+    edge from the first corner, both of shape (n,).
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    radii, flatness = np.empty(len(rows)), np.empty(len(rows))
+    _radii(points, rows, radii, flatness)
+    return radii, flatness
+
+
+@njit(cache=True, parallel=True)
+def _radii(points, rows, radii, flatness):  # type: ignore[no-untyped-def]
+    for t in prange(len(rows)):
+        x, y, z = points[rows[t, 0], 0], points[rows[t, 0], 1], points[rows[t, 0], 2]
+        p, q, r = rows[t, 1], rows[t, 2], rows[t, 3]
+        ax, ay, az = points[p, 0] - x, points[p, 1] - y, points[p, 2] - z
+        bx, by, bz = points[q, 0] - x, points[q, 1] - y, points[q, 2] - z
+        cx, cy, cz = points[r, 0] - x, points[r, 1] - y, points[r, 2] - z
+        ux, uy, uz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        vx, vy, vz = cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax
+        wx, wy, wz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        six = ax * ux + ay * uy + az * uz
+        a, b, c = (
+            ax * ax + ay * ay + az * az,
+            bx * bx + by * by + bz * bz,
+            cx * cx + cy * cy + cz * cz,
+        )
+        ox, oy, oz = a * ux + b * vx + c * wx, a * uy + b * vy + c * wy, a * uz + b * vz + c * wz
+        scale = max(a, b, c) ** 1.5
+        flatness[t] = abs(six) / scale if scale > 0 else 0.0
+        radii[t] = np.inf
+        if flatness[t] > 1e-14:
+            radii[t] = np.sqrt(ox * ox + oy * oy + oz * oz) / (2 * abs(six))
 
 
 def delaunay(
@@ -169,21 +206,15 @@ def delaunay(
     return vertices, corners
 
 
-def _triangulate(images: Images) -> Delaunay:
-    try:
-        triangulation = Delaunay(images.positions)
-    except QhullError as error:
-        raise InputError(
-            "atoms: positions", "atoms without a Delaunay triangulation", "atoms that span a volume"
-        ) from error
-    left_out = triangulation.coplanar
-    if len(left_out):
+def _triangulate(images: Images) -> Triangulation:
+    found = triangulate(images.positions)
+    if len(found.left_out):
         raise InputError(
             "atoms: positions",
-            f"atom {images.atom[left_out[0, 0]]} too close to another for a triangulation",
+            f"atom {images.atom[found.left_out[0]]} too close to another for a triangulation",
             "atoms apart from each other",
         )
-    return triangulation
+    return found
 
 
 def _each_once(
@@ -246,7 +277,7 @@ def find_tetrahedra(
             raise InputError(name, f"{value!r}", "a number above zero")
     images = periodic_images(atoms, 2 * alpha)
     triangulation = _triangulate(images)
-    group = cospherical_groups(images.positions, triangulation.simplices, triangulation.neighbors)
+    group = cospherical_groups(images.positions, triangulation.simplices, triangulation.neighbours)
     found = _accept(atoms, images, triangulation.simplices, (cutoff, delta, alpha))
     if (group == -1).all():
         return found
