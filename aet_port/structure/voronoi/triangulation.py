@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError
 
 from aet_port.core.errors import InputError
+from aet_port.structure.voronoi.point_insertion import tetrahedralise
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,17 @@ def triangulate(points: NDArray[np.float64]) -> Triangulation:
     Raises
     ------
     InputError
-        If the points span no volume.
+        If the points are not finite or span no volume.
+
+    Notes
+    -----
+    MATLAB: the built-in ``delaunayTriangulation``
     """
-    try:
-        found = Delaunay(points)
-    except QhullError as error:
+    if not np.isfinite(points).all():
+        raise InputError("atoms: positions", "NaN or infinite values", "finite numbers only")
+    found = tetrahedralise(points) if len(points) >= 4 else None
+    if found is None:
         raise InputError(
             "atoms: positions", "atoms without a Delaunay triangulation", "atoms that span a volume"
-        ) from error
-    return Triangulation(found.simplices, found.neighbors, found.coplanar[:, 0].astype(np.int64))
+        )
+    return Triangulation(*found)
