@@ -12,7 +12,7 @@ from aet_port.structure.voronoi.alpha_shapes import AlphaShape
 
 BLOCKS = 256  # number of tasks, independent of the number of threads
 STRIDE = 97  # has no factor in common with BLOCKS
-FINENESS = 0.35  # longest edge of a piece of a triangle over its distance
+FINENESS = 0.5  # longest edge of a piece of a triangle over its distance
 PIECES = 1e7  # of triangles that are looked at even where fewer would do
 MOST = 64  # pieces along an edge of a triangle
 CELL = 6.0  # angstrom: cells of the list of triangles

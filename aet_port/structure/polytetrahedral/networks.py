@@ -16,7 +16,8 @@ from aet_port.core import methods
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
-from aet_port.structure.voronoi.tetrahedra import EDGES, Tetrahedra
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra
+from aet_port.structure.voronoi.tetrahedron_shapes import EDGES
 
 _MANY = 500  # atoms above which only the convex hull is searched for the longest distance
 

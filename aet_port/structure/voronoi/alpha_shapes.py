@@ -20,8 +20,8 @@ from aet_port.structure.voronoi.shape_voxels import (
     points_inside,
     voxelise,
 )
-from aet_port.structure.voronoi.tetrahedra import radii_of, volumes
-from aet_port.structure.voronoi.triangulation import triangulate
+from aet_port.structure.voronoi.tetrahedron_shapes import radii_of, volumes
+from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,7 +96,13 @@ class AlphaShape(Shown):
         return points_inside(self.grid, points)
 
 
-def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0.0) -> AlphaShape:
+def alpha_shape(
+    atoms: AtomicModel | ase.Atoms,
+    radius: float,
+    margin: float = 0.0,
+    *,
+    triangulation: Triangulation | None = None,
+) -> AlphaShape:
     """Alpha shape of the atoms.
 
     A tetrahedron of the Delaunay triangulation belongs to the shape if its circumradius is at most
@@ -109,6 +115,8 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
     margin
         How far beyond a periodic (reduced) cell the shape is needed, angstrom; ignored without
         periodic directions.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -127,7 +135,8 @@ def alpha_shape(atoms: AtomicModel | ase.Atoms, radius: float, margin: float = 0
         raise InputError("margin", f"{margin!r}", "a length of at least zero, in angstrom")
     images = periodic_images(atoms, margin + 2 * radius)
     points = np.ascontiguousarray(images.positions)
-    found = triangulate(points)
+    known = None if atoms.pbc.any() else triangulation
+    found = triangulate(points) if known is None else known
     rows, neighbours = found.simplices.astype(np.int64), found.neighbours
     radii, flat = _radii(points, rows, neighbours)
     inside = _without_loose(radii <= radius, flat, neighbours)

@@ -145,7 +145,7 @@ def orientation(points, p, q, r, s):  # type: ignore[no-untyped-def]
         return 1
     if six < -bound:
         return -1
-    return _exact_orientation(
+    return _exact_orientation(  # type: ignore[call-arg]
         np.int64(ax),
         np.int64(ay),
         np.int64(az),
@@ -161,7 +161,7 @@ def orientation(points, p, q, r, s):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _exact_in_sphere(points, p, q, r, s, t):  # type: ignore[no-untyped-def]
     x, y, z = points[t, 0], points[t, 1], points[t, 2]
-    return _exact_sphere(
+    return _exact_sphere(  # type: ignore[call-arg]
         np.int64(points[p, 0] - x),
         np.int64(points[p, 1] - y),
         np.int64(points[p, 2] - z),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -12,16 +14,20 @@ FIRST = 1000  # points that are inserted before all others, spread over the samp
 GROWTH = 8  # of points from each round of insertion to the next
 
 
-def whole_coordinates(points: NDArray[np.float64]) -> NDArray[np.float64]:
+@njit(cache=True)
+def whole_coordinates(points):  # type: ignore[no-untyped-def]
     """Points (n, 3) in whole multiples of a power of two, from 0 to at most 2^48 of them.
 
     The grid is finer than 1e-14 of the extent of the points.
     """
-    low = points.min(axis=0)
-    exponent = np.frexp((points.max(axis=0) - low).max())[1]
-    scaled = np.ldexp(points, BITS - int(exponent))
-    whole: NDArray[np.float64] = np.rint(scaled)
-    return whole - whole.min(axis=0)
+    extent = 0.0
+    for c in range(3):
+        extent = max(extent, points[:, c].max() - points[:, c].min())
+    unit = math.ldexp(1.0, BITS - math.frexp(extent)[1])
+    whole = np.rint(points * unit)
+    for c in range(3):
+        whole[:, c] -= whole[:, c].min()
+    return whole
 
 
 def insertion_order(whole: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -71,28 +77,94 @@ def tetrahedralise(
        Voronoi polytopes", The Computer Journal 24, 167 (1981).
     """
     whole = whole_coordinates(np.ascontiguousarray(points))
-    order = insertion_order(whole)
-    start = _first_four(whole, order)
-    if start is None:
+    order = _with_four_first(whole, insertion_order(whole))
+    if not len(order):
         return None
-    order = np.concatenate([start, order[~np.isin(order, start)]])
-    simplices, neighbours, twins = _insert_all(np.ascontiguousarray(whole[order]))
+    simplices, neighbours, twins = _insert_all(whole[order])
     return order[simplices].astype(np.int32), neighbours, np.sort(order[twins])
 
 
-def _first_four(whole: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Four points of a right-handed tetrahedron; None if there are none."""
+def stars(points: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Delaunay tetrahedra at the first point of each of several small groups of points.
+
+    Parameters
+    ----------
+    points
+        Shape (n, 3).
+    start
+        Shape (k + 1,): group i is ``points[start[i]:start[i + 1]]``.
+
+    Returns
+    -------
+    Shape (m, 4): rows of ``points``, group by group; none for a group without a volume.
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    return _stars(np.ascontiguousarray(points), start)
+
+
+@njit(cache=True)
+def _stars(points, start):  # type: ignore[no-untyped-def]
+    rows = np.empty((1024, 4), dtype=np.int64)
+    found = 0
+    for g in range(len(start) - 1):
+        whole = whole_coordinates(points[start[g] : start[g + 1]])
+        order = _with_four_first(whole, np.arange(len(whole)))
+        if not len(order):
+            continue
+        simplices = _insert_all(whole[order])[0]
+        if found + len(simplices) > len(rows):
+            rows = _grown(rows, 2 * len(rows) + len(simplices))
+        for t in range(len(simplices)):
+            least = len(order)
+            for c in range(4):
+                row = order[simplices[t, c]]
+                rows[found, c] = start[g] + row
+                least = min(least, row)
+            found += least == 0
+    return rows[:found]
+
+
+@njit(cache=True)
+def _with_four_first(whole, order):  # type: ignore[no-untyped-def]
+    """The order, begun with a right-handed tetrahedron; empty if all points lie in a plane."""
+    n = len(whole)
     a = int(order[0])
     away = whole - whole[a]
-    b = int((away**2).sum(axis=1).argmax())
-    across = np.cross(away, away[b])
-    c = int((across**2).sum(axis=1).argmax())
-    six = away @ across[c]
-    for d in (int(np.abs(six).argmax()), *np.argsort(-np.abs(six), kind="stable").tolist()):
-        sign = orientation(whole, a, b, c, d)
-        if sign != 0:
-            return np.array([a, b, c, d] if sign > 0 else [b, a, c, d])
-    return None
+    b, c, d = 0, 0, 0
+    longest = 0.0
+    for i in range(n):
+        length = away[i, 0] ** 2 + away[i, 1] ** 2 + away[i, 2] ** 2
+        if length > longest:
+            longest, b = length, i
+    longest = 0.0
+    for i in range(n):
+        length = (np.cross(away[i], away[b]) ** 2).sum()
+        if length > longest:
+            longest, c = length, i
+    normal = np.cross(away[b], away[c])
+    longest, sign = -1.0, 0
+    for i in range(n):
+        height = abs((away[i] * normal).sum())
+        # Rounding may have made the highest one; then any will do.
+        if height > longest or sign == 0:
+            side = orientation(whole, a, b, c, i)
+            if side != 0:
+                longest, d, sign = height, i, side
+    if sign == 0:
+        return order[:0]
+    result = np.empty(n, dtype=np.int64)
+    result[0], result[1], result[2], result[3] = a, b, c, d
+    if sign < 0:
+        result[0], result[1] = b, a
+    k = 4
+    for i in order:
+        if i != a and i != b and i != c and i != d:
+            result[k] = i
+            k += 1
+    return result
 
 
 @njit(cache=True)

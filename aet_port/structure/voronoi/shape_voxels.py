@@ -9,7 +9,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_cdt
 
-from aet_port.structure.voronoi.tetrahedra import FACES, volumes
+from aet_port.structure.voronoi.tetrahedron_shapes import FACES, volumes
 
 VOXEL = 0.5  # angstrom
 MOST_VOXELS = 30_000_000  # 150 MB; a wider sample gets wider voxels

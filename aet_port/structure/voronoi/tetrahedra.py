@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import ase
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from aet_port.core.data import AtomicModel, as_atoms
@@ -15,11 +15,16 @@ from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import Images, check_atoms, check_cutoff, periodic_images
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.voronoi.cospherical import cospherical_groups, undecided_distortions
+from aet_port.structure.voronoi.tetrahedron_shapes import (
+    FACES,
+    circumradii,
+    distortion,
+    edge_lengths,
+    radii_of,
+    volumes,
+)
 from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
 
-EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
-FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
-BLOCK = 65_536  # tetrahedra whose edges are taken at a time
 ALPHA = 1.1  # largest empty sphere inside the sample, in cut-offs
 UNDECIDED = (
     1e-3  # of the tetrahedra: more polyhedra without a unique division, and all is arbitrary
@@ -76,94 +81,6 @@ class Tetrahedra(Shown):
         )
 
 
-def edge_lengths(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Six edges, shape (n, 6), of tetrahedra with ``corners`` (n, 4, 3), same unit."""
-    result = np.empty((len(corners), len(EDGES)))
-    for start in range(0, len(corners), BLOCK):  # the vectors of all edges would be large
-        part = corners[start : start + BLOCK]
-        edges = part[:, EDGES[:, 1]] - part[:, EDGES[:, 0]]
-        result[start : start + BLOCK] = np.sqrt((edges**2).sum(axis=2))
-    return result
-
-
-def distortion(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distortion parameter ``e_max / e_avg - 1`` of each tetrahedron, shape (n,); 0 if regular.
-
-    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m (paper: Methods of Yuan et
-    al. 2021)
-    """
-    edges = edge_lengths(corners)
-    return edges.max(axis=1) / edges.mean(axis=1) - 1
-
-
-def volumes(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Volume of each tetrahedron, shape (n,)."""
-    legs = corners[:, 1:] - corners[:, :1]
-    return np.abs(np.einsum("ni,ni->n", legs[:, 0], np.cross(legs[:, 1], legs[:, 2]))) / 6
-
-
-def incentres(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centre of the inscribed sphere, shape (n, 3): vertices weighted by the opposite faces' areas.
-
-    MATLAB: the built-in ``incenter``
-    """
-    faces = corners[:, FACES]
-    areas = np.linalg.norm(
-        np.cross(faces[:, :, 1] - faces[:, :, 0], faces[:, :, 2] - faces[:, :, 0]), axis=2
-    )
-    return np.einsum("nf,nfc->nc", areas, corners) / areas.sum(axis=1)[:, None]
-
-
-def circumradii(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Radius of the sphere through the four vertices, shape (n,); infinite if they are coplanar."""
-    rows = np.arange(4 * len(corners)).reshape(-1, 4)
-    return radii_of(np.ascontiguousarray(corners).reshape(-1, 3), rows)[0]
-
-
-def radii_of(
-    points: NDArray[np.float64], rows: NDArray[np.integer]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Circumradii of tetrahedra ``rows`` (n, 4) of ``points``, and how flat they are.
-
-    Returns
-    -------
-    Radii, infinite where the corners are coplanar, and sixfold volumes over the cube of the longest
-    edge from the first corner, both of shape (n,).
-
-    Notes
-    -----
-    MATLAB: none
-    """
-    radii, flatness = np.empty(len(rows)), np.empty(len(rows))
-    _radii(points, rows, radii, flatness)
-    return radii, flatness
-
-
-@njit(cache=True, parallel=True)
-def _radii(points, rows, radii, flatness):  # type: ignore[no-untyped-def]
-    for t in prange(len(rows)):
-        x, y, z = points[rows[t, 0], 0], points[rows[t, 0], 1], points[rows[t, 0], 2]
-        p, q, r = rows[t, 1], rows[t, 2], rows[t, 3]
-        ax, ay, az = points[p, 0] - x, points[p, 1] - y, points[p, 2] - z
-        bx, by, bz = points[q, 0] - x, points[q, 1] - y, points[q, 2] - z
-        cx, cy, cz = points[r, 0] - x, points[r, 1] - y, points[r, 2] - z
-        ux, uy, uz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
-        vx, vy, vz = cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax
-        wx, wy, wz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        six = ax * ux + ay * uy + az * uz
-        a, b, c = (
-            ax * ax + ay * ay + az * az,
-            bx * bx + by * by + bz * bz,
-            cx * cx + cy * cy + cz * cz,
-        )
-        ox, oy, oz = a * ux + b * vx + c * wx, a * uy + b * vy + c * wy, a * uz + b * vz + c * wz
-        scale = max(a, b, c) ** 1.5
-        flatness[t] = abs(six) / scale if scale > 0 else 0.0
-        radii[t] = np.inf
-        if flatness[t] > 1e-14:
-            radii[t] = np.sqrt(ox * ox + oy * oy + oz * oz) / (2 * abs(six))
-
-
 def delaunay(
     atoms: AtomicModel | ase.Atoms, margin: float = 0.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -190,7 +107,7 @@ def delaunay(
         tetrahedra overlap or leave gaps.
 
     MATLAB: the built-in ``delaunayTriangulation``. Deviates: takes periodic cells; where more than
-    four atoms lie on one sphere the choice is Qhull's.
+    four atoms lie on one sphere the choice is that of the order of insertion.
     """
     atoms = as_atoms(atoms)
     images = periodic_images(atoms, margin)
@@ -206,8 +123,8 @@ def delaunay(
     return vertices, corners
 
 
-def _triangulate(images: Images) -> Triangulation:
-    found = triangulate(images.positions)
+def _triangulate(images: Images, known: Triangulation | None = None) -> Triangulation:
+    found = triangulate(images.positions) if known is None else known
     if len(found.left_out):
         raise InputError(
             "atoms: positions",
@@ -225,9 +142,16 @@ def _each_once(
         lowest = np.argmin(images.atom[rows], axis=1)
         rows = rows[rows[np.arange(len(rows)), lowest] < len(atoms)]
     by_atom = np.argsort(images.atom[rows], axis=1, kind="stable")
-    rows = np.take_along_axis(rows, by_atom, axis=1)
+    return _in_order(images, np.take_along_axis(rows, by_atom, axis=1))
+
+
+def _in_order(
+    images: Images, rows: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Atoms and corners of tetrahedra, whose corners are in order, in lexicographic order."""
     vertices = images.atom[rows]
-    order = np.lexsort(vertices.T[::-1])
+    n = int(images.atom.max()) + 1
+    order = np.lexsort((vertices[:, 2] * n + vertices[:, 3], vertices[:, 0] * n + vertices[:, 1]))
     return vertices[order], images.positions[rows[order]]
 
 
@@ -236,6 +160,8 @@ def find_tetrahedra(
     cutoff: float,
     delta: float = DEFAULTS.delta,
     alpha: float | None = None,
+    *,
+    triangulation: Triangulation | None = None,
 ) -> Tetrahedra:
     """Tetrahedra of nearest neighbours that are regular enough.
 
@@ -257,6 +183,8 @@ def find_tetrahedra(
     alpha
         Largest radius of an empty circumsphere, angstrom; 1.1 cut-offs unless given. Only slivers
         at the surface exceed it.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -276,7 +204,7 @@ def find_tetrahedra(
         if not (np.isfinite(value) and value > 0):
             raise InputError(name, f"{value!r}", "a number above zero")
     images = periodic_images(atoms, 2 * alpha)
-    triangulation = _triangulate(images)
+    triangulation = _triangulate(images, None if atoms.pbc.any() else triangulation)
     group = cospherical_groups(images.positions, triangulation.simplices, triangulation.neighbours)
     found = _accept(atoms, images, triangulation.simplices, (cutoff, delta, alpha))
     if (group == -1).all():
@@ -306,21 +234,52 @@ def _accept(
 ) -> Tetrahedra:
     """Tetrahedra of points within the limits (cut-off, delta, alpha)."""
     cutoff, delta, alpha = limits
-    vertices, corners = _each_once(atoms, images, rows)
-    edges = edge_lengths(corners)
-    longest, mean = edges.max(axis=1), edges.mean(axis=1)
-    accepted = regular(edges, delta) & (longest <= cutoff)
-    vertices, corners = vertices[accepted], corners[accepted]
-    worst = longest[accepted] / mean[accepted] - 1
-    inside = circumradii(corners) <= alpha
-    corners = corners[inside]
+    # Few are accepted, so that only these are sorted.
+    kept = _fitting(images.positions, images.atom, len(atoms), rows, cutoff, delta)
+    kept = kept[radii_of(images.positions, kept)[0] <= alpha]
+    vertices, corners = _in_order(images, kept)
     return Tetrahedra(
-        vertices[inside],
+        vertices,
         corners,
-        worst[inside],
+        distortion(corners),
         volumes(corners),
         np.empty(0) if undecided is None else undecided,
     )
+
+
+@njit(cache=True)
+def _fitting(points, atom, n_atoms, rows, cutoff, delta):  # type: ignore[no-untyped-def]
+    """Tetrahedra with edges up to the cut-off that are regular enough, each periodic one once.
+
+    Their corners are put in the order of the atoms.
+    """
+    kept = np.empty((len(rows), 4), dtype=np.int64)
+    found = 0
+    row, edges = np.empty(4, dtype=np.int64), np.empty(6)
+    for t in range(len(rows)):
+        for k in range(4):
+            corner = rows[t, k]
+            h = k
+            while h > 0 and atom[row[h - 1]] > atom[corner]:
+                row[h] = row[h - 1]
+                h -= 1
+            row[h] = corner
+        if row[0] >= n_atoms:
+            continue
+        total, longest, e = 0.0, 0.0, 0
+        for i in range(4):
+            for j in range(i + 1, 4):
+                dx = points[row[j], 0] - points[row[i], 0]
+                dy = points[row[j], 1] - points[row[i], 1]
+                dz = points[row[j], 2] - points[row[i], 2]
+                edges[e] = np.sqrt(dx * dx + dy * dy + dz * dz)
+                total += edges[e]
+                longest = max(longest, edges[e])
+                e += 1
+        if longest <= cutoff and longest <= total / 6 * (delta + 1):  # as in regular()
+            kept[found] = row
+            found += 1
+    return kept[:found]
 
 
 def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
@@ -362,7 +321,9 @@ def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     faces = vertices[:, FACES].reshape(-1, 3)
     owner = np.repeat(np.arange(len(vertices)), 4)
-    order = np.lexsort((owner, *faces.T[::-1]))
+    n = int(vertices.max(initial=0)) + 1
+    # Stable, so that the tetrahedra of a face stay in order.
+    order = np.lexsort((faces[:, 1] * n + faces[:, 2], faces[:, 0]))
     same = (faces[order[1:]] == faces[order[:-1]]).all(axis=1)
     if (same[1:] & same[:-1]).any():
         raise InputError(
@@ -371,4 +332,4 @@ def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
             "tetrahedra that don't overlap; repeat the box",
         )
     pairs = np.stack([owner[order[:-1]][same], owner[order[1:]][same]], axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return pairs[np.argsort(pairs[:, 0] * len(vertices) + pairs[:, 1])]
