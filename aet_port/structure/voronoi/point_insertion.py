@@ -175,7 +175,7 @@ def _hilbert(whole):  # type: ignore[no-untyped-def]
     x = np.empty(3, dtype=np.int64)
     for i in range(len(whole)):
         for c in range(3):
-            x[c] = min(np.int64(whole[i, c]) >> (BITS - bits), (1 << bits) - 1)
+            x[c] = min(np.int64(whole[i, c]) >> (BITS - bits), (1 << bits) - 1)  # type: ignore[call-overload]
         q = 1 << (bits - 1)
         while q > 1:
             low = q - 1
