@@ -16,7 +16,7 @@ from aet_port.core.geometry import euler_rotation
 from aet_port.figures.overview import BACKGROUND, GHOST_COLOUR, TEXT, VIEW, render_balls
 from aet_port.structure.analysis import StructureResult
 from aet_port.structure.neighbours import periodic_images
-from aet_port.structure.voronoi.tetrahedra import EDGES
+from aet_port.structure.voronoi.tetrahedron_shapes import EDGES
 
 # Orange, sky blue, green, vermilion, purple, ...: distinguishable with colour blindness.
 COLOURS = np.array(

@@ -38,6 +38,7 @@ from aet_port.structure.voronoi.tetrahedra import (
     find_tetrahedra,
     keep_regular,
 )
+from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
 
 BYTES = 7e3  # of memory for an atom and its results; measured 9 to 18 thousand
 NETWORK_FOLDS = (4, 5, 6)
@@ -299,7 +300,8 @@ def analyze(
     curve = None if earlier is None or earlier.packing is None else earlier.packing.curve
     # The triangulation is also used for the packing curve.
     widest = max(*DELTAS, delta) if order and curve is None else delta
-    candidates = find_tetrahedra(atoms, used, widest, alpha)
+    triangulation = None if atoms.pbc.any() else triangulate(atoms.positions)
+    candidates = find_tetrahedra(atoms, used, widest, alpha, triangulation=triangulation)
     found = keep_regular(candidates, delta)
     parameters = {"cutoff": used, "cutoff_from": source, "delta": float(delta), "alpha": alpha}
     if chemical_radius is not None:
@@ -313,7 +315,7 @@ def analyze(
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     local = packing = solutes = None
     if order:
-        local = _order(atoms, used, earlier, population, distribution)
+        local = _order(atoms, used, earlier, population, distribution, triangulation)
         if population is not None:
             parameters |= {"atoms": local.population.name, "pdf_of": local.pdf_of}
         if reason is None:
@@ -389,9 +391,16 @@ def _order(
     earlier: StructureResult | None,
     population: str | ArrayLike | None,
     distribution: PairDistribution,
+    triangulation: Triangulation | None,
 ) -> ShortRangeOrder:
     if earlier is None or earlier.order is None:
-        return short_range_order(atoms, cutoff, population=population, distribution=distribution)
+        return short_range_order(
+            atoms,
+            cutoff,
+            population=population,
+            distribution=distribution,
+            triangulation=triangulation,
+        )
     known = earlier.order
     if len(known.groups) != len(atoms) or known.cutoff != cutoff:
         raise InputError(

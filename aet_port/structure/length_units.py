@@ -35,10 +35,13 @@ def nearest_neighbour(atoms: AtomicModel | ase.Atoms) -> float:
     """
     atoms = as_atoms(atoms)
     n = len(atoms)
-    reach = float(heights(atoms).min()) if atoms.pbc.any() else 0.0
-    images = periodic_images(atoms, reach)
-    distances, _ = cKDTree(images.positions).query(images.positions[:n], k=2)
-    near = distances[:, 1]
+    images = periodic_images(atoms, 0.0)
+    near = cKDTree(images.positions).query(images.positions[:n], k=2)[0][:, 1]
+    if atoms.pbc.any():
+        # An image is nearer only within the longest of these distances.
+        reach = min(float(heights(atoms).min()), float(near.max()))
+        images = periodic_images(atoms, reach)
+        near = cKDTree(images.positions).query(images.positions[:n], k=2)[0][:, 1]
     return float(np.median(near[np.isfinite(near)]))
 
 

@@ -37,6 +37,7 @@ from aet_port.structure.pairs.stated_features import stated_peaks
 from aet_port.structure.populations import ALL, DISORDERED, Population, choose_population
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
 from aet_port.structure.voronoi.analysis import Voronoi, voronoi_analysis
+from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
 
 SURFACE_ALPHA = 5.0  # angstrom: excludes surface atoms as in the glass paper's averages
 FEWEST = 100  # smallest number of atoms for a pair distribution of their own
@@ -239,6 +240,7 @@ def short_range_order(
     *,
     population: str | ArrayLike | None = None,
     distribution: PairDistribution | None = None,
+    triangulation: Triangulation | None = None,
 ) -> ShortRangeOrder:
     """Bond order, nuclei, pair distributions, Voronoi cells, chemical order, density, bond angles.
 
@@ -254,6 +256,8 @@ def short_range_order(
         (:func:`aet_port.structure.populations.choose_population`).
     distribution
         Pair distribution of all atoms, if known.
+    triangulation
+        Of all atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -274,7 +278,9 @@ def short_range_order(
     nuclei = find_nuclei(atoms, bonds.normalised, cutoff, scattered=scattered, surroundings=around)
     distance = surface_distance(atoms, nuclei.crystalline, cutoff)
     cells = voronoi_analysis(atoms)
-    surface = surface_atoms(atoms, cutoff)
+    if triangulation is None and not atoms.pbc.any():
+        triangulation = triangulate(atoms.positions)
+    surface = surface_atoms(atoms, cutoff, triangulation)
     below = ~surface & cells.closed
     chosen = choose_population(population, nuclei.crystalline, below)
     reasons = {} if chosen.reason is None else {"atoms_of": chosen.reason}
@@ -290,7 +296,11 @@ def short_range_order(
     # A box without its nuclei is not filled, so the shells are measured there too.
     holed = bool(atoms.pbc.any()) and len(part) < len(atoms)
     reach = min(R_MAX * size, float(heights(atoms).min()) / 2)
-    outline = alpha_shape(part, alpha, margin=reach) if holed else None
+    outline = None
+    if holed:
+        outline = alpha_shape(part, alpha, margin=reach)
+    elif region.all() and not atoms.pbc.any():
+        outline = alpha_shape(atoms, alpha, triangulation=triangulation)
     pdf = partial_pair_distribution(
         part,
         groups=groups[region],
@@ -340,11 +350,22 @@ def atom_groups(atoms: AtomicModel | ase.Atoms) -> NDArray[np.str_]:
     return np.array([str(kind) for kind in given]) if shared else symbols
 
 
-def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArray[np.bool_]:
+def surface_atoms(
+    atoms: AtomicModel | ase.Atoms,
+    cutoff: float = 0.0,
+    triangulation: Triangulation | None = None,
+) -> NDArray[np.bool_]:
     """Atoms on the surface of a sample, shape (n,); none in a box periodic in all directions.
 
     The surface is that of the alpha shape of radius 5 angstrom, or 5/4 of the cut-off if that is
     more. This reproduces the coordination numbers of the glass paper.
+
+    Parameters
+    ----------
+    cutoff
+        Longest bond, angstrom, which says of what scale the coordinates are.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -355,5 +376,6 @@ def surface_atoms(atoms: AtomicModel | ase.Atoms, cutoff: float = 0.0) -> NDArra
     result = np.zeros(len(atoms), dtype=bool)
     if not atoms.pbc.all():
         radius = SURFACE_ALPHA * (size_of_units(cutoff) if cutoff else 1.0)
-        result[alpha_shape(atoms, max(radius, 1.25 * cutoff)).surface_atoms] = True
+        shape = alpha_shape(atoms, max(radius, 1.25 * cutoff), triangulation=triangulation)
+        result[shape.surface_atoms] = True
     return result

@@ -24,12 +24,7 @@ from aet_port.structure.polytetrahedral.packing import (
 from aet_port.structure.polytetrahedral.sharing import Sharing, amorphous_motifs, find_sharing
 from aet_port.structure.short_range import surface_atoms
 from aet_port.structure.voronoi.analysis import voronoi_analysis
-from aet_port.structure.voronoi.tetrahedra import (
-    Tetrahedra,
-    delaunay,
-    face_pairs,
-    find_tetrahedra,
-)
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra, delaunay, face_pairs, find_tetrahedra
 from aet_port.validation.published_models import (
     CUTOFFS,
     FILM,

@@ -19,7 +19,7 @@ from aet_port.structure import (
     first_valley,
     pair_distribution,
 )
-from aet_port.structure.voronoi.tetrahedra import circumradii
+from aet_port.structure.voronoi.tetrahedron_shapes import circumradii
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]

@@ -6,13 +6,9 @@ import ase
 import numpy as np
 
 from aet_port.structure.polytetrahedral.bipyramids import Motifs, find_motifs
-from aet_port.structure.voronoi.tetrahedra import (
-    Tetrahedra,
-    distortion,
-    face_pairs,
-    find_tetrahedra,
-)
-from aet_port.structure.voronoi.tetrahedra import volumes as tetrahedron_volumes
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra, face_pairs, find_tetrahedra
+from aet_port.structure.voronoi.tetrahedron_shapes import distortion
+from aet_port.structure.voronoi.tetrahedron_shapes import volumes as tetrahedron_volumes
 
 
 def chain(atoms: ase.Atoms, cutoff: float) -> tuple[Motifs, Tetrahedra]:

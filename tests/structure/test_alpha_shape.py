@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull, Delaunay
 from aet_port.core.errors import InputError
 from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
-from aet_port.structure.voronoi.tetrahedra import circumradii, volumes
+from aet_port.structure.voronoi.tetrahedron_shapes import circumradii, volumes
 from tests.structure.samples import close_packed, moved, shaken_box
 
 

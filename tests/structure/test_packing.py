@@ -21,7 +21,8 @@ from aet_port.structure.polytetrahedral.packing import (
     packing_by_distortion,
 )
 from aet_port.structure.voronoi.analysis import voronoi_analysis
-from aet_port.structure.voronoi.tetrahedra import distortion, face_pairs, find_tetrahedra
+from aet_port.structure.voronoi.tetrahedra import face_pairs, find_tetrahedra
+from aet_port.structure.voronoi.tetrahedron_shapes import distortion
 from matlab_reference import golden_path
 from tests.structure.bipyramid_samples import chain
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box

@@ -20,7 +20,8 @@ from aet_port.structure.polytetrahedral.sharing import (
     icosahedral_filling,
     skeletons,
 )
-from aet_port.structure.voronoi.tetrahedra import Tetrahedra, incentres
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra
+from aet_port.structure.voronoi.tetrahedron_shapes import incentres
 from matlab_reference import golden_path
 from tests.structure.bipyramid_samples import assembled, bipyramid, chain, regular
 from tests.structure.samples import close_packed, icosahedron, moved, shaken_box

@@ -10,11 +10,11 @@ from scipy.io import loadmat
 from aet_port.core.errors import InputError
 from aet_port.structure import delaunay, face_pairs, find_tetrahedra
 from aet_port.structure.neighbours import periodic_images
-from aet_port.structure.voronoi.tetrahedra import (
+from aet_port.structure.voronoi.tetrahedra import keep_regular
+from aet_port.structure.voronoi.tetrahedron_shapes import (
     circumradii,
     distortion,
     incentres,
-    keep_regular,
     volumes,
 )
 from matlab_reference import golden_path

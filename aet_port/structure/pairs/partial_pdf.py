@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import TypeGuard
 
 import ase
 import numpy as np
@@ -24,6 +25,7 @@ from aet_port.structure.pairs.pair_counting import (
     group_pair_counts,
     reference_frame,
 )
+from aet_port.structure.pairs.shell_surface import shell_shares
 from aet_port.structure.pairs.shell_volume import DIRECTIONS, Body, shell_counts, sphere_directions
 from aet_port.structure.voronoi.alpha_shapes import AlphaShape, alpha_shape
 
@@ -103,9 +105,8 @@ def partial_pair_distribution(
     the volume ``V_a(r)`` of these shells, around all atoms of group a, that lies in the sample, of
     volume V (for a and b apart the mean of ``V_a N_b`` and ``V_b N_a``). A box periodic in three
     directions is filled, and its shells are whole. The outline of any other sample is the alpha
-    shape of its atoms, and the shells are sampled at evenly spread directions. These turn with the
-    principal axes of the sample (or with its cell), so that the result does not depend on its
-    orientation.
+    shape of its atoms; the share of the shells inside follows from the solid angles of its surface
+    (:func:`~aet_port.structure.pairs.shell_surface.shell_shares`).
 
     Parameters
     ----------
@@ -125,8 +126,9 @@ def partial_pair_distribution(
     alpha
         Radius of the alpha shape, angstrom.
     directions
-        Least number of sampled directions, 642 unless given; 10,242 as in the reference take
-        minutes.
+        Least number of directions in which the shells are sampled instead, as in the reference
+        (10,242 there); 642 for outlines of other kinds. They turn with the principal axes of the
+        sample (or with its cell), so that the result does not depend on its orientation.
     reference_quirks
         Count as ``group_pair_counts`` then does, with self
         pairs left out of g only; leave r_max and the directions as they are; add a skin of 0.1
@@ -166,12 +168,15 @@ def partial_pair_distribution(
                 "shape", f"a margin of {shape.margin:g} angstrom", f"at least r_max = {r_max:g}"
             )
         volume = float(shape.volume)
-        rays = sphere_directions(DIRECTIONS if directions is None else directions)
-        if not reference_quirks:
-            rays = rays @ _axes(atoms)
         centres = periodic_images(atoms, 0.0).positions[: len(atoms)]
-        inside = shell_counts(shape, centres, step, bins, rays, group)
-        shells = inside.T / len(rays) * whole
+        if directions is None and not reference_quirks and _made_of(shape, centres):
+            shares = shell_shares(shape, step, bins, group)
+        else:
+            rays = sphere_directions(DIRECTIONS if directions is None else directions)
+            if not reference_quirks:
+                rays = rays @ _axes(atoms)
+            shares = shell_counts(shape, centres, step, bins, rays, group) / len(rays)
+        shells = shares.T * whole
     everything = shells.sum(axis=0)
     fraction = everything / (len(atoms) * whole)
     if reference_quirks:
@@ -194,6 +199,11 @@ def partial_pair_distribution(
         volume,
         fraction,
     )
+
+
+def _made_of(shape: Body, centres: NDArray[np.float64]) -> TypeGuard[AlphaShape]:
+    """Whether the shape is the alpha shape of these very atoms."""
+    return isinstance(shape, AlphaShape) and np.array_equal(shape.points[: shape.n_atoms], centres)
 
 
 def _shorten(atoms: ase.Atoms, r_max: float, step: float) -> float:

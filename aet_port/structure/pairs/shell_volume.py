@@ -10,7 +10,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from aet_port.core.errors import InputError
-from aet_port.structure.voronoi.alpha_shapes import CLOSED, AlphaShape
+from aet_port.structure.voronoi.alpha_shapes import AlphaShape
+from aet_port.structure.voronoi.shape_voxels import CLOSED
 
 DIRECTIONS = 642  # fast mode; relative error of the glass particle's volumes 1e-4
 BLOCKS = 256  # number of tasks, independent of the number of threads

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aet_port.core import methods
 from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
-from aet_port.structure.voronoi.tetrahedra import EDGES
+from aet_port.structure.voronoi.tetrahedron_shapes import EDGES
 
 FOLDS = (3, 4, 5, 6, 7, 8)
 LARGEST = 8
@@ -103,10 +103,11 @@ def _bipyramids(vertices: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
     edge = vertices[:, EDGES].reshape(-1, 2)
     rest = vertices[:, _REST].reshape(-1, 2)
     owner = np.repeat(np.arange(len(vertices)), len(EDGES))
-    order = np.lexsort((owner, edge[:, 1], edge[:, 0]))
-    edge, rest, owner = edge[order], rest[order], owner[order]
+    key = edge[:, 0] * (int(vertices.max(initial=0)) + 1) + edge[:, 1]
+    order = np.argsort(key, kind="stable")  # tetrahedra at one edge stay in order
+    key, edge, rest, owner = key[order], edge[order], rest[order], owner[order]
     new = np.ones(len(edge) + 1, dtype=bool)
-    new[1:-1] = (edge[1:] != edge[:-1]).any(axis=1)
+    new[1:-1] = key[1:] != key[:-1]
     bounds = np.flatnonzero(new)
     size = np.diff(bounds)
     able = (size >= 4) & (size <= LARGEST)
@@ -153,7 +154,7 @@ def _walk(starts, size, rest, owner):  # type: ignore[no-untyped-def]
 def _adjacency(n: int, pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Face neighbours (n, 4) of each tetrahedron, padded with -1, and how many it has."""
     both = np.concatenate([pairs, pairs[:, ::-1]])
-    both = both[np.lexsort((both[:, 1], both[:, 0]))]
+    both = both[np.argsort(both[:, 0] * n + both[:, 1])]
     degree = np.bincount(both[:, 0], minlength=n)
     adjacency = np.full((n, 4), -1)
     slot = np.arange(len(both)) - np.repeat(np.cumsum(degree) - degree, degree)

@@ -17,7 +17,8 @@ from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
-from aet_port.structure.voronoi.tetrahedra import EDGES, Tetrahedra
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra
+from aet_port.structure.voronoi.tetrahedron_shapes import EDGES
 
 _MANY = 500  # atoms above which only the convex hull is searched for the longest distance
 
@@ -251,13 +252,17 @@ def _unfold(edges, vectors, n):  # type: ignore[no-untyped-def]
                 other = edges[k, 1] if forward else edges[k, 0]
                 sign = 1.0 if forward else -1.0
                 if not seen[other]:
-                    positions[other] = positions[node] + sign * vectors[k]
+                    for c in range(3):
+                        positions[other, c] = positions[node, c] + sign * vectors[k, c]
                     seen[other] = True
                     queue[tail] = other
                     tail += 1
                 else:
                     # Another path ends elsewhere only by whole cell vectors, never by less.
-                    gap = positions[other] - positions[node] - sign * vectors[k]
-                    if gap[0] ** 2 + gap[1] ** 2 + gap[2] ** 2 > 0.01:
+                    square = 0.0
+                    for c in range(3):
+                        gap = positions[other, c] - positions[node, c] - sign * vectors[k, c]
+                        square += gap * gap
+                    if square > 0.01:
                         torn[node] = True
     return positions, torn

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import Delaunay, QhullError
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
@@ -18,15 +17,15 @@ from aet_port.structure.pairs.density import atom_density, density_gain
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs, find_motifs
 from aet_port.structure.polytetrahedral.sharing import amorphous_tetrahedra
 from aet_port.structure.voronoi.analysis import DISTORTED_ICOSAHEDRA, Voronoi
+from aet_port.structure.voronoi.point_insertion import stars
 from aet_port.structure.voronoi.tetrahedra import (
     Tetrahedra,
-    distortion,
-    edge_lengths,
     face_pairs,
     find_tetrahedra,
     keep_regular,
     regular,
 )
+from aet_port.structure.voronoi.tetrahedron_shapes import distortion, edge_lengths
 
 # Values of the film paper, Fig. 2.
 DELTAS = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.255, 0.275, 0.3, 0.325, 0.35)
@@ -203,18 +202,28 @@ def icosahedron_distortions(
     chosen = cells.chosen(mask)
     kinds = np.array(DISTORTED_ICOSAHEDRA)
     centres = np.flatnonzero(chosen & (cells.indices[:, None] == kinds).all(axis=2).any(axis=1))
-    worst = np.empty(len(centres))
-    for k, atom in enumerate(centres):
-        rows = slice(cells.faces.start[atom], cells.faces.start[atom + 1])
-        points = np.vstack([np.zeros(3), cells.faces.vectors[rows]])
-        try:
-            simplices = Delaunay(points).simplices
-        except QhullError as error:
-            raise InputError(
-                "cells", f"neighbours of atom {atom} without a triangulation", "a closed cell"
-            ) from error
-        around = simplices[(simplices == 0).any(axis=1)]
-        worst[k] = distortion(points[around]).max()
+    if not len(centres):
+        return centres, np.empty(0)
+    number = cells.faces.start[centres + 1] - cells.faces.start[centres]
+    start = np.concatenate([[0], np.cumsum(number + 1)])
+    points = np.zeros((start[-1], 3))
+    neighbour = np.ones(len(points), dtype=bool)
+    neighbour[start[:-1]] = False  # the centres
+    rows = np.arange(start[-1]) - np.repeat(start[:-1], number + 1) - 1
+    points[neighbour] = cells.faces.vectors[
+        (rows + np.repeat(cells.faces.start[centres], number + 1))[neighbour]
+    ]
+    around = stars(points, start)
+    owner = np.searchsorted(start, around.min(axis=1), side="right") - 1
+    tetrahedra = np.bincount(owner, minlength=len(centres))
+    if not tetrahedra.all():
+        raise InputError(
+            "cells",
+            f"neighbours of atom {centres[tetrahedra.argmin()]} without a triangulation",
+            "a closed cell",
+        )
+    first = np.concatenate([[0], np.cumsum(tetrahedra[:-1])])
+    worst: NDArray[np.float64] = np.maximum.reduceat(distortion(points[around]), first)
     return centres, worst
 
 

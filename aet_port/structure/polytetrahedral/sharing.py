@@ -13,7 +13,8 @@ from aet_port.core.errors import InputError
 from aet_port.structure.polytetrahedral.bipyramid_shapes import choose_motifs, joined_shifts
 from aet_port.structure.polytetrahedral.bipyramids import Motifs
 from aet_port.structure.polytetrahedral.networks import common_pairs
-from aet_port.structure.voronoi.tetrahedra import Tetrahedra, incentres
+from aet_port.structure.voronoi.tetrahedra import Tetrahedra
+from aet_port.structure.voronoi.tetrahedron_shapes import incentres
 
 SITES = 12  # pentagonal bipyramids of a whole icosahedron
 _MOST = 2  # largest number of amorphous corners of a tetrahedron that is not amorphous

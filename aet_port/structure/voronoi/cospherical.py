@@ -140,54 +140,65 @@ def _length(a):  # type: ignore[no-untyped-def]
     return np.sqrt(a @ a)
 
 
+@njit(cache=True)
+def _on_one_sphere(points, simplices, t, u, five, square):  # type: ignore[no-untyped-def]
+    """Whether the corners of two tetrahedra, which are neighbours lie on one."""
+    last = -1
+    for c in range(4):
+        v = simplices[u, c]
+        if (
+            v != simplices[t, 0]
+            and v != simplices[t, 1]
+            and v != simplices[t, 2]
+            and v != simplices[t, 3]
+        ):
+            last = v
+    if last < 0:
+        return False
+    origin = simplices[t, 0]
+    longest = 0.0
+    for c in range(5):
+        v = simplices[t, c] if c < 4 else last
+        square[c] = 0.0
+        for d in range(3):
+            five[c, d] = points[v, d] - points[origin, d]
+            square[c] += five[c, d] ** 2
+        longest = max(longest, square[c])
+    longest = np.sqrt(longest)
+    # The determinant along its column of squares: each times the volume of the others.
+    determinant, largest, which = 0.0, 0.0, 0
+    for c in range(5):
+        a, b, d, e = (c + 1) % 5, (c + 2) % 5, (c + 3) % 5, (c + 4) % 5
+        volume = _sixfold(five[a], five[b], five[d], five[e])
+        determinant += square[c] * volume
+        if abs(volume) > largest:
+            largest, which = abs(volume), c
+    if largest <= FLAT * longest**3:
+        return False  # all five in a plane, where no sphere is defined
+    if abs(determinant) > TIE * largest * 2 * (WIDEST * longest) ** 2:
+        return False  # without the radius, which takes as long as the rest
+    c = which
+    size = _length(
+        _centre(five[(c + 1) % 5], five[(c + 2) % 5], five[(c + 3) % 5], five[(c + 4) % 5])
+    )
+    # The power of a point at a small distance h from the sphere is 2 R h.
+    return abs(determinant) <= TIE * largest * 2 * size * size
+
+
 @njit(cache=True, parallel=True)
 def _ties(points, simplices, neighbours):  # type: ignore[no-untyped-def]
     """Whether a neighbour has the same sphere; centre and radius, infinite if flat."""
     n = len(simplices)
     tied = np.zeros(n, dtype=np.bool_)
     centre, radius = np.zeros((n, 3)), np.full(n, np.inf)
-    for t in prange(n):
+    blocks = 256
+    for block in prange(blocks):
         five, square = np.empty((5, 3)), np.empty(5)
-        for k in range(4):
-            u = neighbours[t, k]
-            if u < t:  # none, or compared from there
-                continue
-            for c in range(4):
-                five[c] = points[simplices[t, c]]
-            for c in range(4):
-                v = simplices[u, c]
-                if (
-                    v != simplices[t, 0]
-                    and v != simplices[t, 1]
-                    and v != simplices[t, 2]
-                    and v != simplices[t, 3]
-                ):
-                    five[4] = points[v]
-            origin = five[0].copy()
-            longest = 0.0
-            for c in range(5):
-                five[c] -= origin
-                square[c] = five[c, 0] ** 2 + five[c, 1] ** 2 + five[c, 2] ** 2
-                longest = max(longest, np.sqrt(square[c]))
-            # The determinant along its column of squares: each times the volume of the others.
-            determinant, largest, which = 0.0, 0.0, 0
-            for c in range(5):
-                a, b, d, e = (c + 1) % 5, (c + 2) % 5, (c + 3) % 5, (c + 4) % 5
-                volume = _sixfold(five[a], five[b], five[d], five[e])
-                determinant += square[c] * volume
-                if abs(volume) > largest:
-                    largest, which = abs(volume), c
-            if largest <= FLAT * longest**3:
-                continue  # all five in a plane, where no sphere is defined
-            if abs(determinant) > TIE * largest * 2 * (WIDEST * longest) ** 2:
-                continue  # without the radius, which takes as long as the rest
-            c = which
-            size = _length(
-                _centre(five[(c + 1) % 5], five[(c + 2) % 5], five[(c + 3) % 5], five[(c + 4) % 5])
-            )
-            # The power of a point at a small distance h from the sphere is 2 R h.
-            if abs(determinant) <= TIE * largest * 2 * size * size:
-                tied[t], tied[u] = True, True
+        for t in range(block * n // blocks, (block + 1) * n // blocks):
+            for k in range(4):
+                u = neighbours[t, k]
+                if u > t and _on_one_sphere(points, simplices, t, u, five, square):
+                    tied[t], tied[u] = True, True
     for t in range(n):
         if tied[t]:
             p, q = points[simplices[t, 0]], points[simplices[t, 1]]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import ase
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError
 
 from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
@@ -16,10 +16,16 @@ from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import Images, check_atoms, check_cutoff, periodic_images
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.voronoi.cospherical import cospherical_groups, undecided_distortions
+from aet_port.structure.voronoi.tetrahedron_shapes import (
+    FACES,
+    circumradii,
+    distortion,
+    edge_lengths,
+    radii_of,
+    volumes,
+)
+from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
 
-EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
-FACES = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # face k lies opposite vertex k
-BLOCK = 65_536  # tetrahedra whose edges are taken at a time
 ALPHA = 1.1  # largest empty sphere inside the sample, in cut-offs
 UNDECIDED = (
     1e-3  # of the tetrahedra: more polyhedra without a unique division, and all is arbitrary
@@ -76,58 +82,6 @@ class Tetrahedra(Shown):
         )
 
 
-def edge_lengths(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Six edges, shape (n, 6), of tetrahedra with ``corners`` (n, 4, 3), same unit."""
-    result = np.empty((len(corners), len(EDGES)))
-    for start in range(0, len(corners), BLOCK):  # the vectors of all edges would be large
-        part = corners[start : start + BLOCK]
-        edges = part[:, EDGES[:, 1]] - part[:, EDGES[:, 0]]
-        result[start : start + BLOCK] = np.sqrt((edges**2).sum(axis=2))
-    return result
-
-
-def distortion(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distortion parameter ``e_max / e_avg - 1`` of each tetrahedron, shape (n,); 0 if regular.
-
-    MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m (paper: Methods of Yuan et
-    al. 2021)
-    """
-    edges = edge_lengths(corners)
-    return edges.max(axis=1) / edges.mean(axis=1) - 1
-
-
-def volumes(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Volume of each tetrahedron, shape (n,)."""
-    legs = corners[:, 1:] - corners[:, :1]
-    return np.abs(np.einsum("ni,ni->n", legs[:, 0], np.cross(legs[:, 1], legs[:, 2]))) / 6
-
-
-def incentres(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centre of the inscribed sphere, shape (n, 3): vertices weighted by the opposite faces' areas.
-
-    MATLAB: the built-in ``incenter``
-    """
-    faces = corners[:, FACES]
-    areas = np.linalg.norm(
-        np.cross(faces[:, :, 1] - faces[:, :, 0], faces[:, :, 2] - faces[:, :, 0]), axis=2
-    )
-    return np.einsum("nf,nfc->nc", areas, corners) / areas.sum(axis=1)[:, None]
-
-
-def circumradii(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Radius of the sphere through the four vertices, shape (n,); infinite if they are coplanar."""
-    a, b, c = (corners[:, k] - corners[:, 0] for k in (1, 2, 3))
-    bc = np.cross(b, c)
-    six = np.einsum("ni,ni->n", a, bc)
-    squares = [(v**2).sum(axis=1)[:, None] for v in (a, b, c)]
-    offset = squares[0] * bc + squares[1] * np.cross(c, a) + squares[2] * np.cross(a, b)
-    scale = np.maximum(np.maximum(squares[0], squares[1]), squares[2])[:, 0] ** 1.5
-    flat = np.abs(six) <= 1e-14 * scale
-    return np.where(
-        flat, np.inf, np.linalg.norm(offset, axis=1) / np.where(flat, 1.0, 2 * np.abs(six))
-    )
-
-
 @checked
 def delaunay(
     atoms: AtomicModel | ase.Atoms, margin: float = 0.0
@@ -155,7 +109,7 @@ def delaunay(
         tetrahedra overlap or leave gaps.
 
     MATLAB: the built-in ``delaunayTriangulation``. Deviates: takes periodic cells; where more than
-    four atoms lie on one sphere the choice is Qhull's.
+    four atoms lie on one sphere the choice is that of the order of insertion.
     """
     atoms = as_atoms(atoms)
     images = periodic_images(atoms, margin)
@@ -171,21 +125,15 @@ def delaunay(
     return vertices, corners
 
 
-def _triangulate(images: Images) -> Delaunay:
-    try:
-        triangulation = Delaunay(images.positions)
-    except QhullError as error:
-        raise InputError(
-            "atoms: positions", "atoms without a Delaunay triangulation", "atoms that span a volume"
-        ) from error
-    left_out = triangulation.coplanar
-    if len(left_out):
+def _triangulate(images: Images, known: Triangulation | None = None) -> Triangulation:
+    found = triangulate(images.positions) if known is None else known
+    if len(found.left_out):
         raise InputError(
             "atoms: positions",
-            f"atom {images.atom[left_out[0, 0]]} too close to another for a triangulation",
+            f"atom {images.atom[found.left_out[0]]} too close to another for a triangulation",
             "atoms apart from each other",
         )
-    return triangulation
+    return found
 
 
 def _each_once(
@@ -196,9 +144,16 @@ def _each_once(
         lowest = np.argmin(images.atom[rows], axis=1)
         rows = rows[rows[np.arange(len(rows)), lowest] < len(atoms)]
     by_atom = np.argsort(images.atom[rows], axis=1, kind="stable")
-    rows = np.take_along_axis(rows, by_atom, axis=1)
+    return _in_order(images, np.take_along_axis(rows, by_atom, axis=1))
+
+
+def _in_order(
+    images: Images, rows: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Atoms and corners of tetrahedra, whose corners are in order, in lexicographic order."""
     vertices = images.atom[rows]
-    order = np.lexsort(vertices.T[::-1])
+    n = int(images.atom.max()) + 1
+    order = np.lexsort((vertices[:, 2] * n + vertices[:, 3], vertices[:, 0] * n + vertices[:, 1]))
     return vertices[order], images.positions[rows[order]]
 
 
@@ -208,6 +163,8 @@ def find_tetrahedra(
     cutoff: float,
     delta: float = DEFAULTS.delta,
     alpha: float | None = None,
+    *,
+    triangulation: Triangulation | None = None,
 ) -> Tetrahedra:
     """Tetrahedra of nearest neighbours that are regular enough.
 
@@ -229,6 +186,8 @@ def find_tetrahedra(
     alpha
         Largest radius of an empty circumsphere, angstrom; 1.1 cut-offs unless given. Only slivers
         at the surface exceed it.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -248,8 +207,8 @@ def find_tetrahedra(
         if not (np.isfinite(value) and value > 0):
             raise InputError(name, f"{value!r}", "a number above zero")
     images = periodic_images(atoms, 2 * alpha)
-    triangulation = _triangulate(images)
-    group = cospherical_groups(images.positions, triangulation.simplices, triangulation.neighbors)
+    triangulation = _triangulate(images, None if atoms.pbc.any() else triangulation)
+    group = cospherical_groups(images.positions, triangulation.simplices, triangulation.neighbours)
     found = _accept(atoms, images, triangulation.simplices, (cutoff, delta, alpha))
     if (group == -1).all():
         return found
@@ -278,21 +237,52 @@ def _accept(
 ) -> Tetrahedra:
     """Tetrahedra of points within the limits (cut-off, delta, alpha)."""
     cutoff, delta, alpha = limits
-    vertices, corners = _each_once(atoms, images, rows)
-    edges = edge_lengths(corners)
-    longest, mean = edges.max(axis=1), edges.mean(axis=1)
-    accepted = regular(edges, delta) & (longest <= cutoff)
-    vertices, corners = vertices[accepted], corners[accepted]
-    worst = longest[accepted] / mean[accepted] - 1
-    inside = circumradii(corners) <= alpha
-    corners = corners[inside]
+    # Few are accepted, so that only these are sorted.
+    kept = _fitting(images.positions, images.atom, len(atoms), rows, cutoff, delta)
+    kept = kept[radii_of(images.positions, kept)[0] <= alpha]
+    vertices, corners = _in_order(images, kept)
     return Tetrahedra(
-        vertices[inside],
+        vertices,
         corners,
-        worst[inside],
+        distortion(corners),
         volumes(corners),
         np.empty(0) if undecided is None else undecided,
     )
+
+
+@njit(cache=True)
+def _fitting(points, atom, n_atoms, rows, cutoff, delta):  # type: ignore[no-untyped-def]
+    """Tetrahedra with edges up to the cut-off that are regular enough, each periodic one once.
+
+    Their corners are put in the order of the atoms.
+    """
+    kept = np.empty((len(rows), 4), dtype=np.int64)
+    found = 0
+    row, edges = np.empty(4, dtype=np.int64), np.empty(6)
+    for t in range(len(rows)):
+        for k in range(4):
+            corner = rows[t, k]
+            h = k
+            while h > 0 and atom[row[h - 1]] > atom[corner]:
+                row[h] = row[h - 1]
+                h -= 1
+            row[h] = corner
+        if row[0] >= n_atoms:
+            continue
+        total, longest, e = 0.0, 0.0, 0
+        for i in range(4):
+            for j in range(i + 1, 4):
+                dx = points[row[j], 0] - points[row[i], 0]
+                dy = points[row[j], 1] - points[row[i], 1]
+                dz = points[row[j], 2] - points[row[i], 2]
+                edges[e] = np.sqrt(dx * dx + dy * dy + dz * dz)
+                total += edges[e]
+                longest = max(longest, edges[e])
+                e += 1
+        if longest <= cutoff and longest <= total / 6 * (delta + 1):  # as in regular()
+            kept[found] = row
+            found += 1
+    return kept[:found]
 
 
 def regular(edges: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
@@ -335,7 +325,9 @@ def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     faces = vertices[:, FACES].reshape(-1, 3)
     owner = np.repeat(np.arange(len(vertices)), 4)
-    order = np.lexsort((owner, *faces.T[::-1]))
+    n = int(vertices.max(initial=0)) + 1
+    # Stable, so that the tetrahedra of a face stay in order.
+    order = np.lexsort((faces[:, 1] * n + faces[:, 2], faces[:, 0]))
     same = (faces[order[1:]] == faces[order[:-1]]).all(axis=1)
     if (same[1:] & same[:-1]).any():
         raise InputError(
@@ -344,4 +336,4 @@ def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
             "tetrahedra that don't overlap; repeat the box",
         )
     pairs = np.stack([owner[order[:-1]][same], owner[order[1:]][same]], axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return pairs[np.argsort(pairs[:, 0] * len(vertices) + pairs[:, 1])]
