@@ -7,7 +7,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from aet_port.core.errors import InputError
-from aet_port.structure.neighbours import cell_list
+from aet_port.structure.cubes import cell_list
 from aet_port.structure.voronoi.alpha_shapes import AlphaShape
 
 BLOCKS = 256  # number of tasks, independent of the number of threads
@@ -92,7 +92,7 @@ def shell_shares(
     reach = np.sqrt(((triangles - centroid[:, None]) ** 2).sum(axis=2).max(axis=1))
     edges = triangles - np.roll(triangles, 1, axis=1)
     edge = np.sqrt((edges**2).sum(axis=2).max(axis=1))
-    cells = cell_list(centroid, CELL)
+    cells = cell_list(centroid, CELL, np.inf)  # searched around atoms
     # Atoms along the cells of the triangles meet the same ones one after the other.
     order = cell_list(atoms, CELL).order
     far = (bins - 0.5) * step
