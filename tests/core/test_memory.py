@@ -135,7 +135,7 @@ CUBE = np.ones((240, 240, 240), np.float32)
         (lambda: aet.detect(SERIES, "Ta", aet.detection.DetectSettings(depth=10_000.0)), "--depth"),
         (lambda: aet.trace(aet.Volume(CUBE, 0.5), upsampling="spline"), None),
         (lambda: aet.simulate(MODEL, ANGLES, SimulateSettings(shape=(9000, 9000))), "--shape"),
-        (lambda: aet.simulate(MODEL, ANGLES, SimulateSettings(pixel_size=0.001)), "--pixel-size"),
+        (lambda: aet.simulate(MODEL, ANGLES, SimulateSettings(pixel_size=0.002)), "--pixel-size"),
         (lambda: project_atoms(MODEL, ANGLES, 0.5, (90_000, 90_000)), "--pixel-size"),
         (
             lambda: take_frames(

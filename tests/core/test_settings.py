@@ -171,9 +171,9 @@ def test_they_do_not_change() -> None:
 
 def test_facts_of_a_field() -> None:
     fields = Example.model_fields
-    facts = {"unit": "angstrom", "bounds": {"gt": 0, "le": 9}, "example": None}
+    facts = {"unit": "angstrom", "bounds": {"gt": 0, "le": 9}, "example": None, "also": ""}
     assert facts_of(fields["width"]) == facts
-    assert facts_of(fields["name"]) == {"unit": "", "bounds": {}, "example": "ball"}
+    assert facts_of(fields["name"]) == {**{"unit": "", "bounds": {}, "example": "ball", "also": ""}}
     assert expectation(fields["extended"]) == "true or false"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ase
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
 from aet_port.core.data import AtomicModel, as_atoms
@@ -90,7 +91,9 @@ class LocalChemistry(Shown):
 
 @checked
 def local_chemical_order(
-    atoms: AtomicModel | ase.Atoms, radius: float, groups: ArrayLike | None = None
+    atoms: AtomicModel | ase.Atoms,
+    radius: float,
+    groups: Sequence[str] | NDArray[Any] | None = None,
 ) -> LocalChemistry:
     """Warren-Cowley parameters of each atom, from its neighbours within a radius.
 
