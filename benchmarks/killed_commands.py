@@ -163,6 +163,8 @@ def main() -> int:
     options.add_argument("--only", help="Name of one task.")
     given = options.parse_args()
     signals = given.number // 6 if given.signals is None else given.signals
+    # A shell lets what it starts in the background ignore it, and so would the commands.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="aet-soak-") as name:
         soak = Soak(Path(name), given.seed, given.only)
         soak.measure()

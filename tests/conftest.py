@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,10 @@ from tests.every_golden import (  # noqa: F401
 # OpenMP threads that wait sleep: spinning ones, with as many workers as cores, take the time of
 # those that work, and a quench in a process that has run a parallel kernel takes ten times longer.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would the commands of tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no failure of the code.
 settings.register_profile("aet", deadline=None, suppress_health_check=[HealthCheck.too_slow])

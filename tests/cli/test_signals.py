@@ -98,14 +98,14 @@ def test_whatever_a_library_makes_of_it(number: int, word: str, body: str) -> No
 @BOTH
 def test_compiled_code_is_given_some_time(number: int, word: str) -> None:
     began = time.monotonic()
-    done = ended(command(f"press({int(number)}); blocked()", "interruption.GRACE = 0.2"))
+    done = ended(command(f"press({int(number)}, 0.3); blocked()", "interruption.GRACE = 0.2"))
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", said(word))
     assert time.monotonic() - began < 30  # the function takes minutes
 
 
 def test_the_second_time_it_ends_at_once() -> None:
     """Not the time that is given for tidying up counts, but the second signal."""
-    body = "press(2); press(15, 0.1); press(15, 1.0); blocked()"
+    body = "press(2, 0.3); press(15, 0.4); press(15, 1.3); blocked()"
     done = ended(command(body, "interruption.GRACE = 600.0"))
     assert (done.returncode, done.stdout, done.stderr) == (130, "", said("interrupted"))
 
@@ -123,7 +123,7 @@ def test_an_exception_that_gets_lost() -> None:
 def test_a_library_is_asked_to_stop() -> None:
     body = (
         "from aet_port.core.interruption import asked_to_stop\n"
-        "with asked_to_stop(lambda: print('asked', flush=True)):\n    press(2); blocked()"
+        "with asked_to_stop(lambda: print('asked', flush=True)):\n    press(2, 0.3); blocked()"
     )
     done = ended(command(body, "interruption.GRACE = 0.2"))
     assert (done.returncode, done.stdout, done.stderr) == (130, "asked\n", said("interrupted"))
