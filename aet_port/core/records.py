@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.errors import AetError, DataFileError, reason, shown_path
+from aet_port.core.errors import AetError, DataFileError, InputError, reason, shown_path
 from aet_port.core.files import write_whole
 
 OWN = "the file this program wrote; delete the folder and start again, or use another --out"
@@ -58,10 +58,16 @@ def parsing(
     Raises
     ------
     DataFileError
-        For any other exception than the errors of this package, which pass.
+        For any exception, those that say what is wrong with a value included; errors of this
+        package that name a file pass.
     """
     try:
         yield
+    except InputError as error:  # of a value in the file, which it doesn't name
+        if isinstance(error, DataFileError):
+            raise
+        found = f"{error.subject}: {error.found}"
+        raise kind(shown_path(path), found, expected) from error
     except AetError:
         raise
     except Exception as error:

@@ -87,7 +87,7 @@ class DriftCorrection:
 
 @checked
 def correct_drift(
-    frames: ArrayLike,
+    frames: ArrayLike | Sequence[ArrayLike],
     slow_axis: int = 0,
     times: ArrayLike | None = None,
     max_drift: float | None = None,
@@ -361,7 +361,7 @@ def _line_jitter(
 
 
 def _checked(
-    frames: ArrayLike, slow_axis: int, times: ArrayLike | None, index: int
+    frames: ArrayLike | Sequence[ArrayLike], slow_axis: int, times: ArrayLike | None, index: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     name = f"image {index}: frames"
     try:

@@ -302,7 +302,7 @@ def test_an_interrupted_run_goes_on(
 def test_report_of_a_damaged_record(finished: Path, refused: Refused) -> None:
     record = finished / "detection.json"
     record.write_text("{}")
-    refused("report", finished, parts=(record, "the record that the run wrote"))
+    refused("report", finished, parts=(record, "the stage 'detect' wrote", "delete it"))
 
 
 def test_images_without_atoms(made: Counts, refused: Refused, tmp_path: Path) -> None:

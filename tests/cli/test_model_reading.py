@@ -239,7 +239,7 @@ def in_range(text: str, options: list[str]) -> list[str]:
 
 
 def above_zero(text: str, options: list[str]) -> list[str]:
-    assert "above zero" in text
+    assert "--scale: found" in text
     return ["--scale", "2.5"]
 
 

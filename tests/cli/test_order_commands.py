@@ -82,4 +82,4 @@ def test_view_draws_the_largest_networks(sample: Sample, aet: Aet, refused: Refu
     assert len(facts["sizes"]) == 2
     assert picture.read_bytes().startswith(b"\x89PNG")
     refused("view", truth, "-o", sample.folder / "a.gif", parts=("a.gif", ".png"))
-    refused("view", truth, "-o", picture, "--fold", 7, parts=("fold", "4, 5, 6"))
+    refused("view", truth, "-o", picture, "--fold", 7, parts=("fold", "between 4 and 6"))

@@ -280,7 +280,7 @@ def test_bank_commands(sample: Sample, aet: Aet, asked: Callable[..., Any]) -> N
 def test_compare_models(sample: Sample, aet: Aet, asked: Callable[..., Any]) -> None:
     truth, other = sample.folder / "truth.xyz", sample.folder / "other.mat"
     moved = sample.model.positions[5:] + np.array([0.1, 0.0, -0.2])
-    matlab.write_positions(other, np.concatenate([moved, [[50.0, 0, 0]]]))
+    matlab.write_positions(other, np.concatenate([moved, [[20.0, 0, 0]]]))
     facts = asked("compare-models", other, truth)
     assert (facts["matched"], facts["missed"], facts["spurious"]) == (195, 5, 1)
     assert facts["shift"] == [-0.1, 0.0, 0.2]
@@ -319,6 +319,11 @@ def test_run_equals_the_single_stages(sample: Sample, asked: Callable[..., Any],
     assert {r["role"]: r["file_name"] for r in roles} == {
         "angles": "angles.mat",
         "projections": "projections.mat",
+        "output of reconstruct": "whole_r.npz",
+        "output of assemble": "volume.npy",
+        "output of trace": "whole.npz",
+        "output of select": "model.xyz",
+        "output of analyze": "structure.json",
     }
     # Resumed when all is done: every stage is there, and so is the model in the bank.
     stages = json.loads((out / "timings.json").read_text())

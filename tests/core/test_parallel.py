@@ -170,7 +170,7 @@ def test_workers_end_with_the_process_that_started_them(
         else:
             process.send_signal(number)
         _, err = process.communicate(timeout=30)  # until the last worker has closed it
-    assert [line for line in err.splitlines() if not line.startswith(" ")] in (
+    assert [line for line in err.splitlines() if line and not line.startswith(" ")] in (
         [[]]
         if number == signal.SIGKILL
         else [["Traceback (most recent call last):", "KeyboardInterrupt"]]

@@ -85,7 +85,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, words: 
 
 
 rows_of_atoms = st.lists(
-    st.tuples(st.sampled_from(["Co", "Pd", "Pt"]), *3 * [st.floats(-1e6, 1e6)]), min_size=1
+    st.tuples(st.sampled_from(["Co", "Pd", "Pt"]), *3 * [st.floats(-9e5, 9e5)]), min_size=1
 )
 
 

@@ -76,5 +76,5 @@ def test_ovito_sees_the_velocities(quench: Quench) -> None:
 
 
 def test_another_format(quench: Quench) -> None:
-    with pytest.raises(InputError, match="extxyz, dump"):
+    with pytest.raises(InputError, match="expected 'extxyz' or 'dump'"):
         write_snapshots(quench, "xyz")  # type: ignore[arg-type]
