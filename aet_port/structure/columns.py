@@ -9,10 +9,12 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from aet_port.core.extents import FAR, check_extent
+from aet_port.core.memory import check_memory
 
 PER_POINT = 4  # columns per point at most
 FEWEST = 1024  # columns that any number of points may have
 USUAL = 24  # near points for which there is room at first
+SHORTER = "a shorter cut-off (--cutoff): neighbours are a few angstrom away"
 _COUNTED = 1e3 * FAR  # angstrom: images of the atoms of a large box lie within
 _MOVES = 8  # of a value, on average, from which on a column is sorted by merging
 
@@ -190,6 +192,7 @@ def near_rows(
     *,
     once: bool = True,
     width: float | None = None,
+    most: int | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """For each of ``n`` atoms, which points are closer than or at ``cutoff``.
 
@@ -205,11 +208,18 @@ def near_rows(
         List a pair with the atom of lower index only; else with both, and each atom with itself.
     width
         Of the columns into which the points are sorted, angstrom; the cut-off unless given.
+    most
+        Largest number for one atom that is of use; where there are more, rows are cut.
 
     Returns
     -------
     Array (n, k) whose row i begins with the points found for atom i, in the order of their columns,
     and array (n,) of how many there are. The rest of a row is undefined.
+
+    Raises
+    ------
+    InputError
+        If the memory is too small for so many neighbours.
     """
     columns = sort_columns(positions, cutoff, cutoff if width is None else width)
     owner = atom[columns.row]
@@ -219,9 +229,10 @@ def near_rows(
         # One column more, for what is written after the last neighbour.
         hits = np.empty((n, room + 1), dtype=np.int32)
         _search(tuple(columns), owner, float(cutoff), once, hits, count)
-        if count.max(initial=0) <= room:
+        if count.max(initial=0) <= room or (most is not None and count.max() > most):
             return hits, count
         room = int(count.max())
+        check_memory("cutoff", 4.0 * n * (room + 1), SHORTER)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

@@ -17,11 +17,10 @@ from aet_port.core.errors import InputError
 from aet_port.core.extents import check_extent
 from aet_port.core.memory import check_memory
 from aet_port.structure.box_cells import reduced_cell
-from aet_port.structure.columns import extent_of, near_rows
+from aet_port.structure.columns import SHORTER, extent_of, near_rows
 
 DUPLICATE = 0.01  # angstrom: two atoms closer than this are one atom listed twice
 FLAT = 1e-6  # extent across the best plane, relative to the extent along it, of coplanar atoms
-SHORTER = "a shorter cut-off (--cutoff): neighbours are a few angstrom away"
 
 
 @dataclass(frozen=True, repr=False)

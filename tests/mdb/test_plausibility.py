@@ -18,6 +18,7 @@ import mdb
 from aet_port.core.data import AtomicModel
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from aet_port.structure import analyze
+from mdb import plausible_places
 from mdb.checks import check
 from mdb.entry_remarks import measure_reasons, model_warnings, verified_files
 from mdb.parquet_export import export_bank
@@ -44,6 +45,30 @@ def kinds(model: ase.Atoms, *others: Any, **more: Any) -> list[str]:
 def only(found: list[ModelWarning]) -> ModelWarning:
     (one,) = found
     return one
+
+
+def test_two_searches_of_the_nearest_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the nearest only, where all atoms have some, and far away."""
+    rng = np.random.default_rng(4)
+    periodic = bulk("Cu", cubic=True).repeat(4)
+    periodic.numbers[::3] = 79
+    periodic.rattle(0.2, seed=5)
+    for atoms in (crystal(), periodic, ase.Atoms("Ta80", rng.uniform(0, 12, (80, 3)))):
+        dense = plausible_places._nearest_of_dense(atoms)
+        if dense is None:
+            assert len(atoms) == 80  # loose ones are left to the other search
+            continue
+        with monkeypatch.context() as patch:
+            patch.setattr(plausible_places, "_nearest_of_dense", lambda _: None)
+            distance, _, twins = plausible_places._nearest(atoms, 12.0)
+        np.testing.assert_allclose(dense[0], distance, atol=1e-12)
+        near = atoms.get_distances(0, dense[1][0], mic=True)
+        np.testing.assert_allclose(near, distance[0], atol=1e-12)
+        assert len(dense[2]) == len(twins) == 0
+    atoms = periodic.copy()
+    atoms.positions *= 0.1  # hundreds within the cut-off
+    atoms.set_cell(atoms.cell * 0.1)
+    assert plausible_places._nearest_of_dense(atoms) is None
 
 
 def test_crystals_of_the_elements_are_plausible() -> None:
