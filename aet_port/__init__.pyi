@@ -1,7 +1,8 @@
 __version__: str
 
 from .alignment.from_volume import refine_angles
-from .core.data import AtomicModel, TiltSeries, Volume
+from .core.atomic_model import AtomicModel
+from .core.data import TiltSeries, Volume
 from .core.errors import AetError
 from .core.frame_series import FrameSeries
 from .detection.loop import detect

@@ -16,9 +16,10 @@ from ovito.pipeline import ModifierInterface
 from traits.api import Float, Range
 
 from aet_port.core.errors import InputError
-from aet_port.structure.analysis import NETWORK_FOLDS, analyze
+from aet_port.structure.analysis import analyze
 from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
 from aet_port.structure.settings import DEFAULTS
+from aet_port.structure.structure_result import NETWORK_FOLDS
 
 COUNTS = {
     3: "Triplets",

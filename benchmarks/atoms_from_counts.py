@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.sub_areas import SubAreas
 from aet_port.detection.loop import carry_out

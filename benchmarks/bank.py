@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.timings import peak_memory, reset_peak
 from aet_port.structure import StructureResult, analyze
 from benchmarks.networks import ball

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.detection.loop import carry_out
 from aet_port.detection.model_check import DOUBTFUL, check_model
 from aet_port.detection.search import Search

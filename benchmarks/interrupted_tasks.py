@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError
 from aet_port.core.files import sha256
 from aet_port.core.leftovers import tidy

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import mdb
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.timings import Timings
 from aet_port.detection.loop import detect

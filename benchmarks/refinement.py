@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.timings import peak_memory
 from aet_port.refinement import descend_positions, descend_thermal, make_projector, prepare_series
 from aet_port.refinement.forward import Forward

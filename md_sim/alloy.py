@@ -13,7 +13,7 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError, shown
 from aet_port.core.files import sha256, write_whole
 from aet_port.core.memory import check_memory

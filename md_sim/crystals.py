@@ -9,7 +9,7 @@ import ase
 import numpy as np
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.structure.bonds.nuclei import SURROUNDINGS, crystalline_atoms

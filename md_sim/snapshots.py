@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.structure import analyze
 from aet_port.structure.voronoi.tetrahedra import ALPHA

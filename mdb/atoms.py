@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from aet_port.structure.analysis import NETWORK_FOLDS
 from aet_port.structure.bonds.templates import STRUCTURES
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
+from aet_port.structure.structure_result import NETWORK_FOLDS
 from mdb.errors import BankError
 from mdb.model_rows import ARRAY_COLUMNS
 

@@ -10,7 +10,7 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, InputError
 from aet_port.core.progress import Reporter, progress_bar
 from mdb.bank import Bank

@@ -15,7 +15,7 @@ import pyarrow as pa
 from ase.data import chemical_symbols
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
 from mdb.analysis_rows import analysis_hash, analysis_tables, check_belongs

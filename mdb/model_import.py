@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.progress import Reporter, progress_bar
 from aet_port.io import read_models

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import COVARIANCES, P_EXISTS, P_SPECIES, SIGMA_HEIGHT, SIGMAS
 from mdb.hashing import canonical_json

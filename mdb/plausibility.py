@@ -20,7 +20,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from mdb.plausible_places import (
     ModelWarning,

@@ -12,7 +12,8 @@ from ase.lattice.cubic import FaceCenteredCubic
 import aet_port as aet
 import md_sim
 import mdb
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.frame_series import FrameSeries
 from aet_port.detection import plan_series
 from aet_port.detection.settings import DetectSettings

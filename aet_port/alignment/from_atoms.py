@@ -7,7 +7,8 @@ from functools import partial
 
 from aet_port.alignment.from_volume import AngleRefinement, refine_angles
 from aet_port.alignment.settings import DEFAULTS, Method
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.simulation.linear import B_FACTOR, project_atoms
 
 

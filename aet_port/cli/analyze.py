@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from aet_port.core.data import AtomicModel
+    from aet_port.core.atomic_model import AtomicModel
     from aet_port.structure import StructureResult
 
 

@@ -20,7 +20,7 @@ from aet_port.io.settings import ModelReadSettings
 from aet_port.validation.settings import ScoreSettings
 
 if TYPE_CHECKING:
-    from aet_port.core.data import AtomicModel
+    from aet_port.core.atomic_model import AtomicModel
 
 CHECK_FAILED = 1
 

@@ -24,7 +24,8 @@ from aet_port.io.settings import ModelReadSettings
 from aet_port.tracing.settings import ClassifySettings
 
 if TYPE_CHECKING:
-    from aet_port.core.data import AtomicModel, Volume
+    from aet_port.core.atomic_model import AtomicModel
+    from aet_port.core.data import Volume
 
 MODEL_SUFFIXES = (".extxyz",)
 
@@ -101,7 +102,7 @@ def classify_command(
 
 def _traced(file: Path, volume: Volume, reading: ModelReadSettings) -> AtomicModel:
     """Traced atoms in angstrom, or the accepted peaks of a file from ``aet trace``."""
-    from aet_port.core.data import AtomicModel
+    from aet_port.core.atomic_model import AtomicModel
     from aet_port.io import read_model
     from aet_port.tracing.peaks import Peaks
 

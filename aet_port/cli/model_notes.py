@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aet_port.core.terminal import print_note
 
 if TYPE_CHECKING:
-    from aet_port.core.data import AtomicModel
+    from aet_port.core.atomic_model import AtomicModel
 
 
 def noted(model: AtomicModel) -> AtomicModel:

@@ -21,7 +21,7 @@ from aet_port.io.settings import ModelReadSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 
 if TYPE_CHECKING:
-    from aet_port.core.data import AtomicModel
+    from aet_port.core.atomic_model import AtomicModel
     from aet_port.detection.plan_result import Plan
 
 # What changes neither the expected images nor their noise, and what the plan's own options give.

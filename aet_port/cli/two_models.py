@@ -19,7 +19,7 @@ from aet_port.core.settings import facts_of
 from aet_port.io.settings import ModelReadSettings
 
 if TYPE_CHECKING:
-    from aet_port.core.data import AtomicModel
+    from aet_port.core.atomic_model import AtomicModel
     from aet_port.validation.precision import Precision
 
 ONLY_MAT = ("types", "types_variable", "model_variable")

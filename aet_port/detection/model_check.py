@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, uncertainty_arrays

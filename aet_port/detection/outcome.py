@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.plausibility import SCALED, result_warnings, series_warnings
 from aet_port.core.uncertainty import (

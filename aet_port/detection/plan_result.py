@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.display import Shown
 
 P_FOUND = "p_found"

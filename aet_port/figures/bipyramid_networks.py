@@ -14,8 +14,8 @@ from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
 from aet_port.core.geometry import euler_rotation
 from aet_port.figures.overview import BACKGROUND, GHOST_COLOUR, TEXT, VIEW, render_balls
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.neighbours import periodic_images
+from aet_port.structure.structure_result import StructureResult
 from aet_port.structure.voronoi.tetrahedron_shapes import EDGES
 
 # Orange, sky blue, green, vermilion, purple, ...: distinguishable with colour blindness.

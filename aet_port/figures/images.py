@@ -15,7 +15,8 @@ from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, TiltSeries, Volume, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.geometry import centre, euler_rotation

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.files import write_whole
 from aet_port.core.geometry import euler_rotation

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from aet_port.core.errors import InputError
 from aet_port.figures import styles as draw
 from aet_port.figures.intervals import packing_intervals
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.medium_range.order import SoluteOrder
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder
+from aet_port.structure.structure_result import StructureResult
 
 SIZE = (6.4, 4.0)  # inches
 NAMES = {

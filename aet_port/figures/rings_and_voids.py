@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from aet_port.figures import styles as draw
-from aet_port.structure.analysis import StructureResult
+from aet_port.structure.structure_result import StructureResult
 
 SIZE = (6.4, 4.0)  # inches
 WIDTH = 0.4  # of a bar; those of two definitions stand side by side

@@ -11,7 +11,6 @@ from aet_port.core.errors import InputError
 from aet_port.figures import styles as draw
 from aet_port.figures.images import new_axes
 from aet_port.figures.packing import NAMES, THETA_BIN
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.bonds.angles import BondAngles
 from aet_port.structure.bonds.orientational import SHELLS, BondOrder, lattice_order
 from aet_port.structure.pairs.debye import StructureFactor
@@ -22,6 +21,7 @@ from aet_port.structure.polytetrahedral.bipyramid_shapes import BipyramidGeometr
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
 from aet_port.structure.polytetrahedral.networks import Networks
 from aet_port.structure.polytetrahedral.packing import PackingCurve
+from aet_port.structure.structure_result import StructureResult
 from aet_port.structure.voronoi.analysis import Voronoi
 
 TOP = 10  # number of Voronoi indices shown

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import SIGMAS, position_errors
 from aet_port.figures.styles import Drawing, save_figures

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
-from aet_port.core.data import AtomicModel, TiltSeries, as_model
+from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar as show_progress

@@ -10,7 +10,8 @@ from ase.data import atomic_numbers
 from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import pad_centred
 from aet_port.refinement.positions import descend_positions

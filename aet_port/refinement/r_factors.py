@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.refinement.forward import Fitted, Forward
 from aet_port.refinement.joint import Refinement, refine

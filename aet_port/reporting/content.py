@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from aet_port.core.data import Volume
 from aet_port.reporting.surroundings import Surroundings, surroundings_of
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.rings.ring_statistics import RingRow
+from aet_port.structure.structure_result import StructureResult
 
 Fact = tuple[str, Any]
 TOP_INDICES = 10

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256
 from aet_port.core.parallel import check_threads

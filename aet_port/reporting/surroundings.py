@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.bonds.templates import CNA_STRUCTURES, NOT_ASKED, STRUCTURES
+from aet_port.structure.structure_result import StructureResult
 from mdb.bank import Bank
 
 _STRAINS = """

@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.samples import amorphous_particle, glass_density
 

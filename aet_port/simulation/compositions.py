@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.alloys import amorphous_alloy, check_fractions
 from aet_port.simulation.samples import amorphous_particle

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.alloys import check_fractions, mean_density, occupy
 from aet_port.simulation.glass_quench import GLASS_DENSITY, SHORTEST_SIDE, quench_box

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, TiltSeries, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.memory import check_memory

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.checkpoint import check_content, save_npz
-from aet_port.core.data import AtomicModel
 from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
 from aet_port.core.geometry import centre, euler_rotations
 from aet_port.core.memory import check_memory

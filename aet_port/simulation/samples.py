@@ -8,7 +8,7 @@ import numpy as np
 from ase.data import atomic_numbers, reference_states
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation.glass_quench import GLASS_DENSITY, quench_ball
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError, MissingDependencyError
 
 FEATURE = "amorphous silicon (LAMMPS)"

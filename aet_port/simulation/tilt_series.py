@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import InputError, OutputError
 from aet_port.core.files import check_target, partial_folder, sync_file, sync_folder
 from aet_port.core.geometry import euler_rotations

@@ -1,4 +1,4 @@
-from .analysis import StructureResult, analyze
+from .analysis import analyze
 from .atom_arrays import atom_quantities
 from .bonds.angles import BondAngles
 from .bonds.chemical_maps import ChemicalMap, chemical_map, write_chemical_map
@@ -66,6 +66,7 @@ from .resampling import resample
 from .rings.ring_lists import Rings
 from .rings.ring_statistics import RingStatistics, find_rings
 from .short_range import ShortRangeOrder
+from .structure_result import StructureResult
 from .voids.void_list import Voids, find_voids
 from .voronoi.alpha_shapes import AlphaShape
 from .voronoi.analysis import Voronoi, voronoi_analysis

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.bonds.local_chemistry import LocalChemistry
 from aet_port.structure.bonds.templates import COMPONENTS, StructureTypes
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from aet_port.structure.polytetrahedral.membership import motif_counts, network_of_atoms
 from aet_port.structure.short_range import ShortRangeOrder
+from aet_port.structure.structure_result import StructureResult
 
 
 @checked

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.structure.neighbours import heights, periodic_images
 
 SHORT, LONG = 0.7, 1.6  # of the sum of covalent radii: nearest neighbours in any solid

@@ -6,11 +6,11 @@ from math import inf
 
 import numpy as np
 
-from aet_port.structure.analysis import StructureResult
 from aet_port.structure.bonds.warren_cowley import ChemicalOrder
 from aet_port.structure.intervals import Quantity
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from aet_port.structure.polytetrahedral.order import PolytetrahedralOrder
+from aet_port.structure.structure_result import StructureResult
 
 # Measures that may be negative, and those that are fractions; all others are zero or more.
 _SIGNED = ("packing_density_gain",)

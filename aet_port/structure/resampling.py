@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress_bar
-from aet_port.structure.analysis import StructureResult, analyze
+from aet_port.structure.analysis import analyze
 from aet_port.structure.draws import ModelErrors, model_errors
 from aet_port.structure.intervals import (
     COVERAGE,
@@ -27,6 +27,7 @@ from aet_port.structure.intervals import (
 from aet_port.structure.populations import CHOSEN
 from aet_port.structure.quantities import quantities_of
 from aet_port.structure.settings import DEFAULTS, LEAST_DRAWS
+from aet_port.structure.structure_result import StructureResult
 
 # Multiples of the covariances; 1 gives the intervals, all of them the extrapolation to -1.
 LEVELS = (0.0, 0.5, 1.0, 1.5)

@@ -9,7 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.records import plain
 from aet_port.structure.bonds.angles import BondAngles, bond_angles

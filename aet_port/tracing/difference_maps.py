@@ -13,7 +13,8 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import Volume
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import refuse_outside

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import Volume
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.tracing.boxes import box_values, fine_box_values, refuse_outside

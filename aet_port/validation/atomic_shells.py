@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.validation.fourier_shell import FourierShells

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from scipy.special import gammaincinv
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.display import Shown
 from aet_port.core.uncertainty import P_EXISTS, P_SPECIES, SIGMAS, position_covariances
 from aet_port.validation.matching import Matching

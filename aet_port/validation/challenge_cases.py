@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import adf_cross_section
 from aet_port.simulation import (

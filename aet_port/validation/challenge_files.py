@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import partial_folder, sha256, sync_folder, sync_tree, write_whole
 from aet_port.io import read_model, write_model, write_tilt_series

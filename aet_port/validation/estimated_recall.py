@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import SIGMA_HEIGHT, existence

@@ -11,7 +11,7 @@ from scipy import fft
 from scipy.spatial import cKDTree
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.validation.settings import DEFAULTS

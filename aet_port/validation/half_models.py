@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import position_errors

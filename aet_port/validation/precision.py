@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.display import Shown
 from aet_port.validation.matching import BIN, Matching, match_models
 from aet_port.validation.settings import DEFAULTS

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import DataFileError
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.io import matlab, read_model, read_tilt_series, read_volume

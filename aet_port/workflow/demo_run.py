@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.figures.overview import write_overview
 from aet_port.io import read_volume, write_tilt_series

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.geometry import crop_centred
 from aet_port.core.parallel import map_tasks
 from aet_port.core.records import OWN, parsing, read_record, write_json

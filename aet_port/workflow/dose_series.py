@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.records import read_json, read_record
 from aet_port.core.settings import Settings
 from aet_port.core.terminal import print_note

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.records import OWN, parsing, read_record, write_json
 from aet_port.io import read_model, read_volume, write_model

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.checkpoint import INTERVAL
-from aet_port.core.data import AtomicModel
 from aet_port.core.parallel import check_threads
 from aet_port.core.records import OWN, parsing, read_record
 from aet_port.core.timings import Timings

@@ -15,7 +15,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from aet_port.alignment.settings import RefineAnglesSettings
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.records import read_record
 from aet_port.core.settings import Settings

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.checkpoint import INTERVAL
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.parallel import kernel_threads

@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import Any
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.parallel import check_threads

@@ -13,7 +13,8 @@ from aet_port.alignment.calculated_images import FollowingVolume, _resized
 from aet_port.alignment.from_atoms import refine_angles_to_model
 from aet_port.alignment.from_volume import AngleRefinement, refine_angles
 from aet_port.alignment.orientation import fix_gauge, gauss_newton, scaled_r1, scan
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_angles, euler_rotation, euler_rotations
 from aet_port.core.image_shift import fourier_shift

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.io import read_tilt_series, write_angles, write_model
 from tests.cli.samples import PIXEL, Aet, Refused, Sample, contents
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from aet_port.cli.app import main
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.uncertainty import COVARIANCES, P_SPECIES, SIGMA_HEIGHT, SIGMAS, doubtful_order
 from aet_port.detection.search import Search
 from aet_port.detection.state import SearchState

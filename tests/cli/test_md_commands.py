@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.io import read_model, write_model
 from md_sim.runtime import installed
 from tests.cli.samples import Aet, Refused

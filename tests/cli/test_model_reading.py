@@ -23,7 +23,8 @@ import mdb.model_import
 from aet_port.cli import challenge, two_models
 from aet_port.cli.app import COMMANDS
 from aet_port.cli.two_models import read_one
-from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import Volume
 from aet_port.core.errors import AetError
 from aet_port.io import read_model, read_models, write_model, write_volume
 from aet_port.io.settings import ModelReadSettings

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.detection.search import Search
 from aet_port.io import read_model, write_angles, write_model
 from aet_port.simulation import amorphous_particle

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.frame_series import FrameSeries
 from aet_port.io import read_tilt_series
 from aet_port.io.frames import write_frames

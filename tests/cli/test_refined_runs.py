@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.io import read_model, write_tilt_series
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation import match_models

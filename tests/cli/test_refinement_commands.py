@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.io import read_model, write_model, write_tilt_series
 from tests.cli.samples import Aet, Refused, contents
 from tests.refinement.particle import displaced, particle_series, rms_distance, true_particle

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.image_shift import measure_shift

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.io import matlab, read_model, write_model
 from aet_port.simulation import amorphous_particle
 from aet_port.validation.challenge_files import read_case, read_truth

@@ -13,7 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import Volume
 from aet_port.core.errors import AetError
 from aet_port.figures.species import class_histograms, write_class_figure
 from aet_port.io import read_model, read_volume, write_model, write_volume

@@ -10,7 +10,7 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.reporting.bank_structure import read_structure
 from aet_port.reporting.content import structure_of
 from aet_port.simulation import amorphous_particle

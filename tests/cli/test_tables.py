@@ -18,7 +18,7 @@ import pytest
 
 import mdb
 from aet_port.cli.app import COMMANDS
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from tests.cli.samples import Aet, Refused
 from tests.cli.test_options import BY_NAME
 

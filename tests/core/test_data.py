@@ -8,7 +8,7 @@ import ase
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, as_atoms, as_model
+from aet_port.core.atomic_model import AtomicModel, as_atoms, as_model
 from aet_port.core.errors import InputError
 
 PAIR = ase.Atoms("TaPd", [[0, 0, 0], [0, 0, 2.8]])

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from aet_port.core import methods
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.late_methods import LateMethod
 
 TABLE = {name: one for name, one in vars(methods).items() if isinstance(one, LateMethod)}
@@ -64,11 +65,11 @@ def test_name_that_is_no_function_is_refused() -> None:
 
 def test_nouns_import_nothing_above_them_until_a_method_is_used() -> None:
     code = (
-        "import sys, aet_port.core.data as data\n"
+        "import sys, aet_port.core.data, aet_port.core.atomic_model as models\n"
         "above = ('resire', 'tracing', 'structure', 'figures')\n"
         "above = tuple(f'aet_port.{layer}' for layer in above)\n"
         "print([name for name in sys.modules if name.startswith(above)])\n"
-        "data.AtomicModel.from_positions([[0, 0, 0]], 'Ta').analyze\n"
+        "models.AtomicModel.from_positions([[0, 0, 0]], 'Ta').analyze\n"
         "print('aet_port.structure.analysis' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.scattering import scattering_factor
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 from aet_port.simulation import amorphous_particle, simulate_tilt_series

@@ -12,7 +12,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 import aet_port as aet
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from aet_port.detection import loop

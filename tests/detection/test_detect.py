@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 import aet_port as aet
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.uncertainty import SIGMAS

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.sub_areas import SubAreas
 from aet_port.core.uncertainty import uncertainty_arrays

@@ -111,9 +111,9 @@ def test_origin_in_the_notes_is_on_the_page_like_one_at_the_end(pages: dict[str,
 
 
 def test_methods_of_higher_layers_are_on_the_page_of_their_class(pages: dict[str, str]) -> None:
-    page = pages["aet_port/core/data.md"]
-    assert "Reconstruct the volume of these projections: `aet_port.reconstruct`." in page
-    assert "Analyse the structure of this model: `aet_port.analyze`." in page
+    series, model = (pages[f"aet_port/core/{name}.md"] for name in ("data", "atomic_model"))
+    assert "Reconstruct the volume of these projections: `aet_port.reconstruct`." in series
+    assert "Analyse the structure of this model: `aet_port.analyze`." in model
 
 
 def test_contents_lead_to_every_page(pages: dict[str, str]) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from aet_port.core.data import AtomicModel, TiltSeries, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError, OutputError
 from aet_port.figures import overview as figures
 from aet_port.figures.overview import render_balls, write_overview

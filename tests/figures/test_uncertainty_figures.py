@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import SIGMAS
 from aet_port.figures.uncertainties import (

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from ase.build import bulk
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.structure import StructureResult, analyze
 from md_sim.protocol import Protocol
 from mdb import Bank, MdRun, Snapshot, deposit, deposit_run

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from aet_port.cli.md_compare import compare_command
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.structure import StructureResult, analyze
 from md_sim.comparison import SCALARS, Comparison, compare

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import mdb
 import mdb.queries
 from aet_port.cli.md_study import analyze_quench_command as analyze_command
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.structure import StructureResult, analyze
 from md_sim import snapshot_study as study_module

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 import mdb
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.uncertainty import P_EXISTS, P_SPECIES, SIGMA_HEIGHT, uncertainty_arrays
 from aet_port.structure import Interval, Intervals, StructureResult, StructureTypes, analyze
 from aet_port.structure.bonds.templates import CNA_STRUCTURES, STRUCTURES

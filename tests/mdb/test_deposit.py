@@ -9,7 +9,8 @@ import ase
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.structure import analyze
 from mdb import Bank, Deposit, Details, Provenance, Reconstruction, deposit

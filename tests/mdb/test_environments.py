@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.reporting.bank_structure import read_structure
 from aet_port.reporting.content import structure_of
 from aet_port.reporting.surroundings_sections import surroundings_section

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from aet_port.cli.app import main
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.io import write_model
 from mdb import Bank, BankError, Details, Provenance, Reconstruction, deposit

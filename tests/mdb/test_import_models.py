@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import mdb.model_import
 from aet_port.cli.app import app
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_models, write_model
 from mdb import Bank, Details

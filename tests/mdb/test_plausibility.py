@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from aet_port.structure import analyze
 from mdb import plausible_places

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from aet_port.cli.bank_query import queries as queries_command
 from aet_port.cli.bank_query import query as query_command
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.structure import ShortRangeOrder, StructureResult, analyze, resample
 from aet_port.structure.pairs.pdf import pair_distribution

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.files import sha256
 from aet_port.core.uncertainty import COVARIANCES, P_SPECIES, SIGMAS

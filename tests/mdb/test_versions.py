@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 import mdb
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from mdb import Bank, BankError, Deposit, Details, deposit
 from mdb.entries import read_entry

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.structure import StructureResult
 from mdb import Bank, Reconstruction, deposit
 from mdb.value_rules import rules

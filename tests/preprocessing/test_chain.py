@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.frame_series import FrameSeries
 from aet_port.core.image_shift import measure_shift, shift_images

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.preprocessing import denoising
 from aet_port.preprocessing.bad_pixels import BadPixelWarning

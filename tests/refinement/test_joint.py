@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aet_port.refinement.joint as joint
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import Refinement, refine

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.scattering import scattering_factor
 from aet_port.detection.fit import angle_slopes
 from aet_port.refinement.likelihood import LEAST, Atoms, Likelihood, Slopes, Views

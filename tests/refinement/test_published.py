@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.refinement.projector import make_projector
 from aet_port.refinement.published import SCHEDULES, prepare_series, refine_published, schedule_for

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import aet_port.refinement.r_factors as module
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import Refinement, refine

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import CheckpointError
 from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.refinement.forward import Forward

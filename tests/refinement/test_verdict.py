@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.refinement import published
 from aet_port.refinement.joint import Refinement, refine
 from aet_port.refinement.positions import descend_positions

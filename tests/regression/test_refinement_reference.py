@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.io import matlab, read_angles, read_images, read_model
 from aet_port.refinement.forward import Forward
 from aet_port.refinement.joint import refine

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.spatial import cKDTree
 
-from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import Volume
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.tracing.difference_maps import difference_map
 from aet_port.tracing.non_atoms import inside_volume

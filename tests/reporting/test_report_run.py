@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, TiltSeries
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import TiltSeries
 from aet_port.core.errors import DataFileError
 from aet_port.io import matlab, read_model, write_angles, write_tilt_series
 from aet_port.reporting.build import build_report

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.uncertainty import COVARIANCES, P_EXISTS, P_SPECIES, SIGMA_HEIGHT, SIGMAS
 from aet_port.reporting.bank import read_entry_report
 from aet_port.reporting.build import build_report

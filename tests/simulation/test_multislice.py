@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import CheckpointError, InputError, MissingDependencyError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scattering import electron_wavelength, scattering_factor

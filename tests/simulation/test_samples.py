@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, Delaunay, Voronoi, cKDTree
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation import glass_quench
 from aet_port.simulation.samples import amorphous_particle, glass_density

@@ -14,7 +14,7 @@ from scipy.integrate import quad
 from scipy.io import loadmat
 from scipy.special import j0
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotation, euler_rotations
 from aet_port.core.scattering import adf_cross_section, scattering_factor

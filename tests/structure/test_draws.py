@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase.lattice.cubic import FaceCenteredCubic
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import posterior_species, uncertainty_arrays
 from aet_port.io import read_model, write_model

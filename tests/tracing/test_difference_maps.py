@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel, Volume
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.data import Volume
 from aet_port.core.errors import InputError
 from aet_port.tracing import difference_maps as module
 from aet_port.tracing.difference_maps import difference_map

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.simulation import amorphous_particle
 from aet_port.validation.atomic_shells import DIRECTIONS, SPACING, atomic_shell_correlation

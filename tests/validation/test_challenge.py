@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import aet_port as aet
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import sha256
 from aet_port.simulation import amorphous_film

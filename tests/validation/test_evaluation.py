@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.validation import ScoreSettings, evaluate, score
 from tests.validation.test_frame_search import packing

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.stats import ttest_1samp
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.refinement.likelihood import Atoms
 from aet_port.simulation import amorphous_particle

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import mdb
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.io import read_model, write_model
 from aet_port.reporting.run import read_run
 from aet_port.workflow.config import RunConfig, load_config

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
 from aet_port.io.models.xyz_frames import plain_atoms

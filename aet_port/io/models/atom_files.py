@@ -8,7 +8,7 @@ import ase
 import numpy as np
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.io.models.lammps_data import lammps_box

@@ -12,7 +12,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.core.files import write_whole
 from aet_port.io.models.element_symbols import real_number, set_elements, unknown_element

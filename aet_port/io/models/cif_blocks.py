@@ -12,7 +12,7 @@ import ase
 import numpy as np
 from ase.io.cif import CIFBlock, parse_cif
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
 from aet_port.io.models.element_symbols import ISOTOPES, element

@@ -12,7 +12,7 @@ from ase.data import atomic_masses
 from ase.io.lammpsdata import read_lammps_data
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io.arrays import reading
 from aet_port.io.models.element_symbols import (

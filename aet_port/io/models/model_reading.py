@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.io.arrays import existing_file
 from aet_port.io.models.ase_rows import read_rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 
 LENGTHS = ("sigma_x", "sigma_y", "sigma_z", "position_error")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target
 from aet_port.core.uncertainty import COVARIANCES, P_EXISTS, P_SPECIES, SIGMA_HEIGHT, SIGMAS

@@ -12,7 +12,7 @@ from ase.io.extxyz import key_val_dict_to_str
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_model
+from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import InputError, reason
 from aet_port.core.files import write_whole
 from aet_port.io.models.lammps_data import LAMMPS_SUFFIXES, lammps_box

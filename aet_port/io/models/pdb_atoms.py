@@ -10,7 +10,7 @@ import ase
 import numpy as np
 from ase.cell import Cell
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
 from aet_port.io.models.element_symbols import element, set_elements

@@ -13,7 +13,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict, read_xyz
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.io.arrays import reading
 from aet_port.io.models.element_symbols import (

@@ -10,7 +10,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from aet_port.core import methods
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, find_neighbours

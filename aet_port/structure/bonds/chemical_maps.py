@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, Volume, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
+from aet_port.core.data import Volume
 from aet_port.core.display import Shown, angstrom, times
 from aet_port.core.errors import InputError
 from aet_port.core.files import check_target, write_whole

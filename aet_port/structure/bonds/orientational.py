@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.columns import near_rows

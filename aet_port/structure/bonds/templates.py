@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.core.records import plain

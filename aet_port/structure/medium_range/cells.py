@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.correction import MediumRangeOrder
 from aet_port.structure.neighbours import check_atoms

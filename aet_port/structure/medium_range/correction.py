@@ -9,7 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.core.data import AtomicModel
+from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.medium_range.assignment import Network, assign_networks

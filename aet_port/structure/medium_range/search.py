@@ -9,7 +9,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.core.progress import progress_bar

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.cubes import cell_list
 from aet_port.structure.neighbours import Images, check_atoms, check_cutoff, periodic_images

@@ -13,7 +13,7 @@ from scipy.signal import find_peaks
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms, heights

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.structure.pairs.density import atom_density, density_gain

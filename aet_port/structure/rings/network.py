@@ -8,7 +8,7 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.errors import InputError
 from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.columns import near_rows

@@ -11,7 +11,7 @@ from scipy.spatial import Delaunay
 
 from aet_port.core import methods
 from aet_port.core.arguments import checked
-from aet_port.core.data import AtomicModel, as_atoms
+from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
 from aet_port.structure.neighbours import check_atoms
