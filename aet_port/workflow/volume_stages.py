@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aet_port.core.errors import DataFileError
 from aet_port.core.files import write_whole
 from aet_port.core.parallel import map_tasks
-from aet_port.core.records import read_npz
+from aet_port.core.records import parsing, read_npz
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.io import matlab, read_volume
 from aet_port.io.arrays import write_npy
@@ -51,8 +51,9 @@ def read_r_factors(folder: RunFolder, area: int = WHOLE) -> NDArray[np.float64]:
         If they can't be read.
     """
     path, volume = folder.path(R_FACTORS, area), folder.path(VOLUMES, area)
-    found = read_npz(path, "r1", expected=f"those of {volume}; delete both and use --resume")
-    return np.asarray(found["r1"], dtype=np.float64)
+    expected = f"those of {volume}; delete both and use --resume"
+    with parsing(path, "R1", expected):
+        return read_npz(path, "r1", expected=expected)["r1"].astype(np.float64)
 
 
 def sub_areas(config: RunConfig) -> SubAreas | None:
