@@ -101,7 +101,8 @@ def map_tasks(
     # that waits for a lock which this start holds.
     gc.disable()
     try:
-        client = Client(scheduler, timeout=ANSWER_WITHIN)
+        # Not for whatever else this process computes with Dask.
+        client = Client(scheduler, timeout=ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
             "scheduler", f"no answer at {scheduler}", "the address of a running dask scheduler"

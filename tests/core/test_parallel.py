@@ -86,9 +86,13 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "warp://host:1"])
 def test_no_scheduler(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
+    import dask
+
     monkeypatch.setattr(parallel, "ANSWER_WITHIN", 0.5)
     with pytest.raises(InputError, match=rf"scheduler: found no answer at {address}; .*running"):
         map_tasks(square, [1, 2], address)
+    # What else this process computes with Dask goes on where it was.
+    assert dask.config.get("scheduler", None) is None
 
 
 @pytest.fixture(scope="module")
