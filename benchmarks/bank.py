@@ -35,7 +35,6 @@ SIDE = 25  # cells of the glass along each axis
 PARTICLE = 4000  # atoms of the experimental model
 LOOSE = 12  # deposits without motifs
 ROUNDS, APART = 250, 2.9  # steps that push atoms of the glass apart, and how far, angstrom
-PER_ATOM = ("atom", "atom_order", "voronoi")
 
 
 def glass(side: int = SIDE) -> ase.Atoms:

@@ -27,7 +27,7 @@ from aet_port.core.files import check_target
 from aet_port.core.settings import facts_of
 from aet_port.core.terminal import print_note
 from aet_port.io.settings import ModelReadSettings
-from aet_port.structure.settings import DEFAULTS, AnalyzeSettings, ChemicalMapSettings
+from aet_port.structure.settings import DEFAULTS, OF_DRAWS, AnalyzeSettings, ChemicalMapSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -195,6 +195,7 @@ def _analyses(
     if settings.resample:
         model_errors(model.atoms, settings.sigma)  # says at once what is missing
     analyses: list[StructureResult] = []
+    asked = settings.model_dump(exclude=set(OF_DRAWS))
     times = [utc_now()]
     for one in deltas:
         # What delta does not change is computed once.
@@ -202,17 +203,10 @@ def _analyses(
         used = settings.cutoff if first is None else first.cutoff
         found = analyze(
             model.atoms,
-            cutoff=used,
-            delta=one,
             solute=solute,
-            rings=settings.rings,
-            voids=settings.voids,
             population=population,
             earlier=first,
-            templates=settings.templates,
-            template_rmsd=settings.template_rmsd,
-            lattice_spacing=settings.lattice_spacing,
-            chemical_radius=settings.chemical_radius,
+            **asked | {"cutoff": used, "delta": one},
         )
         analyses.append(_resampled(model, found, settings, workers, scheduler, progress))
         times.append(utc_now())

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 from aet_port.core.errors import InputError
 from aet_port.core.limits import LARGEST_EXTENT
 
-FAR = LARGEST_EXTENT
 STRAY = 5.0  # largest distances at which an atom still has neighbours, in usual distances
 FEWEST = 5  # atoms from which on there is a usual distance
 _NAMED = 5  # atoms that a remark names
@@ -40,19 +39,21 @@ def check_extent(
     >>> check_extent([[0.0, 0.0, 1e5]])
     """
     places = np.asarray(positions, dtype=np.float64)
-    wrong = ~(np.abs(places) < FAR)
-    expected = f"finite numbers within {FAR:g} angstrom of the origin: check the unit of length"
+    wrong = ~(np.abs(places) < LARGEST_EXTENT)
+    expected = (
+        f"finite numbers within {LARGEST_EXTENT:g} angstrom of the origin: check the unit of length"
+    )
     if wrong.any():
         atom = int(np.flatnonzero(wrong.any(axis=-1))[0])
         bad = places[atom][wrong[atom]][0]
         raise InputError(name, f"{bad:g} in atom {atom}", expected)
     if cell is not None:
         longest = np.abs(np.asarray(cell, dtype=np.float64))
-        if not (longest < 2 * FAR).all():
+        if not (longest < 2 * LARGEST_EXTENT).all():
             raise InputError(
                 name.replace("positions", "cell"),
                 f"a vector with {float(longest.max()):g} angstrom",
-                f"vectors shorter than {2 * FAR:g} angstrom: check the unit of length",
+                f"vectors shorter than {2 * LARGEST_EXTENT:g} angstrom: check the unit of length",
             )
 
 
@@ -89,22 +90,22 @@ def stray_atoms(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDAr
     return far, nearest[far]
 
 
-def stray_remark(positions: NDArray[np.float64], what: str = "atom") -> str | None:
+def stray_remark(positions: NDArray[np.float64], periodic: bool = False) -> str | None:
     """A sentence that names the atoms far from all others; None without any.
 
     Parameters
     ----------
     positions
         Shape (n, 3), angstrom; NaN or infinite ones are not looked at.
-    what
-        What an atom is called.
+    periodic
+        Of atoms of a periodic box none is stray: each has its images as neighbours at least.
 
     Notes
     -----
     MATLAB: none
     """
     places = np.asarray(positions, dtype=np.float64)
-    if not np.isfinite(places).all():
+    if periodic or not np.isfinite(places).all():
         return None
     far, distance = stray_atoms(places)
     if len(far) == 0:
@@ -113,6 +114,6 @@ def stray_remark(positions: NDArray[np.float64], what: str = "atom") -> str | No
     more = f" and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
     plural = "s" if len(far) > 1 else ""
     return (
-        f"{what}{plural} {named}{more} (from 0): {distance.min():.4g} angstrom or more from every"
-        f" other {what}, {STRAY:g} times the usual distance; remove what is no part of the sample"
+        f"atom{plural} {named}{more} (from 0): {distance.min():.4g} angstrom or more from every"
+        f" other atom, {STRAY:g} times the usual distance; remove what is no part of the sample"
     )

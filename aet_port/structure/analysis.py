@@ -209,8 +209,7 @@ def analyze(
         same = before.get("voids") == voids and before["alpha"] == alpha
         empty = earlier.voids if same and earlier else find_voids(atoms, alpha, voids)
         parameters["voids"] = voids
-    # In a periodic box every atom has neighbours, its images at least.
-    far = None if atoms.pbc.any() else stray_remark(atoms.positions)
+    far = stray_remark(atoms.positions, periodic=bool(atoms.pbc.any()))
     return StructureResult(
         parameters,
         distribution,

@@ -8,14 +8,15 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from aet_port.core.extents import FAR, check_extent
+from aet_port.core.extents import check_extent
+from aet_port.core.limits import LARGEST_EXTENT
 from aet_port.core.memory import check_memory
 
 PER_POINT = 4  # columns per point at most
 FEWEST = 1024  # columns that any number of points may have
 USUAL = 24  # near points for which there is room at first
 SHORTER = "a shorter cut-off (--cutoff): neighbours are a few angstrom away"
-_COUNTED = 1e3 * FAR  # angstrom: images of the atoms of a large box lie within
+_COUNTED = 1e3 * LARGEST_EXTENT  # angstrom: images of the atoms of a large box lie within
 _MOVES = 8  # of a value, on average, from which on a column is sorted by merging
 
 

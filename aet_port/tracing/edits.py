@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from aet_port.core.arguments import checked
 from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.core.extents import FAR
 from aet_port.core.files import check_target, write_whole
+from aet_port.core.limits import LARGEST_EXTENT
 from aet_port.io.arrays import reading
 from aet_port.io.text_files import LONGEST_LINE, check_text, quoted
 
@@ -82,7 +82,7 @@ class Edit:
                 raise InputError(f"position to {action}", "none", "x, y, z in angstrom")
         else:
             place = tuple(self.position)
-            if len(place) != 3 or not all(_is_real(p) and abs(p) < FAR for p in place):
+            if len(place) != 3 or not all(_is_real(p) and abs(p) < LARGEST_EXTENT for p in place):
                 raise InputError("position", repr(self.position), "three finite numbers, angstrom")
             object.__setattr__(self, "position", tuple(float(p) for p in place))
         for name in ("reason", "author"):

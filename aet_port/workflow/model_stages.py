@@ -14,6 +14,7 @@ from aet_port.refinement.verdict import ADVICE
 from aet_port.structure import Intervals, StructureResult, analyze, resample
 from aet_port.structure.draws import model_errors
 from aet_port.structure.resampling import with_intervals
+from aet_port.structure.settings import OF_DRAWS
 from aet_port.tracing.edits import Edit, completed_edits, read_edits, replay_edits, retyped_atoms
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.run_folder import (
@@ -142,18 +143,7 @@ def structure_of_run(config: RunConfig, folder: RunFolder) -> StructureResult:
 
 def _analysed(config: RunConfig, folder: RunFolder) -> StructureResult:
     model = final_model(config, folder)
-    settings = config.analyze
-    return analyze(
-        model.atoms,
-        cutoff=settings.cutoff,
-        delta=settings.delta,
-        templates=settings.templates,
-        template_rmsd=settings.template_rmsd,
-        lattice_spacing=settings.lattice_spacing,
-        chemical_radius=settings.chemical_radius,
-        rings=settings.rings,
-        voids=settings.voids,
-    )
+    return analyze(model.atoms, **config.analyze.model_dump(exclude=set(OF_DRAWS)))
 
 
 def takes_refined(config: RunConfig, folder: RunFolder) -> bool:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
-from aet_port.core.extents import FAR, check_extent, stray_atoms, stray_remark
+from aet_port.core.extents import check_extent, stray_atoms, stray_remark
+from aet_port.core.limits import LARGEST_EXTENT
 from aet_port.simulation.tilt_series import odd_size
 from aet_port.structure.neighbours import check_atoms
 
@@ -33,7 +34,7 @@ def test_a_coordinate_beyond_the_limit_names_its_atom(value: float) -> None:
 
 def test_coordinates_up_to_the_limit_are_taken() -> None:
     points = lattice()
-    points[0] = -0.999 * FAR
+    points[0] = -0.999 * LARGEST_EXTENT
     check_extent(points)
     check_atoms(AtomicModel.from_positions(points, "Ta").atoms)
 
@@ -73,6 +74,7 @@ def test_the_remark_names_few_of_many() -> None:
     assert remark is not None
     assert remark.startswith("atoms 0, 1, 2, 3, 4 and 3 more (from 0): ")
     assert stray_remark(points[:4]) is None
+    assert stray_remark(points, periodic=True) is None
 
 
 def test_no_image_is_made_for_a_stray_atom() -> None:

@@ -353,3 +353,22 @@ def test_text_of_settings_reads_back(tmp_path: Path) -> None:
     assert text.startswith("# title\n")
     found = parse_config(text, tmp_path / "run.toml")
     assert {name: getattr(found, name) for name in sections} == sections
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "named"),
+    [
+        ("reconstruct", "iterations = 1000000000000", "iterations = 1000000000000"),
+        ("reconstruct", "iterations = 1e30", "iterations"),
+        ("reconstruct", "oversampling = 1000", "oversampling = 1000"),
+        ("reconstruct", "oversampling = 1e300", "oversampling = 1e+300"),
+        ("sample", "pixel_size = 1e300", "pixel_size = 1e+300"),
+        ("sample", "pixel_size = 1e-300", "pixel_size = 1e-300"),
+    ],
+)
+def test_numbers_beyond_all_measure(section: str, line: str, named: str) -> None:
+    text = f"{MINIMAL}\n[reconstruct]\n".replace(f"[{section}]\n", f"[{section}]\n{line}\n")
+    with pytest.raises(DataFileError) as caught:
+        parse_config(text, Path("run.toml"))
+    assert caught.value.found.startswith(named)
+    assert "\n" not in str(caught.value)
