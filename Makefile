@@ -12,7 +12,7 @@ help:
 	@echo "make soak        20,000 damaged files of all kinds, 300 commands ended by SIGKILL at random"
 	@echo "                 moments, 50 by SIGINT and 50 by SIGTERM, 200 deposits by SIGKILL"
 	@echo "make lint        style, types, layers of the packages"
-	@echo "make docs        docs/schema.md and the reference of all functions, from the code"
+	@echo "make docs        the documentation site: docs/_build/html/index.html"
 	@echo "make bench       speed and memory as ratios, against the literal code and against peers"
 
 # What each target needs and no more: the demo needs nothing under the GPL or for non-commercial
@@ -81,6 +81,8 @@ bench: $(VENV)/installed-bench
 
 docs: $(VENV)/installed-docs
 	$(BIN)/python -m docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -j 2 docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from aet_port.core.files import write_whole
-from docs.api_reference import api_pages
-from docs.schema_reference import schema_page
+from docs.schema_reference import schema_diagrams, schema_page
 from docs.settings_reference import EXAMPLES, example, run_schema, settings_page
 
 FOLDER = Path(__file__).resolve().parent
@@ -20,11 +18,9 @@ def main(folder: Path = FOLDER) -> None:
     _write(folder / "run.schema.json", run_schema())
     for name in EXAMPLES:
         _write(folder.parent / "examples" / name, example(name))
-    pages = api_pages(FOLDER.parent)
-    shutil.rmtree(folder / "api", ignore_errors=True)  # pages of modules that are gone
-    for name, page in pages.items():
-        _write(folder / "api" / name, page)
-    print(f"{folder / 'schema.md'}; {len(pages)} pages from {folder / 'api' / 'README.md'} on")
+    for name, picture in schema_diagrams().items():
+        _write(folder / "schema_diagrams" / name, picture)
+    print(f"{folder / 'schema.md'}, {folder / 'settings.md'}")
 
 
 def _write(path: Path, text: str) -> None:

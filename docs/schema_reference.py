@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from docs.schema_diagram import draw_diagram
 from mdb.invariants import KEYS, KINDS, PARENTS
 from mdb.queries import named_queries
 from mdb.schema import migrate, migrations
@@ -71,9 +72,8 @@ def schema_page() -> str:
     parts = [HEAD, _contents(tables)]
     for title, names in SECTIONS.items():
         parts.append(f"## {title}\n")
-        diagram = _diagram(names, columns)
-        if diagram:
-            parts.append(diagram)
+        if any(_parents(name) for name in names):
+            parts.append(f"![Tables and their keys](schema_diagrams/{_file(title)})\n")
         parts += [_table(name, tables[name], columns[name]) for name in names]
     parts.append("## Views\n")
     parts += [
@@ -106,31 +106,40 @@ def _parents(table: str) -> list[tuple[tuple[str, ...], str, tuple[str, ...]]]:
     return [(own, parent, there or own) for child, own, parent, there in PARENTS if child == table]
 
 
-def _diagram(names: Sequence[str], columns: dict[str, list[Column]]) -> str:
-    """Entities and relations of a section as Mermaid draws them; keys only."""
+def schema_diagrams() -> dict[str, str]:
+    """The diagrams of the sections that have relations: SVG by the name of the file."""
+    with duckdb.connect() as bank:
+        migrate(bank, 0)
+        columns = {
+            name: _columns(bank, name)
+            for (name,) in bank.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        }
+    return {
+        _file(title): draw_diagram(*_entities(names, columns))
+        for title, names in SECTIONS.items()
+        if any(_parents(name) for name in names)
+    }
+
+
+def _file(title: str) -> str:
+    return f"{title.lower().replace(' ', '_')}.svg"
+
+
+def _entities(
+    names: Sequence[str], columns: dict[str, list[Column]]
+) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
+    """Tables of a section with their keys and what they point to; pairs of child and parent."""
     drawn = {name for name in names if _parents(name)}
     drawn |= {parent for name in names for _, parent, _ in _parents(name)}
-    if not drawn:
-        return ""
-    lines = ["```mermaid", "erDiagram"]
+    keys = {}
     for name in sorted(drawn):
         pointing = {column for own, _, _ in _parents(name) for column in own}
-        key = KEYS[name]
-        lines.append(f"    {name} {{")
-        for column in columns[name]:
-            marks = [
-                mark
-                for mark, holds in (("PK", column.name in key), ("FK", column.name in pointing))
-                if holds
-            ]
-            if marks:
-                kind = column.type.replace("[", "_").replace("]", "_")
-                lines.append(f"        {kind} {column.name} {','.join(marks)}")
-        lines.append("    }")
-    for name in names:
-        for own, parent, _ in _parents(name):
-            lines.append(f'    {parent} ||--o{{ {name} : "{", ".join(own)}"')
-    return "\n".join([*lines, "```\n"])
+        keys[name] = [
+            column.name + (" \N{RIGHTWARDS ARROW}" if column.name in pointing else "")
+            for column in columns[name]
+            if column.name in KEYS[name] or column.name in pointing
+        ]
+    return keys, [(name, parent) for name in names for _, parent, _ in _parents(name)]
 
 
 def _table(name: str, comment: str, columns: list[Column]) -> str:

@@ -1,4 +1,9 @@
-"""Structure analysis of a model: python analyse_your_model.py [MODEL [CUTOFF]]."""
+"""
+Structure of a model
+====================
+
+``python analyse_your_model.py [MODEL [CUTOFF]]``: motifs, networks, coordination.
+"""
 
 import sys
 

@@ -1,4 +1,9 @@
-"""Deposit models in a bank; ask it predefined queries and SQL; get atoms back with all results."""
+"""
+Models in a bank
+================
+
+Deposit models in a bank; ask it predefined queries and SQL; get atoms back with all results.
+"""
 
 import aet_port as aet
 import mdb

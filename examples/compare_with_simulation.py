@@ -1,4 +1,9 @@
-"""Which simulated snapshot is most similar to a measured particle? (`aet md` makes real ones.)"""
+"""
+The most similar snapshot
+=========================
+
+Which simulated snapshot is most similar to a measured particle? (``aet md`` makes real ones.)
+"""
 
 from ase.lattice.cubic import FaceCenteredCubic
 

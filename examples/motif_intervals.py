@@ -1,6 +1,9 @@
-"""Figure 2c of the film paper with intervals: python motif_intervals.py [MODEL [CUTOFF [SIGMA]]].
+"""
+Figure 2c of the film paper, with intervals
+===========================================
 
-SIGMA (pm) is the error of each coordinate, for models without errors of their own.
+``python motif_intervals.py [MODEL [CUTOFF [SIGMA]]]``. SIGMA (pm) is the error of each
+coordinate, for models without errors of their own.
 """
 
 import sys

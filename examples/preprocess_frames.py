@@ -1,4 +1,9 @@
-"""Raw frames with drift and background to a clean, aligned tilt series."""
+"""
+Raw frames to a clean series
+============================
+
+Raw frames with drift and background to a clean, aligned tilt series.
+"""
 
 import numpy as np
 

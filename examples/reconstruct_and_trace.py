@@ -1,4 +1,9 @@
-"""A simulated tilt series to atoms, in memory: reconstruct, trace, remove non-atom peaks."""
+"""
+Reconstruct and trace
+=====================
+
+A simulated tilt series to atoms, in memory: reconstruct, trace, remove non-atom peaks.
+"""
 
 import aet_port as aet
 from aet_port.simulation import amorphous_particle, tilt_angles

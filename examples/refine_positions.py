@@ -1,4 +1,9 @@
-"""Refine randomly displaced atoms against the projections."""
+"""
+Refine positions
+================
+
+Refine randomly displaced atoms against the projections.
+"""
 
 import numpy as np
 

@@ -1,4 +1,9 @@
-"""Report on a model of a bank: one HTML page with figures, tables and interactive 3D views."""
+"""
+Report on a model
+=================
+
+Report on a model of a bank: one HTML page with figures, tables and interactive 3D views.
+"""
 
 import aet_port as aet
 import mdb
