@@ -26,3 +26,4 @@ for fold, name in names.items():
 order = found.summary()["short_range_order"]
 for key in ("coordination_number", "distorted_icosahedra", "mean_density"):
     print(f"{key.replace('_', ' '):25} {order[key]:7.3f}")
+found.plot()

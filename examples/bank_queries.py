@@ -25,3 +25,4 @@ with mdb.Bank("bank.duckdb", read_only=True) as bank:
     print(answer.to_pylist())
     atoms = bank.atoms("TaXX00001")  # ase.Atoms
     print(sorted(atoms.arrays))
+model.plot()

@@ -25,3 +25,4 @@ with mdb.Bank("compared.duckdb") as bank:
     for query in ("nearest-by-pdf", "nearest-by-motifs"):
         nearest = bank.query(query, model=measured.id, n=1).to_pylist()[0]
         print(f"{query}: {names[nearest['model_id']]}, distance {nearest['distance']:.3f}")
+particle.plot()

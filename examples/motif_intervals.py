@@ -36,3 +36,4 @@ for row in found.intervals.main:
 for warning in found.intervals.warnings:
     print(warning)
 print(*[path for path in write_packing_figures(found, ".") if path.stem == "packing_intervals"])
+found.plot()

@@ -21,3 +21,4 @@ aet.write_model("traced.xyz", model)
 
 found = aet.match_models(model, truth)
 print(f"{found.matched} of {found.n_truth} atoms found, RMSD {found.rmsd_pm:.0f} pm")
+volume.plot()

@@ -23,3 +23,4 @@ for name, model in (("before", displaced), ("after", refined.model)):
     print(f"{name}: {aet.match_models(model, truth).rmsd_pm:.1f} pm")
 print(refined)
 print(f"B' {refined.b_factors['Ta']:.1f} square angstrom")
+refined.plot()

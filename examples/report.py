@@ -15,3 +15,4 @@ with mdb.Bank("report.duckdb") as bank:
 
 page = aet.report("report.duckdb", "report.html", stored.id)  # likewise of a run folder
 print(f"{page}: {page.stat().st_size / 1e6:.1f} MB")
+model.plot()

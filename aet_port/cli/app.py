@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from aet_port.cli.help_layout import group_of, lay_out
 from aet_port.core import interruption
 from aet_port.core.errors import AetError, InputError, shown, shown_path
 from aet_port.core.terminal import OutputClosed, print_note
@@ -72,6 +73,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
         "compare": "md_compare:compare_command",
         "error-study": "md_error_study:error_study_command",
     },
+    "doctor": "doctor:doctor_command",
     "reference": {
         "locate": "reference:locate_command",
         "fetch": "reference:fetch_command",
@@ -109,7 +111,7 @@ class LazyGroup(TyperGroup):
         module, function = entry.split(":")
         if getattr(self, "_helping", False):
             return TyperCommand(cmd_name, help=summary(module, function))
-        return _command(cmd_name, module, function)
+        return _command(cmd_name, module, function, self.name or "")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is called; the nearest one is named if there is none."""
@@ -140,7 +142,7 @@ def _app(table: dict[str, Any], help: str) -> typer.Typer:
         cls=kind,
         help=help,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=table is COMMANDS,
         pretty_exceptions_enable=False,
     )
 
@@ -160,6 +162,13 @@ def _nothing() -> None:
 
 class LoadedCommand(TyperCommand):
     """A command whose module is loaded."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """``--help``, among the options of the run."""
+        option: Any = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = group_of("help")
+        return option
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, which a signal stops from now on by an exception."""
@@ -182,11 +191,13 @@ def _how_to_go_on(options: Mapping[str, Any]) -> str:
 
 
 @cache
-def _command(name: str, module: str, function: str) -> Any:
+def _command(name: str, module: str, function: str, group: str = "") -> Any:
     found = getattr(importlib.import_module(f"aet_port.cli.{module}"), function)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name, cls=LoadedCommand)(found)
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    lay_out(command, group if group in GROUPS else "")
+    return command
 
 
 def summary(module: str, function: str) -> str:

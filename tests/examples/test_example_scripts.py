@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib import pyplot as plt
 
 from aet_port.io import read_model, read_tilt_series, write_model
 from aet_port.simulation import amorphous_particle
@@ -53,6 +54,8 @@ def test_script(
     monkeypatch.chdir(tmp_path)
     names = run_script(name, monkeypatch=monkeypatch)
     words, files = SCRIPTS[name]
+    assert plt.get_fignums()  # the picture of the gallery
+    plt.close("all")
     printed = capsys.readouterr().out
     assert re.search(words, printed)
     assert set(files) <= {path.name for path in tmp_path.iterdir()}

@@ -1,0 +1,129 @@
+"""Help of commands: options in groups, each command with an example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Options by what they are about, in the order in which help shows them.
+GROUPS: dict[str, str] = {
+    "Input": """
+        angle_unit angles_variable axes background code config corrects counts_per_unit
+        dark_level denoised detector edits extended field figure frame frames_per_tilt
+        golden golden_from group image initial mask model model_variable name non_atoms
+        only pixel_size potential preset quench read_noise repo sample saturation_level
+        scale settings small snapshot_format snapshots species standard status support
+        tilt_axis transforms truth types types_variable variable analysis kind doi licence
+        optimization_type r1_mean temperature
+    """,
+    "Output": """
+        as_csv as_json bank chemical_map csv figure_format figures form html keep_extended
+        out output parquet pixels report score_map table to networks rows
+    """,
+    "Physics": """
+        align angle_error angles atoms b_factor b_factors bins calibrated cells
+        chemical_radius clear_outside confidence cooling_rate counts_angles crop cs_mm
+        cutoff defocus delta denoise density depth displacement distribution dose energy
+        engine errors estimate_shear fdr film_marker fit_angles fit_background fold
+        height_spread heights inner jitter lattice_spacing least_distance local_radius
+        map_sigma margin max_displacement max_drift melt_temperature melt_time
+        minimum_distance n_z outer parametrization per_image phonons positivity probe
+        probe_fraction probe_widths radius reference_quirks refine_angles refine_offsets
+        refine_scales refine_shifts repair require_glass rings rms scan_shear
+        second_background semiangle shape shear_x shear_y shift_error shifts sigma
+        slow_axis solute source_size strength template_rmsd templates thirds threshold
+        tilt_range tilts time_step unassigned voids any_frame draws exact analyze split
+    """,
+    "Numerics": """
+        checkpoint_interval folds iterations map_voxel max_at_bound max_correction
+        max_evaluations max_iterations max_peaks max_rounds max_steps maximum_shift method
+        oversampling packings precision resample rounds sampling schedule
+        settled_iterations slice_thickness smoothing step tolerance trials upsampling
+        window
+    """,
+    "Run": """
+        check checkpoint dry_run help memory no_hashes quick ranks resume scheduler seed
+        threads timeout validate workers
+    """,
+}
+_GROUP_OF = {name: group for group, names in GROUPS.items() for name in names.split()}
+_ORDER = list(GROUPS)
+# Commands that write into their bank; others read it.
+_DEPOSITING = ("mdb init", "mdb deposit", "mdb import", "mdb import-published")
+
+# One line for each command, below its help.
+EXAMPLES: dict[str, str] = {
+    "demo": "aet demo --out demo",
+    "run": "aet run particle.toml --out particle",
+    "preprocess": "aet preprocess frames.emd --denoise nlm -o clean",
+    "reconstruct": "aet reconstruct projections.mat angles.mat --iterations 200 -o volume.mrc",
+    "refine-angles": "aet refine-angles projections.mat angles.mat --model model.xyz -o aligned",
+    "trace": "aet trace volume.mrc -o peaks.npz",
+    "classify": "aet classify volume.mrc peaks.npz --species Co,Pd,Pt -o model.extxyz",
+    "detect": "aet detect projections.mat angles.mat --species Pd -o atoms.extxyz",
+    "check-model": "aet check-model projections.mat angles.mat model.xyz -o checked.extxyz",
+    "refine": "aet refine projections.mat angles.mat model.extxyz --folds 5 -o refined.extxyz",
+    "analyze": "aet analyze model.xyz --cutoff 4.12 --bank bank.duckdb --figures figures",
+    "view": "aet view model.xyz --cutoff 4.12 -o networks.png",
+    "report": "aet report particle",
+    "compare-models": "aet compare-models model.xyz other.xyz",
+    "plan": "aet plan Co45Pd38Pt17:5000 --tilts 20,40,60 --dose 2e5,8e5",
+    "simulate": "aet simulate model.xyz --pixel-size 0.35 -o projections.mat",
+    "precision": "aet precision model.xyz --out precision",
+    "score": "aet score model.extxyz truth.xyz",
+    "scoreboard": "aet scoreboard --dose 8e5 --dose 2e5 --out scoreboard",
+    "validate-model": "aet validate-model particle",
+    "validate": "aet validate --sample Ta_film",
+    "doctor": "aet doctor",
+    "challenge list": "aet challenge list",
+    "challenge make": "aet challenge make glass-small --out case",
+    "challenge score": "aet challenge score case entry.extxyz --truth case_truth",
+    "mdb init": "aet mdb init --bank bank.duckdb",
+    "mdb deposit": "aet mdb deposit model.xyz --bank bank.duckdb",
+    "mdb import": "aet mdb import quench.dump --species Ta --kind md_snapshot --bank bank.duckdb",
+    "mdb import-published": "aet mdb import-published --bank bank.duckdb",
+    "mdb list": "aet mdb list --bank bank.duckdb",
+    "mdb show": "aet mdb show TaXX00001 --bank bank.duckdb",
+    "mdb atoms": "aet mdb atoms TaXX00001 --bank bank.duckdb -o atoms.csv",
+    "mdb queries": "aet mdb queries",
+    "mdb query": "aet mdb query largest-networks --set n=3 --bank bank.duckdb",
+    "mdb check": "aet mdb check --bank bank.duckdb",
+    "mdb export": "aet mdb export TaXX00001 --bank bank.duckdb -o atoms.extxyz",
+    "md potentials": "aet md potentials",
+    "md quench": "aet md quench --preset ta-quick --out quench",
+    "md analyze": "aet md analyze quench --bank bank.duckdb",
+    "md compare": "aet md compare quench --bank bank.duckdb --figures figures",
+    "md error-study": "aet md error-study --out cuzr",
+    "reference locate": "aet reference locate",
+    "reference fetch": "aet reference fetch --only '*Ta_film*'",
+    "reference functions": "aet reference functions --status ported",
+}
+
+
+def lay_out(command: Any, module: str) -> None:
+    """Group the options of a command, and put its example below.
+
+    Parameters
+    ----------
+    command
+        The command; changed.
+    module
+        Name of its group before its own name, empty for one of the first level.
+    """
+    name = f"{module} {command.name}".strip()
+    for parameter in command.params:
+        if parameter.param_type_name == "option" and parameter.rich_help_panel is None:
+            reads = parameter.name == "bank" and module == "mdb" and name not in _DEPOSITING
+            parameter.rich_help_panel = "Input" if reads else group_of(parameter.name)
+    command.params.sort(key=_place)  # stable: arguments, and options within a group, stay in order
+    example = EXAMPLES.get(name)
+    command.epilog = f"Example: {example}" if example else None
+
+
+def group_of(name: str) -> str:
+    """Group of an option by the name of its parameter; that of physics unless it is listed."""
+    return _GROUP_OF.get(name, "Physics")
+
+
+def _place(parameter: Any) -> int:
+    panel = getattr(parameter, "rich_help_panel", None)
+    return _ORDER.index(panel) + 1 if panel in _ORDER else 0
