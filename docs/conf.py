@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from docs.site import (  # noqa: E402
     REPOSITORY,
     VERSION,
+    executed,
     gallery_scripts,
     links_out_of_the_site,
     returns_as_numpydoc_reads_them,
@@ -76,7 +77,7 @@ write_made_pages(FOLDER / "_made")
 sphinx_gallery_conf = {
     "examples_dirs": [str(path) for path in gallery_scripts(FOLDER / "_scripts")],
     "gallery_dirs": ["gallery"],
-    "filename_pattern": r"\.py",
+    "filename_pattern": executed(),
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
     "show_memory": False,

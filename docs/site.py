@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from matlab_reference.locate import candidates, holds_data
+
 ROOT = Path(__file__).resolve().parents[1]
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 VERSION = import_module("aet_port").__version__
@@ -148,10 +150,18 @@ def _cell(text: str) -> str:
 
 
 def gallery_scripts(folder: Path) -> list[Path]:
-    """Copies of the example scripts, so that what they write does not lie among them."""
+    """Copies of the example scripts, so that what they write does not lie among them.
+
+    Those of the papers' figures are shown without pictures where the published data are missing.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("__pycache__"))
     return [folder]
+
+
+def executed() -> str:
+    """Pattern of the scripts that are run for their pictures."""
+    return r"\.py$" if any(map(holds_data, candidates())) else r"_scripts/[^/]+\.py$"
 
 
 def links_out_of_the_site(app: Any, name: str, text: list[str]) -> None:

@@ -21,6 +21,8 @@ _EXCHANGE = "aet_port.io.exchange"
 to_hyperspy = LateMethod(_EXCHANGE, "to_hyperspy")
 to_xarray = LateMethod(_EXCHANGE, "to_xarray")
 
+to_dataframe = LateMethod("aet_port.structure.data_frames", "to_dataframe")
+
 _IMAGES = "aet_port.figures.images"
 plot_frames = LateMethod(_IMAGES, "plot_frames")
 plot_model = LateMethod(_IMAGES, "plot_model")

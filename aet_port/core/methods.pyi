@@ -26,4 +26,5 @@ from aet_port.io.exchange import to_hyperspy as to_hyperspy
 from aet_port.io.exchange import to_xarray as to_xarray
 from aet_port.resire.reconstruction import reconstruct as reconstruct
 from aet_port.structure.analysis import analyze as analyze
+from aet_port.structure.data_frames import to_dataframe as to_dataframe
 from aet_port.tracing.peak_search import trace as trace

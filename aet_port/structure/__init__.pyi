@@ -14,6 +14,7 @@ from .bonds.nuclei import (
 from .bonds.orientational import BondOrder, lattice_order
 from .bonds.templates import StructureTypes, structure_types
 from .bonds.warren_cowley import ChemicalOrder
+from .data_frames import to_dataframe
 from .intervals import Interval, Intervals
 from .length_units import nearest_neighbour, scale_remark
 from .neighbours import Neighbours, find_neighbours
@@ -146,6 +147,7 @@ __all__ = [
     "scale_remark",
     "structure_types",
     "surface_distance",
+    "to_dataframe",
     "voronoi_analysis",
     "write_chemical_map",
 ]

@@ -97,6 +97,9 @@ class StructureResult(Shown):
     plot = methods.plot_structure
     """Plot g(r) with the cut-off: :func:`aet_port.figures.structure_results.plot_structure`."""
 
+    to_dataframe = methods.to_dataframe
+    """Every quantity of each atom as a table: :func:`aet_port.structure.to_dataframe`."""
+
     def _facts(self) -> dict[str, object]:
         largest = {fold: int(found.size.max(initial=0)) for fold, found in self.networks.items()}
         return {

@@ -92,6 +92,24 @@ def searched_mro(find: Find, *, progress: bool = False) -> Named:
     yield "mg.ico_mro_100", _icosahedral(part, 1.0)
 
 
+def deposited_networks(find: Find) -> tuple[ase.Atoms, MediumRangeOrder]:
+    """The deposited networks, and the amorphous solute atoms that they are made of.
+
+    Parameters
+    ----------
+    find
+        Path of a file of the public data by its parts.
+
+    Raises
+    ------
+    DataFileError
+        If the public data are missing or hold something else.
+    """
+    atoms, chosen = _solutes(find)
+    part = atoms[chosen]
+    return part, _deposited(find, part)
+
+
 def _solutes(find: Find) -> tuple[ase.Atoms, NDArray[np.int64]]:
     """The glass, and its amorphous solute atoms."""
     atoms = published_model(find, SAMPLE_GLASS)

@@ -22,7 +22,7 @@ SHOWN = [
 ]
 LAMMPS = re.compile(r"\b(run_quench|quench_alloy|amorphous_silicon)\(")
 # Functions whose examples need an optional library.
-OPTIONAL = {"to_hyperspy(": "hyperspy", "to_xarray(": "xarray"}
+OPTIONAL = {"to_hyperspy(": "hyperspy", "to_xarray(": "xarray", "to_dataframe(": "pandas"}
 
 
 def section(text: str, name: str) -> str | None:

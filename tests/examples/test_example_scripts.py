@@ -31,6 +31,21 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+# Figures of the papers from the published data: what is printed, in part.
+PAPERS = {
+    "film_fig4bc": r"Ta_film: theta 10\.02 degrees\nPd1: theta 10\.6[56] ",
+    "film_fig5f": r"Ta_film: 1837 pairs, mean 120\.7",
+    "film_fig5j": r"\[135  38  35  28  24\] of 6615 ",
+    "film_pair_distributions": r"Ta_film: first valley 4\.\d\d .*\nPd1: first valley 3\.9\d ",
+    "film_supp_fig11": r"Ta_film: most frequent 5\d degrees\nPd1: most frequent 5\d ",
+    "film_supp_fig22": r"width 3\.12 angstrom",
+    "glass_fig1f": r"84\.54 % of 18356 atoms",
+    "glass_fig1g": r"peaks \(angstrom\): 2\.7\d, 4\.7\d, ",
+    "glass_fig2ac": r"'<0,4,4,3>': 4\.\d+, ",
+    "glass_fig3g_4c": r"\{'fcc': 85, 'hcp': 71, 'bcc': 31, 'sc': 17\}",
+}
+
+
 def run_script(name: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The names that the script leaves."""
     path = str(FOLDER / f"{name}.py")
@@ -77,3 +92,27 @@ def test_a_model_of_your_own(
     write_model("mine.xyz", amorphous_particle(100, "Pd", seed=2))
     run_script("analyse_your_model", "mine.xyz", "3.9", monkeypatch=monkeypatch)
     assert "100 atoms, cut-off 3.90 angstrom (given)" in capsys.readouterr().out
+
+
+def test_every_figure_of_the_papers_is_tried_and_is_short() -> None:
+    paths = list((FOLDER / "papers").glob("*.py"))
+    assert {path.stem for path in paths} == set(PAPERS)
+    for path in paths:
+        assert len(path.read_text().splitlines()) <= 45, path.stem
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+@pytest.mark.parametrize("name", PAPERS)
+def test_figure_of_the_papers(
+    name: str,
+    reference: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_script(f"papers/{name}", monkeypatch=monkeypatch)
+    assert plt.get_fignums()
+    plt.close("all")
+    assert re.search(PAPERS[name], capsys.readouterr().out)
