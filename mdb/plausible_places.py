@@ -24,7 +24,8 @@ SCALE = (0.6, 3.0)  # median distance of neighbours, relative to the covalent ra
 WIDEST = 1e4  # angstrom, of a model; the largest that was published is a film of 200
 LEAST_HEIGHT = 1.0  # angstrom between opposite faces of a periodic cell
 DENSEST = 1.0  # atoms per cubic angstrom of a periodic cell; diamond has 0.18
-NEAR = 2.3  # times the largest covalent radius: three neighbours in most solids
+# Times the largest covalent radius: three neighbours in most metals, and in most solids.
+NEAR = (1.9, 2.3)
 MOST_NEAR = 64  # atoms within, where the unit of length can be angstrom
 _SAME_PLACE = 1e-3  # angstrom
 
@@ -159,12 +160,23 @@ def _nearest_of_dense(
 
     None else; a search among the nearest costs a fifth of one that may go far.
     """
-    cutoff = NEAR * float(covalent_radii[atoms.numbers].max())
-    images = periodic_images(atoms, cutoff)
-    rows, count = near_rows(
-        images.positions, images.atom, len(atoms), cutoff, once=False, most=MOST_NEAR
-    )
-    if count.min() < 4 or count.max() > MOST_NEAR:  # each atom is among its own
+    largest = float(covalent_radii[atoms.numbers].max())
+    for reach in NEAR:
+        images = periodic_images(atoms, reach * largest)
+        rows, count = near_rows(
+            images.positions,
+            images.atom,
+            len(atoms),
+            reach * largest,
+            once=False,
+            most=MOST_NEAR,
+            beside=True,
+        )
+        if count.max() > MOST_NEAR:
+            return None
+        if count.min() >= 4:  # each atom is among its own
+            break
+    else:
         return None
     distance, row = np.empty((len(atoms), 3)), np.empty((len(atoms), 3), dtype=np.int64)
     _three_nearest(images.positions, rows, count, distance, row)
@@ -173,7 +185,7 @@ def _nearest_of_dense(
     return distance, images.atom[row], np.empty((0, 2), dtype=np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _three_nearest(positions, rows, count, distance, row):  # type: ignore[no-untyped-def]
     """Sort the three nearest points of each atom out of its rows, itself left out."""
     for i in range(len(count)):
