@@ -85,7 +85,10 @@ class Tetrahedra(Shown):
 
 @checked
 def delaunay(
-    atoms: AtomicModel | ase.Atoms, margin: float = 0.0
+    atoms: AtomicModel | ase.Atoms,
+    margin: float = 0.0,
+    *,
+    triangulation: Triangulation | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Delaunay tetrahedra of the atoms; in a periodic cell each one once.
 
@@ -97,6 +100,8 @@ def delaunay(
     ----------
     margin
         Angstrom; only used along periodic directions.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Returns
     -------
@@ -114,7 +119,8 @@ def delaunay(
     """
     atoms = as_atoms(atoms)
     images = periodic_images(atoms, margin)
-    vertices, corners = _each_once(atoms, images, _triangulate(images).simplices)
+    known = None if atoms.pbc.any() else triangulation
+    vertices, corners = _each_once(atoms, images, _triangulate(images, known).simplices)
     if atoms.pbc.all() and 2 * circumradii(corners).max() <= margin:
         total, cell = volumes(corners).sum(), atoms.get_volume()
         if abs(total - cell) > 1e-6 * cell:
