@@ -225,7 +225,7 @@ def analyze(
             else find_voids(atoms, alpha, voids, triangulation=triangulation)
         )
         parameters["voids"] = voids
-    far = stray_remark(atoms.positions, periodic=bool(atoms.pbc.any()))
+    far = stray_remark(atoms.positions, atoms.numbers, periodic=bool(atoms.pbc.any()))
     return StructureResult(
         parameters,
         distribution,
