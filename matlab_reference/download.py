@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,12 +14,15 @@ from urllib.parse import quote
 import pooch
 
 from aet_port.core.errors import DataFileError, InputError, OutputError
+from aet_port.core.files import make_folder, sync_file, sync_folder
+from aet_port.core.leftovers import partial_path, tidy_once
 from aet_port.core.progress import progress_bar
 from matlab_reference.registry import COMMITS, PUBLIC_NAME, PublishedFile
 
 HOST = "https://raw.githubusercontent.com"
 SITE = "https://github.com"
 RETRIES = 3  # retries for one file, with pauses of 1, 2, 3 s
+LONGEST_PAUSE = 10  # seconds before another attempt
 TIMEOUT = 30.0  # seconds without data
 # Answers that don't concern the file itself: refused, too many requests, server errors.
 HOST_TROUBLE = (401, 403, 407, 429)
@@ -198,21 +203,13 @@ def download_files(
     MATLAB: none
     """
     target, done = Path(folder), Fetched()
-    pooch.get_logger().setLevel("WARNING")
-    store = pooch.create(
-        path=target,
-        base_url="",
-        registry={one.name: one.sha256 and f"sha256:{one.sha256}" for one in files},
-        urls=dict(addresses),
-        retry_if_failed=retries,
-    )
     with progress_bar("fetch", len(files), enabled=show_progress) as reporter:
         try:
             for one in files:
                 if _is_there(one, target):
                     done.present.append(one)
                 else:
-                    _fetch_one(store, one, timeout, done)
+                    _fetch_one(one, target / one.name, addresses[one.name], retries, timeout, done)
                 if done.present or done.fetched:
                     for name in folders:
                         (target / name).mkdir(exist_ok=True)
@@ -233,48 +230,66 @@ def _status(error: Any) -> int:
 
 
 class _NotThere(Exception):
-    """A permanent error: pooch would retry after ValueError and errors of requests."""
+    """An answer that another attempt would not change."""
 
 
 class _Unreachable(Exception):
     """The host cannot be reached, or refuses to answer."""
 
 
-def _fetch_one(store: pooch.Pooch, one: PublishedFile, timeout: float, done: Fetched) -> None:
+def _fetch_one(
+    one: PublishedFile, file: Path, url: str, retries: int, timeout: float, done: Fetched
+) -> None:
     # requests, slow to import and only needed here
     from requests import exceptions
 
-    file = Path(store.abspath) / one.name
-    download = pooch.HTTPDownloader(timeout=timeout)
-
-    def checked(url: str, partial: str, caller: Any) -> None:
+    for attempt in range(retries + 1):
+        last = attempt == retries
         try:
-            download(url, partial, caller)
+            _download(one, file, url, timeout)
+        except _NotThere as error:
+            done.failed[one.name] = str(error)
+            return
+        except exceptions.ChunkedEncodingError:
+            if last:
+                done.failed[one.name] = "the download was interrupted"
+        except exceptions.HTTPError as error:
+            if last:
+                raise _Unreachable(f"answer {_status(error)}") from error
+        except exceptions.RequestException as error:
+            if last:
+                raise _Unreachable(type(error).__name__) from error
+        except ValueError as error:  # after those of requests, some of which are ValueErrors too
+            if last:
+                done.failed[one.name] = str(error)
+        else:
+            done.fetched.append(one)
+            done.size += file.stat().st_size
+            return
+        if not last:
+            time.sleep(min(attempt + 1, LONGEST_PAUSE))
+
+
+def _download(one: PublishedFile, file: Path, url: str, timeout: float) -> None:
+    """One attempt: under the name of an unfinished file, which is renamed when it was checked."""
+    from requests import exceptions
+
+    make_folder(file.parent)
+    tidy_once(file.parent)  # what killed downloads left
+    partial = partial_path(file)
+    try:
+        try:
+            pooch.HTTPDownloader(timeout=timeout)(url, str(partial), None)
         except exceptions.HTTPError as error:
             status = _status(error)
             if status < 500 and status not in HOST_TROUBLE:
                 raise _NotThere(f"answer {status} to {url}") from error
             raise
-        problem = one.problem(Path(partial))
+        problem = one.problem(partial)
         if problem:
             raise ValueError(problem)
-
-    if one.sha256 is None:
-        # Without a SHA-256 pooch accepts any existing file of that name.
-        file.unlink(missing_ok=True)
-    try:
-        store.fetch(one.name, downloader=checked)
-    except _NotThere as error:
-        done.failed[one.name] = str(error)
-    except exceptions.ChunkedEncodingError:
-        done.failed[one.name] = "the download was interrupted"
-    except exceptions.HTTPError as error:
-        raise _Unreachable(f"answer {_status(error)}") from error
-    except exceptions.RequestException as error:
-        raise _Unreachable(type(error).__name__) from error
-    except ValueError as error:  # after those of requests, some of which are ValueErrors too
-        done.failed[one.name] = str(error)
-    else:
-        file.chmod(0o644)  # like any download; pooch makes it readable only by its owner
-        done.fetched.append(one)
-        done.size += file.stat().st_size
+        sync_file(partial)
+        os.replace(partial, file)
+        sync_folder(file.parent)
+    finally:
+        partial.unlink(missing_ok=True)

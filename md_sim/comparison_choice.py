@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from aet_port.core.errors import InputError
 from md_sim.comparison_measures import Measured
 from md_sim.quenches import read_settings
 from mdb import Bank
+from mdb.database import stored_record
 
 _SAME = 1e-6  # relative: parameters that differ by rounding only
 _ANALYSE = "a run whose snapshots `aet md analyze` deposited"
@@ -80,7 +80,7 @@ def run_of_folder(bank: Bank, folder: str | Path) -> int:
              ORDER BY md_run_id IN (SELECT md_run_id FROM md_snapshot) DESC, md_run_id DESC"""
     known = {"sha256": settings["potential"].get("sha256"), "engine": settings.get("engine")}
     for row in bank.sql(sql, known).to_pylist():
-        stored = json.loads(row["protocol"])
+        stored = stored_record(bank.path, row["protocol"])
         if stored == settings["protocol"]:
             return int(row["md_run_id"])
     found = f"no run in bank {bank.path} with its protocol, engine and potential"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from md_sim.pdf_scaling import cell_means, normalized_distances
 from md_sim.protocol import Protocol
 from md_sim.transition import GlassTransition, glass_transition
 from mdb import Bank
+from mdb.database import stored_record
 
 SIZE, TALL = (6.4, 4.0), (6.4, 6.4)  # inches
 SHOWN_FOLDS = (3, 4, 5, 6)
@@ -93,7 +93,8 @@ def cooling(bank: Bank, run: int) -> tuple[NDArray[np.float64], NDArray[np.float
     step, temperature, volume = (table[name].to_numpy() for name in table.column_names)
     sql = "SELECT protocol FROM md_run WHERE md_run_id = $run"
     try:
-        melted = Protocol.from_plain(json.loads(bank.sql(sql, {"run": run})[0][0].as_py()))
+        text = bank.sql(sql, {"run": run})["protocol"][0].as_py()
+        melted = Protocol.from_plain(stored_record(bank.path, text))
     except InputError:  # a run of another program
         return temperature, volume
     cooled = step > melted.melt_steps

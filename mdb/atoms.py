@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from aet_port.core.records import parse_record
 from aet_port.structure.bonds.templates import STRUCTURES
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS
 from aet_port.structure.structure_result import NETWORK_FOLDS
@@ -104,7 +104,7 @@ def assemble(
         positions=positions,
         cell=np.reshape(head["cell"], (3, 3)),
         pbc=head["pbc"],
-        info={} if head["info"] is None else json.loads(head["info"]),
+        info={} if head["info"] is None else parse_record(head["info"]),
     )
     if head["origin"] is not None:
         atoms.set_celldisp(head["origin"])

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from aet_port.core import files
 from aet_port.core.errors import AetError
 from aet_port.core.leftovers import partial_path
+from aet_port.core.records import parse_record
 from mdb.errors import BankError
 from mdb.schema import migrate
 
@@ -167,6 +169,19 @@ def damage(path: Path, *expected: type[Exception]) -> Iterator[None]:
         text = f"damaged, or changed by another program ({one_line(error) or type(error).__name__})"
         advice = "`aet mdb check` says what is wrong; restore it from a copy"
         raise BankError(path, text, advice) from error
+
+
+def stored_record(path: Path, text: Any) -> dict[str, Any]:
+    """A record that a bank holds as JSON: of parameters, of a protocol, of remarks.
+
+    Raises
+    ------
+    BankError
+        If it is no JSON object.
+    """
+    with damage(path):
+        found = parse_record(text)
+    return found
 
 
 @contextmanager

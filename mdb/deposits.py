@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +21,15 @@ from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
 from mdb.analysis_rows import analysis_hash, analysis_tables, check_belongs
 from mdb.bank import Bank
-from mdb.entries import next_number, one, read_entry, write_entry, write_model
+from mdb.entries import (
+    model_heads,
+    next_number,
+    one,
+    read_entry,
+    write_checksum,
+    write_entry,
+    write_entry_rows,
+)
 from mdb.hashing import canonical_json, digest, model_hash, table_digest
 from mdb.ids import prefix
 from mdb.model_rows import (
@@ -149,32 +158,42 @@ def deposit(
             **array_tables(arrays),
             **origin_tables(reconstruction),
             **detail_tables(details, provenance, edits),
-            **warning_tables(implausible(model, details, reconstruction, expected)),
         }
     except UnicodeEncodeError as error:
         found = f"text that UTF-8 can't encode ({error.object[:80]!r})"
         raise InputError(f"model {model.name!r}"[:100], found, "valid Unicode") from error
-    with bank.transaction() as connection:
+    # What is computed beside DuckDB comes in the order in which it's needed.
+    with ThreadPoolExecutor(1) as beside, bank.transaction() as connection:
+        rows = None if analysis is None else beside.submit(analysis_tables, analysis)
         if snapshot is not None:
             tables["md_snapshot"] = _snapshot(connection, snapshot)
         known = stored_model(connection, content) if corrects is None else None
         if known is not None:
             model_id, number = known
             _agrees(connection, model_id, details, tables)
+        elif corrects is None:
+            model_id = entry = new_entry(connection, letters)
+            number = 1
         else:
-            if corrects is None:
-                model_id = entry = new_entry(connection, letters)
-                number = 1
-            else:
-                model_id, entry, number = next_version(connection, corrects, content)
-            (head,) = tables["model"].to_pylist()
-            tables["model"] = row({**head, "version": number, "deposited": utc_now()})
-            run = None if snapshot is None else snapshot.run
-            write_model(connection, model_id, entry, tables, run)
-        key, added = None, False
+            model_id, entry, number = next_version(connection, corrects, content)
         if analysis is not None:
             own = content if number == 1 else digest([content.encode(), b"%d" % number])
-            key, added = _analysis(connection, model_id, own, analysis, started, finished)
+            own_hash = beside.submit(analysis_hash, analysis, own)
+        if known is None:
+            (head,) = tables["model"].to_pylist()
+            tables["model"] = row({**head, "version": number, "deposited": utc_now()})
+            late = beside.submit(_warned, tables, model, details, reconstruction, expected)
+            run = None if snapshot is None else snapshot.run
+            heads = model_heads(connection, model_id, entry, tables, run)
+            write_entry_rows(connection, "model", model_id, tables, heads)
+        key, added = None, False
+        if analysis is not None and rows is not None:
+            facts = _analysis_facts(analysis, own, own_hash.result(), started, finished)
+            key, added = _write_analysis(connection, model_id, facts, rows.result(), beside)
+        if known is None:
+            warnings, checksum = late.result()
+            write_entry_rows(connection, "model", model_id, warnings, {})
+            write_checksum(connection, "model", model_id, checksum)
     return Deposit(model_id, known is None, key, added)
 
 
@@ -236,7 +255,7 @@ def deposit_failure(
     if status not in ("failed", "not attempted"):
         raise InputError("status", repr(status), "'failed' or 'not attempted'")
     text = canonical_json(parameters)
-    with bank.transaction() as connection:
+    with ThreadPoolExecutor(1) as beside, bank.transaction() as connection:
         content = one(connection, "SELECT content_hash FROM model WHERE model_id = ?", model_id)
         if content is None:
             raise InputError("model", repr(model_id), f"a model of bank {bank.path}")
@@ -254,6 +273,7 @@ def deposit_failure(
                 "finished": finished,
             },
             {},
+            beside,
         )[0]
 
 
@@ -325,21 +345,32 @@ def _snapshot(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> pa.T
     )
 
 
-def _analysis(
-    connection: duckdb.DuckDBPyConnection,
-    model_id: str,
-    content: str,
+def _warned(
+    tables: Mapping[str, pa.Table],
+    model: AtomicModel,
+    details: Details,
+    reconstruction: Reconstruction | None,
+    expected: Expected | None,
+) -> tuple[dict[str, pa.Table], str]:
+    """Rows of what speaks against a model, and the checksum of these and its other tables."""
+    warnings = warning_tables(implausible(model, details, reconstruction, expected))
+    return warnings, table_digest({**tables, **warnings})
+
+
+def _analysis_facts(
     found: StructureResult,
+    model: str,
+    content: str,
     started: datetime | None,
     finished: datetime | None,
-) -> tuple[int, bool]:
-    """Number of the analysis, and whether it was stored now."""
-    head = {
-        "content_hash": analysis_hash(found, content),
+) -> dict[str, Any]:
+    """The row of an analysis that passed, given the hashes of its model and of itself."""
+    return {
+        "content_hash": content,
         "parameters": canonical_json(found.parameters),
         "cutoff": found.cutoff,
         "delta": found.delta,
-        "inputs": canonical_json({"model": content}),
+        "inputs": canonical_json({"model": model}),
         "started": started,
         "finished": finished,
         "status": "passed",
@@ -347,23 +378,24 @@ def _analysis(
         "n_face_pairs": len(found.face_pairs),
         "n_motifs": len(found.motifs),
     }
-    return _write_analysis(connection, model_id, head, found)
 
 
 def _write_analysis(
     connection: duckdb.DuckDBPyConnection,
     model_id: str,
-    head: dict[str, Any],
-    found: StructureResult | Mapping[str, pa.Table],
+    facts: Mapping[str, Any],
+    rows: Mapping[str, pa.Table],
+    beside: Executor,
 ) -> tuple[int, bool]:
+    """Number of the analysis, and whether it was stored now."""
     known = one(
-        connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", head["content_hash"]
+        connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", facts["content_hash"]
     )
     if known is not None:
         return int(known), False
     number = next_number(connection, "analysis")
-    tables = dict(analysis_tables(found) if isinstance(found, StructureResult) else found)
-    tables["analysis"] = row({**head, "code_version": code_version(), "deposited": utc_now()})
+    head = row({**facts, "code_version": code_version(), "deposited": utc_now()})
+    tables = {**rows, "analysis": head}
     heads = {"analysis": {"analysis_id": number, "model_id": model_id}}
-    write_entry(connection, "analysis", number, tables, heads)
+    write_entry(connection, "analysis", number, tables, heads, beside)
     return number, True

@@ -7,7 +7,7 @@ its checksum.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -105,6 +105,7 @@ def write_entry(
     key: str | int,
     tables: Mapping[str, pa.Table],
     heads: Mapping[str, Mapping[str, Any]],
+    beside: Executor | None = None,
 ) -> None:
     """Append an entry with all its rows and its checksum.
 
@@ -117,6 +118,8 @@ def write_entry(
     heads
         For each table that is no part of the entry's own, the keys of its rows; those left out are
         not written.
+    beside
+        Where the checksum is computed; a thread of its own unless given.
 
     Raises
     ------
@@ -124,20 +127,30 @@ def write_entry(
         For a value out of its range.
     """
     # Hashing and DuckDB both run without the interpreter's lock: at the same time.
-    with ThreadPoolExecutor(1) as beside:
-        checksum = beside.submit(table_digest, tables)
-        _write_all(connection, kind, key, tables, heads)
-    connection.execute("INSERT INTO checksum VALUES (?, ?, ?)", [kind, str(key), checksum.result()])
+    with ThreadPoolExecutor(1) as own:
+        checksum = (beside or own).submit(table_digest, tables)
+        write_entry_rows(connection, kind, key, tables, heads)
+        write_checksum(connection, kind, key, checksum.result())
 
 
-def _write_all(
+def write_checksum(
+    connection: duckdb.DuckDBPyConnection, kind: str, key: str | int, checksum: str
+) -> None:
+    """Append the checksum of an entry: :func:`mdb.hashing.table_digest` of all its tables."""
+    connection.execute("INSERT INTO checksum VALUES (?, ?, ?)", [kind, str(key), checksum])
+
+
+def write_entry_rows(
     connection: duckdb.DuckDBPyConnection,
     kind: str,
     key: str | int,
     tables: Mapping[str, pa.Table],
     heads: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """All rows of an entry, checked unless they were computed here."""
+    """Append all rows of an entry, checked unless they were computed here, but not its checksum.
+
+    Parameters and errors as of :func:`write_entry`.
+    """
     for table, keys in heads.items():
         rows = tables[table]
         if table == "md_snapshot":  # names its run by hash, the row by number
@@ -168,6 +181,21 @@ def write_model(
     run
         Number of the run it is a snapshot of, if any.
     """
+    heads = model_heads(connection, model_id, entry, tables, run)
+    write_entry(connection, "model", model_id, tables, heads)
+
+
+def model_heads(
+    connection: duckdb.DuckDBPyConnection,
+    model_id: str,
+    entry: str,
+    tables: Mapping[str, pa.Table],
+    run: int | None,
+) -> dict[str, dict[str, Any]]:
+    """Keys of the rows around a model, as :func:`write_entry` takes them; the sample is made.
+
+    Parameters as of :func:`write_model`.
+    """
     sample_id = sample_number(connection, tables["sample"]["name"][0].as_py())
     heads: dict[str, dict[str, Any]] = {}
     series_id = reconstruction_id = None
@@ -190,7 +218,7 @@ def write_model(
     }
     if run is not None:
         heads["md_snapshot"] = {"model_id": model_id, "md_run_id": run}
-    write_entry(connection, "model", model_id, tables, heads)
+    return heads
 
 
 def one(connection: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> Any:

@@ -12,19 +12,19 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.extents import FAR, FEWEST, is_stray
 from aet_port.structure.columns import near_rows
 from aet_port.structure.neighbours import heights, periodic_images
 
 # Times the sum of the covalent radii [ASE, Cordero 2008]. Neighbours in crystals of the elements
 # are at 0.67 (neptunium) or more, those of tantalum at 0.84.
 CLASH = 0.6
-FAR = 2.0  # times the usual distance of neighbours: an atom with fewer than three within is stray
-FEW = 10  # atoms, below which none is called stray
 SCALE = (0.6, 3.0)  # median distance of neighbours, relative to the covalent radii; neon 2.7
 WIDEST = 1e4  # angstrom, of a model; the largest that was published is a film of 200
 LEAST_HEIGHT = 1.0  # angstrom between opposite faces of a periodic cell
 DENSEST = 1.0  # atoms per cubic angstrom of a periodic cell; diamond has 0.18
-NEAR = 2.3  # times the largest covalent radius: three neighbours in most solids
+# Times the largest covalent radius: three neighbours in most metals, and in most solids.
+NEAR = (1.9, 2.3)
 MOST_NEAR = 64  # atoms within, where the unit of length can be angstrom
 _SAME_PLACE = 1e-3  # angstrom
 
@@ -79,7 +79,7 @@ def place_warnings(atoms: ase.Atoms) -> Iterator[ModelWarning]:
     scale = float(np.median(ratio[:, 0]))
     if not np.isfinite(usual):  # all atoms at one place
         return
-    if len(atoms) >= FEW and not SCALE[0] <= scale <= SCALE[1]:
+    if len(atoms) >= FEWEST and not SCALE[0] <= scale <= SCALE[1]:
         text = (
             f"half of the atoms have a neighbour at {usual:.3g} A or less, {scale:.2g} times the "
             "sum of the covalent radii: is the unit angstrom?"
@@ -87,18 +87,16 @@ def place_warnings(atoms: ase.Atoms) -> Iterator[ModelWarning]:
         limit = SCALE[0] if scale < SCALE[0] else SCALE[1]
         yield ModelWarning("scale", text, value=scale, limit=limit)
         return
-    if len(atoms) >= FEW:
-        reach = FAR * np.maximum(usual, radii + radii.max())
-        stray = distance[:, -1] > reach
-        if stray.any():
-            worst = int(np.argmax(np.where(stray, distance[:, -1], 0)))
-            text = (
-                f"{atoms_in_words(stray)} with fewer than three others within {reach[worst]:.3g} "
-                f"A, {FAR:g} times the usual distance of neighbours"
-            )
-            yield warning_of_atoms(
-                "stray atom", text, stray, distance[worst, 0], reach[worst], "angstrom"
-            )
+    stray, reach = is_stray(distance, atoms.numbers)
+    if stray.any():
+        worst = int(np.argmax(np.where(stray, distance[:, -1], 0)))
+        text = (
+            f"{atoms_in_words(stray)} with fewer than three others within {reach[worst]:.3g} "
+            f"A, {FAR:g} times the usual distance of neighbours"
+        )
+        yield warning_of_atoms(
+            "stray atom", text, stray, distance[worst, 0], reach[worst], "angstrom"
+        )
 
 
 def _narrow_cell(atoms: ase.Atoms) -> ModelWarning | None:
@@ -159,12 +157,23 @@ def _nearest_of_dense(
 
     None else; a search among the nearest costs a fifth of one that may go far.
     """
-    cutoff = NEAR * float(covalent_radii[atoms.numbers].max())
-    images = periodic_images(atoms, cutoff)
-    rows, count = near_rows(
-        images.positions, images.atom, len(atoms), cutoff, once=False, most=MOST_NEAR
-    )
-    if count.min() < 4 or count.max() > MOST_NEAR:  # each atom is among its own
+    largest = float(covalent_radii[atoms.numbers].max())
+    for reach in NEAR:
+        images = periodic_images(atoms, reach * largest)
+        rows, count = near_rows(
+            images.positions,
+            images.atom,
+            len(atoms),
+            reach * largest,
+            once=False,
+            most=MOST_NEAR,
+            beside=True,
+        )
+        if count.max() > MOST_NEAR:
+            return None
+        if count.min() >= 4:  # each atom is among its own
+            break
+    else:
         return None
     distance, row = np.empty((len(atoms), 3)), np.empty((len(atoms), 3), dtype=np.int64)
     _three_nearest(images.positions, rows, count, distance, row)
@@ -173,7 +182,7 @@ def _nearest_of_dense(
     return distance, images.atom[row], np.empty((0, 2), dtype=np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _three_nearest(positions, rows, count, distance, row):  # type: ignore[no-untyped-def]
     """Sort the three nearest points of each atom out of its rows, itself left out."""
     for i in range(len(count)):

@@ -14,7 +14,7 @@ def noted(model: AtomicModel) -> AtomicModel:
     """The same model, after a warning that names its stray atoms if it has any."""
     from aet_port.core.extents import stray_remark
 
-    far = stray_remark(model.positions, periodic=bool(model.atoms.pbc.any()))
+    far = stray_remark(model.positions, model.atoms.numbers, periodic=bool(model.atoms.pbc.any()))
     if far is not None:
         print_note(f"aet: warning: {model.name}: {far}")
     return model

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from aet_port.core.errors import InputError
 from aet_port.core.limits import LARGEST_EXTENT
 
-STRAY = 5.0  # largest distances at which an atom still has neighbours, in usual distances
-FEWEST = 5  # atoms from which on there is a usual distance
+FAR = 2.0  # usual distances of neighbours: an atom with fewer than three others within is stray
+FEWEST = 10  # atoms from which on there is a usual distance
 _NAMED = 5  # atoms that a remark names
 
 
@@ -57,19 +57,23 @@ def check_extent(
             )
 
 
-def stray_atoms(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Atoms whose nearest neighbour is over five times as far as that of most.
+def is_stray(
+    distance: NDArray[np.float64], numbers: NDArray[np.integer]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Atoms with fewer than three others within twice the usual distance of neighbours.
 
     Parameters
     ----------
-    positions
-        Shape (n, 3), angstrom, of atoms without periodic directions. The usual distance is the
-        median of those to the nearest neighbour.
+    distance
+        Shape (n, 3): to the three nearest other atoms, ascending, angstrom; infinite for none.
+    numbers
+        Shape (n,): atomic numbers. The usual distance is the median of those to the nearest atom,
+        or the longest bond of an atom by covalent radii if that is longer.
 
     Returns
     -------
-    Their numbers from 0, ascending, and the distances of each to its nearest neighbour; none of
-    fewer than five atoms.
+    Shapes (n,): which atoms are stray (none of fewer than ten), and the distance within which they
+    should have three others, angstrom.
 
     Notes
     -----
@@ -77,26 +81,68 @@ def stray_atoms(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDAr
 
     Examples
     --------
-    >>> stray_atoms(np.array([[0.0, 0, i] for i in range(6)] + [[0.0, 90, 0]]))
-    (array([6]), array([90.]))
+    >>> chain = np.array([[1.0, 1.0, 2.0]] * 9 + [[40.0, 41.0, 42.0]])
+    >>> stray, reach = is_stray(chain, np.full(10, 6))
+    >>> stray.nonzero()[0].tolist(), float(reach[0])
+    ([9], 3.04)
+    """
+    if len(distance) < FEWEST:
+        return np.zeros(len(distance), dtype=bool), np.full(len(distance), np.inf)
+    from ase.data import covalent_radii  # here, because models are also made without it
+
+    radii = covalent_radii[numbers]
+    reach = FAR * np.maximum(float(np.median(distance[:, 0])), radii + radii.max())
+    return distance[:, 2] > reach, reach
+
+
+def stray_atoms(
+    positions: NDArray[np.float64], numbers: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Atoms far from most others (:func:`is_stray`), of a sample without periodic directions.
+
+    Parameters
+    ----------
+    positions
+        Shape (n, 3), angstrom.
+    numbers
+        Shape (n,): atomic numbers.
+
+    Returns
+    -------
+    Their numbers from 0, ascending, and the distance within which each should have three others,
+    angstrom.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> line = np.array([[0.0, i % 2, i // 2] for i in range(12)] + [[0.0, 90, 0]])
+    >>> stray_atoms(line, np.ones(13, dtype=int))
+    (array([12]), array([2.]))
     """
     if len(positions) < FEWEST:
         return np.empty(0, dtype=np.int64), np.empty(0)
     from scipy.spatial import cKDTree  # here, because models are also made without it
 
-    # An atom at one place with another one has no distance: it's refused elsewhere.
-    nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
-    far = np.flatnonzero(nearest > STRAY * np.median(nearest))
-    return far, nearest[far]
+    # An atom at one place with another one is refused elsewhere.
+    nearest = cKDTree(positions).query(positions, k=4)[0][:, 1:]
+    stray, reach = is_stray(nearest, numbers)
+    return np.flatnonzero(stray), reach[stray]
 
 
-def stray_remark(positions: NDArray[np.float64], periodic: bool = False) -> str | None:
+def stray_remark(
+    positions: NDArray[np.float64], numbers: NDArray[np.integer], periodic: bool = False
+) -> str | None:
     """A sentence that names the atoms far from all others; None without any.
 
     Parameters
     ----------
     positions
         Shape (n, 3), angstrom; NaN or infinite ones are not looked at.
+    numbers
+        Shape (n,): atomic numbers.
     periodic
         Of atoms of a periodic box none is stray: each has its images as neighbours at least.
 
@@ -107,13 +153,14 @@ def stray_remark(positions: NDArray[np.float64], periodic: bool = False) -> str 
     places = np.asarray(positions, dtype=np.float64)
     if periodic or not np.isfinite(places).all():
         return None
-    far, distance = stray_atoms(places)
+    far, reach = stray_atoms(places, numbers)
     if len(far) == 0:
         return None
     named = ", ".join(str(i) for i in far[:_NAMED].tolist())
     more = f" and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
     plural = "s" if len(far) > 1 else ""
     return (
-        f"atom{plural} {named}{more} (from 0): {distance.min():.4g} angstrom or more from every"
-        f" other atom, {STRAY:g} times the usual distance; remove what is no part of the sample"
+        f"atom{plural} {named}{more} (from 0): fewer than three others within {reach.max():.3g}"
+        f" angstrom, {FAR:g} times the usual distance of neighbours; remove what is no part of the"
+        " sample"
     )

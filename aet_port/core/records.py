@@ -103,6 +103,20 @@ def read_json(path: str | Path, expected: str = OWN) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def parse_record(text: str) -> dict[str, Any]:
+    """The object that a JSON text holds, for use within :func:`parsing` or its like.
+
+    Raises
+    ------
+    ValueError, TypeError, RecursionError
+        If it holds something else.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"a {type(found).__name__} instead of an object")
+    return found
+
+
 def read_record(path: str | Path, *keys: str, expected: str = OWN) -> dict[str, Any]:
     """Read a JSON file that holds an object with certain keys.
 

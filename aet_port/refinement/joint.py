@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import ase
 import numpy as np
@@ -18,13 +17,12 @@ from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
-from aet_port.core.progress import progress_bar as show_progress
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.refinement.diagnostics import at_bounds, atoms_at_bound, check_seen, poor_fit
 from aet_port.refinement.forward import Fitted, Forward
-from aet_port.refinement.parameters import Misfit, Parameters
+from aet_port.refinement.minimisation import energy, minimise
+from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.published import prepare_series, refine_published
-from aet_port.refinement.quasi_newton import State, Vector, take_step
 from aet_port.refinement.settings import (
     DEFAULTS,
     Method,
@@ -34,10 +32,9 @@ from aet_port.refinement.settings import (
     Schedule,
 )
 from aet_port.refinement.starting_point import start_values
-from aet_port.refinement.variables import Metric, Variables
+from aet_port.refinement.variables import Variables
 
 LARGEST_B = 50.0  # square angstrom
-QUIET = 3  # steps in a row below the tolerance that end the refinement
 
 
 @dataclass(frozen=True, repr=False)
@@ -274,7 +271,7 @@ def refine(
         variables.x, moving, refine_shifts, sorted(fitted), scan_shear, restraint, bounds,
         precision,
     )  # fmt: skip
-    state, misfit, rows, converged = _minimise(
+    state, misfit, rows, converged = minimise(
         forward, series, variables, fitted, max_evaluations, tolerance,
         Checkpoint(checkpoint, key, checkpoint_interval), progress,
     )  # fmt: skip
@@ -293,94 +290,6 @@ def refine(
         atoms_at_bound(variables, state.x),
         (*notes, *at_bounds(variables, state.x, model, forward.kinds), *poor_fit(misfit, series)),
     )
-
-
-def _minimise(
-    forward: Forward,
-    series: TiltSeries,
-    variables: Variables,
-    fitted: Fitted,
-    evaluations: int,
-    tolerance: float,
-    saved: Checkpoint,
-    show: bool,
-) -> tuple[State, Misfit, list[list[float]], bool]:
-    """Take steps until convergence or until the evaluations are used up."""
-    total = _energy(series)
-    last: list[Misfit] = []
-
-    def function(x: Vector) -> tuple[float, Vector]:
-        misfit = forward.misfit(variables.parameters(x), series.images, fitted)
-        last[:] = [misfit]
-        reporter.advance(note=f"R1 {100 * misfit.r1.mean():.2f} %")
-        return misfit.value, variables.gradient(x, misfit.gradient)
-
-    def row(state: State, misfit: Misfit) -> list[float]:
-        return [state.evaluations, state.value / total, float(misfit.r1.mean())]
-
-    with show_progress("refining", evaluations, show) as reporter:
-        value, gradient = function(variables.x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            raise InputError(f"{series.name}: misfit", f"{value}", "a finite value at the start")
-        best, state = last[0], State(variables.x, value, gradient)
-        metric = Metric(variables, forward.curvature(best.parameters))
-        rows, quiet = [row(state, best)], 0
-        stored = saved.load()
-
-        def save() -> None:
-            here = variables.parameters(state.x).positions
-            saved.save(**_stored(state, rows, quiet), positions=here)
-
-        if stored is not None:
-            with saved.restoring():
-                state, rows, quiet = _restored(stored)
-            best = forward.misfit(variables.parameters(state.x), series.images, fitted)
-            reporter.advance(state.evaluations - 1)
-        while quiet < QUIET and state.evaluations < evaluations:
-            new = take_step(state, function, metric, variables.lower, variables.upper, evaluations)
-            if new is None:
-                # Either the evaluations were used up, or this is a minimum to within rounding.
-                quiet = QUIET if reporter.done < evaluations else 0
-                break
-            quiet = quiet + 1 if variables.movement(state.x, new.x) < tolerance else 0
-            state, best = new, last[0]
-            rows.append(row(state, best))
-            if saved.due():
-                save()
-        save()
-    return state, best, rows, quiet >= QUIET
-
-
-def _energy(series: TiltSeries) -> float:
-    """Half the sum of squares of all pixels."""
-    return 0.5 * sum(float(np.sum(np.square(i, dtype=np.float64))) for i in series.images)
-
-
-def _stored(state: State, rows: list[list[float]], quiet: int) -> dict[str, Any]:
-    counts = np.array([state.evaluations, state.iterations, quiet])
-    return {
-        "x": state.x,
-        "value": state.value,
-        "gradient": state.gradient,
-        "steps": np.array(state.steps).reshape(-1, len(state.x)),
-        "changes": np.array(state.changes).reshape(-1, len(state.x)),
-        "counts": counts,
-        "rows": np.array(rows),
-    }
-
-
-def _restored(stored: dict[str, NDArray]) -> tuple[State, list[list[float]], int]:
-    evaluations, iterations, quiet = (int(n) for n in stored["counts"])
-    state = State(
-        stored["x"],
-        float(stored["value"]),
-        stored["gradient"],
-        list(stored["steps"]),
-        list(stored["changes"]),
-        evaluations,
-        iterations,
-    )
-    return state, stored["rows"].tolist(), quiet
 
 
 def _least_shifts(forward: Forward, parameters: Parameters) -> Parameters:
@@ -411,7 +320,7 @@ def _published(
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, precision, threads
     )
-    total = _energy(series)
+    total = energy(series)
     steps, rows = 0, []
     for positions in (model.positions, found.model.positions):
         begin = start_values(forward, positions, series.images, b_factors=found.b_factors)

@@ -15,6 +15,7 @@ from aet_port.reporting.bank_structure import read_structure, reals
 from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
 from aet_port.reporting.plausibility import plausibility_tables
 from mdb.bank import Bank
+from mdb.database import stored_record
 from mdb.entry_remarks import measure_reasons, model_warnings
 
 MOST = 8  # largest number of ids listed in an error
@@ -105,7 +106,7 @@ def read_entry_report(
             atoms=atoms,
             agreement=_agreement(bank, chosen, head),
             provenance=_provenance(bank, chosen, head, analyses),
-            settings=_settings(head),
+            settings=_settings(bank, head),
             convergence=convergence,
             structure=structure,
             missing=missing,
@@ -238,9 +239,9 @@ def _provenance(
     return tables
 
 
-def _settings(head: Mapping[str, Any]) -> str:
+def _settings(bank: Bank, head: Mapping[str, Any]) -> str:
     parts = {}
     for key, name in (("parameters", head["algorithm"]), ("info", "remarks")):
         if head[key] is not None:
-            parts[str(name)] = json.loads(head[key])
+            parts[str(name)] = stored_record(bank.path, head[key])
     return json.dumps(parts, indent=1, ensure_ascii=False) if parts else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from aet_port.structure.populations import FEWEST as FEWEST_INNER
 from aet_port.structure.rings.ring_statistics import RingRow
 from aet_port.structure.short_range import FEWEST
 from mdb.bank import Bank
+from mdb.database import stored_record
 
 _VORONOI = """
 SELECT n3, n4, n5, n6, count(*) AS atoms, atoms / sum(count(*)) OVER () AS fraction
@@ -82,11 +82,7 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
     """
     asked = {"analysis": number}
     facts = _facts(bank, number)
-    parameters = json.loads(
-        bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)[
-            "parameters"
-        ][0].as_py()
-    )
+    parameters = _parameters(bank, asked)
     chosen = parameters.get("atoms")
     pdf = bank.sql("SELECT r, g FROM pdf WHERE analysis_id = $analysis ORDER BY r", asked)
     order = bank.sql(
@@ -177,10 +173,14 @@ def _intervals(bank: Bank, asked: Mapping[str, Any]) -> Intervals | None:
         )
         for k, row in enumerate(rows.to_pylist())
     ]
-    text = bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)
-    sigma = json.loads(text["parameters"][0].as_py()).get("sigma")
+    sigma = _parameters(bank, asked).get("sigma")
     first = rows.slice(0, 1).to_pylist()[0]
     return Intervals(tuple(found), first["drawn"], first["seed"], origin_of(sigma), sigma)
+
+
+def _parameters(bank: Bank, asked: Mapping[str, Any]) -> dict[str, Any]:
+    text = bank.sql("SELECT parameters FROM analysis WHERE analysis_id = $analysis", asked)
+    return stored_record(bank.path, text["parameters"][0].as_py())
 
 
 def _facts(bank: Bank, number: int) -> list[Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ase
+import numpy as np
 from numpy.typing import ArrayLike
 
 from aet_port.core.arguments import checked
@@ -32,7 +33,7 @@ from aet_port.structure.voronoi.tetrahedra import (
     find_tetrahedra,
     keep_regular,
 )
-from aet_port.structure.voronoi.triangulation import Triangulation, triangulate
+from aet_port.structure.voronoi.triangulation import triangulate
 
 BYTES = 7e3  # of memory for an atom and its results; measured 9 to 18 thousand
 
@@ -96,7 +97,7 @@ def analyze(
         any are (:func:`aet_port.structure.populations.choose_population`).
     earlier
         Result for the same atoms and cut-off with another delta, from which everything independent
-        of delta is taken.
+        of delta is taken; what depends on another option that differs is computed anew.
     templates
         Whether to determine structure types and strain through OVITO
         (:func:`aet_port.structure.structure_types`). Without OVITO the result says so.
@@ -150,7 +151,12 @@ def analyze(
         (first_valley(distribution), "first valley") if cutoff is None else (float(cutoff), "given")
     )
     alpha = ALPHA * used if alpha is None else float(alpha)
-    curve = None if earlier is None or earlier.packing is None else earlier.packing.curve
+    if earlier is not None:
+        _check_earlier(atoms, used, distribution, earlier)
+    known_order = None if earlier is None else _order_of(earlier, population, len(atoms))
+    curve = None
+    if earlier is not None and earlier.packing is not None and known_order is not None:
+        curve = earlier.packing.curve if earlier.parameters["alpha"] == alpha else None
     # The triangulation is also used for the packing curve.
     widest = max(*DELTAS, delta) if order and curve is None else delta
     triangulation = None if atoms.pbc.any() else triangulate(atoms.positions)
@@ -168,7 +174,13 @@ def analyze(
     networks = {fold: find_networks(motifs, found, fold) for fold in NETWORK_FOLDS}
     local = packing = solutes = None
     if order:
-        local = _order(atoms, used, earlier, population, distribution, triangulation)
+        local = known_order or short_range_order(
+            atoms,
+            used,
+            population=population,
+            distribution=distribution,
+            triangulation=triangulation,
+        )
         if population is not None:
             parameters |= {"atoms": local.population.name, "pdf_of": local.pdf_of}
         if reason is None:
@@ -207,9 +219,13 @@ def analyze(
     if voids != DEFAULTS.voids:
         before = {} if earlier is None or earlier.voids is None else earlier.parameters
         same = before.get("voids") == voids and before["alpha"] == alpha
-        empty = earlier.voids if same and earlier else find_voids(atoms, alpha, voids)
+        empty = (
+            earlier.voids
+            if same and earlier
+            else find_voids(atoms, alpha, voids, triangulation=triangulation)
+        )
         parameters["voids"] = voids
-    far = stray_remark(atoms.positions, periodic=bool(atoms.pbc.any()))
+    far = stray_remark(atoms.positions, atoms.numbers, periodic=bool(atoms.pbc.any()))
     return StructureResult(
         parameters,
         distribution,
@@ -237,27 +253,37 @@ def _why_no_motifs(found: Tetrahedra, cutoff: float, delta: float) -> str | None
     return found.why_undecided
 
 
-def _order(
-    atoms: ase.Atoms,
-    cutoff: float,
-    earlier: StructureResult | None,
-    population: str | ArrayLike | None,
-    distribution: PairDistribution,
-    triangulation: Triangulation | None,
-) -> ShortRangeOrder:
-    if earlier is None or earlier.order is None:
-        return short_range_order(
-            atoms,
-            cutoff,
-            population=population,
-            distribution=distribution,
-            triangulation=triangulation,
-        )
+def _check_earlier(
+    atoms: ase.Atoms, cutoff: float, distribution: PairDistribution, earlier: StructureResult
+) -> None:
+    """Refuse a result of other atoms, which have other distances, or of another cut-off."""
+    if earlier.cutoff == cutoff and np.array_equal(earlier.pdf.counts, distribution.counts):
+        return
+    n = "" if earlier.order is None else f"{len(earlier.order.groups)} atoms, "
+    which = "" if earlier.cutoff != cutoff else " and other distances"
+    raise InputError(
+        "earlier",
+        f"a result of {n}cut-off {earlier.cutoff:g}{which}",
+        f"one of these {len(atoms)} atoms and cut-off {cutoff:g}",
+    )
+
+
+def _order_of(
+    earlier: StructureResult, population: str | ArrayLike | None, n: int
+) -> ShortRangeOrder | None:
+    """The short-range order of an earlier result, if it is that of the same population."""
     known = earlier.order
-    if len(known.groups) != len(atoms) or known.cutoff != cutoff:
-        raise InputError(
-            "earlier",
-            f"{len(known.groups)} atoms, cut-off {known.cutoff:g}",
-            f"a result of these {len(atoms)} atoms and cut-off {cutoff:g}",
-        )
-    return known
+    if known is None:
+        return None
+    asked = "atoms" in earlier.parameters
+    if population is None or isinstance(population, str):
+        return known if population == (known.population.name if asked else None) else None
+    given, which = np.asarray(population), np.zeros(n, dtype=bool)
+    if given.dtype == bool and given.shape == (n,):
+        which = given
+    elif given.dtype.kind in "iu" and ((given >= 0) & (given < n)).all():
+        which[given] = True
+    else:
+        return None  # a new computation says what is wrong
+    chosen = known.population.name == "chosen" and np.array_equal(known.population.mask, which)
+    return known if chosen else None

@@ -194,6 +194,7 @@ def near_rows(
     once: bool = True,
     width: float | None = None,
     most: int | None = None,
+    beside: bool = False,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """For each of ``n`` atoms, which points are closer than or at ``cutoff``.
 
@@ -211,6 +212,8 @@ def near_rows(
         Of the columns into which the points are sorted, angstrom; the cut-off unless given.
     most
         Largest number for one atom that is of use; where there are more, rows are cut.
+    beside
+        Search on one thread and without the interpreter's lock, beside other work of the process.
 
     Returns
     -------
@@ -229,7 +232,8 @@ def near_rows(
     while True:
         # One column more, for what is written after the last neighbour.
         hits = np.empty((n, room + 1), dtype=np.int32)
-        _search(tuple(columns), owner, float(cutoff), once, hits, count)
+        search = _search_alone if beside else _search
+        search(tuple(columns), owner, float(cutoff), once, hits, count)
         if count.max(initial=0) <= room or (most is not None and count.max() > most):
             return hits, count
         room = int(count.max())
@@ -240,6 +244,13 @@ def near_rows(
 def _search(columns, owner, cutoff, once, hits, count):  # type: ignore[no-untyped-def]
     """Points near each atom, as far as there is room, and how many there are."""
     for c in prange(len(columns[4]) - 1):
+        _search_column(c, columns, owner, cutoff, once, hits, count)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _search_alone(columns, owner, cutoff, once, hits, count):  # type: ignore[no-untyped-def]
+    """The same on one thread. Numba's own threads serve only one thread of Python at a time."""
+    for c in range(len(columns[4]) - 1):
         _search_column(c, columns, owner, cutoff, once, hits, count)
 
 

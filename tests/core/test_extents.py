@@ -5,6 +5,7 @@ from __future__ import annotations
 import ase
 import numpy as np
 import pytest
+from ase.data import covalent_radii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,22 +60,28 @@ def test_stray_atoms_are_those_that_were_moved_away(seed: int, number: int, powe
     # Along different axes or sides, so that they are far from each other too.
     sides = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, -1]])[:number]
     points[moved] += 10**power * sides
-    found, distance = stray_atoms(points)
+    numbers = rng.choice([13, 73], 64)
+    found, reach = stray_atoms(points, numbers)
     assert found.tolist() == moved.tolist()
-    apart = np.linalg.norm(points[:, None] - points[None], axis=2) + np.eye(64) * 1e9
-    np.testing.assert_allclose(distance, apart.min(axis=1)[moved], rtol=1e-12)
-    remark = stray_remark(points)
+    apart = np.sort(np.linalg.norm(points[:, None] - points[None], axis=2), axis=1)
+    assert (apart[found, 3] > reach).all()
+    # Twice the longest bond of the atom, or twice the usual distance if that is longer.
+    radii = covalent_radii[numbers]
+    expected = 2 * np.maximum(radii + radii.max(), np.median(apart[:, 1]))
+    np.testing.assert_allclose(reach, expected[moved], rtol=1e-12)
+    remark = stray_remark(points, numbers)
     assert (remark is None) == (number == 0)
 
 
 def test_the_remark_names_few_of_many() -> None:
     points = lattice(6)
     points[:8] = np.eye(8, 3) * 1e4 + np.arange(8)[:, None] * 1e3
-    remark = stray_remark(points)
+    numbers = np.full(len(points), 73)
+    remark = stray_remark(points, numbers)
     assert remark is not None
     assert remark.startswith("atoms 0, 1, 2, 3, 4 and 3 more (from 0): ")
-    assert stray_remark(points[:4]) is None
-    assert stray_remark(points, periodic=True) is None
+    assert stray_remark(points[:9], numbers[:9]) is None
+    assert stray_remark(points, numbers, periodic=True) is None
 
 
 def test_no_image_is_made_for_a_stray_atom() -> None:

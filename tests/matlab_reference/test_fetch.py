@@ -209,6 +209,7 @@ def test_a_killed_fetch_goes_on(server: Server, tmp_path: Path) -> None:
     done = fetch(FILES, tmp_path, host=server.host, retries=0)
     assert (done.present, done.fetched) == (FILES[:1], FILES[1:])
     assert missing(FILES, tmp_path) == []
+    assert contents(tmp_path) == CONTENTS  # and nothing of the killed process
 
 
 def test_a_place_that_cannot_be_written(server: Server, tmp_path: Path) -> None:

@@ -328,6 +328,24 @@ def test_a_failure_half_way_stores_nothing(
     assert deposit(bank, model, analysis=analysis) == Deposit("TaXX00001", True, 1, True)
 
 
+@pytest.mark.parametrize("name", ["implausible", "analysis_tables", "analysis_hash"])
+def test_a_failure_beside_duckdb_stores_nothing(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model, analysis = particle()
+    module = sys.modules["mdb.deposits"]
+
+    def failing(*values: object) -> None:
+        raise OSError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, failing)
+        with pytest.raises(OSError, match="no memory"):
+            deposit(bank, model, analysis=analysis)
+    for table in ("sample", "model", "atom", "analysis", "tetrahedron", "checksum"):
+        assert count(bank, table) == 0
+
+
 @pytest.mark.parametrize("name", ["'); DROP TABLE atom; --", "ta\x00b", "é" * 100_000, "a\nb"])
 def test_hostile_names_are_only_names(bank: Bank, name: str) -> None:
     model = AtomicModel(alloy("Fe5").atoms, name=name)

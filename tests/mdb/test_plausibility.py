@@ -13,6 +13,7 @@ from ase.build import bulk
 from ase.data import chemical_symbols, covalent_radii, reference_states
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 import mdb
 from aet_port.core.atomic_model import AtomicModel
@@ -120,7 +121,7 @@ def test_atoms_at_one_place_are_one_clash_each() -> None:
 @settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from([3, 20, 60, 128]),
-    st.floats(13.0, 1e6),
+    st.floats(13.0, 0.99e6),  # with 20 A and the second atom within the largest extent, 1e6 A
     st.integers(1, 2),
 )
 def test_stray_atoms_are_found_at_any_distance(first: int, away: float, members: int) -> None:
@@ -289,3 +290,22 @@ def test_reasons_are_stored_and_motifs_that_are_not_defined_are_none(tmp_path: P
         assert np.isfinite(arrays["q6"]).all()
         again = mdb.deposit(bank, atoms, analysis=analyze(atoms, cutoff=4.0, order=False))
         assert bank.atoms(again.id).arrays["motifs_5"].dtype.kind == "i"
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("apart", [2.3, 2.7])  # within 1.9 radii of copper, and within 2.3
+def test_the_three_nearest_are_those_of_a_tree(periodic: bool, apart: float) -> None:
+    atoms = bulk("Cu", "sc", a=apart) * (6, 6, 6)
+    atoms.pbc = periodic
+    atoms.positions += np.random.default_rng(4).uniform(-0.05, 0.05, (len(atoms), 3))
+    found = plausible_places._nearest_of_dense(atoms)
+    assert found is not None
+    distance, other, twins = found
+    shifts = np.array(np.meshgrid(*3 * [[-1, 0, 1]])).reshape(3, -1).T @ np.asarray(atoms.cell)
+    images = (shifts[:, None] * periodic + atoms.positions).reshape(-1, 3)
+    expected = cKDTree(np.unique(images, axis=0)).query(atoms.positions, k=4)[0][:, 1:]
+    np.testing.assert_allclose(distance, expected, atol=1e-12)  # wrapping rounds
+    np.testing.assert_allclose(
+        distance, np.take_along_axis(atoms.get_all_distances(mic=periodic), other, 1), atol=1e-12
+    )
+    assert len(twins) == 0

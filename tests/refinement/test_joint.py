@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import aet_port.refinement.joint as joint
+import aet_port.refinement.minimisation as minimisation
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
@@ -152,7 +152,7 @@ def test_an_interrupted_run_goes_on(
 
     options: dict[str, Any] = {"threads": 1, "checkpoint": file, "checkpoint_interval": 0.0}
     with monkeypatch.context() as patch:
-        patch.setattr(joint, "take_step", stop)
+        patch.setattr(minimisation, "take_step", stop)
         with pytest.raises(KeyboardInterrupt):
             refine(series, displaced(truth), **options)
     # The model after the last whole step is on disk.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -162,3 +163,15 @@ def test_only_model_need_not_be_named(tmp_path: Path) -> None:
     made = build_report(content)
     assert "<b>" not in made.split("<script", 1)[0]
     assert "CuTa00001: <b>bold</b>" in Page(made).text
+
+
+@pytest.mark.parametrize("text", ["[1]", "7", "null", '"text"'])
+def test_parameters_that_are_no_record_are_one_error(tmp_path: Path, text: str) -> None:
+    model, found = particle(radius=8.0)
+    path = tmp_path / "bank.duckdb"
+    with Bank(path) as bank:
+        mdb.deposit(bank, model, kind="synthetic", analysis=found)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE analysis SET parameters = ?", [text])
+    with pytest.raises(BankError, match="damaged, or changed by another program"):
+        read_entry_report(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import ase
 import numpy as np
@@ -149,6 +150,35 @@ def test_the_order_is_part_of_an_analysis() -> None:
         analyze(atoms, cutoff=4.1, earlier=whole)
     with pytest.raises(InputError, match="earlier: found"):
         analyze(close_packed(2, radius=6), cutoff=4.0, earlier=whole)
+    moved = atoms.copy()
+    moved.positions[0] += 0.1
+    with pytest.raises(InputError, match=r"earlier: found .* and other distances; expected"):
+        analyze(moved, cutoff=4.0, earlier=whole)
+
+
+def test_what_other_options_change_is_not_taken_from_an_earlier_result() -> None:
+    atoms = close_packed(1, radius=8)
+    options: dict[str, Any] = {"order": False, "rings": 5, "voids": "centres"}
+    first = analyze(atoms, cutoff=4.0, **options)
+    again = analyze(atoms, cutoff=4.0, delta=0.2, **options, earlier=first)
+    assert again.rings is first.rings
+    assert again.voids is first.voids
+    with pytest.raises(InputError, match="cut-off 4; expected"):
+        analyze(atoms, cutoff=4.1, **options, earlier=first)
+    wider = analyze(atoms, cutoff=4.0, alpha=5.0, **options, earlier=first)
+    assert wider.voids is not first.voids
+    whole = analyze(atoms, cutoff=4.0)
+    half = np.arange(len(atoms)) < len(atoms) // 2
+    for population in ("all", half):
+        found = analyze(atoms, cutoff=4.0, population=population, earlier=whole)
+        alone = analyze(atoms, cutoff=4.0, population=population)
+        assert found.order is not None
+        assert alone.order is not None
+        np.testing.assert_equal(found.order.measures(), alone.order.measures())
+        same = analyze(atoms, cutoff=4.0, population=population, delta=0.2, earlier=found)
+        assert same.order is found.order
+    numbers = analyze(atoms, cutoff=4.0, population=np.flatnonzero(half), earlier=found)
+    assert numbers.order is found.order
 
 
 @pytest.mark.parametrize(

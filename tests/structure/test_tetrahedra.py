@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import ase
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scipy.io import loadmat
 from aet_port.core.errors import InputError
 from aet_port.structure import delaunay, face_pairs, find_tetrahedra
 from aet_port.structure.neighbours import periodic_images
+from aet_port.structure.voronoi import tetrahedra
 from aet_port.structure.voronoi.tetrahedra import keep_regular
 from aet_port.structure.voronoi.tetrahedron_shapes import (
     circumradii,
@@ -140,3 +143,18 @@ def test_more_regular_ones_of_those_found() -> None:
         np.testing.assert_array_equal(getattr(kept, name), getattr(narrow, name))
     assert len(keep_regular(wide, 1e-12)) == 0
     assert len(find_tetrahedra(atoms, 1.0)) == 0
+
+
+def test_pairs_of_more_atoms_than_one_number_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorted by one number for a face, by two, and as a dictionary of faces finds them."""
+    rng = np.random.default_rng(3)
+    vertices = find_tetrahedra(ase.Atoms("Ta300", rng.uniform(0, 18, (300, 3))), 6.0, 2.0).vertices
+    owners: dict[tuple[int, ...], list[int]] = {}
+    for number, row in enumerate(vertices.tolist()):
+        for face in combinations(row, 3):
+            owners.setdefault(face, []).append(number)
+    expected = sorted(both for both in owners.values() if len(both) == 2)
+    assert len(expected) > 300
+    assert face_pairs(vertices).tolist() == expected
+    monkeypatch.setattr(tetrahedra, "_ONE_KEY", 0)
+    assert face_pairs(vertices).tolist() == expected

@@ -12,7 +12,7 @@ from ase.data import covalent_radii
 from scipy.spatial import cKDTree
 
 from aet_port.core.errors import InputError
-from aet_port.structure import find_voids
+from aet_port.structure import analyze, find_voids
 from aet_port.structure.voids.clearance import Surroundings
 from aet_port.structure.voids.outside import sample_space
 from tests.structure.samples import close_packed, moved, shaken_box
@@ -289,3 +289,21 @@ def test_unknown_species() -> None:
 def test_unusable_settings(probe: float, measured_to: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         find_voids(cubic("fcc"), probe, measured_to)
+
+
+def test_a_known_triangulation_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The analysis triangulates once, and its voids are those found alone."""
+    from aet_port.structure.voronoi import tetrahedra
+
+    atoms = close_packed(3, radius=7)
+    alone = find_voids(atoms, 1.1 * 4.0)
+
+    def forbidden(points: object) -> None:
+        raise AssertionError("triangulated again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tetrahedra, "triangulate", forbidden)
+        found = analyze(atoms, cutoff=4.0, voids="centres", order=False).voids
+    assert found is not None
+    np.testing.assert_array_equal(found.centres, alone.centres)
+    np.testing.assert_array_equal(found.radii, alone.radii)

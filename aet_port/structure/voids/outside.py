@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.neighbours import periodic_images
 from aet_port.structure.voronoi.tetrahedra import FACES, delaunay, face_pairs
+from aet_port.structure.voronoi.triangulation import Triangulation
 
 FLAT = 1e-6  # volume over longest edge cubed of a tetrahedron without a sphere of its own
 MOST_STEPS = 1000  # from one tetrahedron to the next, on the way to a point
@@ -85,7 +86,9 @@ class SampleSpace:
         )
 
 
-def sample_space(atoms: ase.Atoms, probe: float) -> SampleSpace:
+def sample_space(
+    atoms: ase.Atoms, probe: float, triangulation: Triangulation | None = None
+) -> SampleSpace:
     """Triangulate a sample and find what lies outside.
 
     Outside is what a sphere with the radius of the probe reaches without passing through the centre
@@ -99,6 +102,8 @@ def sample_space(atoms: ase.Atoms, probe: float) -> SampleSpace:
         Atoms that span a volume; cell and periodic directions are respected.
     probe
         Radius, angstrom.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -116,7 +121,9 @@ def sample_space(atoms: ase.Atoms, probe: float) -> SampleSpace:
         images = periodic_images(atoms, margin)
         points = np.ascontiguousarray(images.positions)
         # As points without a cell: where many lie on one sphere, images may be divided differently.
-        rows, corners = delaunay(ase.Atoms(np.zeros(len(points)), positions=points))
+        known = None if pbc.any() else triangulation
+        plain = ase.Atoms(np.zeros(len(points)), positions=points)
+        rows, corners = delaunay(plain, triangulation=known)
         beside = _beside(rows)
         centre, radius = _spheres(corners)
         space = SampleSpace(

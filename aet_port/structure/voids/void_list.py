@@ -19,6 +19,7 @@ from aet_port.core.records import plain
 from aet_port.structure.neighbours import check_atoms, periodic_images
 from aet_port.structure.voids.clearance import Surroundings, held
 from aet_port.structure.voids.outside import SampleSpace, sample_space
+from aet_port.structure.voronoi.triangulation import Triangulation
 
 SAMPLES = 200_000  # places at which the space outside the atoms is looked for
 SAME = 1e-5  # angstrom: centres, and radii, that differ by rounding only
@@ -96,6 +97,7 @@ def find_voids(
     measured_to: str = "centres",
     *,
     overlapping: bool = False,
+    triangulation: Triangulation | None = None,
 ) -> Voids:
     """Largest empty spheres between the atoms.
 
@@ -121,6 +123,8 @@ def find_voids(
         (B. Cordero et al., Dalton Transactions 2832 (2008), as ASE has them).
     overlapping
         Keep all spheres.
+    triangulation
+        Of these atoms, if known and they have no periodic directions.
 
     Raises
     ------
@@ -156,7 +160,7 @@ def find_voids(
         found = f"the surfaces of {int(np.isnan(radii).sum())} atoms of unknown species"
         expected = "atoms with species (--species), or --voids centres"
         raise InputError("voids", found, expected)
-    space = sample_space(atoms, probe)
+    space = sample_space(atoms, probe, triangulation)
     sizes = radii if measured_to == "surfaces" else np.zeros(len(atoms))
     centres, free = _spheres(space, sizes)
     sphere, point = _touched(space, sizes, centres, free)
