@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -152,8 +153,8 @@ def fetch(
         folder,
         {one.name: address(one, host) for one in files},
         host=host,
-        advice=f"or clone by other means {clones}, both in one folder, and name it in the "
-        "environment variable AET_REFERENCE",
+        advice=f"or clone by other means {clones}, in one folder or several, and name them in the "
+        f"environment variable AET_REFERENCE, separated by {os.pathsep!r}",
         folders=tuple(COMMITS),
         retries=retries,
         timeout=timeout,
