@@ -12,9 +12,9 @@ from matlab_reference.registry import GOLDEN, GOLDEN_TABLE, read_registry
 
 REPOSITORIES = ("AET-MetallicGlass", "AET-AmorphousMaterials")
 ADVICE = (
-    "one or more folders holding AET-MetallicGlass/, AET-AmorphousMaterials/ or both, clones of the "
-    "papers' public repositories, whole or in part: `aet reference fetch` downloads them, or name "
-    f"your own in the environment variable AET_REFERENCE, several separated by {os.pathsep!r}"
+    "folders holding AET-MetallicGlass/, AET-AmorphousMaterials/ or both, whole or partial clones "
+    "of the papers' public repositories: `aet reference fetch` downloads them, or name your own in "
+    f"the environment variable AET_REFERENCE, separated by {os.pathsep!r}"
 )
 GOLDEN_ADVICE = (
     "the golden outputs, which a clone of the aet-port repository holds and an installed package "

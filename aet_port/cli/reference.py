@@ -45,7 +45,10 @@ Small = Annotated[
 @table_options
 def functions_command(
     status: Annotated[
-        str | None, typer.Option(help="Only files that are: ported, library or not-needed.")
+        str | None,
+        typer.Option(
+            help="Only files that are: ported, ported-without-output, library or not-needed."
+        ),
     ] = None,
     repo: Annotated[
         str | None, typer.Option(help="Only one paper's code: mg (glass paper) or am (film paper).")
@@ -55,7 +58,8 @@ def functions_command(
     """List the source files of the papers' code with their counterparts and tests here."""
     kind = None if status is None else status.replace("-", " ")
     if kind not in (None, *KINDS):
-        raise InputError("--status", repr(status), "ported, library or not-needed")
+        expected = "ported, ported-without-output, library or not-needed"
+        raise InputError("--status", repr(status), expected)
     if repo not in (None, *REPOS):
         raise InputError("--repo", repr(repo), " or ".join(REPOS))
     every = read_functions()

@@ -15,7 +15,7 @@ from aet_port.cli import reference as commands
 from aet_port.core.errors import DataFileError
 from matlab_reference import download as fetch
 from matlab_reference import locate
-from matlab_reference.functions import read_functions
+from matlab_reference.functions import KINDS, read_functions
 from tests.cli.samples import Aet, Refused
 from tests.matlab_reference.published_server import CONTENTS, FILES, LARGE, NAMES, Server, serve
 
@@ -48,7 +48,7 @@ def test_functions_with_counts(aet: Aet, asked: Asked) -> None:
     counts = found["counts"]
     assert set(counts) == {"mg", "am", "all"}
     assert sum(counts["all"].values()) == 294
-    assert set(counts["all"]) == {"ported", "library", "not needed"}
+    assert set(counts["all"]) == set(KINDS)
     out = aet("reference", "functions", "--repo", "mg").out
     assert "am/" not in out
     numbers = re.findall(r"\d+", next(line for line in out.splitlines() if line.startswith("all ")))
@@ -60,6 +60,9 @@ def test_functions_of_one_status(aet: Aet, asked: Asked, refused: Refused) -> No
     assert rows
     assert all(row["status"].startswith("not needed: ") and row["repo"] == "am" for row in rows)
     assert "pathlib.Path.is_file" in aet("reference", "functions", "--status", "library").out
+    rows = asked("reference", "functions", "--status", "ported-without-output")["rows"]
+    assert rows
+    assert all(row["status"].startswith("ported without output: ") for row in rows)
     refused("reference", "functions", "--status", "open", parts=("--status: found 'open'",))
     refused("reference", "functions", "--repo", "xx", parts=("--repo: found 'xx'; expected mg or",))
 
