@@ -157,8 +157,8 @@ def fetch(
         folder,
         {one.name: address(one, host) for one in files},
         host=host,
-        advice=f"or clone by other means {clones}, both in one folder, and name it in the "
-        "environment variable AET_REFERENCE",
+        advice=f"or clone by other means {clones}, in one folder or several, and name them in the "
+        f"environment variable AET_REFERENCE, separated by {os.pathsep!r}",
         folders=tuple(COMMITS),
         retries=retries,
         timeout=timeout,

@@ -10,8 +10,9 @@ from typing import Literal, cast, get_args
 from aet_port.core.errors import DataFileError
 from matlab_reference.tables import read_table
 
-Kind = Literal["ported", "library", "not needed"]
+Kind = Literal["ported", "ported without output", "library", "not needed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+PORTED: tuple[Kind, ...] = KINDS[:2]
 TABLE = Path(__file__).resolve().parent / "functions.csv"
 
 
@@ -34,12 +35,14 @@ class FunctionRow:
     duplicate_of
         ``repo/path`` of an identical file that represents it, or empty.
     status
-        ``ported``, ``library: X`` or ``not needed: why``.
+        ``ported``: its own output, recorded or deposited, is compared with. ``ported without
+        output: how``: there is none at hand, and it is compared in another way. ``library: X`` or
+        ``not needed: why``.
     symbol
         Dotted path of the Python function or class, for a ported file.
     test
-        pytest id of the comparison with the reference's own output; always given for a ported
-        file, for others if there is one.
+        pytest id of the comparison: with the file's own output if it is ``ported``; always given
+        for a ported file, for others if there is one.
     note
         Remarks, and where other parts of the file are ported.
     """
@@ -110,7 +113,7 @@ def _row(file: Path, number: int, cells: list[str]) -> FunctionRow:
         raise DataFileError(
             file,
             f"{where}: status {row.status!r}",
-            "'ported', 'library: X' or 'not needed: why'",
+            "'ported', 'ported without output: how', 'library: X' or 'not needed: why'",
         )
     return row
 

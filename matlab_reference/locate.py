@@ -12,9 +12,9 @@ from matlab_reference.registry import GOLDEN, GOLDEN_TABLE, read_registry
 
 REPOSITORIES = ("AET-MetallicGlass", "AET-AmorphousMaterials")
 ADVICE = (
-    "a folder holding AET-MetallicGlass/ and AET-AmorphousMaterials/, clones of the papers' public "
-    "repositories: `aet reference fetch` downloads them, or name your own in the environment "
-    "variable AET_REFERENCE"
+    "folders holding AET-MetallicGlass/, AET-AmorphousMaterials/ or both, whole or partial clones "
+    "of the papers' public repositories: `aet reference fetch` downloads them, or name your own in "
+    f"the environment variable AET_REFERENCE, separated by {os.pathsep!r}"
 )
 GOLDEN_ADVICE = (
     "the golden outputs, which a clone of the aet-port repository holds and an installed package "
@@ -22,13 +22,18 @@ GOLDEN_ADVICE = (
     "of one (.zip, .tar.gz) or from the address of one"
 )
 _HERE = Path(__file__).resolve().parent
+# Beside the checkout; the second particle of the film paper stands apart.
+BESIDE = ("data", "pd2")
 
 
 def candidates() -> list[Path]:
-    """Folders searched, in order: AET_REFERENCE, beside the checkout, the user's cache."""
-    named = os.environ.get("AET_REFERENCE")
-    beside = _HERE.parent.parent / "shared" / "reference" / "data"
-    return [*([Path(named)] if named else []), beside, cache()]
+    """Folders searched, in order: those of AET_REFERENCE, by default those beside the checkout,
+    then the user's cache.
+    """
+    named = [Path(part) for part in os.environ.get("AET_REFERENCE", "").split(os.pathsep) if part]
+    shared = _HERE.parent.parent / "shared" / "reference"
+    folders = [*(named or [shared / name for name in BESIDE]), cache()]
+    return list(dict.fromkeys(folders))
 
 
 def cache() -> Path:
@@ -37,31 +42,43 @@ def cache() -> Path:
 
 
 def holds_data(folder: Path) -> bool:
-    """Whether a folder contains those of both repositories."""
-    return all((folder / name).is_dir() for name in REPOSITORIES)
+    """Whether a folder contains that of a repository with at least one file in it.
+
+    An interrupted download may leave empty folders.
+    """
+    return any(path.is_file() for name in REPOSITORIES for path in (folder / name).rglob("*"))
+
+
+def data_folders() -> list[Path]:
+    """The candidate folders that hold data, in order; their files add up."""
+    return [folder for folder in candidates() if holds_data(folder)]
 
 
 def locate_reference(*parts: str) -> Path:
     """Path of the published data, or of the file ``parts`` inside it.
 
+    Each file is taken from the first of :func:`data_folders` that has it, so that partial clones
+    add up. Without ``parts``, the first of these folders.
+
     Raises
     ------
     DataFileError
-        If no candidate folder holds the two repositories, or the file is not in it.
+        If no candidate folder holds data, or the file is in none of them.
     """
-    looked = candidates()
-    for folder in looked:
-        if holds_data(folder):
-            path = folder.joinpath(*parts)
-            if not path.exists():
-                raise DataFileError(
-                    path,
-                    "no such file in the reference data",
-                    "a complete clone of the papers' repositories; `aet reference fetch` gets "
-                    "missing files",
-                )
+    folders = data_folders()
+    if not folders:
+        raise DataFileError(candidates()[0], "no reference data", ADVICE)
+    for folder in folders:
+        path = folder.joinpath(*parts)
+        if path.exists():
             return path
-    raise DataFileError(looked[0], "no reference data", ADVICE)
+    others = "".join(f", nor in {folder}" for folder in folders[1:])
+    raise DataFileError(
+        folders[0].joinpath(*parts),
+        f"no such file in the reference data{others}",
+        "complete clones of the papers' repositories: `aet reference fetch` gets missing files, or "
+        f"name further folders in AET_REFERENCE, separated by {os.pathsep!r}",
+    )
 
 
 def resolve_reference(name: str) -> Path:

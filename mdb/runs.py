@@ -155,9 +155,9 @@ def deposit_validation(bank: Bank, rows: Sequence[Row]) -> int:
             [line.computed[k] if line.computed else None for line, k in places], pa.float64()
         ),
         "tolerance": pa.array([line.tolerance for line, _ in places], pa.float64()),
-        "status": [line.status for line, _ in places],
+        "status": ["reproduced" if line.agrees else line.status for line, _ in places],
         "mode": [line.mode for line, _ in places],
-        "remark": [line.why for line, _ in places],
+        "remark": [_remark(line) for line, _ in places],
     }
     table = pa.table(columns)
     own = table_digest({"validation_row": table})
@@ -172,3 +172,9 @@ def deposit_validation(bank: Bank, rows: Sequence[Row]) -> int:
             connection, "validation", number, tables, {"validation": {"validation_id": number}}
         )
     return number
+
+
+def _remark(line: Row) -> str:
+    """Class of agreement where it is not the status itself, recipe and reason."""
+    kind = f"{line.status}: " if line.agrees else ""
+    return f"{kind}{line.remark}"

@@ -17,7 +17,10 @@ from matlab_reference import locate_reference
 from tests.every_golden import (  # noqa: F401
     pytest_addoption,
     pytest_configure,
+    pytest_fixture_setup,
+    pytest_runtest_logreport,
     pytest_runtest_logstart,
+    pytest_runtest_protocol,
     pytest_sessionfinish,
     pytest_testnodedown,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,14 @@ from matlab_reference import download as fetching
 from matlab_reference.download import missing, select
 from matlab_reference.functions import KINDS, REPOS, count_by_status, read_functions
 from matlab_reference.golden_files import fetch_golden, golden_source
-from matlab_reference.locate import ADVICE, cache, candidates, golden_folder, holds_data
+from matlab_reference.locate import (
+    ADVICE,
+    cache,
+    candidates,
+    data_folders,
+    golden_folder,
+    holds_data,
+)
 from matlab_reference.registry import COMMITS, GOLDEN, GOLDEN_TABLE, PublishedFile, read_registry
 
 CHECK_FAILED = 1
@@ -37,7 +45,10 @@ Small = Annotated[
 @table_options
 def functions_command(
     status: Annotated[
-        str | None, typer.Option(help="Only files that are: ported, library or not-needed.")
+        str | None,
+        typer.Option(
+            help="Only files that are: ported, ported-without-output, library or not-needed."
+        ),
     ] = None,
     repo: Annotated[
         str | None, typer.Option(help="Only one paper's code: mg (glass paper) or am (film paper).")
@@ -47,7 +58,8 @@ def functions_command(
     """List the source files of the papers' code with their counterparts and tests here."""
     kind = None if status is None else status.replace("-", " ")
     if kind not in (None, *KINDS):
-        raise InputError("--status", repr(status), "ported, library or not-needed")
+        expected = "ported, ported-without-output, library or not-needed"
+        raise InputError("--status", repr(status), expected)
     if repo not in (None, *REPOS):
         raise InputError("--repo", repr(repo), " or ".join(REPOS))
     every = read_functions()
@@ -78,24 +90,28 @@ def locate_command(
     ] = False,
     form: TableForm = AS_TEXT,
 ) -> None:
-    """Show where the published data are searched for and found, and what is missing."""
+    """Show where the published data are searched for and found, and what is missing.
+
+    Folders that hold parts of the data add up: several may be named in AET_REFERENCE, separated as
+    in PATH.
+    """
     places = candidates()
     looked = [{"folder": str(folder), "found": holds_data(folder)} for folder in places]
-    found = next((folder for folder in places if holds_data(folder)), None)
+    found = data_folders()
     files = select(read_registry(), code=False)
-    states = [] if found is None else [_state(found, name, files, check) for name in COMMITS]
+    states = [_state(found, name, files, check) for name in COMMITS] if found else []
     golden = golden_folder()
-    content = {"looked": looked, "found": None if found is None else str(found)}
+    content = {"looked": looked, "found": [str(folder) for folder in found]}
     content |= {"repositories": states, "golden": None if golden is None else str(golden)}
     taken = form.taken(states, content)
     if not taken:
         for one in looked:
             print_line(f"looked in {one['folder']}: {'found' if one['found'] else 'not there'}")
         print_line(f"golden outputs: {golden or 'not there (aet reference fetch --golden-from)'}")
-    if found is None:
+    if not found:
         raise DataFileError(places[0], "no reference data", ADVICE)
     if not taken:
-        print_line(f"found in {found}")
+        print_line(f"found in {' and '.join(map(str, found))}")
         heads = ("repository", "data files", "there", "missing", "of these large", "damaged")
         rows = [
             (
@@ -110,7 +126,7 @@ def locate_command(
         ]
         print_rows(heads, rows, "published data files")
         if any(state["missing"] for state in states):
-            print_line(f"aet reference fetch --to {found}   gets what is missing")
+            print_line(f"aet reference fetch --to {found[0]}   gets what is missing")
     if any(state["damaged"] for state in states):
         names = [name for state in states for name in state["damaged"]]
         print_note(f"aet: not as published: {_some(names)}")
@@ -118,11 +134,17 @@ def locate_command(
 
 
 def _state(
-    folder: Path, repository: str, files: Sequence[PublishedFile], check: bool
+    folders: Sequence[Path], repository: str, files: Sequence[PublishedFile], check: bool
 ) -> dict[str, Any]:
     own = [one for one in files if one.repository == repository]
-    there = [one for one in own if (folder / one.name).is_file()]
-    absent = [one for one in own if one not in there]
+    places = {
+        one.name: path
+        for one in own
+        for folder in reversed(folders)  # the first folder's copy is the one that is used
+        if (path := folder / one.name).is_file()
+    }
+    there = [one for one in own if one.name in places]
+    absent = [one for one in own if one.name not in places]
     return {
         "repository": repository,
         "commit": COMMITS[repository],
@@ -130,7 +152,7 @@ def _state(
         "there": len(there),
         "missing": [one.name for one in absent],
         "missing_large": sum(one.is_large for one in absent),
-        "damaged": [one.name for one in there if check and one.problem(folder / one.name)],
+        "damaged": [one.name for one in there if check and one.problem(places[one.name])],
     }
 
 
@@ -193,13 +215,16 @@ def fetch_command(
         )
     else:
         print_line(f"{len(done.fetched)} files fetched, {done.size / 1e6:.1f} MB")
-        place, first = folder, next((one for one in candidates() if holds_data(one)), None)
+        now: list[Path] = data_folders()
+        # Naming a folder replaces the folders beside the checkout, so those found are named too.
+        named = os.pathsep.join(str(one) for one in dict.fromkeys([folder.absolute(), *now]))
+        used = folder in candidates()
         if source:
-            place, first = folder / GOLDEN, golden_folder()
-        if first != place:
-            print_line(
-                f"set AET_REFERENCE={folder.absolute()} to use them; first found now: {first}"
-            )
+            now = [one for one in (golden_folder(),) if one is not None]
+            used = now == [folder / GOLDEN]
+        told = f"found now: {' and '.join(map(str, now)) or 'none'}"
+        if not used:
+            print_line(f"set AET_REFERENCE={named} to use them; {told}")
     if done.failed:
         reasons = [f"{name} ({reason})" for name, reason in done.failed.items()]
         print_note(f"aet: not fetched: {_some(reasons)}")

@@ -34,19 +34,22 @@ def validate_command(
 ) -> None:
     """Compare published values with computed ones.
 
-    The exit code is 1 if a value that was reproduced before differs now.
+    Each row has a class: computed by a recipe that the papers state; by a recipe chosen here; read
+    from the authors' files; differs; not attempted. The exit code is 1 if a value that agreed
+    before differs now.
     """
     from aet_port.validation.published_table import (
         BRIEF,
         Computed,
         build_report,
         check_samples,
+        headline,
         html_page,
         summary,
     )
     from aet_port.validation.published_values import published_figures
     from matlab_reference import golden_path, locate_reference
-    from matlab_reference.published import read_published, read_reproduced
+    from matlab_reference.published import MEANINGS, read_published, read_reproduced
     from md_sim.published_quench import quench_figures
 
     if html is not None:
@@ -76,10 +79,13 @@ def validate_command(
     if not form.taken(records, {"rows": records, **facts, "lost": lost}):
         print_rows(BRIEF, [row.brief() for row in rows], "aet validate")
         for row in rows:
-            if row.status != "reproduced":
-                print_line(f"{row.id} {row.status}: {row.why}")
+            if row.status not in ("computed", "read"):
+                print_line(f"{row.id} {row.status}: {row.remark}")
         heads = ("figures", *totals["all"])
         print_rows(heads, [(name, *some.values()) for name, some in totals.items()])
+        for name, meaning in MEANINGS.items():
+            print_line(f"{name}: {meaning}")
+        print_line(headline(rows))
     if lost:
-        print_note(f"aet: no longer reproduced: {', '.join(lost)}")
+        print_note(f"aet: no longer in agreement: {', '.join(lost)}")
         raise typer.Exit(CHECK_FAILED)

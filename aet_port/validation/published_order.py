@@ -41,6 +41,9 @@ SOLUTE = 3  # type of the solutes
 FAST, EXACT = 162, 10_242  # directions
 # Tetrahedra in the vertex order of Qhull 2015.2, on which the published rows depend.
 VERTEX_ORDER = "mg_voronoi_vertex_order_qhull2015.npz"
+# Of the deposited distribution of the disordered atoms, angstrom.
+HALF_BIN = 0.025
+BINNED = "half a bin of the deposited distribution; the papers do not say how peaks are fitted"
 LAYER, REACH = 1.0, 20.0  # angstrom: thickness of a layer around the nuclei, and the last one
 SHELL_STEPS = {"rdf_all_atoms.mat": 0.1, "rdf_amorphous_region.mat": 0.05}
 
@@ -89,8 +92,7 @@ def glass_order(find: Find, golden: Callable[[str], Path], exact: bool) -> Named
     centres = solute_centres(atoms[disordered & (types == SOLUTE)])
     yield "mg.solute_centres", Computed((int(centres.sum()),), 0, "count")
     share = 100 * float(centres.sum() / (types == SOLUTE).sum())
-    why = f"{PRINTED}; solute centres over all type 3 atoms, which gives these digits"
-    yield "mg.type3_second_shell", Computed((share,), 0.005, why)
+    yield "mg.type3_second_shell", Computed((share,), 0.005, PRINTED)
     yield from _glass_pdf(find, atoms, disordered, exact)
     yield from _glass_voronoi(find, golden, atoms, disordered)
 
@@ -123,14 +125,13 @@ def _glass_pdf(find: Find, atoms: ase.Atoms, disordered: NDArray[np.bool_], exac
         yield "mg.shell_bins", Computed(tuple(differing), 0, "whole numbers", True)
     pdf = partial_pair_distribution(atoms[disordered], groups=types[disordered], directions=FAST)
     peaks = pdf_peaks(pdf.r, pdf.g[ALL])
-    fits = "the papers do not say how peaks are fitted"
-    yield "mg.pdf_peaks", Computed(tuple(map(float, peaks.peaks)), 0.03, fits)
+    yield "mg.pdf_peaks", Computed(tuple(map(float, peaks.peaks)), HALF_BIN, BINNED)
     minima = (peaks.first_minimum, peaks.second_minimum)
-    yield "mg.pdf_minima", Computed(minima, 0.08, fits)
+    yield "mg.pdf_minima", Computed(minima, HALF_BIN, BINNED)
     lengths = [bond_length(pdf.r, g) for pair, g in pdf.g.items() if pair != ALL]
-    yield "mg.bond_lengths", Computed(tuple(lengths), 0.05, fits)
+    yield "mg.bond_lengths", Computed(tuple(lengths), HALF_BIN, BINNED)
     second = pdf_peaks(pdf.r, pdf.g["3", "3"]).second_peak
-    yield "mg.second_peak_33", Computed((second,), 0.03, fits)
+    yield "mg.second_peak_33", Computed((second,), HALF_BIN, BINNED)
 
 
 def _glass_voronoi(
@@ -165,12 +166,11 @@ def _glass_voronoi(
     )
     inner = disordered & ~surface_atoms(atoms)
     chemistry = chemical_order(atoms.arrays["type"], cells, inner, of_centres=True)
-    rule = "surface by an alpha shape of 5 angstrom, our inference"
-    yield "mg.mean_cn", Computed(tuple(map(float, chemistry.coordination)), 0.005, rule, True)
+    yield "mg.mean_cn", Computed(tuple(map(float, chemistry.coordination)), 0.005, PRINTED, True)
     shares = tuple(float(100 * share) for share in chemistry.fraction)
-    yield "mg.type_fractions_bulk", Computed(shares, 0.1, rule, True)
+    yield "mg.type_fractions_bulk", Computed(shares, 0.005, PRINTED, True)
     parameters = tuple(float(value) for value in chemistry.warren_cowley.ravel())
-    yield "mg.warren_cowley", Computed(parameters, 0.005, f"{PRINTED}; {rule}", True)
+    yield "mg.warren_cowley", Computed(parameters, 0.005, PRINTED, True)
 
 
 def _unlike(cells: Voronoi, deposited: NDArray[np.float64]) -> float:
@@ -211,7 +211,8 @@ def film_order(find: Find, name: str, pooled: list[Cells]) -> Named:
     yield f"{key}.nuclei_fraction", Computed((share,), 0.05, PRINTED, True)
     pdf = partial_pair_distribution(atoms[disordered], r_max=9.0, directions=FAST)
     valley = pdf_peaks(pdf.r, pdf.g[ALL]).first_minimum
-    yield f"{key}.first_shell", Computed((valley,), 0.03, "the minimum is flat; ours is fitted")
+    why = "the minimum is flat; half a bin of ours is 0.05 angstrom"
+    yield f"{key}.first_shell", Computed((valley,), 0.03, why)
     yield from _interface(key, atoms, order, crystalline, cutoff)
     cells = voronoi_analysis(atoms, reference_quirks=True)
     inner = disordered & ~surface_atoms(atoms)
@@ -238,26 +239,25 @@ def _interface(
     ]
     width = interface_width(means[0], means[1], reach=REACH).width
     each = interface_width(order.normalised, distance).width
-    why = (
-        "the papers give no recipe; layers of 1 angstrom up to 20 without surface atoms fit all "
-        f"their samples best; a fit to every atom up to 15 gives {each:.2f}"
-    )
-    yield f"{key}.interface_width", Computed((width,), 0.2, why)
+    why = f"{PRINTED}; a fit to every atom up to 15 angstrom gives {each:.2f}"
+    # The glass paper prints two decimals, the film paper one.
+    yield f"{key}.interface_width", Computed((width,), 0.005 if key == "mg" else 0.05, why)
 
 
-def pooled_order(cells: Sequence[Cells], note: str) -> Named:
+def pooled_order(cells: Sequence[Cells], of: tuple[str, ...] = ()) -> Named:
     """Figures of the film samples together.
 
     Parameters
     ----------
     cells
         Cells from :func:`film_order` for each sample.
-    note
-        Which samples are available, if not all are.
+    of
+        The available samples, if not all are.
     """
-    why = "; ".join(part for part in (note, "today's order of Voronoi vertices") if part)
+    why = f"{PRINTED}; with today's order of Voronoi vertices"
     faces = np.sum([one.indices[one.chosen(mask)].sum(axis=0) for one, mask in cells], axis=0)
-    yield "all.five_edged_faces", Computed((float(100 * faces[2] / faces.sum()),), 0.5, why, True)
+    share = float(100 * faces[2] / faces.sum())
+    yield "all.five_edged_faces", Computed((share,), 0.05, why, True, of)
     atoms = sum(int(mask.sum()) for _, mask in cells)
     found = sum(one.distorted_icosahedra(mask) * mask.sum() for one, mask in cells)
-    yield "all.distorted_icosahedra", Computed((float(100 * found / atoms),), 0.5, why, True)
+    yield "all.distorted_icosahedra", Computed((float(100 * found / atoms),), 0.05, why, True, of)

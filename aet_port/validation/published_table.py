@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from aet_port.core.errors import InputError
 from aet_port.core.html_pages import render_page
-from matlab_reference.published import PublishedFigure
+from matlab_reference.published import AGREEMENTS, MEANINGS, REPRODUCED, Agreement, PublishedFigure
 
-Status = Literal["reproduced", "differs", "not attempted"]
 COLUMNS = ("figure", "sample", "published", "computed", "difference", "status", "remark")
 BRIEF = ("figure", "published", "computed", "status")
 
@@ -26,18 +25,22 @@ class Computed:
     values
         Computed values, as many as are published.
     tolerance
-        Largest difference that counts as reproduced, in the unit of the row; None if the papers
-        don't give the recipe, so that the row only states the difference.
+        Largest difference that counts as agreement, in the unit of the row: the printed digits,
+        unless ``why`` gives a reason for more; None if the row only states the difference.
     why
         Reason for the tolerance or the difference.
     quirks
         Whether known flaws of the reference were reproduced on purpose.
+    of
+        Samples that the values are of, if these are not all that the published figure is of: it
+        is then not judged.
     """
 
     values: tuple[float, ...]
     tolerance: float | None
     why: str
     quirks: bool = False
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,22 @@ class Row:
     computed: tuple[float, ...]
     difference: float | None
     tolerance: float | None
-    status: Status
+    status: Agreement
     mode: str
     why: str
     where: str = ""
     stated: bool = True
+    recipe: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the computed values are the published ones within the tolerance."""
+        return self.status in REPRODUCED
+
+    @property
+    def remark(self) -> str:
+        """Recipe, and reason of the tolerance or of the difference."""
+        return "; ".join(part for part in (self.recipe, self.why) if part)
 
     def plain(self) -> dict[str, Any]:
         """The row as plain values for JSON."""
@@ -66,7 +80,7 @@ class Row:
         """The row as text for a table with the columns ``COLUMNS``."""
         gap = "" if self.difference is None else f"{self.difference:.2g}"
         allowed = "" if self.tolerance is None else f" (allowed {self.tolerance:.2g})"
-        remark = "; ".join(part for part in (self.where, self.mode, self.why) if part)
+        remark = "; ".join(part for part in (self.where, self.mode, self.remark) if part)
         return (
             f"{self.quantity} [{self.id}]",
             self.sample,
@@ -87,7 +101,10 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def compare(published: PublishedFigure, computed: Computed | None, reason: str = "") -> Row:
-    """Compare one figure: reproduced within its tolerance, differs, or not attempted.
+    """Compare one figure: it has the class of its table, differs, or was not attempted.
+
+    A figure that the table lists as differing or not attempted, but that agrees, counts as one by a
+    recipe chosen here.
 
     Parameters
     ----------
@@ -104,6 +121,7 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
     if computed is None:
         why = reason or published.needs or published.note
         return Row(*facts, (), None, None, "not attempted", "", why, *origin)
+    origin = (*origin, published.recipe)
     if len(computed.values) != len(published.values):
         raise InputError(
             published.id,
@@ -111,15 +129,20 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
             f"as many as are published: {len(published.values)}",
         )
     gap = float(np.abs(np.subtract(computed.values, published.values)).max())
-    near = computed.tolerance is not None and gap <= computed.tolerance
+    status: Agreement = "differs"
+    if computed.of:
+        status = "not attempted"
+    elif computed.tolerance is not None and gap <= computed.tolerance:
+        status = published.agreement if published.agreement in REPRODUCED else REPRODUCED[1]
+    alone = f"of {' and '.join(computed.of)} alone, which cannot be judged" if computed.of else ""
     return Row(
         *facts,
         computed.values,
         gap,
         computed.tolerance,
-        "reproduced" if near else "differs",
+        status,
         "reference quirks" if computed.quirks else "",
-        computed.why,
+        "; ".join(part for part in (alone, computed.why) if part),
         *origin,
     )
 
@@ -188,7 +211,7 @@ def check_samples(
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:
     """Number of rows of each status."""
-    result = {"reproduced": 0, "differs": 0, "not attempted": 0}
+    result: dict[str, int] = dict.fromkeys(AGREEMENTS, 0)
     for row in rows:
         result[row.status] += 1
     return result
@@ -202,12 +225,25 @@ def summary(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
     return result
 
 
+def headline(rows: Sequence[Row]) -> str:
+    """One sentence with the number of rows computed by recipes that the papers state."""
+    parts = []
+    for own, words in ((True, "values stated in the papers"), (False, "deposited ones")):
+        some = [row for row in rows if row.stated is own]
+        found = counts(some)
+        if some:
+            parts.append(f"{found['computed']} of {len(some)} {words}")
+    return f"computed by recipes that the papers state, and in agreement: {', '.join(parts)}"
+
+
 def html_page(rows: Sequence[Row], title: str) -> str:
     """The report as a self-contained page ordered by sample, without scripts or external files."""
     samples = dict.fromkeys(row.sample for row in rows)
     values = {
         "title": title,
         "columns": COLUMNS,
+        "headline": headline(rows),
+        "meanings": MEANINGS,
         "totals": summary(rows),
         "rows": [row for sample in samples for row in rows if row.sample == sample],
     }

@@ -146,14 +146,10 @@ def _steps(
 
 
 def _pooled(cells: list[Cells], packed: list[Packed]) -> Iterator[tuple[str, Computed]]:
-    """Figures of the available film samples together."""
+    """Figures of the film samples together; judged only if all are available."""
     if len(cells) != len(packed) or not packed:
         return
-    names = [one.name for one in packed]
-    note = (
-        ""
-        if len(names) == len(KEYS)
-        else f"of {' and '.join(names)} alone; the others are not available"
-    )
-    yield from pooled_order(cells, note)
-    yield from pooled_packing(packed, note)
+    names = tuple(one.name for one in packed)
+    of = () if len(names) == len(KEYS) else names
+    yield from pooled_order(cells, of)
+    yield from pooled_packing(packed, of)

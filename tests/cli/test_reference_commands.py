@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from aet_port.cli import reference as commands
+from aet_port.core.errors import DataFileError
 from matlab_reference import download as fetch
 from matlab_reference import locate
-from matlab_reference.functions import read_functions
+from matlab_reference.functions import KINDS, read_functions
 from tests.cli.samples import Aet, Refused
 from tests.matlab_reference.published_server import CONTENTS, FILES, LARGE, NAMES, Server, serve
 
@@ -46,9 +48,9 @@ def test_functions_with_counts(aet: Aet, asked: Asked) -> None:
     counts = found["counts"]
     assert set(counts) == {"mg", "am", "all"}
     assert sum(counts["all"].values()) == 294
-    assert set(counts["all"]) == {"ported", "library", "not needed"}
+    assert set(counts["all"]) == set(KINDS)
     out = aet("reference", "functions", "--repo", "mg").out
-    assert "am/" not in out
+    assert not any(line.startswith("am/") for line in out.splitlines())
     numbers = re.findall(r"\d+", next(line for line in out.splitlines() if line.startswith("all ")))
     assert [int(number) for number in numbers] == [*counts["all"].values(), 294]
 
@@ -58,6 +60,9 @@ def test_functions_of_one_status(aet: Aet, asked: Asked, refused: Refused) -> No
     assert rows
     assert all(row["status"].startswith("not needed: ") and row["repo"] == "am" for row in rows)
     assert "pathlib.Path.is_file" in aet("reference", "functions", "--status", "library").out
+    rows = asked("reference", "functions", "--status", "ported-without-output")["rows"]
+    assert rows
+    assert all(row["status"].startswith("ported without output: ") for row in rows)
     refused("reference", "functions", "--status", "open", parts=("--status: found 'open'",))
     refused("reference", "functions", "--repo", "xx", parts=("--repo: found 'xx'; expected mg or",))
 
@@ -127,7 +132,7 @@ def test_locate_counts_what_is_missing(
     aet("reference", "fetch", "--small")
     found = asked("reference", "locate")
     assert found["looked"] == [{"folder": str(nowhere), "found": True}]
-    assert found["found"] == str(nowhere)
+    assert found["found"] == [str(nowhere)]
     glass, film = found["repositories"]
     assert (glass["repository"], glass["files"], glass["there"]) == ("AET-MetallicGlass", 2, 2)
     assert (film["files"], film["there"], film["missing"]) == (1, 0, [LARGE])
@@ -158,7 +163,74 @@ def test_locate_without_data(aet: Aet, nowhere: Path) -> None:
     assert outcome.code == 2
     assert json.loads(outcome.out) == {
         "looked": [{"folder": str(nowhere), "found": False}],
-        "found": None,
+        "found": [],
         "repositories": [],
         "golden": str(golden),
     }
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
+    """Two partial clones of the user, of which neither is whole, and the variable names both."""
+    folders = (tmp_path / "one", tmp_path / "two")
+    for folder, name in zip(folders, NAMES, strict=False):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(CONTENTS[name])
+    monkeypatch.setattr(commands, "read_registry", lambda: FILES)
+    monkeypatch.setattr(locate, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setenv("AET_REFERENCE", os.pathsep.join(map(str, folders)))
+    return folders
+
+
+def test_partial_clones_add_up(aet: Aet, asked: Asked, two: tuple[Path, Path]) -> None:
+    one, other = two
+    assert locate.locate_reference(*Path(NAMES[0]).parts) == one / NAMES[0]
+    assert locate.locate_reference(*Path(NAMES[1]).parts) == other / NAMES[1]
+    found = asked("reference", "locate")
+    assert [place["found"] for place in found["looked"]] == [True, True, False]
+    assert found["found"] == [str(one), str(other)]
+    assert sum(state["there"] for state in found["repositories"]) == 2
+    assert f"found in {one} and {other}" in aet("reference", "locate").out
+    with pytest.raises(DataFileError) as caught:
+        locate.locate_reference(*Path(LARGE).parts)
+    assert caught.value.path == one / LARGE
+    for part in (f"nor in {other}", "aet reference fetch", "AET_REFERENCE", repr(os.pathsep)):
+        assert part in str(caught.value)
+
+
+def test_the_first_of_two_copies_is_taken(aet: Aet, two: tuple[Path, Path]) -> None:
+    one, other = two
+    (other / NAMES[0]).parent.mkdir(parents=True, exist_ok=True)
+    (other / NAMES[0]).write_bytes(b"other")
+    assert locate.locate_reference(*Path(NAMES[0]).parts) == one / NAMES[0]
+    assert aet("reference", "locate", "--check").code == 0
+    (one / NAMES[0]).write_bytes(b"other")
+    assert aet("reference", "locate", "--check").code == 1
+
+
+def test_a_fetch_beside_other_folders_names_all(
+    aet: Aet, two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two
+    with serve() as running:
+        monkeypatch.setattr(fetch, "HOST", running.host)
+        outcome = aet("reference", "fetch", "--to", tmp_path / "own", "--only", LARGE)
+        again = aet("reference", "fetch", "--to", one, "--only", LARGE)
+    named = os.pathsep.join(map(str, (tmp_path / "own", one, other)))
+    assert f"set AET_REFERENCE={named} to use them" in re.sub(r"\s+", " ", outcome.out)
+    assert "AET_REFERENCE" not in again.out
+
+
+def test_folders_that_are_searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those named and no others, but for the cache; without a name both beside the checkout."""
+    monkeypatch.setattr(locate, "_HERE", tmp_path / "clone" / "matlab_reference")
+    monkeypatch.setattr(locate, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setenv("AET_REFERENCE", os.pathsep.join(["a", "", "b", "a"]))
+    assert locate.candidates() == [Path("a"), Path("b"), tmp_path / "cache"]
+    for value in ("", None):
+        if value is None:
+            monkeypatch.delenv("AET_REFERENCE")
+        else:
+            monkeypatch.setenv("AET_REFERENCE", value)
+        beside = tmp_path / "shared" / "reference"
+        assert locate.candidates() == [beside / "data", beside / "pd2", tmp_path / "cache"]

@@ -49,6 +49,7 @@ def test_refused_before_the_work(
 ) -> None:
     for name in ("AET-MetallicGlass", "AET-AmorphousMaterials"):
         (sample.folder / "papers" / name).mkdir(parents=True)
+        (sample.folder / "papers" / name / "README.md").touch()
     monkeypatch.setenv("AET_REFERENCE", str(sample.folder / "papers"))
     text = CONFIG.replace("[analyze]", "[trace]\n[analyze]").replace(*change)
     if "pixel_size" in change[0]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from scipy.io import loadmat, whosmat
 
 from matlab_reference import golden_path
 from matlab_reference.functions import read_functions
+from tests.matlab_reference.files_read import Names, names_in, parsed
 from tests.matlab_reference.golden_names import MANIFEST, OF_NO_PORT, listed
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -24,52 +22,12 @@ CLASSES = {"double": "float64", "single": "float32", "uint8": "uint8", "int32": 
 
 
 @functools.cache
-def parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+def names_of_file(file: Path) -> Names:
+    return names_in([parsed(file)])
 
 
-@functools.cache
-def names_in(file: Path) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """Golden names that a test file writes, and patterns of those that it fills something into.
-
-    Some files leave the repository to a helper, so a name counts with and without it.
-    """
-    patterns = []
-    for node in ast.walk(parsed(file)):
-        if not isinstance(node, ast.JoinedStr):
-            continue
-        text = "".join(
-            re.escape(v.value) if isinstance(v, ast.Constant) else "(.*)" for v in node.values
-        ).removesuffix(r"\.mat")
-        # More of a name than the repository, and parts of a file name only.
-        if "__" in text and len(re.findall("[A-Za-z]", text)) > 6 and not re.search(r"\s", text):
-            patterns.append(re.compile(rf"(?:am__|mg__)?{text}"))
-    return frozenset(text.removesuffix(".mat") for text in constants_in(file)), tuple(patterns)
-
-
-@functools.cache
-def constants_in(file: Path) -> frozenset[str]:
-    return frozenset(
-        node.value
-        for node in ast.walk(parsed(file))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-
-
-def used_in(file: Path, name: str) -> bool:
-    """Whether a test file writes this name, each filled-in part being a number or in the file."""
-    literal, patterns = names_in(file)
-    if name in literal or name[4:] in literal:
-        return True
-    for pattern in patterns:
-        found = pattern.fullmatch(name)
-        if found and all(not g or g.isdecimal() or g in constants_in(file) for g in found.groups()):
-            return True
-    return False
-
-
-HERE = Path(__file__).resolve()
-TEST_FILES = sorted(set(TESTS.rglob("*.py")) - {HERE, HERE.with_name("golden_names.py")})
+# Tests of the set itself name its files and compare with none.
+TEST_FILES = sorted(set(TESTS.rglob("*.py")) - set((TESTS / "matlab_reference").glob("*.py")))
 
 
 def test_the_manifest_lists_what_is_there() -> None:
@@ -114,7 +72,7 @@ def test_every_golden_file_is_compared_with() -> None:
     unused = {
         case["file"]
         for case in CASES
-        if not any(used_in(file, case["file"].removesuffix(".mat")) for file in TEST_FILES)
+        if not any(names_of_file(file).golden(case["file"]) for file in TEST_FILES)
     }
     assert unused == OF_NO_PORT
     sources = "".join(file.read_text(encoding="utf-8") for file in TEST_FILES)
@@ -135,70 +93,10 @@ def test_names_are_found_in_tests(tmp_path: Path) -> None:
     file.write_text(
         'a = "am__my_fft__b.mat"\nfor k in ("x", 1):\n    f"mg__calc_grid__{k}.mat"\nf"mg__{k}"'
     )
-    assert used_in(file, "am__my_fft__b")
-    assert used_in(file, "mg__calc_grid__x")
-    assert used_in(file, "mg__calc_grid__7")
-    assert not used_in(file, "mg__calc_grid__y")
-    assert not used_in(file, "mg__other__x")
-    assert not used_in(file, "am__my_fft__c")
-
-
-def defined_in(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return [node.name]
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
-    if isinstance(node, ast.ImportFrom):
-        return [alias.asname or alias.name for alias in node.names]
-    return []
-
-
-@functools.cache
-def definitions(file: Path) -> dict[str, ast.stmt]:
-    """What a file defines or imports at its top level, by name."""
-    return {name: node for node in parsed(file).body for name in defined_in(node)}
-
-
-def mentioned(node: ast.AST) -> set[str]:
-    """Names that a piece of code uses: variables, functions, attributes, fixtures."""
-    found = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            found.add(part.id)
-        elif isinstance(part, ast.arg):
-            found.add(part.arg)
-    return found
-
-
-def reaches_the_reference(file: Path, name: str, seen: set[tuple[Path, str]] | None = None) -> bool:
-    """Whether a test, or what it calls or takes as a fixture, loads outputs of the reference."""
-    seen = set() if seen is None else seen
-    for place in (file, file.parent / "conftest.py", TESTS / "conftest.py"):
-        if (place, name) in seen or not place.is_file() or name not in definitions(place):
-            continue
-        seen.add((place, name))
-        node = definitions(place)[name]
-        if isinstance(node, ast.ImportFrom):
-            if name in ("golden_path", "locate_reference", "read_published"):
-                return True
-            module = TESTS.parent / f"{(node.module or '').replace('.', '/')}.py"
-            if module.is_relative_to(TESTS) and reaches_the_reference(module, name, seen):
-                return True
-        elif any(reaches_the_reference(file, word, seen) for word in mentioned(node)):
-            return True
-    return False
-
-
-@pytest.mark.parametrize(
-    "test", sorted({row.test for row in ROWS.values() if row.kind == "ported"})
-)
-def test_ported_functions_are_compared_with_the_reference(test: str) -> None:
-    file, _, name = test.partition("::")
-    assert reaches_the_reference(TESTS.parent / file, name)
-
-
-def test_a_test_of_its_own_does_not_reach_the_reference() -> None:
-    file = TESTS / "tracing" / "test_species.py"
-    assert not reaches_the_reference(file, "test_peaks_that_are_no_atoms")
-    assert reaches_the_reference(file, "test_local_golden")
+    names = names_in([parsed(file)])
+    assert names.golden("am__my_fft__b")
+    assert names.golden("mg__calc_grid__x.mat")
+    assert names.golden("mg__calc_grid__7")
+    assert not names.golden("mg__calc_grid__y")
+    assert not names.golden("mg__other__x")
+    assert not names.golden("am__my_fft__c")

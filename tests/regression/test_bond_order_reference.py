@@ -1,4 +1,4 @@
-"""The published bond-orientational order of the glass, the Ta film and the Pd1 particle."""
+"""The published bond-orientational order of the glass, the Ta film and the Pd particles."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def test_q4_and_q6_of_the_glass(reference: Find) -> None:
     [
         ("MG_particle", 18356, 1e-14),  # seen 1.2e-15; the bar is 1e-12
         ("Pd1", 52308, 1e-14),  # seen 5.6e-16; the bar is 1e-12
+        ("Pd2", 76238, 1e-14),  # seen 7.8e-16
         # Its model is stored in single precision, the order came from more digits: seen 3.1e-7.
         ("Ta_film", 8284, 5e-7),
     ],

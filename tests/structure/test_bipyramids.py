@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,6 +53,26 @@ def test_motifs_as_the_reference(name: str) -> None:
     for fold in FOLDS:
         assert of_fold(found, fold) == rows(final, f"out_path{fold}")
         assert found.counts()[fold] == len(final[f"out_path{fold}"])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_motifs_among_the_rings_of_the_first_steps(name: str) -> None:
+    """Of all closed chains of those steps, the motifs are those around a common pair of atoms."""
+    vertices, pairs = golden_tetrahedra(name)
+    found = find_motifs(vertices, pairs)
+    raw = loadmat(golden_path(f"am__findclustersN__{name}.mat"))
+    unique = loadmat(golden_path(f"am__uniqueCluster__{name}.mat"))
+    others = 0
+    for case, fold in itertools.product((raw, unique), range(4, 9)):
+        rings = {r for r in rows(case, f"out_path{fold}") if r[0] >= 0 and len(set(r)) == fold}
+        around_a_pair = {
+            ring
+            for ring in rings
+            if len(set.intersection(*(set(vertices[t].tolist()) for t in ring))) == 2
+        }
+        assert of_fold(found, fold) == around_a_pair
+        others += len(rings) - len(around_a_pair)
+    assert others > 0
 
 
 def test_the_capping_pair_excludes_all_rings_with_chords() -> None:

@@ -32,6 +32,7 @@ def test_rings_without_chords(delta: str) -> None:
 
 
 def test_shell_of_solute_neighbours() -> None:
+    """The neighbours among which ``search_clusters`` looks for more atoms of a cluster."""
     case = loadmat(golden_path("mg__Main_1.neigh__random40.mat"))
     unit = case["in_R_UNIT"].item()
     shell = tuple(unit * case[f"in_r_{side}"].item() for side in ("inner", "outer"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -15,23 +16,30 @@ from aet_port.validation.published_table import (
     build_report,
     compare,
     counts,
+    headline,
     html_page,
     summary,
 )
+from matlab_reference.published import AGREEMENTS, REPRODUCED, Agreement
 
-FACES = PublishedFigure("mg.faces", "glass", "Fig. 2c", "faces", (3.27, 29.14), "percent", "")
+FACES = PublishedFigure(
+    *("mg.faces", "glass", "Fig. 2c", "faces", (3.27, 29.14), "percent", ""),
+    agreement="computed",
+    recipe="Methods, faces; code Main_3",
+)
 BINS = PublishedFigure(
     "mg.bins", "glass", "deposit", "bins", (0.0,), "", "", False, "--exact: a minute"
 )
 WIDTH = PublishedFigure("ta.width", "film", "text", "width <d>", (3.0,), "angstrom", "open recipe")
+NONE = dict.fromkeys(AGREEMENTS, 0)
 FIGURES = {figure.id: figure for figure in (FACES, WIDTH)}
 
 
 @pytest.mark.parametrize(
     ("values", "tolerance", "status", "gap"),
     [
-        ((3.27, 29.14), 0.0, "reproduced", 0.0),
-        ((3.27, 29.16), 0.02, "reproduced", 0.02),
+        ((3.27, 29.14), 0.0, "computed", 0.0),
+        ((3.27, 29.16), 0.02, "computed", 0.02),
         ((3.27, 29.17), 0.02, "differs", 0.03),
         ((3.27, 29.14), None, "differs", 0.0),
         ((float("nan"), 29.14), 1.0, "differs", float("nan")),
@@ -45,6 +53,24 @@ def test_a_figure_is_judged_by_its_largest_difference(
     assert row.difference == pytest.approx(gap, abs=1e-9, nan_ok=True)
 
 
+@pytest.mark.parametrize("listed", AGREEMENTS)
+def test_a_figure_that_agrees_has_the_class_of_its_table(listed: Agreement) -> None:
+    """One that was not expected to agree does not join the computed ones by itself."""
+    row = compare(replace(FACES, agreement=listed), Computed(FACES.values, 0.0, "printed digits"))
+    assert row.status == (listed if listed in REPRODUCED else "recipe chosen here")
+    assert row.agrees
+    assert row.remark == "Methods, faces; code Main_3; printed digits"
+    row = compare(replace(FACES, agreement=listed), Computed((3.0, 29.14), 0.1, "printed digits"))
+    assert (row.status, row.agrees) == ("differs", False)
+
+
+@pytest.mark.parametrize("value", [3.0, 4.0])
+def test_a_figure_of_some_of_its_samples_is_not_judged(value: float) -> None:
+    row = compare(WIDTH, Computed((value,), 0.1, "printed digits", of=("Ta", "Pd1")))
+    assert (row.status, row.computed) == ("not attempted", (value,))
+    assert row.why == "of Ta and Pd1 alone, which cannot be judged; printed digits"
+
+
 def test_what_was_not_computed_says_why() -> None:
     row = compare(WIDTH, None, "its model is not public")
     assert (row.status, row.why, row.computed) == ("not attempted", "its model is not public", ())
@@ -53,9 +79,9 @@ def test_what_was_not_computed_says_why() -> None:
 def test_every_published_figure_has_a_row() -> None:
     rows = build_report(FIGURES, {"mg.faces": Computed((3.27, 29.14), 0.005, "", quirks=True)})
     assert [row.id for row in rows] == ["mg.faces", "ta.width"]
-    assert counts(rows) == {"reproduced": 1, "differs": 0, "not attempted": 1}
+    assert counts(rows) == NONE | {"computed": 1, "not attempted": 1}
     assert rows[0].mode == "reference quirks"
-    assert json.loads(json.dumps([row.plain() for row in rows]))[0]["status"] == "reproduced"
+    assert json.loads(json.dumps([row.plain() for row in rows]))[0]["status"] == "computed"
     assert [row.id for row in build_report(FIGURES, {}, ["film"])] == ["ta.width"]
 
 
@@ -142,14 +168,30 @@ def test_rows_are_counted_by_origin_and_by_sample() -> None:
         "ta.width": Computed((4.0,), 1, ""),
     }
     rows = build_report(FIGURES | {"mg.bins": BINS}, computed)
-    none = {"reproduced": 0, "differs": 0, "not attempted": 0}
     assert summary(rows) == {
-        "all": {"reproduced": 2, "differs": 0, "not attempted": 1},
-        "stated in the papers": none | {"reproduced": 1, "not attempted": 1},
-        "glass": none | {"reproduced": 1, "not attempted": 1},
-        "film": none | {"reproduced": 1},
+        "all": NONE | {"recipe chosen here": 2, "not attempted": 1},
+        "stated in the papers": NONE | {"recipe chosen here": 1, "not attempted": 1},
+        "glass": NONE | {"recipe chosen here": 1, "not attempted": 1},
+        "film": NONE | {"recipe chosen here": 1},
     }
     page = html_page(rows, "figures")
-    assert "<li>glass: 1 reproduced, 0 differs, 1 not attempted</li>" in page
+    assert (
+        "<li>glass: 0 computed, 1 recipe chosen here, 0 read, 0 differs, 1 not attempted</li>"
+        in page
+    )
+    assert all(f"<dt>{name}</dt><dd>" in page for name in AGREEMENTS)
     # By sample, whatever the order of the table.
     assert page.index("[mg.faces]") < page.index("[mg.bins]") < page.index("[ta.width]")
+
+
+def test_the_headline_counts_only_what_follows_the_papers() -> None:
+    bins = replace(BINS, agreement="read")
+    computed = {
+        "mg.faces": Computed(FACES.values, 0.005, ""),
+        "mg.bins": Computed((0.0,), 0, "whole numbers"),
+        "ta.width": Computed((3.0,), 1, ""),
+    }
+    rows = build_report(FIGURES | {"mg.bins": bins}, computed)
+    words = "1 of 2 values stated in the papers, 0 of 1 deposited ones"
+    assert headline(rows).endswith(words)
+    assert words in html_page(rows, "figures")

@@ -24,8 +24,9 @@ def network_cells(
     """Length and volume of each network with the Voronoi neighbours of its centres.
 
     The glass paper gives means of both without a recipe. This one, found by trying, gives its mean
-    lengths to 0.01 nm (of bcc and sc interchanged) and its mean volumes to 0.05 nm^3; a first shell
-    by distance (:func:`aet_port.structure.medium_range.clusters.network_extents`) does not.
+    lengths of fcc and hcp to 0.01 nm (what it gives for bcc is printed for sc, and the reverse) and
+    its mean volumes to 0.05 nm^3; a first shell by distance
+    (:func:`aet_port.structure.medium_range.clusters.network_extents`) does not.
 
     Parameters
     ----------
