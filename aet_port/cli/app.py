@@ -45,6 +45,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "precision": "precision:precision_command",
     "score": "score:score_command",
     "scoreboard": "scoreboard:scoreboard_command",
+    "fsc": "fsc:fsc_command",
     "validate-model": "validate_model:validate_model_command",
     "validate": "validate:validate_command",
     "challenge": {

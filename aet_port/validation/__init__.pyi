@@ -7,6 +7,7 @@ from .fourier_shell import (
     fourier_shell_correlation,
     half_set_correlation,
     half_sets,
+    half_volumes,
 )
 from .frame_search import Frame, find_frame
 from .half_models import HalfModels, search_halves, split_counts
@@ -17,6 +18,7 @@ from .precision import Precision, score
 from .probabilities import Reliability, reliability
 from .random_packings import NullComparison
 from .settings import ScoreSettings
+from .soft_masks import soft_ball, soft_outline
 
 __all__ = [
     "Calibration",
@@ -42,11 +44,14 @@ __all__ = [
     "fourier_shell_correlation",
     "half_set_correlation",
     "half_sets",
+    "half_volumes",
     "match_models",
     "random_packing",
     "reliability",
     "score",
     "search_halves",
+    "soft_ball",
+    "soft_outline",
     "species_shuffled",
     "split_counts",
 ]

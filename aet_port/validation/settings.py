@@ -59,6 +59,24 @@ class HalfSetSettings(Settings):
     seed: int = setting(0, "Seed of null models and of the split of counts.", ge=0, le=LARGEST_SEED)
 
 
+class ShellSettings(Settings):
+    """Fourier shell correlation of two volumes."""
+
+    mask: str = setting(
+        "none",
+        "Mask: none, ball (soft, as large as the volume), outline (soft, of the common object), or "
+        "a volume file with the weight of each voxel.",
+    )
+    edge: float = setting(
+        5.0,
+        "Width over which the mask falls from one to zero.",
+        unit="angstrom",
+        ge=0,
+        le=LARGEST_EXTENT,
+    )
+
+
 DEFAULTS = CompareSettings()
 SCORE = ScoreSettings()
 HALVES = HalfSetSettings()
+SHELLS = ShellSettings()
