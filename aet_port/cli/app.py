@@ -36,6 +36,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "classify": "classify:classify_command",
     "detect": "detect:detect_command",
     "check-model": "check_model:check_model_command",
+    "difference-map": "difference_map:difference_map_command",
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
     "view": "view:view_command",
