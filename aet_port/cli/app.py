@@ -29,6 +29,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "demo": "demo:demo_command",
     "run": "run:run_command",
     "preprocess": "preprocess:preprocess_command",
+    "stability": "stability:stability_command",
     "power-spectrum": "power_spectrum:power_spectrum_command",
     "reconstruct": "reconstruct:reconstruct_command",
     "refine-angles": "refine_angles:refine_angles_command",
