@@ -41,6 +41,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
     "view": "view:view_command",
+    "video": "video:video_command",
     "report": "report:report_command",
     "compare-models": "compare_models:compare_models_command",
     "plan": "plan:plan_command",
