@@ -58,7 +58,7 @@ def stability_command(
     figure_format: FigureFormat = "png",
     form: TableForm = AS_TEXT,
 ) -> None:
-    """Compare images of one view before, during and after a tilt series: did the sample change?
+    """Compare images of one view before, during and after a tilt series, beyond their noise.
 
     For each pair: shift, correlation, R factor, chi-square and the largest local deviation, beside
     what images of one structure would give with the same noise. The exit code is 1 if the structure

@@ -26,6 +26,7 @@ from aet_port.validation.settings import STABILITY, StabilitySettings
 SMALLEST = 32  # pixels along a side
 EULER = 0.5772156649
 WHITE = (0.8, 1.25)  # ratio of the power of noise beyond the atoms to that of the noise model
+CHANCE = 4.0  # standard deviations of that ratio which chance may make
 TESTS = 2  # of each pair: chi-square and largest deviation
 
 
@@ -60,6 +61,16 @@ class PairStability(Shown):
     p_deviation: float
     changed: bool | None
     reason: str
+
+    def _facts(self) -> dict[str, object]:
+        verdict = {True: "yes", False: "no", None: "undecided"}
+        return {
+            "images": (self.first, self.second),
+            "correlation": self.measures.correlation,
+            "chi-square": self.measures.chi_square,
+            "deviation": self.measures.deviation,
+            "changed": verdict[self.changed],
+        }
 
     def row(self, names: Sequence[str] = ()) -> dict[str, Any]:
         """All values as one row of a table, lengths in angstrom."""
@@ -111,6 +122,10 @@ class Stability(Shown):
     noise: ImageNoise
     maps: dict[tuple[int, int], NDArray[np.float64]]
     pixel_size: float
+
+    def _facts(self) -> dict[str, object]:
+        verdict = {True: "yes", False: "no", None: "undecided"}
+        return {"pairs": len(self.pairs), "changed": verdict[self.changed]}
 
     @property
     def changed(self) -> bool | None:
@@ -237,7 +252,8 @@ def _judged(
     p_max = float(-np.expm1(-np.exp(-np.clip((measures.deviation - mode) / beta, -30, 700))))
     white = measures.white / expected.white
     least = min(1.0, tests * min(p_chi, p_max))
-    if not WHITE[0] <= white <= WHITE[1]:
+    by_chance = CHANCE * spread.white / expected.white
+    if not WHITE[0] <= white <= WHITE[1] and abs(white - 1) > by_chance:
         changed = None
         reason = (
             f"noise {white:.2f} times as strong as expected at high frequencies: images that were "
