@@ -1,8 +1,4 @@
-"""Is the model complete? python difference_peaks.py [FOLDER of AET-AmorphousMaterials].
-
-With the published data: an atom of the film paper's model is left out, and found again in the
-difference map of the published reconstruction of sub-area 18.
-"""
+"""An atom left out of a model: python difference_peaks.py [FOLDER of AET-AmorphousMaterials]."""
 
 import sys
 from pathlib import Path
@@ -19,13 +15,12 @@ if len(sys.argv) > 1:
     data, size = Path(sys.argv[1]), 0.3216
     outputs = data / "2_RESIRE_package/Output/Ta_film_sub_area_reconstruction"
     table = data / "1_Measured_data/Ta_film/Sub_area_projections_for_sAET/alignPara.mat"
-    centre = read_sub_area_table(table).centres[17] - [201, 176, 171]  # voxels from the origin
+    centre = read_sub_area_table(table).centres[17] - [201, 176, 171]  # voxels
     found = aet.read_volume(outputs / "ReconObj_sub18.mat", size)
     volume = aet.Volume(found.array, size, found.origin + size * centre)
     model = aet.read_model(data / "6_Final_coordinates/Final_atomic_model_Ta_film.mat", "Ta")
     voxels = volume.to_voxels(model.positions)
-    inside = np.all((voxels > 8) & (voxels < np.array(volume.shape) - 8), axis=1)
-    places = model.positions[inside]
+    places = model.positions[np.all((voxels >= 0) & (voxels < volume.shape), axis=1)]
 else:
     truth = amorphous_particle(100, "Ta", seed=1)
     angles = [[0, theta, 0] for theta in range(-70, 71, 7)]

@@ -1,4 +1,4 @@
-"""Did the structure change under the beam? python stable_structure.py [PIXEL_SIZE BEFORE AFTER ...].
+"""Did the structure change? python stable_structure.py [PIXEL_SIZE BEFORE AFTER ...].
 
 Files with one image each, as measured.
 """
