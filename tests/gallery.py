@@ -17,7 +17,9 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.frame_series import FrameSeries
 from aet_port.detection import plan_series
 from aet_port.detection.settings import DetectSettings
-from aet_port.preprocessing.settings import PreprocessSettings
+from aet_port.preprocessing import power_spectra
+from aet_port.preprocessing.settings import PreprocessSettings, SpectrumSettings
+from aet_port.refinement import residual_map
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.simulation.settings import SimulateSettings
 from aet_port.structure import (
@@ -32,10 +34,12 @@ from aet_port.structure import (
 )
 from aet_port.structure.polytetrahedral.bipyramid_shapes import AverageBipyramid
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
-from aet_port.tracing import Edit, difference_map
+from aet_port.tracing import Edit, difference_map, find_map_peaks, subtract_volume
 from aet_port.validation import (
     ScoreSettings,
+    StabilitySettings,
     against_nulls,
+    compare_views,
     evaluate,
     find_frame,
     half_set_correlation,
@@ -117,6 +121,11 @@ def _chain() -> list[object]:
         aet.match_models(moved, alloy()),
         aet.score(moved, alloy()),
         difference_map(made.volume, alloy()),
+        find_map_peaks(made.volume, alloy(), number=3),
+        subtract_volume(made.volume, aet.Volume(made.volume.array**2, PIXEL)),
+        residual_map(series(), moved, iterations=2),
+        power_spectra(series().images, PIXEL, SpectrumSettings(lowest=0.1)),
+        *_stability(),
         half_set_correlation(series(), iterations=2),
         *_judged(),
         Edit("remove", atom=0),
@@ -126,6 +135,13 @@ def _chain() -> list[object]:
         against_nulls(halves.halves, 1)[0],
         plan_series(alloy(), ANGLES, settings, threads=1),
     ]
+
+
+def _stability() -> list[object]:
+    """Two images of one view."""
+    views = [simulate_tilt_series(alloy(), [[0, 0, 0]], 0.4, (40, 40), 1e5, k) for k in (1, 2)]
+    found = compare_views([one.images[0] for one in views], 0.4, StabilitySettings(draws=10))
+    return [found, found.pairs[0], StabilitySettings(), SpectrumSettings()]
 
 
 def _judged() -> list[object]:

@@ -69,7 +69,7 @@ def draw_networks(
     for name, value, most in (("networks", number, 1000), ("pixels", pixels, 8000)):
         if not 1 <= value <= most:
             raise InputError(name, f"{value!r}", f"1 to {most}")
-    points, radii, colours = _scene(atoms, structure, fold, number)
+    points, radii, colours = network_scene(atoms, structure, fold, number)
     turned = points @ euler_rotation(*VIEW).T
     turned -= (turned.min(axis=0) + turned.max(axis=0)) / 2
     half = float(np.abs(turned[:, :2]).max() + 1.5)
@@ -90,7 +90,7 @@ def draw_networks(
     )
 
 
-def _scene(
+def network_scene(
     atoms: ase.Atoms, structure: StructureResult, fold: int, number: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Places, radii and colours of all balls; sticks are rows of small ones."""

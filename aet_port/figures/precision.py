@@ -44,6 +44,8 @@ def deviations(axes: Axes, found: Matching, width: float = BIN) -> None:
 def shell_correlation(axes: Axes, shells: FourierShells) -> None:
     """Fourier shell correlation against spatial frequency, with resolutions at 0.5 and 0.143.
 
+    The half-bit threshold is drawn too, with its resolution in the legend.
+
     Parameters
     ----------
     shells
@@ -61,6 +63,10 @@ def shell_correlation(axes: Axes, shells: FourierShells) -> None:
             ha="right",
             fontsize=8,
         )
+    limit = shells.half_bit()
+    label = f"half bit: {shells.resolution(limit):.2f} angstrom"
+    axes.plot(shells.frequency, limit, color=ORANGE, linestyle="--", linewidth=1, label=label)
+    axes.legend(frameon=False, fontsize=8)
     axes.set(
         xlim=(0, shells.frequency[-1]),
         ylim=(min(0.0, float(np.nanmin(shells.correlation))), 1.05),

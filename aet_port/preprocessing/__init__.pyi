@@ -5,10 +5,11 @@ from .chain import preprocess
 from .denoising import StrengthSearch, denoise, search_strength
 from .drift import DriftCorrection, correct_drift
 from .film_alignment import align_film
+from .image_spectra import PowerSpectra, power_spectra
 from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simulate_noise
 from .outcome import Preprocessed
 from .series_background import FoundBackground, find_background, subtract_background
-from .settings import PreprocessSettings
+from .settings import PreprocessSettings, SpectrumSettings
 from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
 from .tilt_axis import TiltAxis, find_tilt_axis
 
@@ -21,8 +22,10 @@ __all__ = [
     "FoundBackground",
     "FrameSpectrum",
     "NoiseModel",
+    "PowerSpectra",
     "PreprocessSettings",
     "Preprocessed",
+    "SpectrumSettings",
     "StrengthSearch",
     "TiltAxis",
     "align_film",
@@ -35,6 +38,7 @@ __all__ = [
     "find_bad_pixels",
     "find_tilt_axis",
     "frame_spectrum",
+    "power_spectra",
     "preprocess",
     "remove_background",
     "search_strength",

@@ -13,6 +13,7 @@ from aet_port.core.settings import Settings, setting
 
 Denoiser = Literal["auto", "bm3d", "nlm", "wiener", "none"]
 SeriesBackground = Literal["none", "constant", "smooth", "auto"]
+MOST_CYCLES = 1000.0  # 1/angstrom, of the smallest pixel
 
 # Of projections that did not come through preprocessing; an option of commands, a key of [input].
 SERIES_BACKGROUND: SeriesBackground = "auto"
@@ -185,4 +186,24 @@ class PreprocessSettings(Settings):
         return self.estimate_shear or self.tilt_axis == "find" or particle
 
 
+class SpectrumSettings(Settings):
+    """Power spectra of images, and the halo of disordered atoms in them."""
+
+    lowest: float = setting(
+        0.2,
+        "Lowest frequency at which a halo is searched.",
+        unit="1/angstrom",
+        gt=0,
+        le=MOST_CYCLES,
+    )
+    highest: float = setting(
+        0.8,
+        "Highest frequency at which a halo is searched; first halos of solids lie at 0.2 to 0.6.",
+        unit="1/angstrom",
+        gt=0,
+        le=MOST_CYCLES,
+    )
+
+
 DEFAULTS = PreprocessSettings()
+SPECTRUM = SpectrumSettings()

@@ -25,6 +25,7 @@ from .published import (
     schedule_for,
 )
 from .r_factors import cross_validate
+from .residual_maps import ResidualMap, residual_map
 from .thermal import (
     BScan,
     ThermalFit,
@@ -44,6 +45,7 @@ __all__ = [
     "Projector",
     "PublishedRefinement",
     "Refinement",
+    "ResidualMap",
     "Schedule",
     "ThermalFit",
     "Verdict",
@@ -61,6 +63,7 @@ __all__ = [
     "refine",
     "refine_published",
     "relative_error",
+    "residual_map",
     "scaled_projections",
     "scan_b",
     "schedule_for",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from aet_port.core.limits import LARGEST_IMAGE
 from aet_port.core.settings import Settings, setting
 
 Method = Literal["lbfgs", "published"]
@@ -83,4 +84,25 @@ class RefineSettings(Settings):
         return [name for name in ("shifts", "scales", "offsets") if getattr(self, f"refine_{name}")]
 
 
+class ResidualSettings(Settings):
+    """Reconstruction of the difference between measured and calculated images."""
+
+    iterations: int = setting(
+        30,
+        "Number of RESIRE iterations, with images; 1 is a plain back-projection.",
+        ge=1,
+        le=100_000,
+    )
+    oversampling: float = setting(3.0, "Oversampling of the Fourier grid.", ge=1, le=20)
+    n_z: int | None = setting(
+        None,
+        "Size of the map along the beam; the x size of the images unless given.",
+        unit="voxels",
+        example=100,
+        ge=1,
+        le=LARGEST_IMAGE,
+    )
+
+
 DEFAULTS = RefineSettings()
+RESIDUAL = ResidualSettings()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 
@@ -17,7 +16,9 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import Volume
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.tracing.boxes import refuse_outside
+from aet_port.tracing.map_peaks import apart, matched_heights, maxima
 
 FLOOR = 1e-6  # a Gaussian is cut off where it falls below this fraction of its peak
 NARROWEST, WIDEST = 0.15, 1.5  # angstrom, standard deviation of an atom in a volume
@@ -113,6 +114,9 @@ def difference_map(
     )
     symbols = sorted(set(model.species))
     kinds = np.array([symbols.index(s) for s in model.species])
+    # The volume, a layer for each species, the model and two filtered maps.
+    needed = 8.0 * volume.array.size * (len(symbols) + 4)
+    check_memory("difference map", needed, "a smaller volume: crop or bin it")
     array = np.asarray(volume.array, dtype=np.float64)
     size = volume.voxel_size
     if width is None:
@@ -126,9 +130,9 @@ def difference_map(
     difference = np.subtract(array, fitted, out=fitted)
     own = _amplitudes(difference, voxels, sigma) / heights[kinds]
     least = float(heights.min())
-    places, strength = _peaks(difference, sigma, threshold * least)
+    places, strength = maxima(matched_heights(difference, sigma), threshold * least)
     far = cKDTree(voxels).query(places)[0] * size >= minimum_distance
-    chosen = _apart(places[far] * size, minimum_distance)
+    chosen = apart(places[far] * size, minimum_distance)
     missing, scores = places[far][chosen], strength[far][chosen] / least
     extra = np.argsort(own, kind="stable")
     extra = extra[own[extra] < -threshold]
@@ -189,43 +193,6 @@ def _amplitudes(
     result = np.empty(len(voxels))
     _matched(difference, np.ascontiguousarray(voxels), sigma, _half(sigma), result)
     return result
-
-
-def _peaks(
-    difference: NDArray[np.float64], sigma: float, least: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Maxima of the fitted Gaussian height in the difference, highest first, in voxels."""
-    # The filter's Gaussian has the sum one; the sum of squares of ours is (pi sigma^2)^(3/2).
-    height = 2**1.5 * gaussian_filter(difference, sigma, mode="constant", truncate=5.0)
-    top = (height == maximum_filter(height, 3, mode="constant", cval=-np.inf)) & (height > least)
-    places = np.argwhere(top)
-    refined = places.astype(np.float64)
-    for axis in range(3):
-        step = np.zeros(3, np.int64)
-        step[axis] = 1
-        inner = (places[:, axis] > 0) & (places[:, axis] < height.shape[axis] - 1)
-        at = places[inner]
-        below, here, above = (height[tuple((at + s).T)] for s in (-step, 0 * step, step))
-        bend = below - 2 * here + above
-        shift = np.zeros(len(at))
-        np.divide(0.5 * (below - above), bend, out=shift, where=bend < 0)
-        refined[inner, axis] += shift
-    strength = height[tuple(places.T)]
-    order = np.argsort(-strength, kind="stable")
-    return refined[order], strength[order]
-
-
-def _apart(places: ArrayLike, distance: float) -> NDArray[np.int64]:
-    """Indices of positions that are not close to one chosen earlier."""
-    table = np.asarray(places, dtype=np.float64)
-    tree = cKDTree(table) if len(table) else None
-    free = np.ones(len(table), bool)
-    chosen = []
-    for number in range(len(table)):
-        if free[number] and tree is not None:
-            chosen.append(number)
-            free[tree.query_ball_point(table[number], distance)] = False
-    return np.array(chosen, dtype=np.int64)
 
 
 @numba.njit(cache=True)

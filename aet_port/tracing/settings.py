@@ -117,4 +117,26 @@ class ClassifySettings(Settings):
     )
 
 
+class DifferenceSettings(Settings):
+    """Peaks of a difference map."""
+
+    width: float | None = setting(
+        None,
+        "Standard deviation of an atom in the map; fitted unless given, with two volumes a voxel.",
+        unit="angstrom",
+        example=0.5,
+        gt=0,
+        le=100,
+    )
+    peaks: int = setting(20, "Largest number of maxima, and of minima.", ge=1, le=100_000)
+    apart: float = setting(
+        1.0,
+        "Smallest distance between two maxima, or two minima.",
+        unit="angstrom",
+        ge=0,
+        le=10_000,
+    )
+
+
 TRACE, SELECT, CLASSIFY = TraceSettings(), SelectSettings(), ClassifySettings()
+DIFFERENCE = DifferenceSettings()

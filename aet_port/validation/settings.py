@@ -59,6 +59,65 @@ class HalfSetSettings(Settings):
     seed: int = setting(0, "Seed of null models and of the split of counts.", ge=0, le=LARGEST_SEED)
 
 
+class ShellSettings(Settings):
+    """Fourier shell correlation of two volumes."""
+
+    mask: str = setting(
+        "none",
+        "Mask: none, ball (soft, as large as the volume), outline (soft, of the common object), or "
+        "a volume file with the weight of each voxel.",
+    )
+    edge: float = setting(
+        5.0,
+        "Width over which the mask falls from one to zero.",
+        unit="angstrom",
+        ge=0,
+        le=LARGEST_EXTENT,
+    )
+
+
+class StabilitySettings(Settings):
+    """Comparison of images of one view, taken at different times."""
+
+    gain: float | None = setting(
+        None,
+        "Contribution of one electron to a pixel, in units of the images; found in their noise "
+        "unless given.",
+        example=1.0,
+        gt=0,
+        le=1e12,
+    )
+    read_noise: float = setting(
+        0.0,
+        "Standard deviation of the detector's noise beside a given gain, in units of the images.",
+        ge=0,
+        le=1e12,
+    )
+    dark_level: float = setting(0.0, "Value of a pixel without electrons.", ge=-1e12, le=1e12)
+    width: float = setting(
+        0.6, "Standard deviation of an atom in the images.", unit="angstrom", gt=0, le=100
+    )
+    highest: float = setting(
+        0.8,
+        "Frequency up to which atoms show in the images; never more than 0.35 cycles per pixel.",
+        unit="1/angstrom",
+        gt=0,
+        le=1000,
+    )
+    draws: int = setting(
+        50, "Number of simulated pairs that differ in noise alone.", ge=10, le=100_000
+    )
+    significance: float = setting(
+        0.001,
+        "Probability, over all tests, below which a difference is more than noise.",
+        gt=0,
+        le=0.5,
+    )
+    seed: int = setting(0, "Seed of the simulated noise.", ge=0, le=LARGEST_SEED)
+
+
 DEFAULTS = CompareSettings()
 SCORE = ScoreSettings()
 HALVES = HalfSetSettings()
+SHELLS = ShellSettings()
+STABILITY = StabilitySettings()

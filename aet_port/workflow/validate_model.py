@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.core.files import sha256
 from aet_port.core.records import read_record, write_json
@@ -17,11 +16,11 @@ from aet_port.validation.half_models import HalfModels, search_halves
 from aet_port.validation.null_tests import NullTest, against_nulls
 from aet_port.validation.precision import score
 from aet_port.validation.settings import DEFAULTS, HALVES, HalfSetSettings
-from aet_port.workflow.config import RunConfig, load_config
+from aet_port.workflow.config import RunConfig
 from aet_port.workflow.detect_stage import DETECT
-from aet_port.workflow.opened_run import check_same, open_run
 from aet_port.workflow.output_record import DONE
 from aet_port.workflow.run_folder import DETECTED, DETECTION, TRUTH, VALIDATION, RunFolder
+from aet_port.workflow.run_images import check_images, located_run
 from aet_port.workflow.series import refined_series
 
 FEW = 20  # images, below which Student's t is not reliable where noise is not normal
@@ -133,14 +132,10 @@ def validate_run(
     MATLAB: none
     """
     place = RunFolder(Path(folder))
-    kept, record = open_run(place, "the folder of a run")
-    given = None if config is None else load_config(config, resolve)
-    if given is not None and given.text != kept.text:
-        raise InputError(f"configuration {config}", "another one", f"that of the run {place.root}")
-    # Paths in the copy are relative to the original place of the configuration.
-    used = given or replace(kept, resolve=resolve, path=place.root.resolve().parent / "config.toml")
+    used, record = located_run(place, config, resolve)
     _check_finished(used, place)
-    series = _series(used, place, record)
+    check_images(used, record)
+    series = refined_series(used, REFINE, place)
     full = read_model(place.path(DETECTED))
     halves = search_halves(
         series, full, used.species, used.detect, split=settings.split, radius=radius,
@@ -174,11 +169,3 @@ def _check_finished(config: RunConfig, place: RunFolder) -> None:
             f"the stage '{DETECT.name}' {stage['status']}",
             "a run whose atoms are found; `aet run CONFIG --out FOLDER --resume` continues it",
         )
-
-
-def _series(config: RunConfig, place: RunFolder, record: Mapping[str, Any]) -> TiltSeries:
-    """The images in which the atoms were found."""
-    if not (config.simulated or config.preprocess is not None or config.refine_angles is not None):
-        check_same(config.projections(), "projections", record)
-        check_same(config.file(str(config.input.angles)), "angles", record)
-    return refined_series(config, REFINE, place)

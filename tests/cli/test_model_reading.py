@@ -35,6 +35,8 @@ from tests.cli.test_options import BY_NAME
 CALLS = {
     "analyze": "{model}",
     "view": "{model} -o {out}/v.png",
+    "video": "{model} -o {out}/v.gif",
+    "difference-map": "{own}/volume.mrc {model} --kind model",
     "mdb deposit": "{model} --bank {out}/b.duckdb",
     "mdb import": "{model} --bank {out}/b.duckdb",
     "compare-models": "{model} {data}/truth.xyz",
@@ -143,7 +145,7 @@ def test_pixel_size_is_another_name_of_scale_unless_images_have_one(command: str
     images = any("--pixel-size" in one and "--scale" not in one for one in flags)
     assert images == (
         command in ("simulate", "plan", "precision", "refine", "check-model", "refine-angles")
-        or command == "classify"
+        or command in ("classify", "difference-map", "video")
     )
     assert ({"--scale", "--pixel-size"} in flags) == (not images)
 

@@ -20,9 +20,9 @@ from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
-from aet_port.io.settings import ModelReadSettings
-from aet_port.preprocessing.settings import PreprocessSettings
-from aet_port.refinement.settings import RefineSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
+from aet_port.preprocessing.settings import PreprocessSettings, SpectrumSettings
+from aet_port.refinement.settings import RefineSettings, ResidualSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, Microscope, SimulateSettings
 from aet_port.structure.settings import (
@@ -31,8 +31,14 @@ from aet_port.structure.settings import (
     AnalyzeSettings,
     ChemicalMapSettings,
 )
-from aet_port.tracing.settings import ClassifySettings, TraceSettings
-from aet_port.validation.settings import CompareSettings, HalfSetSettings, ScoreSettings
+from aet_port.tracing.settings import ClassifySettings, DifferenceSettings, TraceSettings
+from aet_port.validation.settings import (
+    CompareSettings,
+    HalfSetSettings,
+    ScoreSettings,
+    ShellSettings,
+    StabilitySettings,
+)
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.sections import InputSettings, SyntheticSettings
 from mdb.query_settings import QuerySettings
@@ -63,6 +69,8 @@ FITTED = {
     for name, field in _fields(DetectSettings(), "angles", "background").items()
 }
 
+# What halves of a series are reconstructed without.
+NOT_OF_HALVES = ("support", "mask", "initial", "method", "precision")
 MODEL = _fields(ModelReadSettings())
 PLACES = _fields(ModelReadSettings(), "model_variable", "frame", "scale")
 
@@ -101,6 +109,19 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     | _fields(DetectSettings(), "fdr", "depth", "confidence")
     | MODEL,
     "simulate": _fields(SimulateSettings()) | MODEL,
+    "fsc": _fields(ShellSettings())
+    | _fields(ReconstructSettings(), leave_out=NOT_OF_HALVES)
+    | _fields(ReadSettings())
+    | BACKGROUND,
+    "power-spectrum": _fields(SpectrumSettings())
+    | _fields(ReadSettings(), leave_out=("angles_variable", "angle_unit")),
+    "difference-map": _fields(DifferenceSettings())
+    | _fields(ResidualSettings())
+    | _fields(ReadSettings())
+    | BACKGROUND
+    | MODEL,
+    "stability": _fields(StabilitySettings()) | _fields(ReadSettings()),
+    "video": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)) | MODEL,
     "precision": _fields(SimulateSettings())
     | MODEL
     | _fields(RESIRE_150, "iterations", "oversampling")

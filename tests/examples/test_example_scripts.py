@@ -27,6 +27,14 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"errors: 10\.\d+ pm assumed .*\n(.*\n)+largest_network 5",
         ("packing_intervals.png",),
     ),
+    "half_set_resolution": (r"0\.143 \d.*\n0\.5 \d.*\nhalf bit \d", ("fourier_shells.png",)),
+    "difference_peaks": (r"100 atoms, one left out: peak 1 is 0\.", ("difference_maximum.png",)),
+    "amorphous_halo": (r"halo 0\.[34]\d+ \+- 0\.0", ("power_profile.png",)),
+    "stable_structure": (
+        r"0 and 1: no difference .*\n.*0 and 2: differs .*\n.*1 and 2: differs",
+        ("deviations_0_2.png",),
+    ),
+    "turntable": (r"turntable\.gif", ("turntable.gif",)),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 

@@ -6,6 +6,7 @@ from aet_port.core.data import Volume
 from aet_port.core.errors import InputError
 from aet_port.tracing import difference_maps as module
 from aet_port.tracing.difference_maps import difference_map
+from aet_port.tracing.map_peaks import apart
 
 SIZE, WIDTH = 0.5, 0.7  # angstrom
 HEIGHTS = {"Co": 2.0, "Pt": 5.0}
@@ -96,7 +97,7 @@ def test_moved_atom_is_no_candidate(truth):
 def test_candidates_keep_apart():
     rng = np.random.default_rng(0)
     places = rng.uniform(0, 6, (200, 3))
-    chosen = module._apart(places, 1.5)
+    chosen = apart(places, 1.5)
     kept = places[chosen]
     gaps = np.linalg.norm(kept[:, None] - kept, axis=2) + 9 * np.eye(len(kept))
     assert gaps.min() > 1.5

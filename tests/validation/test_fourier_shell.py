@@ -172,3 +172,77 @@ def test_bad_arguments_are_named(change: dict, named: str) -> None:
     }
     with pytest.raises(InputError, match=named):
         fourier_shell_correlation(**(arguments | change))
+
+
+def coloured(seed: int, shape: tuple[int, int, int], gain: NDArray) -> NDArray:
+    """White noise whose spectrum is multiplied by a gain of each frequency."""
+    return fft.ifftn(gain * fft.fftn(noise(seed, shape))).real
+
+
+def test_correlation_is_the_signal_fraction_of_each_shell() -> None:
+    """Two volumes with signal of known strength ``R(q)`` above white noise: R / (1 + R)."""
+    shape = (36, 40, 34)
+    axes = np.meshgrid(*(fft.fftfreq(n, 0.5) for n in shape), indexing="ij")
+    ratio = 4 * np.exp(-(sum(q**2 for q in axes)) / 0.3)
+    signal = coloured(9, shape, np.sqrt(ratio))
+    pair = [Volume(signal + noise(seed, shape), 0.5) for seed in (10, 11)]
+    shells = fourier_shell_correlation(*pair)
+    expected = 4 * np.exp(-(shells.frequency**2) / 0.3)
+    expected = expected / (1 + expected)
+    full = shells.samples > 200
+    # Coefficients are independent but for Friedel's symmetry: 4 sqrt(2 / n). Across a shell the
+    # ratio changes by up to a tenth, but not its mean to first order.
+    error = np.abs(shells.correlation - expected)[full]
+    assert (error < 4 * np.sqrt(2 / shells.samples[full])).all()
+    assert full.sum() > 10
+    # Where the expected curve crosses: R = 1 for 0.5, R = 1/6 for 0.143.
+    for threshold, strength in ((0.5, 1), (1 / 7, 1 / 6)):
+        q = np.sqrt(0.3 * np.log(4 / strength))
+        assert 1 / shells.resolution(threshold) == pytest.approx(q, abs=0.1)
+
+
+def test_half_bit_is_that_of_van_heel_and_schatz() -> None:
+    """Large shells: 0.2071 / 1.2071; four independent coefficients by hand; one: 1."""
+    shells = FourierShells(np.arange(3.0), np.ones(3), np.array([2, 8, 10**15]))
+    expected = [(0.2071 + 1.9102) / (1.2071 + 0.9102), (0.2071 + 0.9551) / (1.2071 + 0.4551)]
+    np.testing.assert_allclose(shells.half_bit(), [*expected, 0.2071 / 1.2071], rtol=2e-6)
+    # A mask that leaves a quarter has a quarter of the independent coefficients.
+    quarter = replace(shells, samples=4 * shells.samples, filling=0.25)
+    np.testing.assert_allclose(quarter.half_bit(), shells.half_bit())
+
+
+def test_filling_of_a_mask() -> None:
+    mask = np.zeros((12, 12, 12))
+    mask[:6] = 1
+    one = Volume(noise(0, mask.shape), 1.0)
+    assert fourier_shell_correlation(one, one, mask).filling == pytest.approx(0.5)
+    assert fourier_shell_correlation(one, one, 3 * mask).filling == pytest.approx(0.5)
+
+
+def test_resolutions_say_what_they_are() -> None:
+    rows = shells_of([1, 1, 0.8, 0.2, 0.2]).resolutions()
+    assert [one["criterion"] for one in rows] == ["0.143", "0.5", "half bit"]
+    assert rows[0]["resolution"] == pytest.approx(2.5)
+    assert rows[0]["remark"].startswith("not reached")
+    assert rows[1]["resolution"] == pytest.approx(4.0)
+    assert rows[1]["remark"] == ""
+    bad = shells_of([1, 0.1, 0.9, 0.9, 0.9]).resolutions()
+    assert (bad[0]["resolution"], bad[0]["remark"][:5]) == (None, "below")
+
+
+def test_single_precision_needs_no_double(series: TiltSeries) -> None:
+    """Volumes of images are single; their correlation is that of double ones to 1e-5."""
+    one, other = noise(1), noise(1) + noise(2)
+    double = fourier_shell_correlation(Volume(one, 0.7), Volume(other, 0.7))
+    single = fourier_shell_correlation(
+        *(Volume(array.astype(np.float32), 0.7) for array in (one, other))
+    )
+    np.testing.assert_allclose(single.correlation, double.correlation, atol=1e-5)
+
+
+def test_too_large_volumes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aet_port.core.memory.ALWAYS", 0)
+    monkeypatch.setattr("aet_port.core.memory.available_memory", lambda: 1000.0)
+    one = Volume(noise(0), 1.0)
+    with pytest.raises(InputError, match="crop or bin"):
+        fourier_shell_correlation(one, one)
