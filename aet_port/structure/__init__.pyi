@@ -31,6 +31,7 @@ from .pairs.diffraction import (
     DiffractionPdf,
     pdf_from_diffraction,
 )
+from .pairs.interpolated_density import interpolated_density, write_density_map
 from .pairs.partial_pdf import (
     PartialPdf,
     partial_pair_distribution,
@@ -135,6 +136,7 @@ __all__ = [
     "icosahedral_filling",
     "ideal_bipyramid",
     "interface_width",
+    "interpolated_density",
     "lattice_order",
     "local_chemical_order",
     "nearest_neighbour",
@@ -148,4 +150,5 @@ __all__ = [
     "surface_distance",
     "voronoi_analysis",
     "write_chemical_map",
+    "write_density_map",
 ]
