@@ -160,5 +160,8 @@ def _motifs(
         axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.7))
         names.append(Line2D([], [], color=colour, label=NAMES[fold]))
     if names:
-        axes.legend(handles=names, fontsize=7, facecolor="#555555", labelcolor="white")
+        axes.legend(
+            handles=names, fontsize=7, facecolor="#555555", labelcolor="white",
+            loc="upper center", bbox_to_anchor=(0.5, -0.1), ncol=len(names),
+        )  # fmt: skip
     return drawn

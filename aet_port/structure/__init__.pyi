@@ -47,6 +47,7 @@ from .polytetrahedral.bipyramid_shapes import (
     ideal_bipyramid,
 )
 from .polytetrahedral.bipyramids import Motifs, find_motifs
+from .polytetrahedral.density_gains import density_gains
 from .polytetrahedral.networks import (
     Networks,
     edge_sharing_pairs,
@@ -121,6 +122,7 @@ __all__ = [
     "crystalline_atoms",
     "debye_structure_factor",
     "delaunay",
+    "density_gains",
     "density_map",
     "edge_sharing_pairs",
     "face_pairs",

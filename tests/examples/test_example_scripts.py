@@ -26,6 +26,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"errors: 10\.\d+ pm assumed .*\n(.*\n)+largest_network 5",
         ("packing_intervals.png",),
     ),
+    "density_and_networks": (
+        r"400 atoms, cut-off .*\n(.* over mean, rest: .*\n){4}density.mrc slice.png\n",
+        ("density.mrc", "slice.png", "mro_map.png", "mro_zone_axes.png"),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 
