@@ -27,7 +27,13 @@ from aet_port.core.files import check_target
 from aet_port.core.settings import facts_of
 from aet_port.core.terminal import print_note
 from aet_port.io.settings import ModelReadSettings
-from aet_port.structure.settings import DEFAULTS, OF_DRAWS, AnalyzeSettings, ChemicalMapSettings
+from aet_port.structure.settings import (
+    DEFAULTS,
+    OF_DRAWS,
+    AnalyzeSettings,
+    ChemicalMapSettings,
+    DensityMapSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +50,7 @@ def analyze_command(
     settings: AnalyzeSettings,
     model_reading: ModelReadSettings,
     grid: ChemicalMapSettings,
+    density_grid: DensityMapSettings,
     delta: Annotated[
         list[float] | None,
         number(
@@ -88,6 +95,14 @@ def analyze_command(
             " of species added to its name for each volume.",
         ),
     ] = None,
+    density_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File for a map of the mass density, as in the film paper: .npz, or .mrc; a figure"
+            " of a slice with the motifs in it is written beside it.",
+        ),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="Folder for figures like those of the papers.")
     ] = None,
@@ -106,13 +121,19 @@ def analyze_command(
     from aet_port.io.models.atom_files import ATOM_SUFFIXES, write_atoms
     from aet_port.structure import atom_quantities
     from aet_port.structure.bonds.chemical_maps import MAP_SUFFIXES
+    from aet_port.structure.pairs.interpolated_density import SUFFIXES
 
     if settings.sigma is not None and not settings.resample:
         expected = "it together with --resample N"
         raise InputError("--sigma", f"{settings.sigma:g} without --resample", expected)
     deltas = [settings.changed(delta=one).delta for one in delta or [settings.delta]]
     every = model_reading.frame == "all"
-    single = (("--output", output), ("--chemical-map", chemical_map), ("--figures", figures))
+    single = (
+        ("--output", output),
+        ("--chemical-map", chemical_map),
+        ("--density-map", density_map),
+        ("--figures", figures),
+    )
     for name, value in single:
         if every and value is not None:
             raise InputError(name, "--frame all as well", "one frame for it: --frame N")
@@ -122,6 +143,8 @@ def analyze_command(
             raise InputError("--output", f"{len(deltas)} values of --delta", "one of them")
     if chemical_map is not None:
         check_target(chemical_map, MAP_SUFFIXES)
+    if density_map is not None:
+        check_target(density_map, SUFFIXES)
     if figures is not None:
         check_target(figures / f"pdf.{figure_format}", (".png", ".svg"))
     read: Iterable[AtomicModel]
@@ -144,6 +167,10 @@ def analyze_command(
             facts["file"] = str(write_atoms(output, atom_quantities(one, analyses[0])))
         if chemical_map is not None:
             facts["chemical_map"] = _map(one, analyses[0], chemical_map, grid)
+        if density_map is not None:
+            facts["density_map"] = _density(
+                one, analyses[0], density_map, density_grid, figure_format
+            )
         if bank is not None:
             facts |= {"bank": str(bank), "model": _deposit(bank, model, one, kind, analyses, times)}
         if figures is not None:
@@ -270,6 +297,28 @@ def _map(
     return [str(path) for path in write_chemical_map(file, order)]
 
 
+def _density(
+    model: AtomicModel, found: StructureResult, file: Path, grid: DensityMapSettings, form: str
+) -> list[str]:
+    """Write the map of the density and the figure of a slice; names of the files."""
+    from aet_port.figures.density import write_density_slice
+    from aet_port.structure import interpolated_density, write_density_map
+    from aet_port.structure.pairs.interpolated_density import inner_volumes
+
+    if found.order is None:
+        raise AssertionError("analyze() computes the order unless told otherwise")
+    density = interpolated_density(
+        model,
+        inner_volumes(found.order),
+        found.cutoff if grid.density_sigma is None else grid.density_sigma,
+        voxel_size=grid.density_voxel,
+        interpolation=grid.density_interpolation,
+    )
+    written = write_density_map(file, density)
+    picture = file.with_name(f"{file.stem}_slice.{form}")
+    return [str(written), str(write_density_slice(picture, density, found))]
+
+
 def _resampled(
     atoms: AtomicModel,
     found: StructureResult,
@@ -298,6 +347,7 @@ def _resampled(
 
 
 def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
+    from aet_port.figures.medium_range import write_medium_range_figures
     from aet_port.figures.order import write_order_figures
     from aet_port.figures.packing import write_packing_figures
     from aet_port.figures.rings_and_voids import write_ring_figures
@@ -306,6 +356,7 @@ def _draw(found: StructureResult, folder: Path, form: str) -> list[Path]:
         raise AssertionError("analyze() computes the order unless told otherwise")
     packing = [] if found.packing is None else write_packing_figures(found, folder, form)
     more = write_ring_figures(found, folder, form)
+    more += write_medium_range_figures(found, folder, form)
     return [*write_order_figures(found.order, folder, form), *packing, *more]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from aet_port.figures.packing import NAMES
 from aet_port.reporting.charts import index_name, structure_charts
 from aet_port.reporting.content import Structure
+from aet_port.reporting.density_view import density_view
 from aet_port.reporting.interval_sections import interval_section
 from aet_port.reporting.networks import network_view
 from aet_port.reporting.parts import (
@@ -66,6 +67,7 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
             charts_with(charts, {"boo": order}) or [Absent(NO_ORDER)],
         ),
         Section("voronoi", "Voronoi indices", _voronoi(charts, found)),
+        Section("density", "Mass density", _density(atoms, found)),
         surroundings_section(found.surroundings),
         Section("motifs", "Motifs", _motifs(charts, found)),
         Section("networks", "Networks of bipyramids", _networks(atoms, charts, found)),
@@ -92,6 +94,15 @@ def _voronoi(charts: Mapping[str, str], found: Structure) -> list[Part]:
         *charts_with(charts, {"voronoi": "The most frequent Voronoi indices"}),
         Grid(("index", "atoms", "fraction"), rows, f"Closed Voronoi cells of {found.order_of}"),
     ]
+
+
+def _density(atoms: ase.Atoms, found: Structure) -> list[Part]:
+    if found.volumes is None or found.cutoff is None:
+        return [Absent(NO_ORDER)]
+    view = density_view(atoms, found.volumes, found.cutoff)
+    if view is None:
+        return [Absent("no map of the density: the atoms below the surface have none, or all one")]
+    return [Interactive.of("density-view", view)]
 
 
 def _motifs(charts: Mapping[str, str], found: Structure) -> list[Part]:
@@ -151,8 +162,15 @@ def _orders(charts: Mapping[str, str], found: Structure, no_orders: str) -> list
         for name in lattices
     ]
     largest = sorted(found.orders, key=lambda row: -row[2])[:LARGEST]
+    captions = {
+        "orders": "Networks of solute centres by size and lattice",
+        "mro_zone_axes": "The largest network of each lattice along zone axes: centres (filled), "
+        "sites of the fitted lattice (open) and bonds of nearest sites",
+        "mro_map": "Networks of eight and more centres; grey: centres of smaller ones",
+        "mro_shapes": "Networks of five and more centres: sphericity and volume of the hulls",
+    }
     return [
-        *charts_with(charts, {"orders": "Networks of solute centres by size and lattice"}),
+        *charts_with(charts, captions),
         Grid(("lattice", "networks", "with five or more centres", "largest"), summary),
         Grid(
             ("solute", "lattice", "centres", "length (Å)", "lattice constant (Å)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import ase
 import numpy as np
 
 from aet_port.core.errors import InputError
+from aet_port.reporting.bank_networks import read_networks
 from aet_port.reporting.bank_structure import read_structure, reals
 from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
 from aet_port.reporting.plausibility import plausibility_tables
@@ -96,7 +98,10 @@ def read_entry_report(
         if number is None:
             missing["structure"] = _without(analyses)
         else:
-            structure = read_structure(bank, number, len(atoms))
+            structure = replace(
+                read_structure(bank, number, len(atoms)),
+                centres=read_networks(bank, number, atoms),
+            )
             if structure.orders is None:
                 missing["orders"] = "this analysis did not search for medium-range order"
         return ReportContent(

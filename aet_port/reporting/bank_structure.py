@@ -29,10 +29,14 @@ WHERE analysis_id = $analysis AND cn IS NOT NULL AND NOT surface
 AND (NOT crystalline OR $with_crystalline)
 GROUP BY ALL ORDER BY atoms DESC, n3, n4, n5, n6 LIMIT $most
 """
+_VOLUMES = """
+SELECT atom, CASE WHEN NOT surface AND cn IS NOT NULL THEN volume END AS volume
+FROM voronoi WHERE analysis_id = $analysis
+"""
 _DISORDERED = """
 SELECT count(*) FILTER (NOT crystalline AND NOT surface AND cn IS NOT NULL) AS inner_atoms,
     count(*) FILTER (crystalline) AS crystalline
-FROM voronoi JOIN atom_order USING (analysis_id, atom) WHERE analysis_id = $analysis
+FROM voronoi WHERE analysis_id = $analysis
 """
 _BIPYRAMIDS = """
 SELECT cap_1, cap_2, ring, network FROM motif
@@ -94,6 +98,9 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         for name in ("q4", "q6", "boo"):
             parts[name] = np.full(n_atoms, np.nan)
             parts[name][order["atom"].to_numpy()] = reals(order, name)
+        sizes = bank.sql(_VOLUMES, asked)
+        parts["volumes"] = np.full(n_atoms, np.nan)
+        parts["volumes"][sizes["atom"].to_numpy()] = reals(sizes, "volume")
         population = _population(bank, asked, chosen)
         parts["order_of"] = DESCRIPTION[population]
         if population != CHOSEN:  # the bank doesn't say which atoms were chosen
@@ -129,6 +136,7 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         voids=_voids(bank, asked),
         intervals=_intervals(bank, asked),
         surroundings=read_surroundings(bank, number),
+        cutoff=next((float(value) for name, value in facts if name == "cut-off (Å)"), None),
         **parts,
     )
 

@@ -17,6 +17,7 @@ from PIL import Image
 from scipy.ndimage import zoom
 
 from aet_port.figures import styles as draw
+from aet_port.figures.medium_range import network_drawings
 from aet_port.figures.packing import NAMES
 from aet_port.reporting.content import Convergence, Structure
 from aet_port.structure.bonds.orientational import SHELLS, lattice_order
@@ -46,8 +47,8 @@ def chart(name: str, drawing: Callable[[Axes], None], size: tuple[float, float] 
 def structure_charts(structure: Structure) -> dict[str, str]:
     """The charts of an analysis by name, those without data left out.
 
-    The names are ``pdf``, ``partial_pdf``, ``boo``, ``voronoi``, ``motifs``, ``networks`` and
-    ``orders``.
+    The names are ``pdf``, ``partial_pdf``, ``boo``, ``voronoi``, ``motifs``, ``networks``,
+    ``orders``, and those of :func:`aet_port.figures.medium_range.network_drawings`.
 
     MATLAB: none
     """
@@ -90,6 +91,8 @@ def structure_charts(structure: Structure) -> dict[str, str]:
             for lattice in dict.fromkeys(row[1] for row in structure.orders)
         }
         drawings["orders"] = (_sizes(by_lattice, "solute centres in a network"), WIDE)
+    if structure.centres is not None:
+        drawings |= network_drawings(structure.centres)
     return {name: chart(name, drawing, size) for name, (drawing, size) in drawings.items()}
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from aet_port.core.data import Volume
 from aet_port.reporting.surroundings import Surroundings, surroundings_of
 from aet_port.structure.intervals import Intervals
+from aet_port.structure.medium_range.correction import MediumRangeOrder
+from aet_port.structure.pairs.interpolated_density import inner_volumes
 from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.rings.ring_statistics import RingRow
 from aet_port.structure.structure_result import StructureResult
@@ -144,6 +146,8 @@ class Structure:
     orders
         Networks of medium-range order: solute, lattice, centres, length (angstrom), lattice
         constant (angstrom).
+    centres
+        The same networks with their centres and lattices, where they can be drawn.
     rings
         Rings of bonds by definition and size.
     voids
@@ -152,6 +156,10 @@ class Structure:
         What the uncertainties of the atoms mean for the results.
     surroundings
         Structure types, strain and local chemical order.
+    cutoff
+        Distance of the first shell, angstrom.
+    volumes
+        Shape (n_atoms,): Voronoi volumes, cubic angstrom; NaN on the surface.
     """
 
     facts: Sequence[Fact]
@@ -167,10 +175,13 @@ class Structure:
     networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bipyramids: Bipyramids | None = None
     orders: Sequence[tuple[str, str, int, float, float]] | None = None
+    centres: MediumRangeOrder | None = None
     rings: Sequence[RingRow] | None = None
     voids: VoidSpace | None = None
     intervals: Intervals | None = None
     surroundings: Surroundings = field(default_factory=Surroundings)
+    cutoff: float | None = None
+    volumes: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -250,8 +261,10 @@ def structure_of(found: StructureResult) -> Structure:
             "boo": order.bonds.normalised,
             "voronoi": order.voronoi.ranking(order.inner)[:TOP_INDICES],
             "order_of": order.population.description,
+            "volumes": inner_volumes(order),
         }
     if found.solutes is not None:
+        parts["centres"] = found.solutes.found
         chosen = found.solutes.found.networks
         parts["orders"] = [
             (found.solutes.solute, n.lattice, len(n), float(length), float(n.lattice_constant))
@@ -275,6 +288,7 @@ def structure_of(found: StructureResult) -> Structure:
         bipyramids=Bipyramids(motifs.caps[five], motifs.ring[five, :5], network[five]),
         intervals=found.intervals,
         surroundings=surroundings_of(found),
+        cutoff=found.cutoff,
         **parts,
     )
 

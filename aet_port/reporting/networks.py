@@ -13,17 +13,24 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from aet_port.reporting.content import Bipyramids
-from aet_port.reporting.solid_shapes import Solid, balls, sticks
-from aet_port.reporting.views import View, axes_of, box, layout_of, points, still_picture, thinned
+from aet_port.reporting.solid_shapes import balls, sticks
+from aet_port.reporting.views import (
+    FAINT,
+    View,
+    axes_of,
+    box,
+    layout_of,
+    mesh,
+    points,
+    still_picture,
+    thinned,
+)
 
 MOST_BALLS = 1_500  # largest number of atoms drawn as spheres; others are points, for a small file
 NETWORKS = 5  # number of networks that can be chosen
 AROUND = 4.0  # margin around a network, angstrom
 CAP, RING = "#e08a2e", "#3f74b8"
 CAP_BOND, RING_BOND, SIDE_BOND = "#e08a2e", "#8fb0d9", "#c9ced6"
-FAINT = "#b9bfc8"
-LIGHTING = {"ambient": 0.5, "diffuse": 0.85, "specular": 0.25, "roughness": 0.5, "fresnel": 0.1}
-LIGHT = {"x": 30_000, "y": 30_000, "z": 100_000}  # near the viewer
 Group = tuple[NDArray[np.float64], str, str]  # positions or ends, name, colour
 
 
@@ -150,8 +157,8 @@ def _ends(
 
 def _solid(groups: list[Group], bonds: list[Group]) -> list[dict[str, Any]]:
     return [
-        *(_mesh(balls(positions, 0.55), name, colour) for positions, name, colour in groups),
-        *(_mesh(sticks(ends, 0.11), name, colour) for ends, name, colour in bonds),
+        *(mesh(balls(positions, 0.55), name, colour) for positions, name, colour in groups),
+        *(mesh(sticks(ends, 0.11), name, colour) for ends, name, colour in bonds),
     ]
 
 
@@ -191,22 +198,4 @@ def _network_still(groups: list[Group], bonds: list[Group]) -> NDArray[np.float6
         np.concatenate(
             [np.tile(to_rgb(colour), (len(positions), 1)) for positions, _, colour in parts]
         ),
-    )
-
-
-def _mesh(solid: Solid, name: str, colour: str) -> dict[str, Any]:
-    corners, triangles = solid
-    corner = dict(zip("ijk", np.ascontiguousarray(triangles.T), strict=True))
-    return (
-        axes_of(corners)
-        | corner
-        | {
-            "type": "mesh3d",
-            "name": name,
-            "color": colour,
-            "showlegend": True,
-            "hoverinfo": "skip",
-            "lighting": LIGHTING,
-            "lightposition": LIGHT,
-        }
     )

@@ -19,6 +19,9 @@ from aet_port.reporting.content import Structure
 MOST_ATOMS = 20_000  # largest number of points that an ordinary computer rotates smoothly
 COLOURED = 98  # percentage of the position errors that differ in colour
 STILL = 900  # pixels of a still picture
+FAINT = "#b9bfc8"
+LIGHTING = {"ambient": 0.5, "diffuse": 0.85, "specular": 0.25, "roughness": 0.5, "fresnel": 0.1}
+LIGHT = {"x": 30_000, "y": 30_000, "z": 100_000}  # near the viewer
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,25 @@ def layout_of(positions: NDArray[np.float64], margin: float = 1.0) -> dict[str, 
         "modebar": {"bgcolor": "rgba(255,255,255,0.7)", "color": "#9aa1ab"},
         "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 13, "color": "#23272e"},
     }
+
+
+def mesh(solid: tuple[NDArray[Any], NDArray[Any]], name: str, colour: str) -> dict[str, Any]:
+    """A trace of triangles: corners (n, 3) in angstrom and triangles (m, 3)."""
+    corners, triangles = solid
+    corner = dict(zip("ijk", np.ascontiguousarray(triangles.T), strict=True))
+    return (
+        axes_of(corners)
+        | corner
+        | {
+            "type": "mesh3d",
+            "name": name,
+            "color": colour,
+            "showlegend": True,
+            "hoverinfo": "skip",
+            "lighting": LIGHTING,
+            "lightposition": LIGHT,
+        }
+    )
 
 
 def _web(colour: NDArray[np.float64]) -> str:

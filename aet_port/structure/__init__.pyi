@@ -32,6 +32,7 @@ from .pairs.diffraction import (
     DiffractionPdf,
     pdf_from_diffraction,
 )
+from .pairs.interpolated_density import interpolated_density, write_density_map
 from .pairs.partial_pdf import (
     PartialPdf,
     partial_pair_distribution,
@@ -47,6 +48,7 @@ from .polytetrahedral.bipyramid_shapes import (
     ideal_bipyramid,
 )
 from .polytetrahedral.bipyramids import Motifs, find_motifs
+from .polytetrahedral.density_gains import density_gains
 from .polytetrahedral.networks import (
     Networks,
     edge_sharing_pairs,
@@ -121,6 +123,7 @@ __all__ = [
     "crystalline_atoms",
     "debye_structure_factor",
     "delaunay",
+    "density_gains",
     "density_map",
     "edge_sharing_pairs",
     "face_pairs",
@@ -136,6 +139,7 @@ __all__ = [
     "icosahedral_filling",
     "ideal_bipyramid",
     "interface_width",
+    "interpolated_density",
     "lattice_order",
     "local_chemical_order",
     "nearest_neighbour",
@@ -150,4 +154,5 @@ __all__ = [
     "to_dataframe",
     "voronoi_analysis",
     "write_chemical_map",
+    "write_density_map",
 ]

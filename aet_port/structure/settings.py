@@ -119,7 +119,30 @@ class ChemicalMapSettings(Settings):
     )
 
 
+class DensityMapSettings(Settings):
+    """Map of the density: see :func:`aet_port.structure.interpolated_density`."""
+
+    density_sigma: float | None = setting(
+        None,
+        "Standard deviation of the Gaussian for a map of the density; the cut-off, that is the"
+        " distance of the first shell, unless given.",
+        unit="angstrom",
+        example=4.12,
+        gt=0,
+        le=1000,
+    )
+    density_voxel: float = setting(
+        1.0, "Voxel size of a map of the density.", unit="angstrom", ge=0.01, le=1000
+    )
+    density_interpolation: Literal["linear", "nearest"] = setting(
+        "linear",
+        "How the density is interpolated between the atoms: linear, or nearest for that of the"
+        " nearest atom.",
+    )
+
+
 DEFAULTS = AnalyzeSettings()
+DENSITY_DEFAULTS = DensityMapSettings()
 MAP_DEFAULTS = ChemicalMapSettings()
 OF_DRAWS = ("resample", "sigma", "seed")  # settings without effect on an analysis itself
 # Settings of measures on request, which motifs and networks don't depend on.

@@ -30,6 +30,7 @@ from aet_port.structure.settings import (
     ON_REQUEST,
     AnalyzeSettings,
     ChemicalMapSettings,
+    DensityMapSettings,
 )
 from aet_port.tracing.settings import ClassifySettings, DifferenceSettings, TraceSettings
 from aet_port.validation.settings import (
@@ -94,6 +95,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "refine": _fields(RefineSettings(), leave_out=("images", "take_over")) | BACKGROUND | MODEL,
     "analyze": _fields(AnalyzeSettings(), leave_out=("delta",))
     | _fields(ChemicalMapSettings())
+    | _fields(DensityMapSettings())
     | MODEL,
     "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)) | MODEL,
     "compare-models": _fields(CompareSettings()) | MODEL,

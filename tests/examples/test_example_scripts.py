@@ -35,6 +35,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("deviations_0_2.png",),
     ),
     "turntable": (r"turntable\.gif", ("turntable.gif",)),
+    "density_and_networks": (
+        r"400 atoms, cut-off .*\n(.* over mean, rest: .*\n){4}density.mrc slice.png\n",
+        ("density.mrc", "slice.png", "mro_map.png", "mro_zone_axes.png"),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 

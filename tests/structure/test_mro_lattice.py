@@ -140,7 +140,7 @@ def test_growth_of_a_cluster_against_the_reference(lattice: str) -> None:
         work = np.empty(3), np.empty((3, 3)), np.empty((3, 3))
         cutoff = data["in_cut"].item()
         accepted = mro_growth._accept(
-            np.array(places), place, trial, walk, basis, number, cutoff, True, *work
+            np.array(places), place, trial, walk, basis, number, cutoff, *work
         )
         assert accepted == bool(code)
         if accepted:

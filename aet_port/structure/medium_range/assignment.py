@@ -23,6 +23,8 @@ from aet_port.structure.medium_range.search import Cluster
 # end up to 7e-8 apart in the root mean square, which on the machine of the publication fell in
 # favour of fcc. Clusters that are not the same differ by 8e-7 and more there.
 TIE = 4e-7
+# Angstrom. Fits in closed form of the two agree but for rounding, and fcc comes first.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,14 +91,24 @@ class Network(Shown):
         return hull_volume(self.positions)
 
 
-def best_cluster(clusters: Sequence[Cluster]) -> Cluster:
+def best_cluster(clusters: Sequence[Cluster], tie: float = 0.0) -> Cluster:
     """The largest cluster, of several the one closest to its sites, of equals the first.
+
+    Parameters
+    ----------
+    clusters
+        At least one.
+    tie
+        Difference of root mean squares below which clusters are equals, angstrom.
 
     MATLAB: 8_Data_analysis_mro/src/max_N_atoms.m and min_rms.m
     """
     if not clusters:
         raise InputError("clusters", "none", "at least one cluster")
-    return min(clusters, key=lambda cluster: (-len(cluster), cluster.rms))
+    most = max(len(cluster) for cluster in clusters)
+    largest = [cluster for cluster in clusters if len(cluster) == most]
+    least = min(cluster.rms for cluster in largest)
+    return next(cluster for cluster in largest if cluster.rms <= least + tie)
 
 
 def assign_networks(
@@ -134,7 +146,8 @@ def assign_networks(
     """
     atoms = as_atoms(atoms)
     ordered = [name for name in LATTICES if name in clusters]
-    pool = [best_cluster(found) for name in ordered for found in clusters[name]]
+    tie = 0.0 if reference_quirks else ROUNDING
+    pool = [best_cluster(found, tie) for name in ordered for found in clusters[name]]
     sizes = np.array([len(c) for c in pool], dtype=np.int64)
     first = np.concatenate([[0], np.cumsum(sizes)])
     block = np.concatenate([[0], np.cumsum(sizes**2)])
@@ -213,7 +226,7 @@ def _assign(  # type: ignore[no-untyped-def]
             if n[k] == most:
                 least = min(least, rms[k])
         pick = 0
-        while n[pick] != most or rms[pick] > least + (TIE if quirks else 0.0):
+        while n[pick] != most or rms[pick] > least + (TIE if quirks else ROUNDING):
             pick += 1
         chosen[networks], length[networks] = pick, most
         networks += 1

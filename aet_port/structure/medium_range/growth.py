@@ -1,4 +1,4 @@
-"""Growth of clusters on a lattice, one atom at a time, from one root: the kernels of the search.
+"""Growth of clusters on a lattice as in the reference, one atom at a time, from one root.
 
 A cluster is a row for each member, six numbers for its offset from the root and its site, beside
 the members themselves.
@@ -17,7 +17,7 @@ FITTED = 7  # atoms of the largest cluster whose lattice is fitted; more atoms k
 
 @njit(cache=True, nogil=True)
 def grow_clusters(  # type: ignore[no-untyped-def]
-    root, lattice, basis, positions, start, neighbour, offset, cutoff, quirks, max_states
+    root, lattice, basis, positions, start, neighbour, offset, cutoff, max_states
 ):
     """All clusters of the largest size around one root; empty arrays for too many of one size.
 
@@ -26,7 +26,7 @@ def grow_clusters(  # type: ignore[no-untyped-def]
     root, lattice
         Atom and number of the lattice.
     basis
-        Steps of a walk on it (b, 3): the neighbour vectors with ``quirks``, else ``WALKS``.
+        Steps of a walk on it: the neighbour vectors (b, 3).
     positions
         Shape (n, 3); the length in which the fit is done must be one here.
     start, neighbour, offset
@@ -34,7 +34,7 @@ def grow_clusters(  # type: ignore[no-untyped-def]
         the periodic shift that brings each beside atom i.
     cutoff
         Greatest distance from a site.
-    quirks, max_states
+    max_states
         As for ``search_clusters``.
 
     Returns
@@ -54,7 +54,7 @@ def grow_clusters(  # type: ignore[no-untyped-def]
     while True:
         grown, reals, numbers = _grow_by_one(
             places, members, parameters, codes, root, lattice, basis, positions, start, neighbour,
-            offset, cutoff, quirks, max_states, inside, listed, nearby, offered,
+            offset, cutoff, max_states, inside, listed, nearby, offered,
         )  # fmt: skip
         if grown == 0:
             return places, members, parameters
@@ -69,18 +69,18 @@ def grow_clusters(  # type: ignore[no-untyped-def]
         for k in range(grown):
             parent = numbers[k, 0]
             for m in range(size):
-                _copy(old_places[parent, m], places[k, m])
+                copy(old_places[parent, m], places[k, m])
                 members[k, m] = old_members[parent, m]
-            _copy(reals[k, :6], places[k, size])
+            copy(reals[k, :6], places[k, size])
             members[k, size] = numbers[k, 1]
-            _copy(reals[k, 6:], parameters[k])
-            codes[k] = old_codes[parent] ^ _scramble(numbers[k, 1])
+            copy(reals[k, 6:], parameters[k])
+            codes[k] = old_codes[parent] ^ scramble(numbers[k, 1])
 
 
 @njit(cache=True, nogil=True)
 def _grow_by_one(  # type: ignore[no-untyped-def]
     places, members, parameters, codes, root, lattice, basis, positions, start, neighbour, offset,
-    cutoff, quirks, max_states, inside, listed, nearby, offered,
+    cutoff, max_states, inside, listed, nearby, offered,
 ):  # fmt: skip
     """Clusters with one atom more: how many, their last place and fit, parent and atom."""
     states, size = members.shape
@@ -95,13 +95,13 @@ def _grow_by_one(  # type: ignore[no-untyped-def]
     keys = np.empty(256, dtype=np.uint64)
     sources = np.full((256, 2), -1, dtype=np.int32)
     for state in range(states):
-        count = _gather(
+        count = gather(
             members[state], places[state], positions, start, neighbour, offset, root,
             inside, listed, nearby, offered,
         )  # fmt: skip
         for n in range(count):
             new = nearby[n]
-            key = codes[state] ^ _scramble(new)
+            key = codes[state] ^ scramble(new)
             slot = _find(key, new, keys, sources, members, inside)
             if sources[slot, 0] >= 0:
                 continue
@@ -109,10 +109,10 @@ def _grow_by_one(  # type: ignore[no-untyped-def]
             tried += 1
             if 2 * tried > len(keys):
                 keys, sources = _rehash(keys, sources)
-            _copy(offered[new], place)
-            _copy(parameters[state], trial)
+            copy(offered[new], place)
+            copy(parameters[state], trial)
             if not _accept(
-                places[state], place, trial, walk, basis, lattice, cutoff, quirks,
+                places[state], place, trial, walk, basis, lattice, cutoff,
                 target, turn, moment,
             ):  # fmt: skip
                 continue
@@ -123,10 +123,10 @@ def _grow_by_one(  # type: ignore[no-untyped-def]
                 reals = np.empty((2 * grown, reals.shape[1]))
                 numbers = np.empty((2 * grown, numbers.shape[1]), dtype=np.int32)
                 for k in range(grown):
-                    _copy(old_reals[k], reals[k])
-                    _copy(old_numbers[k], numbers[k])
-            _copy(place, reals[grown])
-            _copy(trial, reals[grown, 6:])
+                    copy(old_reals[k], reals[k])
+                    copy(old_numbers[k], numbers[k])
+            copy(place, reals[grown])
+            copy(trial, reals[grown, 6:])
             numbers[grown, 0], numbers[grown, 1] = state, new
             grown += 1
         for m in range(size):
@@ -135,7 +135,7 @@ def _grow_by_one(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _gather(  # type: ignore[no-untyped-def]
+def gather(  # type: ignore[no-untyped-def]
     members, places, positions, start, neighbour, offset, root, inside, listed, nearby, offered
 ):
     """Mark the members; neighbours of a cluster, ascending, and their offsets from the root."""
@@ -169,7 +169,7 @@ def _gather(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _accept(  # type: ignore[no-untyped-def]
-    places, place, trial, walk, basis, lattice, cutoff, quirks, target, turn, moment
+    places, place, trial, walk, basis, lattice, cutoff, target, turn, moment
 ):
     """Whether a cluster takes the atom at ``place[:3]``.
 
@@ -180,16 +180,16 @@ def _accept(  # type: ignore[no-untyped-def]
     if size == 1:
         for k in range(len(walk)):
             walk[k] = k == 1
-        _copy(basis[1], site)
+        copy(basis[1], site)
     else:
-        if trial[0] == 0 or (quirks and trial[0] < 0):
+        if trial[0] <= 0:
             return False
         fill_rotation(trial[1:], turn)
         for axis in range(3):
             target[axis] = 0.0
             for i in range(3):
                 target[axis] += turn[i, axis] * place[i] / trial[0]
-        nearest_site(target, basis, lattice, quirks, walk, site)
+        nearest_site(target, basis, lattice, True, walk, site)
         least = np.inf
         for m in range(size):
             square = 0.0
@@ -211,7 +211,7 @@ def _accept(  # type: ignore[no-untyped-def]
                 for j in range(3):
                     moment[i, j] += places[m, i] * places[m, 3 + j]
         relax(trial, moment, square, turn)
-        if size == 1 and quirks:
+        if size == 1:
             return True
     fill_rotation(trial[1:], turn)
     if _distance(place, trial[0], turn) > cutoff:
@@ -234,7 +234,7 @@ def _distance(place, a, turn):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _scramble(atom):  # type: ignore[no-untyped-def]
+def scramble(atom):  # type: ignore[no-untyped-def]
     """64 well mixed bits for each atom (splitmix64); their exclusive or is the code of a set."""
     z = (np.uint64(atom) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -273,11 +273,12 @@ def _rehash(keys, sources):  # type: ignore[no-untyped-def]
             while new_sources[slot, 0] >= 0:
                 slot = (slot + 1) & (slots - 1)
             new_keys[slot] = keys[k]
-            _copy(sources[k], new_sources[slot])
+            copy(sources[k], new_sources[slot])
     return new_keys, new_sources
 
 
 @njit(cache=True, nogil=True)
-def _copy(source, target):  # type: ignore[no-untyped-def]
+def copy(source, target):  # type: ignore[no-untyped-def]
+    """Copy numbers, for which slices would take longer."""
     for k in range(len(source)):
         target[k] = source[k]

@@ -20,6 +20,7 @@ STEP = 0.01  # radian, of the finite differences
 RATE = 0.01  # of the descent
 FLAT = 0.01  # gradient at which the fit ends
 ITERATIONS = 1000
+NEWTON = 60  # of the search for the largest eigenvalue, which takes about five
 
 
 def fit_lattice(
@@ -168,3 +169,116 @@ def relax(parameters, moment, square, turn):  # type: ignore[no-untyped-def]
         if np.sqrt(total) < FLAT:
             return step + 1
     return ITERATIONS
+
+
+@njit(cache=True, nogil=True)
+def turn_of_a_line(moment, q):  # type: ignore[no-untyped-def]
+    """Shortest turn of the line of the sites to that of the atoms into ``q``; their overlap.
+
+    For sites ``t e`` the moment is ``w e^T`` with ``w = sum t p``: its longest row is along e.
+    """
+    total, longest, row = 0.0, 0.0, 0
+    for i in range(3):
+        square = 0.0
+        for j in range(3):
+            square += moment[i, j] * moment[i, j]
+        total += square
+        if square > longest:
+            longest, row = square, i
+    if longest == 0:
+        q[0], q[1], q[2], q[3] = 1.0, 0.0, 0.0, 0.0
+        return 0.0
+    norm = np.sqrt(total)
+    e, u = np.empty(3), np.empty(3)
+    for j in range(3):
+        e[j] = moment[row, j] / np.sqrt(longest)
+    for i in range(3):
+        u[i] = (moment[i, 0] * e[0] + moment[i, 1] * e[1] + moment[i, 2] * e[2]) / norm
+    cosine = e[0] * u[0] + e[1] * u[1] + e[2] * u[2]
+    if cosine > -1 + 1e-9:
+        q[0] = 1 + cosine
+        q[1] = e[1] * u[2] - e[2] * u[1]
+        q[2] = e[2] * u[0] - e[0] * u[2]
+        q[3] = e[0] * u[1] - e[1] * u[0]
+    else:  # half a turn about any axis at right angles
+        least = 0
+        for j in range(3):
+            if abs(e[j]) < abs(e[least]):
+                least = j
+        q[0] = 0.0
+        for j in range(3):
+            q[1 + j] = (1.0 if j == least else 0.0) - e[least] * e[j]
+    length = np.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
+    for k in range(4):
+        q[k] /= length
+    return norm
+
+
+@njit(cache=True, nogil=True)
+def best_turn(moment, bound, q):  # type: ignore[no-untyped-def]
+    """Quaternion of the rotation R with the largest ``tr(R^T M)`` into ``q``; that trace.
+
+    The trace is the largest eigenvalue of Horn's symmetric matrix, sought by Newton's method from
+    above (Theobald 2005), ``bound`` being an upper bound.
+    """
+    xx, xy, xz = moment[0, 0], moment[1, 0], moment[2, 0]
+    yx, yy, yz = moment[0, 1], moment[1, 1], moment[2, 1]
+    zx, zy, zz = moment[0, 2], moment[1, 2], moment[2, 2]
+    n = np.empty((4, 4))
+    n[0, 0], n[1, 1] = xx + yy + zz, xx - yy - zz
+    n[2, 2], n[3, 3] = -xx + yy - zz, -xx - yy + zz
+    n[0, 1] = n[1, 0] = yz - zy
+    n[0, 2] = n[2, 0] = zx - xz
+    n[0, 3] = n[3, 0] = xy - yx
+    n[1, 2] = n[2, 1] = xy + yx
+    n[1, 3] = n[3, 1] = zx + xz
+    n[2, 3] = n[3, 2] = yz + zy
+    square = 0.0
+    for i in range(3):
+        for j in range(3):
+            square += moment[i, j] * moment[i, j]
+    c2 = -2 * square
+    c1 = -8 * (xx * (yy * zz - yz * zy) - xy * (yx * zz - yz * zx) + xz * (yx * zy - yy * zx))
+    c0 = 0.0
+    for k in range(4):
+        c0 += n[0, k] * _cofactor(n, 0, k)
+    value = bound
+    for _ in range(NEWTON):
+        power = value * value
+        slope = 4 * power * value + 2 * c2 * value + c1
+        if slope == 0:
+            break
+        step = (power * power + c2 * power + c1 * value + c0) / slope
+        value -= step
+        if abs(step) <= 1e-14 * bound:
+            break
+    for k in range(4):
+        n[k, k] -= value
+    most = -1.0
+    for row in range(4):
+        a, b = _cofactor(n, row, 0), _cofactor(n, row, 1)
+        c, d = _cofactor(n, row, 2), _cofactor(n, row, 3)
+        length = a * a + b * b + c * c + d * d
+        if length > most:
+            most = length
+            q[0], q[1], q[2], q[3] = a, b, c, d
+    if most <= 0:
+        q[0], q[1], q[2], q[3] = 1.0, 0.0, 0.0, 0.0
+        return value
+    length = np.sqrt(most)
+    for k in range(4):
+        q[k] /= length
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _cofactor(n, row, column):  # type: ignore[no-untyped-def]
+    """Signed minor of a 4 x 4 matrix."""
+    a, b, c = (row + 1) % 4, (row + 2) % 4, (row + 3) % 4
+    x, y, z = (column + 1) % 4, (column + 2) % 4, (column + 3) % 4
+    minor = (
+        n[a, x] * (n[b, y] * n[c, z] - n[b, z] * n[c, y])
+        - n[a, y] * (n[b, x] * n[c, z] - n[b, z] * n[c, x])
+        + n[a, z] * (n[b, x] * n[c, y] - n[b, y] * n[c, x])
+    )
+    return minor if (row + column) % 2 == 0 else -minor

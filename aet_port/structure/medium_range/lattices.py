@@ -158,6 +158,26 @@ WALKS = tuple(
 )
 
 
+def _turns(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotations (g, 3, 3) that take the nearest sites to nearest sites, the identity first."""
+    one = vectors[0]
+    two = next(v for v in vectors if np.linalg.norm(np.cross(one, v)) > BOND)
+    start = np.linalg.inv(np.stack([one, two, np.cross(one, two)], axis=1))
+    found = [np.eye(3)]
+    for a in vectors:
+        for b in vectors:
+            if abs(a @ b - one @ two) < BOND:
+                turn = np.stack([a, b, np.cross(a, b)], axis=1) @ start
+                away = np.linalg.norm((vectors @ turn.T)[:, None] - vectors, axis=2).min(axis=1)
+                if away.max() < BOND and np.abs(turn - found[0]).max() > BOND:
+                    found.append(turn)
+    return np.array(found)
+
+
+# Of hcp about a site, whose inversion or mirror images are no rotations of the lattice.
+TURNS = tuple(_turns(basis[1:]) for basis in NEIGHBOURS)
+
+
 @njit(cache=True, nogil=True)
 def fill_rotation(q, result):  # type: ignore[no-untyped-def]
     """Rotation of a quaternion into ``result``."""

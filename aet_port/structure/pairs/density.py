@@ -91,7 +91,8 @@ def density_gain(
     """How much denser some atoms are packed than the sample: density over mean density, minus 1.
 
     Both densities are sums of masses over sums of volumes. The film paper gives such a gain for
-    polytetrahedral packing (3 to 7 %) without a recipe; recipes differ by a factor of ten.
+    polytetrahedral packing (3 to 7 %) and describes the map of the density
+    (:func:`aet_port.structure.interpolated_density`), but not over what its means are taken.
 
     Parameters
     ----------
@@ -142,7 +143,8 @@ def density_map(
     value at x is ``sum_i m_i G(x - r_i) / sum_i V_i G(x - r_i)``. The denominator, the fraction of
     the surroundings that belongs to atoms, is one inside the sample, and prevents a dilute surface;
     where it is below one half the value is NaN. Atoms whose density is NaN (open cells) are left
-    out. The papers state neither kernel nor width.
+    out. The film paper's own map is that of
+    :func:`aet_port.structure.interpolated_density`.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ def density_map(
             f"{sigma:g} angstrom on voxels of {voxel_size:g}",
             f"at least {NARROWEST:g} voxels; make the voxels smaller",
         )
-    axes, origin, shape, fast, places = _grid(atoms, used, voxel_size, sigma)
+    axes, origin, shape, fast, places = map_grid(atoms, used, voxel_size, sigma)
     # The smoothing not yet done by the distribution to the grid, by frequency.
     reciprocal = 2 * np.pi * np.linalg.inv(axes).T
     x, y, z = np.fft.fftfreq(fast[0]), np.fft.fftfreq(fast[1]), np.fft.rfftfreq(fast[2])
@@ -212,10 +214,18 @@ def _volumes(atoms: ase.Atoms, volumes: ArrayLike) -> NDArray[np.float64]:
     return volumes
 
 
-def _grid(
+def map_grid(
     atoms: ase.Atoms, used: NDArray[np.bool_], voxel_size: float, sigma: float
 ) -> tuple[NDArray, NDArray, tuple[int, ...], tuple[int, ...], NDArray]:
-    """Axes, origin, shape, shape for the transform, and the atoms in voxels from the origin."""
+    """Axes, origin, shape, shape for the transform, and the atoms in voxels from the origin.
+
+    Parameters
+    ----------
+    used
+        Shape (n,): atoms around which the grid lies.
+    voxel_size, sigma
+        Of the voxels, at most, and of the Gaussian that must have ended at its faces, angstrom.
+    """
     pbc = atoms.pbc
     directions = np.asarray(atoms.cell.complete()) if pbc.any() else np.eye(3)
     lengths = np.linalg.norm(directions, axis=1)
