@@ -37,6 +37,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "check-model": "check_model:check_model_command",
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
+    "structure-factor": "structure_factor:structure_factor_command",
     "view": "view:view_command",
     "report": "report:report_command",
     "compare-models": "compare_models:compare_models_command",

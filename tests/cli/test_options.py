@@ -30,6 +30,7 @@ from aet_port.structure.settings import (
     ON_REQUEST,
     AnalyzeSettings,
     ChemicalMapSettings,
+    StructureFactorSettings,
 )
 from aet_port.tracing.settings import ClassifySettings, TraceSettings
 from aet_port.validation.settings import CompareSettings, HalfSetSettings, ScoreSettings
@@ -87,6 +88,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "analyze": _fields(AnalyzeSettings(), leave_out=("delta",))
     | _fields(ChemicalMapSettings())
     | MODEL,
+    "structure-factor": _fields(StructureFactorSettings()) | MODEL,
     "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)) | MODEL,
     "compare-models": _fields(CompareSettings()) | MODEL,
     "score": _fields(ScoreSettings()) | MODEL,

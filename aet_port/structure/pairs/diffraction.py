@@ -13,7 +13,7 @@ from aet_port.core.arguments import checked
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import scattering_factor
-from aet_port.structure.pairs.debye import check_q, window_function
+from aet_port.structure.pairs.structure_factors import check_q, window_function
 
 STEP = 0.02  # angstrom
 R_MAX = 20.0  # angstrom
