@@ -38,6 +38,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
     "structure-factor": "structure_factor:structure_factor_command",
+    "diffraction": "diffraction:diffraction_command",
     "view": "view:view_command",
     "report": "report:report_command",
     "compare-models": "compare_models:compare_models_command",

@@ -278,12 +278,18 @@ def _toml(name: str, settings: Settings) -> Iterator[str]:
         if isinstance(value, Settings):
             inner.append((f"{name}.{key}", value))
             continue
-        # JSON and TOML write text, numbers, booleans and lists alike.
-        plain = list(value) if isinstance(value, tuple) else value
-        yield f"{key} = {json.dumps(plain, ensure_ascii=False)}"
+        yield f"{key} = {toml_value(value)}"
     for section, value in inner:
         yield f"\n[{section}]"
         yield from _toml(section, value)
+
+
+def toml_value(value: Any) -> str:
+    """A value of a setting as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml_value(one)}" for key, one in value.items()) + "}"
+    # JSON and TOML write text, numbers, booleans and lists alike.
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _no_toml(path: Path, error: Exception) -> DataFileError:

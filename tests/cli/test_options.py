@@ -20,7 +20,8 @@ from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
-from aet_port.io.settings import ModelReadSettings
+from aet_port.diffraction.settings import DiffractionSettings
+from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
@@ -89,6 +90,8 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     | _fields(ChemicalMapSettings())
     | MODEL,
     "structure-factor": _fields(StructureFactorSettings()) | MODEL,
+    "diffraction": _fields(DiffractionSettings())
+    | _fields(ReadSettings(), "image", "detector", "group", "variable", "axes"),
     "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)) | MODEL,
     "compare-models": _fields(CompareSettings()) | MODEL,
     "score": _fields(ScoreSettings()) | MODEL,
