@@ -114,9 +114,11 @@ def _outliers(
     image: NDArray[np.float64], used: NDArray[np.bool_], ring: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Single pixels far from their neighbours, in terms of the scatter of their ring."""
-    filled = np.where(used, image, 0.0)
-    away = np.where(used, image - median_filter(filled, size=3), 0.0)
     number = np.bincount(ring[used], minlength=ring.max() + 1)
+    mean = np.bincount(ring[used], image[used], minlength=len(number)) / np.maximum(number, 1)
+    # What is masked has the mean of its ring, so that its neighbours don't stick out.
+    filled = np.where(used, image, mean[ring])
+    away = np.where(used, image - median_filter(filled, size=3), 0.0)
     square = np.bincount(ring[used], away[used] ** 2, minlength=ring.max() + 1)
     # One hit in a ring of few pixels is most of its scatter: leave out the largest of each ring.
     largest = np.zeros(len(square))

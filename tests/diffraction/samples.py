@@ -30,9 +30,9 @@ def glass(seed: int, species: tuple[str, ...] = ("Ta",), n_atoms: int = 800) -> 
 
 def shadow(centre: tuple[float, float]) -> np.ndarray:
     """A rod that ends in a disc, both beside the beam."""
-    x = np.arange(SIDE)[:, None] - centre[0] - 2
-    y = np.arange(SIDE)[None, :] - centre[1] + 1.5
-    return np.asarray((np.hypot(x, y) < 10) | ((np.abs(y - 0.1 * x) < 5) & (x < 0)))
+    x = np.arange(SIDE)[:, None] - centre[0] - 1
+    y = np.arange(SIDE)[None, :] - centre[1] + 0.5
+    return np.asarray((np.hypot(x, y) < 4) | ((np.abs(y - 0.1 * x) < 4) & (x < 0)))
 
 
 def pattern(

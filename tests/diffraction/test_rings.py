@@ -33,7 +33,6 @@ def test_radial_average_is_the_plain_mean_and_its_error() -> None:
         if used[x, y]:
             rings.setdefault(int(r / 2), []).append(value)
     lists = [rings[k] for k in sorted(rings) if len(rings[k]) >= 8]
-    # No pixel is so close to an edge that rounding moves it.
     assert found.pixels.tolist() == [len(one) for one in lists]
     np.testing.assert_allclose(found.intensity, [np.mean(one) for one in lists], rtol=1e-12)
     errors = [np.std(one, ddof=1) / np.sqrt(len(one)) for one in lists]
@@ -100,10 +99,10 @@ def test_rings_of_crystals() -> None:
 def test_pixel_size_of_gold(seed: int) -> None:
     image = gold(10 + seed, RingGeometry((155.2 + seed, 163.1), (0.004, 0.002)))
     found = analyze_pattern(image, crystal="Au")
-    # The maxima of rings that overlap (311 and 222) are pulled together by tenths of a pixel.
-    assert found.reciprocal_pixel == pytest.approx(PIXEL, rel=0.002)
+    # Rings of two thirds of a pixel, and 311 and 222 overlap: their maxima are tenths of it off.
+    assert found.reciprocal_pixel == pytest.approx(PIXEL, rel=0.004)
     assert found.calibration is not None
-    assert found.calibration.error < 0.002 * PIXEL
+    assert found.calibration.error < 0.003 * PIXEL
     assert len(found.calibration.q) >= 5
 
 

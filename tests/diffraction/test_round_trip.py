@@ -65,7 +65,7 @@ def test_mask_centre_and_distortion_are_found() -> None:
     true = shadow(GEOMETRY.centre)
     assert (~found.used)[true].all()
     # The shadow with a margin of 4 pixels and what its blur darkens further out.
-    assert (~found.used).sum() < 2.6 * true.sum()
+    assert (~found.used).sum() < 3.2 * true.sum()
     error = np.array(found.geometry.errors)
     away = np.array([*found.geometry.centre, *found.geometry.distortion])
     away -= [*GEOMETRY.centre, *GEOMETRY.distortion]
@@ -112,5 +112,5 @@ def test_bad_input_is_named() -> None:
         analyze_pattern(np.ones((SIDE, SIDE)))
     with pytest.raises(InputError, match="beam_stop: found a mask of"):
         analyze_pattern(image, mask=np.ones((3, 3), bool))
-    with pytest.raises(InputError, match="density: found Ar, whose crystal|He"):
-        analyze_pattern(image, PLAIN.changed(composition={"He": 1.0}))
+    with pytest.raises(InputError, match="density: found He, whose crystal"):
+        analyze_pattern(image, PLAIN.changed(composition={"He": 1.0}, shortest=1.5))

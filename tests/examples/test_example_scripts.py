@@ -26,6 +26,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"errors: 10\.\d+ pm assumed .*\n(.*\n)+largest_network 5",
         ("packing_intervals.png",),
     ),
+    "structure_factor_and_diffraction": (
+        r"S\(q\): highest at 2\.\d+ .*\n<Diffraction(.*\n)+first peak: 2\.[89]\d angstrom",
+        (),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 
