@@ -13,7 +13,7 @@ from pydantic import create_model
 from pydantic.fields import FieldInfo
 
 from aet_port.core.settings import Settings, expectation, facts_of
-from aet_port.workflow.config import ON_REQUEST, SECTIONS
+from aet_port.workflow.config import ON_REQUEST, SECTIONS, toml_value
 
 WIDTH, COMMENT = 112, 34  # characters of a line of an example; where its comment starts
 HEAD = """\
@@ -203,9 +203,7 @@ def _choices(hint: Any) -> Sequence[str]:
 
 
 def _toml(value: Any) -> str:
-    if value is None:
-        return ""
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    return "" if value is None else toml_value(value)
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,12 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.frame_series import FrameSeries
 from aet_port.detection import plan_series
 from aet_port.detection.settings import DetectSettings
+from aet_port.diffraction import (
+    RingGeometry,
+    analyze_pattern,
+    calibrate_by_rings,
+    crystal_rings,
+)
 from aet_port.preprocessing import power_spectra
 from aet_port.preprocessing.settings import PreprocessSettings, SpectrumSettings
 from aet_port.refinement import residual_map
@@ -214,7 +220,20 @@ def _structure() -> list[object]:
         density_map(atoms, order.voronoi.volume, voxel_size=1.0, sigma=2.0),
         alpha_shape(atoms, 5.0),
         pdf_from_diffraction(q, intensity, {"Ta": 1}, 0.055, 2.2),
+        *_rings(),
     ]
+
+
+def _rings() -> list[object]:
+    """A diffraction pattern of fine-grained gold."""
+    pixel, geometry = 0.03, RingGeometry((48.0, 47.0))
+    grid = 2 * np.pi * pixel * geometry.radii((96, 96))
+    image = np.full(grid.shape, 20.0)
+    for q, strength in zip(*crystal_rings("Au", 9.0), strict=True):
+        image += 500 * strength * np.exp(-(((grid - q) / 0.15) ** 2))
+    found = analyze_pattern(np.random.default_rng(0).poisson(image).astype(float))
+    known = calibrate_by_rings(found.profile, "Au")
+    return [found, found.geometry, found.profile, known]
 
 
 def _intervals() -> list[object]:

@@ -41,6 +41,8 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "difference-map": "difference_map:difference_map_command",
     "refine": "refine:refine_command",
     "analyze": "analyze:analyze_command",
+    "structure-factor": "structure_factor:structure_factor_command",
+    "diffraction": "diffraction:diffraction_command",
     "view": "view:view_command",
     "video": "video:video_command",
     "report": "report:report_command",

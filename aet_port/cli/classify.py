@@ -88,6 +88,10 @@ def classify_command(
         "changed": list(found.changes),
         "settled": found.settled,
     }
+    if found.composition is not None and settings.composition is not None:
+        rows["composition_prior"] = settings.composition
+        rows["composition_error"] = settings.composition_error
+        rows["composition_posterior"] = dict(zip(found.symbols, found.composition, strict=True))
     if edits is not None:
         rows["edits"] = len(changes)
     if figure is not None:

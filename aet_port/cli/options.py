@@ -260,6 +260,8 @@ def _metavar(hint: Any) -> str:
     if get_origin(hint) is tuple:
         inner = get_args(hint)
         return "A,B,..." if Ellipsis in inner else ",".join("XYZ"[: len(inner)])
+    if get_origin(hint) is dict:
+        return "NAME=NUMBER,..."
     return {float: "NUMBER", int: "INTEGER"}.get(hint, "TEXT")
 
 
@@ -278,9 +280,19 @@ def _typed(hint: Any, value: Any) -> Any:
     for part in parts:
         if get_origin(part) is tuple and (len(words) > 1 or len(parts) == 1):
             return tuple(_number(word, get_args(part)[0]) for word in words)
+        if get_origin(part) is dict:
+            return _mapping(words, get_args(part)[1]) or value
         if part in (int, float) and isinstance(_number(value, part), part):
             return _number(value, part)
     return value
+
+
+def _mapping(words: Collection[str], kind: Any) -> dict[str, Any]:
+    """Numbers by name of words such as ``Co=0.3``; empty unless all are, each name once."""
+    pairs = [word.partition("=") for word in words]
+    found = {name: _number(number, kind) for name, _, number in pairs if name}
+    fits = len(found) == len(pairs) and all(isinstance(one, kind) for one in found.values())
+    return found if fits else {}
 
 
 def _number(word: str, kind: Any) -> Any:

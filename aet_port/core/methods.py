@@ -45,6 +45,8 @@ plot_structure = LateMethod(_STRUCTURE, "plot_structure")
 plot_structure_factor = LateMethod(_STRUCTURE, "plot_structure_factor")
 plot_voronoi = LateMethod(_STRUCTURE, "plot_voronoi")
 
+plot_pattern = LateMethod("aet_port.figures.scattering", "plot_pattern")
+
 _MODEL = "aet_port.figures.model_results"
 plot_classification = LateMethod(_MODEL, "plot_classification")
 plot_matching = LateMethod(_MODEL, "plot_matching")

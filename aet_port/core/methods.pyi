@@ -10,6 +10,7 @@ from aet_port.figures.model_results import plot_peaks as plot_peaks
 from aet_port.figures.model_results import plot_precision as plot_precision
 from aet_port.figures.model_results import plot_reconstruction as plot_reconstruction
 from aet_port.figures.model_results import plot_refinement as plot_refinement
+from aet_port.figures.scattering import plot_pattern as plot_pattern
 from aet_port.figures.structure_results import plot_bipyramids as plot_bipyramids
 from aet_port.figures.structure_results import plot_bond_angles as plot_bond_angles
 from aet_port.figures.structure_results import plot_bond_order as plot_bond_order

@@ -15,6 +15,7 @@ TABLE = "kirkland_scattering.csv"
 HEADER_LINES = 3
 ELECTRON_REST_ENERGY = 510.99895  # keV
 HC = 12.398419843  # keV angstrom
+BOHR_RADIUS = 0.529177210903  # angstrom
 
 
 @cache
@@ -85,6 +86,45 @@ def scattering_factor(q: ArrayLike, element: str | int) -> NDArray[np.float64]:
     lorentzians = a1 / (square + b1) + a2 / (square + b2) + a3 / (square + b3)
     gaussians = c1 * np.exp(-d1 * square) + c2 * np.exp(-d2 * square) + c3 * np.exp(-d3 * square)
     return lorentzians + gaussians
+
+
+def xray_factor(q: ArrayLike, element: str | int) -> NDArray[np.float64]:
+    """X-ray scattering factor, from that of electrons by the Mott-Bethe relation.
+
+    ``f_x(q) = Z - 2 pi^2 a_0 q^2 f_e(q)``, with the Bohr radius ``a_0`` and ``f_e`` of
+    :func:`scattering_factor`, which Kirkland fitted to f_x by the same relation. Electrons of
+    neutral atoms at rest, without anomalous dispersion. Good to 0.1 electron up to q of 4
+    1/angstrom, beyond which the difference of two numbers near Z is left.
+
+    Parameters
+    ----------
+    q
+        Spatial frequencies in 1/angstrom (one over the period), any shape.
+    element
+        Chemical symbol or atomic number.
+
+    Returns
+    -------
+    Electrons, an array of the shape of ``q``.
+
+    Raises
+    ------
+    InputError
+        For an element outside the table.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> float(xray_factor(0.0, "Cu"))
+    29.0
+    """
+    number = _atomic_number(element)
+    square = np.asarray(q, dtype=np.float64) ** 2
+    found = number - 2 * np.pi**2 * BOHR_RADIUS * square * scattering_factor(q, element)
+    return np.asarray(found)
 
 
 def electron_wavelength(energy: float) -> float:

@@ -86,7 +86,8 @@ class Settings(BaseModel):
         for name, field in type(self).model_fields.items():
             bounds = facts_of(field)["bounds"]
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else (value,):
+            inner = value.values() if isinstance(value, dict) else value
+            for one in inner if isinstance(value, (tuple, dict)) else (value,):
                 if isinstance(one, str) and "\0" in one:
                     raise InputError(name, shown(one), "text without the character NUL")
                 number = isinstance(one, (int, float)) and not isinstance(one, bool)
@@ -183,6 +184,8 @@ def _native(value: Any) -> Any:
     """Convert lists to tuples and NumPy scalars to Python's."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Mapping):
+        return {name: _native(one) for name, one in value.items()}
     return tuple(_native(one) for one in value) if isinstance(value, list) else value
 
 
@@ -196,6 +199,8 @@ def _words(hint: Any, limits: str) -> str:
         if len(inner) == 2 and inner[1] is Ellipsis:
             return f"a list, each {_words(inner[0], limits)}"
         return f"a list of {len(inner)}, each {_words(inner[0], limits)}"
+    if origin is dict:
+        return f"names and numbers, such as Co=0.3,Pd=0.7, each {_words(inner[1], limits)}"
     if origin in (Union, types.UnionType):
         return " or ".join(_words(one, limits) for one in inner if one is not type(None))
     words = _WORDS.get(hint, "other settings")

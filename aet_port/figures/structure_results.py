@@ -13,10 +13,10 @@ from aet_port.figures.images import new_axes
 from aet_port.figures.packing import NAMES, THETA_BIN
 from aet_port.structure.bonds.angles import BondAngles
 from aet_port.structure.bonds.orientational import SHELLS, BondOrder, lattice_order
-from aet_port.structure.pairs.debye import StructureFactor
 from aet_port.structure.pairs.diffraction import DiffractionPdf
 from aet_port.structure.pairs.partial_pdf import ALL, PartialPdf
 from aet_port.structure.pairs.pdf import PairDistribution
+from aet_port.structure.pairs.structure_factors import StructureFactor
 from aet_port.structure.polytetrahedral.bipyramid_shapes import BipyramidGeometry
 from aet_port.structure.polytetrahedral.bipyramids import FOLDS, Motifs
 from aet_port.structure.polytetrahedral.networks import Networks

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aet_port.io.statements import Stated, settled_angles, settled_size
+from aet_port.io.units import ReciprocalSize
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,12 @@ class RawImages:
         """
         known = [item for item in self.pixel_sizes if item.certain]
         return settled_size("images", known, None) if known else None
+
+    @property
+    def reciprocal_size(self) -> float | None:
+        """Pixel size of a diffraction pattern in 1/angstrom, as 1/d; None if none is stated."""
+        problems = [item.problem for item in self.pixel_sizes]
+        return next((one.per_angstrom for one in problems if isinstance(one, ReciprocalSize)), None)
 
     def tilt_angles(self) -> NDArray[np.float64] | None:
         """Tilt angles in degrees; None if no source states them.

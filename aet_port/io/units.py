@@ -34,6 +34,22 @@ _UNNAMED = {"", "px", "pixel", "pixels", "none", "1"}
 _LARGEST_RADIAN = np.pi / 2 + 0.02  # no stage tilts farther; no series in degrees is so narrow
 
 
+class ReciprocalSize(DataFileError):
+    """A pixel size that is that of a diffraction pattern, not of an image.
+
+    Parameters
+    ----------
+    path, found, expected
+        As of any damaged or unsuitable file.
+    per_angstrom
+        The size in 1/angstrom, as 1/d.
+    """
+
+    def __init__(self, path: str | Path, found: str, expected: str, per_angstrom: float) -> None:
+        super().__init__(path, found, expected)
+        self.per_angstrom = per_angstrom
+
+
 def unit_word(unit: str | None) -> str:
     """A unit in lower case, without the brackets and underscores of EMD (``[n_m]`` is nm)."""
     word = (unit or "").strip().strip("[]()").replace("_", "").replace("\u03bc", "µ")
@@ -64,9 +80,12 @@ def angstrom(subject: str | Path, value: float, unit: str | None) -> float | Non
     if word in _UNNAMED or not (np.isfinite(value) and value > 0):
         return None
     if word not in _ANGSTROM:
-        raise DataFileError(
-            subject, f"a pixel size of {value:g} {unit!r}", "a length: angstrom, pm, nm, um or m"
-        )
+        found = f"a pixel size of {value:g} {unit!r}"
+        expected = "a length: angstrom, pm, nm, um or m"
+        length = _inverted(word)
+        if length in _ANGSTROM:
+            raise ReciprocalSize(subject, found, expected, float(value) / _ANGSTROM[length])
+        raise DataFileError(subject, found, expected)
     return float(value) * _ANGSTROM[word]
 
 
@@ -111,9 +130,15 @@ def is_energy(unit: str | None) -> bool:
 
 def is_reciprocal(unit: str | None) -> bool:
     """Whether a unit is that of a diffraction pattern: an inverse length, or a scattering angle."""
-    word = unit_word(unit).replace(" ", "")
+    word = unit_word(unit)
+    return _inverted(word) in _ANGSTROM or word == "mrad"
+
+
+def _inverted(word: str) -> str:
+    """The unit of which a unit is the inverse; empty if it is none."""
+    word = word.replace(" ", "")
     inverse = word[2:] if word[:2] == "1/" else word[:-2] if word[-2:] in ("-1", "⁻¹") else ""
-    return inverse.rstrip("^") in _ANGSTROM or word == "mrad"
+    return inverse.rstrip("^")
 
 
 def square_size(

@@ -19,8 +19,8 @@ from .intervals import Interval, Intervals
 from .length_units import nearest_neighbour, scale_remark
 from .neighbours import Neighbours, find_neighbours
 from .order_means import Statistic
+from .pairs.box_scattering import box_structure_factor
 from .pairs.debye import (
-    StructureFactor,
     debye_structure_factor,
 )
 from .pairs.density import (
@@ -43,6 +43,8 @@ from .pairs.pdf import (
     pair_distribution,
 )
 from .pairs.peaks import PdfPeaks, bond_length
+from .pairs.scattering_methods import scattering_of
+from .pairs.structure_factors import StructureFactor, average_structure_factor
 from .polytetrahedral.bipyramid_shapes import (
     BipyramidGeometry,
     ideal_bipyramid,
@@ -117,7 +119,9 @@ __all__ = [
     "analyze",
     "atom_density",
     "atom_quantities",
+    "average_structure_factor",
     "bond_length",
+    "box_structure_factor",
     "chemical_map",
     "choose_population",
     "crystalline_atoms",
@@ -149,6 +153,7 @@ __all__ = [
     "pdf_from_diffraction",
     "resample",
     "scale_remark",
+    "scattering_of",
     "structure_types",
     "surface_distance",
     "to_dataframe",

@@ -11,6 +11,7 @@ from aet_port.core.limits import LARGEST_SEED
 from aet_port.core.settings import Settings, setting
 
 SMALLEST_RING, LARGEST_RING = 3, 24  # atoms
+MOST_Q = 100_000  # points of a structure factor
 LEAST_DRAWS = 5  # drawn models below which no statistics are stated
 
 
@@ -141,8 +142,74 @@ class DensityMapSettings(Settings):
     )
 
 
+class StructureFactorSettings(Settings):
+    """See :func:`aet_port.structure.pairs.scattering_methods.scattering_of`."""
+
+    method: Literal["auto", "box", "pdf", "debye"] = setting(
+        "auto",
+        "From the reciprocal-lattice vectors of a periodic box, through the pair distribution, or"
+        " by Debye's sum over a particle; auto: box or debye, or pdf if only some directions are"
+        " periodic.",
+    )
+    weights: Literal["electrons", "xrays", "atoms"] = setting(
+        "electrons",
+        "What the species count in the total: scattering factors of electrons or of X-rays, or all"
+        " atoms alike.",
+    )
+    q_min: float = setting(
+        0.5, "Smallest scattering vector, 2 pi / d.", unit="1/angstrom", ge=0, le=1000
+    )
+    q_max: float = setting(
+        15.0, "Largest scattering vector, 2 pi / d.", unit="1/angstrom", gt=0, le=1000
+    )
+    q_step: float = setting(
+        0.05,
+        "Step of the scattering vector, the width of a bin for a box; 0: each length of a box's"
+        " vectors by itself, as for the reflections of a crystal.",
+        unit="1/angstrom",
+        ge=0,
+        le=100,
+    )
+    vectors: int = setting(
+        500,
+        "About how many reciprocal-lattice vectors of a bin are used, drawn at random where a box"
+        " has more; of a crystal more are needed, or --q-step 0, not to miss reflections.",
+        ge=1,
+        le=10_000_000,
+    )
+    r_max: float | None = setting(
+        None,
+        "Range of the pair distribution for the method pdf; 20 unless given, or what the box or"
+        " particle allows if that is less.",
+        unit="angstrom",
+        example=20.0,
+        gt=0,
+        le=1000,
+    )
+    window: Literal["lorch", "none"] = setting(
+        "lorch", "Window that ends the integral over the pair distribution, method pdf."
+    )
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if not self.q_min < self.q_max:
+            raise InputError("q_max", f"{self.q_max:g}", f"a number above q_min, {self.q_min:g}")
+        if self.q_step == 0 and self.method in ("pdf", "debye"):
+            raise InputError("q_step", "0", f"a step above zero for the method {self.method}")
+        if (self.q_max - self.q_min) / (self.q_step or 1) > MOST_Q:
+            expected = f"a step with at most {MOST_Q} points between q_min and q_max"
+            raise InputError("q_step", f"{self.q_step:g}", expected)
+        return self
+
+    @property
+    def spacing(self) -> float:
+        """Step of q where it is continuous, 1/angstrom: without bins, that of the defaults."""
+        return self.q_step or FACTOR_DEFAULTS.q_step
+
+
 DEFAULTS = AnalyzeSettings()
 DENSITY_DEFAULTS = DensityMapSettings()
+FACTOR_DEFAULTS = StructureFactorSettings()
 MAP_DEFAULTS = ChemicalMapSettings()
 OF_DRAWS = ("resample", "sigma", "seed")  # settings without effect on an analysis itself
 # Settings of measures on request, which motifs and networks don't depend on.

@@ -211,3 +211,40 @@ def class_histogram(
     place = np.searchsorted(edges, sums, side="left")
     counts = [np.bincount(place[kinds == t], minlength=bins) for t in range(1, n_types + 1)]
     return ClassHistogram(centres, total, np.array(counts).reshape(n_types, bins))
+
+
+def class_posteriors(
+    intensities: ArrayLike, types: ArrayLike, n_types: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Probability of each species given an intensity, from a Gaussian fitted to each class.
+
+    ``p(k | x) = w_k N(x; m_k, s_k) / sum_j w_j N(x; m_j, s_j)``: ``m_k`` and ``s_k`` are mean and
+    standard deviation of the intensities of class k, ``w_k`` its fraction of the atoms. A class
+    without spread (a single atom, for example) takes the pooled spread of all classes. The
+    posterior measures the overlap of the classes over the whole sample: an atom that is distinct
+    among its neighbours, but not over the whole sample, has a low posterior.
+
+    Parameters
+    ----------
+    intensities, types
+        Shape (n,); types 1 to ``n_types``, each with an atom.
+
+    Returns
+    -------
+    Posteriors (n, k), means (k,), standard deviations (k,).
+
+    MATLAB: none
+    """
+    x = np.asarray(intensities, dtype=np.float64)
+    kinds = np.asarray(types)
+    groups = [x[kinds == t] for t in range(1, n_types + 1)]
+    means = np.array([g.mean() for g in groups])
+    widths = np.array([g.std() for g in groups])
+    within = float(np.sqrt(((x - means[kinds - 1]) ** 2).mean()))
+    if within == 0:
+        return np.eye(n_types)[kinds - 1], means, widths
+    used = np.where(widths > 1e-9 * within, widths, within)
+    share = np.array([len(g) for g in groups]) / len(x)
+    log = np.log(share / used) - 0.5 * ((x[:, None] - means) / used) ** 2
+    weight = np.exp(log - log.max(axis=1, keepdims=True))
+    return weight / weight.sum(axis=1, keepdims=True), means, widths

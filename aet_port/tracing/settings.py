@@ -115,6 +115,17 @@ class ClassifySettings(Settings):
         ge=0,
         le=1,
     )
+    composition: dict[str, float] | None = setting(
+        None,
+        "Fraction of each species, known from EDS for example, as a prior: species then follow from"
+        " a mixture of Gaussians with it, without local rounds.",
+        example={"Co": 0.43, "Pd": 0.38, "Pt": 0.19},
+        gt=0,
+        le=1,
+    )
+    composition_error: float = setting(
+        0.03, "Standard error of each of these fractions.", gt=0, le=1
+    )
 
 
 class DifferenceSettings(Settings):

@@ -19,11 +19,13 @@ from aet_port.tracing.boxes import box_values, fine_box_values, refuse_outside
 from aet_port.tracing.classes import (
     ClassHistogram,
     class_histogram,
+    class_posteriors,
     classes_and_non_atoms,
     lightest_split,
     sphere_in_box,
 )
 from aet_port.tracing.clustering import Start, kmeans
+from aet_port.tracing.composition_prior import check_composition, mixture_with_prior
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.local_classes import LocalClasses, reclassify_locally
 from aet_port.tracing.non_atoms import ATOM, two_classes
@@ -48,7 +50,7 @@ class Classification(Shown):
     intensities
         Shape (n,): sum of the values in the sphere around each peak.
     posteriors
-        Shape (n, k), see :func:`class_posteriors`; rows of non-atoms are zero.
+        Shape (n, k), see :func:`aet_port.tracing.classes.class_posteriors`; zero for non-atoms.
     centres, widths
         Shape (k,): mean and standard deviation of the intensities of each species.
     global_types
@@ -57,6 +59,8 @@ class Classification(Shown):
         Number of atoms that changed species in each local round; empty without local rounds.
     settled
         Whether the local rounds converged, with no more changes.
+    composition
+        Fractions of the species after the data, where a composition was given; else None.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class Classification(Shown):
     global_types: NDArray[np.int64]
     changes: tuple[int, ...] = ()
     settled: bool = True
+    composition: tuple[float, ...] | None = None
 
     plot = methods.plot_classification
     """Plot the intensity histogram: :func:`aet_port.figures.model_results.plot_classification`."""
@@ -184,6 +189,8 @@ def classify(
     radius: float = CLASSIFY.radius,
     non_atoms: NonAtoms = CLASSIFY.non_atoms,
     unassigned: float | None = CLASSIFY.unassigned,
+    composition: Mapping[str, float] | None = CLASSIFY.composition,
+    composition_error: float = CLASSIFY.composition_error,
     norm: int = 2,
     start: Start = "optimal",
     seed: int = 0,
@@ -221,6 +228,10 @@ def classify(
         ``"none"``: all peaks are atoms.
     unassigned
         Confidence below which an atom gets no species (X, type 0).
+    composition, composition_error
+        Fraction of each species, for example from EDS, and its standard error: the species then
+        follow from a mixture of Gaussians with this prior
+        (:func:`aet_port.tracing.composition_prior.mixture_with_prior`), without local rounds.
     norm, start, seed
         As in :func:`aet_port.tracing.clustering.kmeans`; the local rounds use ``norm`` too.
     reference_quirks
@@ -267,7 +278,10 @@ def classify(
         upsampling=upsampling,
         non_atoms=non_atoms,
         unassigned=unassigned,
+        composition=None if composition is None else dict(composition),
+        composition_error=composition_error,
     )
+    expected = None if composition is None else check_composition(composition, symbols)
     table = positions_table("positions", positions)
     voxels = volume.to_voxels(table)
     outside = np.any((voxels < 0) | (voxels > np.array(volume.shape) - 1), axis=1)
@@ -296,8 +310,12 @@ def classify(
         if non_atoms == "split":
             is_atom = lightest_split(sums, n_types, norm, start, seed)
         types = kmeans(sums[is_atom], n_types, norm, start, seed).labels + 1
+    prior = None
+    if expected is not None:
+        prior = mixture_with_prior(sums[is_atom], expected, composition_error)
+        types = prior.posteriors.argmax(axis=1) + 1
     local = LocalClasses(types, [], True)
-    if radius and n_types > 1:
+    if radius and n_types > 1 and prior is None:
         local = reclassify_locally(
             table[is_atom], values[is_atom], types, radius, norm, reference_quirks=reference_quirks
         )
@@ -305,7 +323,10 @@ def classify(
     if empty:
         found = f"no atoms left after {len(local.changes)} local rounds"
         raise InputError(f"species {', '.join(empty)}", found, "fewer species, or another radius")
-    chances, centres, widths = class_posteriors(sums[is_atom], local.types, n_types)
+    if prior is None:
+        chances, centres, widths = class_posteriors(sums[is_atom], local.types, n_types)
+    else:
+        chances, centres, widths = prior.posteriors, prior.means, prior.widths
     doubtful = chances[np.arange(len(chances)), local.types - 1] < (unassigned or 0)
     final = np.full(len(sums), NOT_AN_ATOM)
     final[is_atom] = np.where(doubtful, NOT_ASSIGNED, local.types)
@@ -315,45 +336,17 @@ def classify(
     posteriors[is_atom] = chances
     changes = tuple(local.changes)
     return Classification(
-        symbols, final, sums, posteriors, centres, widths, before, changes, local.settled
+        symbols,
+        final,
+        sums,
+        posteriors,
+        centres,
+        widths,
+        before,
+        changes,
+        local.settled,
+        None if prior is None else tuple(prior.fractions.tolist()),
     )
-
-
-def class_posteriors(
-    intensities: ArrayLike, types: ArrayLike, n_types: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Probability of each species given an intensity, from a Gaussian fitted to each class.
-
-    ``p(k | x) = w_k N(x; m_k, s_k) / sum_j w_j N(x; m_j, s_j)``: ``m_k`` and ``s_k`` are mean and
-    standard deviation of the intensities of class k, ``w_k`` its fraction of the atoms. A class
-    without spread (a single atom, for example) takes the pooled spread of all classes. The
-    posterior measures the overlap of the classes over the whole sample: an atom that is distinct
-    among its neighbours, but not over the whole sample, has a low posterior.
-
-    Parameters
-    ----------
-    intensities, types
-        Shape (n,); types 1 to ``n_types``, each with an atom.
-
-    Returns
-    -------
-    Posteriors (n, k), means (k,), standard deviations (k,).
-
-    MATLAB: none
-    """
-    x = np.asarray(intensities, dtype=np.float64)
-    kinds = np.asarray(types)
-    groups = [x[kinds == t] for t in range(1, n_types + 1)]
-    means = np.array([g.mean() for g in groups])
-    widths = np.array([g.std() for g in groups])
-    within = float(np.sqrt(((x - means[kinds - 1]) ** 2).mean()))
-    if within == 0:
-        return np.eye(n_types)[kinds - 1], means, widths
-    used = np.where(widths > 1e-9 * within, widths, within)
-    share = np.array([len(g) for g in groups]) / len(x)
-    log = np.log(share / used) - 0.5 * ((x[:, None] - means) / used) ** 2
-    weight = np.exp(log - log.max(axis=1, keepdims=True))
-    return weight / weight.sum(axis=1, keepdims=True), means, widths
 
 
 def check_species(species: Sequence[str]) -> tuple[str, ...]:

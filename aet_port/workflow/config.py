@@ -22,6 +22,7 @@ from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.structure.settings import AnalyzeSettings
+from aet_port.tracing.composition_prior import check_composition
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
 from aet_port.validation.settings import CompareSettings
 from aet_port.workflow.input_files import with_neighbours
@@ -278,12 +279,18 @@ def _toml(name: str, settings: Settings) -> Iterator[str]:
         if isinstance(value, Settings):
             inner.append((f"{name}.{key}", value))
             continue
-        # JSON and TOML write text, numbers, booleans and lists alike.
-        plain = list(value) if isinstance(value, tuple) else value
-        yield f"{key} = {json.dumps(plain, ensure_ascii=False)}"
+        yield f"{key} = {toml_value(value)}"
     for section, value in inner:
         yield f"\n[{section}]"
         yield from _toml(section, value)
+
+
+def toml_value(value: Any) -> str:
+    """A value of a setting as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml_value(one)}" for key, one in value.items()) + "}"
+    # JSON and TOML write text, numbers, booleans and lists alike.
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _no_toml(path: Path, error: Exception) -> DataFileError:
@@ -371,6 +378,12 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "folds with method = 'published' in [refine]", "folds with method = 'lbfgs'"
     if config.classify != ClassifySettings() and len(config.species) == 1:
         yield "[classify] for one species", "several species, such as ['Co', 'Pd', 'Pt']"
+    fractions = config.classify.composition
+    if fractions is not None and len(config.species) > 1:
+        try:
+            check_composition(fractions, config.species)
+        except InputError as error:
+            yield f"composition in [classify]: {error.found}", error.expected
     if len(config.species) > 1 and config.select.support is None:
         yield "several species without a support", "support = 'tight' or a file in [select]"
     if config.select.rule not in (None, "labels") and config.select.support is None:

@@ -34,6 +34,7 @@ from tests.cli.test_options import BY_NAME
 # The command lines, with what needs no reader of models made by a fixture.
 CALLS = {
     "analyze": "{model}",
+    "structure-factor": "{model}",
     "view": "{model} -o {out}/v.png",
     "video": "{model} -o {out}/v.gif",
     "difference-map": "{own}/volume.mrc {model} --kind model",
@@ -51,7 +52,7 @@ CALLS = {
     "classify": "{own}/volume.mrc {model} --species Cu,Zr -o {out}/c.extxyz",
 }
 PAIR = ("compare-models", "score", "challenge score")
-EVERY_FRAME = ("analyze", "mdb import")
+EVERY_FRAME = ("analyze", "structure-factor", "mdb import")
 
 
 class Read(AetError):

@@ -20,6 +20,7 @@ from aet_port.cli.app import COMMANDS, GROUPS, app
 from aet_port.core.settings import Settings, facts_of
 from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.settings import DetectSettings
+from aet_port.diffraction.settings import DiffractionSettings
 from aet_port.io.settings import ModelReadSettings, ReadSettings
 from aet_port.preprocessing.settings import PreprocessSettings, SpectrumSettings
 from aet_port.refinement.settings import RefineSettings, ResidualSettings
@@ -31,6 +32,7 @@ from aet_port.structure.settings import (
     AnalyzeSettings,
     ChemicalMapSettings,
     DensityMapSettings,
+    StructureFactorSettings,
 )
 from aet_port.tracing.settings import ClassifySettings, DifferenceSettings, TraceSettings
 from aet_port.validation.settings import (
@@ -97,6 +99,9 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     | _fields(ChemicalMapSettings())
     | _fields(DensityMapSettings())
     | MODEL,
+    "structure-factor": _fields(StructureFactorSettings()) | MODEL,
+    "diffraction": _fields(DiffractionSettings())
+    | _fields(ReadSettings(), "image", "detector", "group", "variable", "axes"),
     "view": _fields(AnalyzeSettings(), leave_out=(*OF_DRAWS, *ON_REQUEST)) | MODEL,
     "compare-models": _fields(CompareSettings()) | MODEL,
     "score": _fields(ScoreSettings()) | MODEL,

@@ -39,6 +39,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"400 atoms, cut-off .*\n(.* over mean, rest: .*\n){4}density.mrc slice.png\n",
         ("density.mrc", "slice.png", "mro_map.png", "mro_zone_axes.png"),
     ),
+    "structure_factor_and_diffraction": (
+        r"S\(q\): highest at 2\.\d+ .*\n<Diffraction(.*\n)+first peak: 2\.[89]\d angstrom",
+        (),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 

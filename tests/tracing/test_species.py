@@ -12,12 +12,13 @@ from aet_port.tracing.boxes import box_values, voxel_boxes
 from aet_port.tracing.classes import (
     atom_or_not,
     class_histogram,
+    class_posteriors,
     classes_and_non_atoms,
     lightest_split,
 )
 from aet_port.tracing.clustering import kmeans
 from aet_port.tracing.local_classes import reclassify_locally
-from aet_port.tracing.species import NOT_AN_ATOM, NOT_ASSIGNED, class_posteriors, classify
+from aet_port.tracing.species import NOT_AN_ATOM, NOT_ASSIGNED, classify
 from aet_port.tracing.upsampling import fine_grid
 
 SPECIES = ("Co", "Pd", "Pt")

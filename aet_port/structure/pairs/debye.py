@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import ase
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aet_port.core import methods
 from aet_port.core.arguments import checked
 from aet_port.core.atomic_model import AtomicModel, as_atoms
-from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
-from aet_port.core.scattering import scattering_factor
 from aet_port.structure.neighbours import check_atoms
 from aet_port.structure.pairs.pair_counting import group_pair_counts
 from aet_port.structure.pairs.pdf import pair_distribution
+from aet_port.structure.pairs.structure_factors import (
+    Pair,
+    StructureFactor,
+    check_q,
+    concentrations,
+    total_of_partials,
+    weight_factors,
+    window_function,
+)
 
 DEBYE_STEP = 0.001  # angstrom
 PDF_STEP = 0.01  # angstrom
+FEWEST = 2  # atoms of which Debye's sum makes sense
 ROWS = 16  # values of q transformed at a time, to bound the memory
-WINDOWS = ("lorch", "none")
-WEIGHTS = ("electrons", "atoms")
-Pair = tuple[str, str]
-
-
-@dataclass(frozen=True, repr=False)
-class StructureFactor(Shown):
-    """Structure factor, total and Faber-Ziman partials; both are 1 for an ideal gas.
-
-    Attributes
-    ----------
-    q
-        Shape (n,): scattering vector ``4 pi sin(theta) / wavelength = 2 pi / d``, 1/angstrom.
-    s
-        Shape (n,): total, ``sum_ab c_a c_b f_a f_b S_ab / <f>^2``.
-    partial
-        ``S_ab`` by pair of species, each pair once, in alphabetical order.
-    """
-
-    q: NDArray[np.float64]
-    s: NDArray[np.float64]
-    partial: dict[Pair, NDArray[np.float64]]
-
-    plot = methods.plot_structure_factor
-    """Plot S(q): :func:`aet_port.figures.structure_results.plot_structure_factor`."""
-
-    def _facts(self) -> dict[str, object]:
-        return {
-            "points": len(self.q),
-            "q": f"{self.q.min():.4g} to {self.q.max():.4g} 1/angstrom",
-            "pairs": " ".join("-".join(pair) for pair in self.partial),
-        }
 
 
 @checked
@@ -78,8 +52,8 @@ def debye_structure_factor(
     step
         Width of a bin of distances, angstrom.
     weights
-        ``"electrons"`` (scattering factors of :mod:`aet_port.core.scattering`) or ``"atoms"`` (all
-        alike) in the total.
+        What the species count in the total: ``"electrons"`` or ``"xrays"`` (scattering factors of
+        :mod:`aet_port.core.scattering`), or ``"atoms"`` (all alike).
 
     Raises
     ------
@@ -90,16 +64,18 @@ def debye_structure_factor(
     MATLAB: none; the papers' structure factors are not in the public code
     """
     atoms = as_atoms(atoms)
-    check_atoms(atoms)
+    check_atoms(atoms, FEWEST)
     q = check_q(q)
     if atoms.pbc.any():
         raise InputError(
-            "atoms", "periodic directions", "a particle; for a box use structure_factor"
+            "atoms",
+            "periodic directions",
+            "a particle; for a box use box_structure_factor (--method box)",
         )
     if not (np.isfinite(step) and step > 0):
         raise InputError("step", f"{step!r}", "a length above zero, in angstrom")
     concentration = concentrations(atoms)
-    factors = _factors(q, concentration, weights)
+    factors = weight_factors(q, list(concentration), weights)
     reach = float(np.linalg.norm(np.ptp(atoms.positions, axis=0))) + 2 * step
     counts = _partial_counts(atoms, list(concentration), reach, step)
     partial = {}
@@ -107,7 +83,7 @@ def debye_structure_factor(
         pairs = len(atoms) * concentration[a] * concentration[b] / (2 if a == b else 1)
         r = (np.arange(len(count), dtype=np.float64) + 0.5) * step
         partial[a, b] = 1 + _transform(q, r[count > 0], count[count > 0] / pairs)
-    return StructureFactor(q, _total(partial, concentration, factors), partial)
+    return total_of_partials(q, partial, concentration, factors)
 
 
 def structure_factor(
@@ -138,8 +114,8 @@ def structure_factor(
     window
         ``"lorch"`` (``W = sin(pi r / r_max) / (pi r / r_max)``) or ``"none"``.
     weights
-        ``"electrons"`` (scattering factors of :mod:`aet_port.core.scattering`) or ``"atoms"`` (all
-        alike) in the total.
+        What the species count in the total: ``"electrons"`` or ``"xrays"`` (scattering factors of
+        :mod:`aet_port.core.scattering`), or ``"atoms"`` (all alike).
 
     Raises
     ------
@@ -153,7 +129,7 @@ def structure_factor(
     q = check_q(q)
     distribution = pair_distribution(atoms, r_max=r_max, step=step)
     concentration = concentrations(atoms)
-    factors = _factors(q, concentration, weights)
+    factors = weight_factors(q, list(concentration), weights)
     r = distribution.r
     reach = len(r) * step
     counts = _partial_counts(atoms, list(concentration), reach, step)
@@ -165,74 +141,14 @@ def structure_factor(
         difference = distribution.g * ratio - 1
         shells = 4 * np.pi * distribution.density * r**2 * step
         partial[a, b] = 1 + _transform(q, r, shells * difference * smoothing)
-    return StructureFactor(q, _total(partial, concentration, factors), partial)
-
-
-def window_function(x: NDArray[np.float64], window: str) -> NDArray[np.float64]:
-    """Weight of a Fourier integral at ``x`` between 0 and its end 1.
-
-    Raises
-    ------
-    InputError
-        Unless ``window`` is ``"lorch"`` (``sin(pi x) / (pi x)``) or ``"none"``.
-    """
-    if window not in WINDOWS:
-        raise InputError("window", f"{window!r}", f"one of {', '.join(WINDOWS)}")
-    return np.sinc(x) if window == "lorch" else np.ones_like(x)
-
-
-def check_q(q: ArrayLike) -> NDArray[np.float64]:
-    """``q`` as an array (n,) of finite numbers not below zero.
-
-    Raises
-    ------
-    InputError
-        For anything else.
-    """
-    values = np.asarray(q, dtype=np.float64)
-    if values.ndim != 1 or len(values) == 0 or not (np.isfinite(values) & (values >= 0)).all():
-        raise InputError(
-            "q", f"an array of shape {values.shape}, or values that are negative or not finite",
-            "finite numbers, zero or above, in 1/angstrom",
-        )  # fmt: skip
-    return values
-
-
-def concentrations(atoms: ase.Atoms) -> dict[str, float]:
-    """Fraction of the atoms of each species, in alphabetical order."""
-    names, count = np.unique(np.array(atoms.get_chemical_symbols()), return_counts=True)
-    return {str(name): float(n) / len(atoms) for name, n in zip(names, count, strict=True)}
-
-
-def _factors(
-    q: NDArray[np.float64], concentration: dict[str, float], weights: str
-) -> dict[str, NDArray[np.float64]]:
-    if weights not in WEIGHTS:
-        raise InputError("weights", f"{weights!r}", f"one of {', '.join(WEIGHTS)}")
-    if weights == "atoms":
-        return {name: np.ones_like(q) for name in concentration}
-    # The fits of the scattering factors are in 1/period.
-    return {name: scattering_factor(q / (2 * np.pi), name) for name in concentration}
-
-
-def _total(
-    partial: dict[Pair, NDArray[np.float64]],
-    concentration: dict[str, float],
-    factors: dict[str, NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    part = {name: c * factors[name] for name, c in concentration.items()}
-    total = sum(
-        (s * part[a] * part[b] * (1 if a == b else 2) for (a, b), s in partial.items()),
-        np.zeros_like(next(iter(partial.values()))),
-    )
-    return np.asarray(total / np.sum(list(part.values()), axis=0) ** 2)
+    return total_of_partials(q, partial, concentration, factors)
 
 
 def _partial_counts(
     atoms: ase.Atoms, names: list[str], reach: float, step: float
 ) -> dict[Pair, NDArray[np.int64]]:
     """Pairs by species and distance, each pair of atoms once."""
-    ordered = group_pair_counts(atoms, atoms.get_chemical_symbols(), reach, step)
+    ordered = group_pair_counts(atoms, atoms.get_chemical_symbols(), reach, step, least=FEWEST)
     return {
         (a, b): ordered[i, j] // 2 if i == j else ordered[i, j]
         for (i, a), (j, b) in combinations_with_replacement(enumerate(names), 2)

@@ -13,7 +13,7 @@ from aet_port.core.arguments import checked
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
 from aet_port.core.scattering import scattering_factor
-from aet_port.structure.pairs.debye import check_q, window_function
+from aet_port.structure.pairs.structure_factors import check_q, window_function
 
 STEP = 0.02  # angstrom
 R_MAX = 20.0  # angstrom
@@ -42,6 +42,8 @@ class DiffractionPdf(Shown):
         Shape (n,): reduced pair distribution ``G(r) = 4 pi r rho (g(r) - 1)``.
     g
         Shape (n,): pair distribution, 1 for a uniform density.
+    g_error
+        Shape (n,): standard error of g from those of the intensity; None if none were given.
     """
 
     q: NDArray[np.float64]
@@ -51,6 +53,12 @@ class DiffractionPdf(Shown):
     r: NDArray[np.float64]
     reduced: NDArray[np.float64]
     g: NDArray[np.float64]
+    g_error: NDArray[np.float64] | None = None
+
+    @property
+    def s(self) -> NDArray[np.float64]:
+        """Structure factor, shape (m,)."""
+        return 1 + self.phi / self.q
 
     plot = methods.plot_diffraction
     """Plot g(r): :func:`aet_port.figures.structure_results.plot_diffraction`."""
@@ -73,6 +81,7 @@ def pdf_from_diffraction(
     shortest: float,
     *,
     background: ArrayLike | None = None,
+    errors: ArrayLike | None = None,
     degree: int = DEGREE,
     window: str = "lorch",
     cycles: int = CYCLES,
@@ -111,6 +120,8 @@ def pdf_from_diffraction(
         broadened by the window, begins.
     background
         Shape (m,): a measured background to subtract first, or None.
+    errors
+        Shape (m,): standard errors of the intensity, independent of each other, or None.
     degree
         Degree of the polynomial, -1 for none.
     window
@@ -171,6 +182,10 @@ def pdf_from_diffraction(
     for _ in range(cycles):
         phi = phi - back @ (transform[low] @ phi + 4 * np.pi * density * r[low])
     reduced = transform @ phi
+    g_error = None
+    if errors is not None:
+        sigma = _like(q, errors, "errors") * q * solution[0] / mean**2
+        g_error = np.sqrt(transform**2 @ sigma**2) / (4 * np.pi * r * density)
     return DiffractionPdf(
         q,
         given + powers @ (solution[1:] / solution[0]),
@@ -179,6 +194,7 @@ def pdf_from_diffraction(
         r,
         reduced,
         1 + reduced / (4 * np.pi * r * density),
+        g_error,
     )
 
 

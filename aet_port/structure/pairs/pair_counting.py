@@ -78,6 +78,7 @@ def group_pair_counts(
     step: float = STEP,
     *,
     reference_quirks: bool = False,
+    least: int = 5,
 ) -> NDArray[np.int64]:
     """Ordered pairs of atoms by group and distance.
 
@@ -95,6 +96,8 @@ def group_pair_counts(
     reference_quirks
         Count as the reference does: after :func:`reference_frame`, in one bin more, at bin
         ``ceil(d / step + 0.01) - 1`` if ``d < r_max``, each atom paired with itself too.
+    least
+        Smallest number of atoms accepted.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def group_pair_counts(
     the order of the axes.
     """
     atoms = as_atoms(atoms)
-    check_atoms(atoms)
+    check_atoms(atoms, least)
     labels, group = group_labels(atoms, groups)
     check_step(step, r_max)
     if reference_quirks:

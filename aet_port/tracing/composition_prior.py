@@ -1,0 +1,156 @@
+"""Species by a mixture of Gaussians whose fractions have a prior: a composition from EDS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aet_port.core.arguments import checked
+from aet_port.core.errors import InputError
+
+WHOLE = 0.01  # by which fractions may miss a sum of 1: rounding
+ROUNDS = 2000
+SETTLED = 1e-8  # change of the fractions, and of the means in standard deviations
+NARROWEST = 0.02  # standard deviation of a species, of that of all intensities
+SPREAD = 0.05  # weight of the common variance in that of each species, of all atoms
+
+
+@dataclass(frozen=True)
+class PriorMixture:
+    """A mixture of intensities.
+
+    Attributes
+    ----------
+    means, widths, fractions
+        Shape (k,), by increasing mean: of the Gaussians, the fractions after the data.
+    posteriors
+        Shape (n, k): probability of each species for each intensity.
+    strength
+        Number of atoms that the prior counts as.
+    """
+
+    means: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    fractions: NDArray[np.float64]
+    posteriors: NDArray[np.float64]
+    strength: float
+
+
+def check_composition(composition: Mapping[str, float], symbols: Sequence[str]) -> list[float]:
+    """The fractions in the order of the species.
+
+    Raises
+    ------
+    InputError
+        Unless there is one above zero for each species and they add up to 1.
+    """
+    found = ", ".join(f"{name} = {value:g}" for name, value in composition.items())
+    if set(composition) != set(symbols):
+        expected = f"a fraction of each species: {', '.join(symbols)}"
+        raise InputError("composition", found or "nothing", expected)
+    total = sum(composition.values())
+    if abs(total - 1) > WHOLE or min(composition.values()) <= 0:
+        raise InputError(
+            "composition", f"{found}, in all {total:g}", "fractions above zero that add up to 1"
+        )
+    return [composition[name] / total for name in symbols]
+
+
+@checked
+def mixture_with_prior(
+    intensities: NDArray[np.float64], fractions: Sequence[float], error: float
+) -> PriorMixture:
+    """Gaussian mixture of highest posterior, with a Dirichlet prior of the fractions.
+
+    A fraction with standard error ``e`` is worth ``A = <c (1 - c)> / e^2 - 1`` atoms of known
+    species, so that the fractions become ``(N_k + A c_k) / (N + A)`` in every step of the
+    expectation maximisation. Where the species overlap, the intensities leave fractions, means and
+    widths open and the prior decides; where they are apart, N atoms overrule it.
+
+    Parameters
+    ----------
+    intensities
+        Shape (n,).
+    fractions
+        Expected fraction of each species, darkest first, shape (k,), sum 1.
+    error
+        Standard error of a fraction.
+
+    Raises
+    ------
+    InputError
+        For an error not above zero, or fewer intensities than species.
+
+    Notes
+    -----
+    MATLAB: none
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aet_port.tracing.composition_prior import mixture_with_prior
+    >>> rng = np.random.default_rng(0)
+    >>> heights = np.concatenate([rng.normal(1.0, 0.2, 300), rng.normal(1.5, 0.2, 700)])
+    >>> found = mixture_with_prior(heights, [0.3, 0.7], 0.03)
+    >>> bool(abs(found.fractions[0] - 0.3) < 0.05)
+    True
+    """
+    x = np.asarray(intensities, dtype=np.float64)
+    share = np.asarray(fractions, dtype=np.float64)
+    if not (np.isfinite(error) and error > 0):
+        raise InputError("composition_error", f"{error!r}", "a number above zero")
+    if len(x) <= len(share):
+        raise InputError("intensities", f"{len(x)}", f"more than {len(share)}, one a species")
+    strength = max(0.0, float((share * (1 - share)).mean() / error**2 - 1))
+    best: tuple[float, PriorMixture] | None = None
+    # From classes of the expected sizes, and of equal ones, where the prior is wrong.
+    for start in (share, np.full(len(share), 1 / len(share))):
+        merit, found = _climb(x, share, strength, start)
+        if best is None or merit > best[0]:
+            best = (merit, found)
+    if best is None:
+        raise AssertionError("there are two starts")
+    return best[1]
+
+
+def _climb(
+    x: NDArray[np.float64],
+    share: NDArray[np.float64],
+    strength: float,
+    start: NDArray[np.float64],
+) -> tuple[float, PriorMixture]:
+    """Expectation maximisation from classes of the given sizes; the objective and the mixture."""
+    edges = np.round(np.cumsum(start) * len(x)).astype(int)[:-1]
+    parts = np.array_split(np.sort(x), 1) if len(share) == 1 else np.split(np.sort(x), edges)
+    whole = float(x.std()) or 1.0
+    means = np.array([part.mean() if len(part) else np.median(x) for part in parts])
+    widths = np.array(
+        [max(part.std(), NARROWEST * whole) if len(part) else whole for part in parts]
+    )
+    weights = start.copy()
+    for _ in range(ROUNDS):
+        log = np.log(weights / widths) - 0.5 * ((x[:, None] - means) / widths) ** 2
+        top = log.max(axis=1, keepdims=True)
+        chances = np.exp(log - top)
+        total = chances.sum(axis=1, keepdims=True)
+        merit = float((top + np.log(total)).sum() + strength * (share @ np.log(weights)))
+        chances /= total
+        before = np.concatenate([weights, means / whole])
+        number = chances.sum(axis=0) + 1e-12
+        means = chances.T @ x / number
+        square = (chances * (x[:, None] - means) ** 2).sum(axis=0)
+        # Widths of the species of one image are alike: a little of the common width in each.
+        common = square.sum() / len(x)
+        held = SPREAD * len(x)
+        widths = np.sqrt((square + held * common) / (number + held))
+        widths = np.maximum(widths, NARROWEST * whole)
+        weights = (number + strength * share) / (number.sum() + strength)
+        if np.abs(np.concatenate([weights, means / whole]) - before).max() < SETTLED:
+            break
+    order = np.argsort(means)
+    return merit, PriorMixture(
+        means[order], widths[order], weights[order], chances[:, order], strength
+    )
