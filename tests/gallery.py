@@ -17,6 +17,7 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.frame_series import FrameSeries
 from aet_port.detection import plan_series
 from aet_port.detection.settings import DetectSettings
+from aet_port.preprocessing import calibrate_scan
 from aet_port.preprocessing.settings import PreprocessSettings
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.simulation.settings import SimulateSettings
@@ -91,6 +92,20 @@ def gallery() -> dict[str, object]:
     }
 
 
+def particles_on_a_support() -> tuple[np.ndarray, list[float]]:
+    """Images of nine particles at three tilts, for a calibration of the scan."""
+    places = 40.0 * np.stack(np.mgrid[-1:2, -1:2], axis=-1).reshape(-1, 2)
+    places += np.random.default_rng(3).uniform(-8, 8, places.shape)
+    tilts = [-30.0, 0.0, 30.0]
+    pixels = np.arange(128) - 64
+    images = []
+    for tilt in tilts:
+        at = places * [np.cos(np.radians(tilt)), 1]
+        lines = np.exp(-((pixels - at[..., None]) ** 2) / 12)
+        images.append(np.einsum("ai,aj->ij", lines[:, 0], lines[:, 1]))
+    return np.array(images), tilts
+
+
 def _chain() -> list[object]:
     made = aet.reconstruct(series(), iterations=20)
     peaks = aet.trace(made.volume)
@@ -106,6 +121,7 @@ def _chain() -> list[object]:
         series(),
         frames(),
         aet.preprocess(frames(), PreprocessSettings(denoise="none", margin=2)),
+        calibrate_scan(*particles_on_a_support()),
         aet.simulate(alloy(), ANGLES, settings),
         aet.refine_angles(series(), max_rounds=2, iterations=2),
         made,

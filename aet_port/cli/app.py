@@ -28,6 +28,7 @@ _FOLDER = Path(__file__).resolve().parent
 COMMANDS: dict[str, str | dict[str, str]] = {
     "demo": "demo:demo_command",
     "run": "run:run_command",
+    "calibrate-scan": "calibrate_scan:calibrate_scan_command",
     "preprocess": "preprocess:preprocess_command",
     "reconstruct": "reconstruct:reconstruct_command",
     "refine-angles": "refine_angles:refine_angles_command",
