@@ -8,6 +8,7 @@ from importlib import import_module
 NAMES = (
     "glass_sample",
     "full_size",
+    "real_space",
     "tracing",
     "structure",
     "networks",

@@ -23,7 +23,7 @@ from aet_port.diffraction import (
     calibrate_by_rings,
     crystal_rings,
 )
-from aet_port.preprocessing import power_spectra
+from aet_port.preprocessing import calibrate_scan, power_spectra
 from aet_port.preprocessing.settings import PreprocessSettings, SpectrumSettings
 from aet_port.refinement import residual_map
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
@@ -101,6 +101,20 @@ def gallery() -> dict[str, object]:
     }
 
 
+def particles_on_a_support() -> tuple[np.ndarray, list[float]]:
+    """Images of nine particles at three tilts, for a calibration of the scan."""
+    places = 40.0 * np.stack(np.mgrid[-1:2, -1:2], axis=-1).reshape(-1, 2)
+    places += np.random.default_rng(3).uniform(-8, 8, places.shape)
+    tilts = [-30.0, 0.0, 30.0]
+    pixels = np.arange(128) - 64
+    images = []
+    for tilt in tilts:
+        at = places * [np.cos(np.radians(tilt)), 1]
+        lines = np.exp(-((pixels - at[..., None]) ** 2) / 12)
+        images.append(np.einsum("ai,aj->ij", lines[:, 0], lines[:, 1]))
+    return np.array(images), tilts
+
+
 def _chain() -> list[object]:
     made = aet.reconstruct(series(), iterations=20)
     peaks = aet.trace(made.volume)
@@ -116,6 +130,7 @@ def _chain() -> list[object]:
         series(),
         frames(),
         aet.preprocess(frames(), PreprocessSettings(denoise="none", margin=2)),
+        calibrate_scan(*particles_on_a_support()),
         aet.simulate(alloy(), ANGLES, settings),
         aet.refine_angles(series(), max_rounds=2, iterations=2),
         made,

@@ -29,6 +29,7 @@ _FOLDER = Path(__file__).resolve().parent
 COMMANDS: dict[str, str | dict[str, str]] = {
     "demo": "demo:demo_command",
     "run": "run:run_command",
+    "calibrate-scan": "calibrate_scan:calibrate_scan_command",
     "preprocess": "preprocess:preprocess_command",
     "stability": "stability:stability_command",
     "power-spectrum": "power_spectrum:power_spectrum_command",

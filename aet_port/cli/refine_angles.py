@@ -28,7 +28,7 @@ from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import SIMULATE
 
 PROJECTIONS, ANGLES, RECORD = "projections.mat", "angles.txt", "refinement.json"
-_OF_RUNS = ("iterations", "positivity", "mask", "initial", "method", "precision")
+_OF_RUNS = ("iterations", "positivity", "mask", "initial", "projector", "precision")
 
 
 @settings_options(leave_out={"resire": _OF_RUNS})

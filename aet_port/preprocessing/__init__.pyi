@@ -8,6 +8,7 @@ from .film_alignment import align_film
 from .image_spectra import PowerSpectra, power_spectra
 from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simulate_noise
 from .outcome import Preprocessed
+from .scan_calibration import ScanCalibration, calibrate_scan, find_particles
 from .series_background import FoundBackground, find_background, subtract_background
 from .settings import PreprocessSettings, SpectrumSettings
 from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
@@ -25,17 +26,20 @@ __all__ = [
     "PowerSpectra",
     "PreprocessSettings",
     "Preprocessed",
+    "ScanCalibration",
     "SpectrumSettings",
     "StrengthSearch",
     "TiltAxis",
     "align_film",
     "align_particle",
+    "calibrate_scan",
     "correct_drift",
     "denoise",
     "estimate_noise",
     "estimate_noise_from_frames",
     "find_background",
     "find_bad_pixels",
+    "find_particles",
     "find_tilt_axis",
     "frame_spectrum",
     "power_spectra",

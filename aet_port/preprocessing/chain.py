@@ -42,6 +42,7 @@ from aet_port.preprocessing.film_alignment import Region, align_film
 from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
 from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.placement import crop_images
+from aet_port.preprocessing.scan_calibration import read_calibration
 from aet_port.preprocessing.settings import DEFAULTS, PreprocessSettings
 from aet_port.preprocessing.spectra import FrameSpectrum, frame_spectrum, wiener_filter
 from aet_port.preprocessing.tilt_axis import find_tilt_axis
@@ -119,6 +120,7 @@ def preprocess(
     (5, (32, 32))
     """
     chosen, workers = settings, check_threads(threads)
+    calibrated = None if chosen.calibration is None else read_calibration(chosen.calibration)
     theta, detector = series.tilt_angles(), series.detector
     if len(series) < 2:
         raise InputError(f"{series.name}: tilts", f"{len(series)}", "two or more")
@@ -163,7 +165,7 @@ def preprocess(
     if chosen.with_background:
         removal = remove_background(denoised, margin=chosen.margin, smoothing=chosen.smoothing)
         clean = _kept(removal, chosen.clear_outside)
-    estimate, distortion = None, chosen.distortion
+    estimate, distortion = None, calibrated or chosen.distortion
     if chosen.estimate_shear:
         reason = "frames too noisy to be registered"
         if not _mostly_still(drifts):

@@ -101,6 +101,11 @@ class PreprocessSettings(Settings):
         ge=0.1,
         le=10,
     )
+    calibration: str | None = setting(
+        None,
+        "File of shears and scale from aet calibrate-scan.",
+        example="scan.json",
+    )
     estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
     tilt_axis: float | Literal["find"] | None = setting(
         None,
@@ -139,6 +144,9 @@ class PreprocessSettings(Settings):
     @model_validator(mode="after")
     def _go_together(self) -> Self:
         calibrated = (self.shear_x, self.shear_y, self.scale)
+        if self.calibration is not None and any(value is not None for value in calibrated):
+            raise InputError("calibration", "shears or a scale as well", "one or the other")
+        calibrated = (*calibrated, self.calibration)
         if self.estimate_shear and any(value is not None for value in calibrated):
             raise InputError("estimate_shear", "a calibrated distortion too", "one or the other")
         if self.estimate_shear and self.tilt_axis is not None:

@@ -18,6 +18,7 @@ from aet_port.refinement.r_factors import agreement
 from aet_port.reporting.content import Projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
+from aet_port.resire.real_space import RealSpaceProjector
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_projections import project_refined
@@ -99,7 +100,10 @@ def _of_volume(config: RunConfig, path: Path, series: TiltSeries, threads: int) 
     if array.shape != grid.shape:
         raise DataFileError(path, f"shape {array.shape}", f"{grid.shape}, as the run made it")
     swapped = np.ascontiguousarray(np.moveaxis(array, 1, 2), dtype=np.float32)
-    if settings.method == "radon":
+    if settings.projector == "radon":
         return RadonProjector(grid, series.angles).project(swapped, threads)
+    if settings.projector == "real-space":
+        quirks = settings.precision.startswith("reference")
+        return RealSpaceProjector(grid, reference_quirks=quirks).project(swapped, threads)
     project = single_axis.project if grid.single_axis else fourier_slice.project
     return project(swapped, grid, threads)

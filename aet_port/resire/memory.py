@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from aet_port.resire import fourier_slice, single_axis
+from aet_port.resire import fourier_slice, real_space, single_axis
 from aet_port.resire.grid import Grid
 from aet_port.resire.settings import ReconstructSettings
 
@@ -21,8 +21,10 @@ def needed_memory(grid: Grid, settings: ReconstructSettings, threads: int) -> fl
     voxels = float(math.prod(grid.shape))
     pixels = len(grid.rotations) * float(math.prod(grid.detector))
     both = 2 * item * voxels  # the volume, and its copy in the order of axes of the result
-    if settings.method == "radon":
+    if settings.projector == "radon":
         return both + 8 * voxels + 3 * 8 * pixels
+    if settings.projector == "real-space":
+        return both + 3 * item * pixels + real_space.needed_memory(grid, item)
     if settings.precision.startswith("reference"):
         # The whole transform in single precision and its two parts in double.
         return both + 3 * 8 * pixels + 24 * float(math.prod(grid.padded))

@@ -132,9 +132,9 @@ class RadonProjector:
     def __init__(self, grid: Grid, angles: NDArray) -> None:
         if not grid.single_axis:
             raise InputError(
-                "method 'radon'",
+                "projector 'radon'",
                 "tilts with phi or psi",
-                "phi = psi = 0 throughout; use method 'fourier-slice'",
+                "phi = psi = 0 throughout; for any angles --projector real-space or fourier-slice",
             )
         self.grid = grid
         theta = np.deg2rad(np.asarray(angles[:, 1], dtype=np.float64))

@@ -32,8 +32,9 @@ from aet_port.resire.grid import Grid, make_grid
 from aet_port.resire.judgement import check_step, objections
 from aet_port.resire.literal import LiteralProjector
 from aet_port.resire.memory import LESS, needed_memory
+from aet_port.resire.real_space import RealSpaceProjector
 from aet_port.resire.realspace_projector import RadonProjector
-from aet_port.resire.settings import DEFAULTS, Method, Precision, ReconstructSettings
+from aet_port.resire.settings import DEFAULTS, Precision, Projector, ReconstructSettings
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,19 +108,24 @@ class Reconstruction(Shown):
 
 
 class _Engine:
-    """Projection and update of a volume (nx, nz, ny) for a given method and precision."""
+    """Projection and update of a volume (nx, nz, ny) for a given projector and precision."""
 
     def __init__(
         self, grid: Grid, series: TiltSeries, settings: ReconstructSettings, threads: int
     ) -> None:
         self.grid, self.threads, self.positivity = grid, threads, settings.positivity
-        self.radon = self.literal = None
+        self.radon = self.literal = self.real_space = None
         self.dtype = np.dtype(np.float64 if settings.precision == "double" else np.float32)
         self.step = settings.step / len(series) / series.detector[0]
-        if settings.method == "radon":
+        published = settings.precision.startswith("reference")
+        if settings.projector == "radon":
             self.radon = RadonProjector(grid, series.angles)
             self.step = settings.step / len(series) / grid.shape[2]
-        elif settings.precision.startswith("reference"):
+        elif settings.projector == "real-space":
+            self.real_space = RealSpaceProjector(grid, self.dtype, reference_quirks=published)
+            if published:
+                self.step = settings.step / len(series) / grid.shape[2]
+        elif published:
             paper = "glass" if settings.precision == "reference-glass" else "film"
             self.literal = LiteralProjector(grid, series.images, np.float32, paper)  # type: ignore[arg-type]
         fast = single_axis if grid.single_axis else fourier_slice
@@ -129,6 +135,8 @@ class _Engine:
     def project(self, volume: NDArray) -> NDArray:
         if self.radon is not None:
             return self.radon.project(volume, self.threads)
+        if self.real_space is not None:
+            return self.real_space.project(volume, self.threads)
         if self.literal is not None:
             return self.literal.project(np.moveaxis(volume, 1, 2))
         return self._project(volume, self.grid, self.threads)
@@ -136,6 +144,8 @@ class _Engine:
     def descend(self, volume: NDArray, projected: NDArray, residual: NDArray) -> None:
         if self.radon is not None:
             self.radon.descend(volume, residual, self.step, self.positivity, self.threads)
+        elif self.real_space is not None:
+            self.real_space.descend(volume, residual, self.step, self.positivity, self.threads)
         elif self.literal is not None:
             # In the reference the step is in double precision until its product is rounded.
             change = (self.step * self.literal.gradient(projected).astype(np.float64)).astype(
@@ -204,7 +214,7 @@ def reconstruct(
     support: NDArray | None = None,
     mask: NDArray | None = None,
     initial: NDArray | None = None,
-    method: Method = DEFAULTS.method,
+    projector: Projector = DEFAULTS.projector,
     precision: Precision = DEFAULTS.precision,
     axes: Axes = EULER_AXES,
     threads: int | None = None,
@@ -243,11 +253,16 @@ def reconstruct(
         the weighted residual with the whole image.
     initial
         Initial volume, cropped about its centre to the object; zero unless given.
-    method
-        ``"fourier-slice"`` for any angles, ``"radon"`` for tilts about y only.
+    projector
+        ``"fourier-slice"`` for any angles. ``"real-space"``, too, closer to the line integrals at
+        the rim of the volume and without padding, but slower for more than a few tilts;
+        ``oversampling`` has no effect on it. ``"radon"`` for tilts about y only, with momentum, as
+        the film paper's code.
     precision
         ``"single"``; ``"double"``; ``"reference-glass"`` or ``"reference-film"`` to round as the
-        published codes do, which is slow.
+        published codes do, which is slow. With ``"real-space"`` either of these computes the sums
+        of the glass paper's code for graphics cards (see
+        :class:`aet_port.resire.real_space.RealSpaceProjector`).
     axes
         Euler axes; z, y, x unless given.
     threads
@@ -289,7 +304,7 @@ def reconstruct(
     -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_Reconstructor/reconstruct.m (glass),
     2_RESIRE_package/src/@RESIRE_reconstructor/{reconstruct,reconstruct3D2D,reconstruct_control}.m
-    (film). Deviations: support and, for the Fourier-slice method, mask are applied (the reference
+    (film). Deviations: support and, except for Radon, mask are applied (the reference
     reads and ignores them).
 
     Examples
@@ -314,7 +329,7 @@ def reconstruct(
         extended=extended,
         n_z=n_z,
         positivity=positivity,
-        method=method,
+        projector=projector,
         precision=precision,
     )
     threads = check_threads(threads)

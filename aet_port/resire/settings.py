@@ -7,7 +7,7 @@ from typing import Literal
 from aet_port.core.limits import LARGEST_IMAGE
 from aet_port.core.settings import Settings, setting
 
-Method = Literal["fourier-slice", "radon"]
+Projector = Literal["fourier-slice", "real-space", "radon"]
 Precision = Literal["single", "double", "reference-glass", "reference-film"]
 
 
@@ -41,8 +41,10 @@ class ReconstructSettings(Settings):
         None, "File with a weight for each pixel of the images.", example="mask.npy"
     )
     initial: str | None = setting(None, "Volume file with the initial volume.", example="start.mrc")
-    method: Method = setting(
-        "fourier-slice", "Projector: Fourier slices, or real-space sums (Radon)."
+    projector: Projector = setting(
+        "fourier-slice",
+        "Projector: Fourier slices or real-space sums for any angles; radon: the film paper's for "
+        "tilts about y.",
     )
     precision: Precision = setting(
         "single", "Floating-point precision; reference-* rounds as the papers' code does."

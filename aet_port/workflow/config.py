@@ -152,6 +152,8 @@ class RunConfig:
     def setting_files(self) -> dict[str, Path]:
         """Files named in the settings of stages, by ``section.key``."""
         given: dict[str, Path] = {}
+        if self.preprocess is not None and self.preprocess.calibration is not None:
+            given["preprocess.calibration"] = self.file(self.preprocess.calibration)
         for role in ("support", "mask", "initial"):
             name = getattr(self.reconstruct, role)
             if name is not None:

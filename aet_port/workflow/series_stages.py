@@ -151,7 +151,10 @@ def clean_again(work: Work) -> dict[str, Any]:
 def _needed(config: RunConfig) -> PreprocessSettings:
     if config.preprocess is None:
         raise InputError("[preprocess]", "no such section", "one, for a run from raw frames")
-    return config.preprocess
+    given = config.preprocess
+    if given.calibration is None:
+        return given
+    return given.changed(calibration=str(config.file(given.calibration)))
 
 
 _RESIRE = tuple(

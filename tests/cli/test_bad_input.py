@@ -159,7 +159,10 @@ def test_unusable_tilt_series(
         (["--step", "wide"], ("--step: found 'wide'", "a number")),
         (["--n-z", "0"], ("--n-z: found 0", "between 1 and", "(voxels)")),
         (["--threads", "0"], ("threads: found 0", "between 1 and")),
-        (["--method", "magic"], ("--method: found 'magic'", "'fourier-slice', 'radon'")),
+        (
+            ["--projector", "magic"],
+            ("--projector: found 'magic'", "'fourier-slice', 'real-space', 'radon'"),
+        ),
         (["--precision", "half"], ("--precision: found 'half'", "'single', 'double'")),
         (["--pixel-size", "-1"], ("--pixel-size: found -1.0", "between 0.001 and 10000")),
         (["--support", "{folder}/absent.npy"], ("absent.npy", "no such file")),

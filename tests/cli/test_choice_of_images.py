@@ -23,7 +23,10 @@ from tests.io.test_image_folders import emd
 from tests.io.test_velox import record
 from tests.io.test_velox import write as write_velox
 
-READ_BY = ("preprocess", "reconstruct", "refine-angles", "detect", "refine", "check-model")
+READ_BY = (
+    *("preprocess", "calibrate-scan", "reconstruct", "refine-angles", "detect", "refine"),
+    "check-model",
+)
 OPTIONS = ("--image", "--detector", "--group", "--variable")
 ANGLES = np.linspace(-40, 40, 5)
 
@@ -53,6 +56,7 @@ def velox(tmp_path: Path) -> Path:
 
 WORDS: dict[str, list[str]] = {
     "preprocess": ["-o", "out"],
+    "calibrate-scan": ["angles.txt", "-o", "scan.json"],
     "reconstruct": ["angles.txt", "-o", "v.mrc"],
     "refine-angles": ["angles.txt", "-o", "out"],
     "detect": ["angles.txt", "--species", "Ta", "-o", "m.extxyz"],

@@ -80,6 +80,7 @@ PLACES = _fields(ModelReadSettings(), "model_variable", "frame", "scale")
 # The settings that are options of each command, with the defaults that they have there.
 TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "demo": _fields(SyntheticSettings()) | _fields(Acquisition(), "dose"),
+    "calibrate-scan": BACKGROUND,
     "preprocess": _fields(PreprocessSettings(), leave_out=("background_after_angles",)),
     "reconstruct": _fields(ReconstructSettings()) | BACKGROUND,
     "refine-angles": _fields(RefineAnglesSettings())

@@ -13,12 +13,14 @@ from matplotlib.image import imread
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.frame_series import FrameSeries
+from aet_port.core.scan_distortion import ScanDistortion, correct_scan_distortion
 from aet_port.io import read_tilt_series
 from aet_port.io.frames import write_frames
 from aet_port.simulation.linear import project_atoms
 from aet_port.simulation.raw_frames import RawFrames, take_frames
 from aet_port.simulation.settings import RawFrameSettings
 from tests.cli.samples import Aet, Refused, contents
+from tests.gallery import particles_on_a_support
 
 PIXEL, SHAPE, TILTS = 0.5, (73, 70), 7
 Asked = Callable[..., Any]
@@ -64,6 +66,39 @@ def test_series_record_and_figures(emd: Path, raw: RawFrames, tmp_path: Path, as
     assert names == [f"{step}.png" for step in (*steps, "aligned")]
     for path in facts["figures"]:
         assert np.ptp(imread(path)[..., :3]) > 0.5
+
+
+@pytest.mark.parametrize("by", ["particles", "common-lines"])
+def test_a_calibration_of_the_scan_is_used(
+    by: str, emd: Path, tmp_path: Path, asked: Asked, refused: Refused
+) -> None:
+    truth = ScanDistortion(0.0, 0.012)
+    if by == "particles":
+        images, tilts = particles_on_a_support()
+        shears: tuple[str, ...] = ()
+    else:
+        tilts = [-60.0, -36.0, -12.0, 12.0, 36.0, 60.0]  # six images of the sample
+        points = np.random.default_rng(8).uniform(-7, 7, (240, 3))
+        model = AtomicModel.from_positions(points[np.linalg.norm(points, axis=1) < 7][:60], "Ta")
+        images = project_atoms(model, [[0, t, 0] for t in tilts], PIXEL, SHAPE)
+        shears = ("--shears", "y")
+    # What is seen at x is what lies at the inverse of the distortion.
+    sheared = correct_scan_distortion(images, ScanDistortion(0.0, -0.012))
+    np.save(tmp_path / "images.npy", sheared)
+    np.savetxt(tmp_path / "tilts.txt", tilts)
+    given = (tmp_path / "images.npy", tmp_path / "tilts.txt", "--pixel-size", PIXEL, "--by", by)
+    file = tmp_path / "scan.json"
+    facts = asked("calibrate-scan", *given, *shears, "-o", file)
+    # Without noise: the interpolation of the distorted images is what is left.
+    assert abs(facts["shear_y"] - truth.shear_y) < 1e-3
+    assert facts["by"] == by
+    options = ("--denoise", "none", "--threads", 1, "--calibration", file)
+    asked("preprocess", emd, *options, "-o", tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "preprocess.json").read_text())
+    assert record["shear_y"] == facts["shear_y"]
+    refused("preprocess", emd, *options, "--shear-y", 0.01, "-o", "out", parts=("calibration",))
+    file.write_text("{}")
+    refused("preprocess", emd, *options, "-o", tmp_path / "again", parts=("scan.json", "shear_x"))
 
 
 def test_npy_and_a_table(emd: Path, tmp_path: Path, aet: Aet, asked: Asked) -> None:

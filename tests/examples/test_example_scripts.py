@@ -23,6 +23,7 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bank_queries": (r"TaXX00001 new\nTaXX00002 new\n(.*\n)+\[\{'model_id'", ("bank.duckdb",)),
     "compare_with_simulation": (r"(nearest-by-\w+: rattled by 0\.[36] .*\n){2}", ()),
     "preprocess_frames": (r"frames 18.*\n.*images 9.*\nNoiseModel", ("clean.mat", "raw.mrc")),
+    "calibrate_scan": (r"particles 36, .* scale 1\.00[56]\d+ \+- 0\.0000\d", ("scan.json",)),
     "motif_intervals": (
         r"errors: 10\.\d+ pm assumed .*\n(.*\n)+largest_network 5",
         ("packing_intervals.png",),

@@ -238,10 +238,10 @@ def _series(n: int = 5, size: tuple[int, int] = (10, 9), kind: str = "single-axi
     return TiltSeries(fourier_slice.project(volume, grid), angles, 0.5)
 
 
-@pytest.mark.parametrize("method", ["fourier-slice", "radon"])
-def test_a_stopped_run_goes_on_to_the_same_bytes(method: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("projector", ["fourier-slice", "real-space", "radon"])
+def test_a_stopped_run_goes_on_to_the_same_bytes(projector: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     series, file = _series(), tmp_path / "state.npz"
-    options = {"oversampling": 2, "method": method, "checkpoint_interval": 0.0}
+    options = {"oversampling": 2, "projector": projector, "checkpoint_interval": 0.0}
     whole = reconstruct(series, iterations=9, **options)
     reconstruct(series, iterations=4, checkpoint=file, **options)
     resumed = reconstruct(series, iterations=9, checkpoint=file, **options)
@@ -287,7 +287,7 @@ def test_reconstruction_approaches_the_object() -> None:
         ({"oversampling": 0.5}, "oversampling"),
         ({"oversampling": (1, 2)}, "oversampling"),
         ({"n_z": 0}, "n_z"),
-        ({"method": "sirt"}, "method"),
+        ({"projector": "sirt"}, "projector"),
         ({"precision": "half"}, "precision"),
         ({"support": np.ones((3, 3, 3))}, "support"),
         ({"mask": np.full((5, 10, 9), np.nan)}, "mask"),
@@ -302,4 +302,4 @@ def test_bad_arguments_are_named(arguments: dict, message: str) -> None:
 
 def test_radon_needs_tilts_about_y() -> None:
     with pytest.raises(InputError, match="radon"):
-        reconstruct(_series(kind="film"), iterations=1, method="radon")
+        reconstruct(_series(kind="film"), iterations=1, projector="radon")

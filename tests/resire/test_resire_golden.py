@@ -79,7 +79,7 @@ def _options(case: dict, film: bool) -> dict:
         "extended": bool(case["in_extenedobject"]),
         "n_z": {1: detector[0], 2: detector[1]}.get(depth, int(depth)),
         "positivity": bool(case["in_positivity"]),
-        "method": "radon" if case["in_method"] == "Radon" else "fourier-slice",
+        "projector": "radon" if case["in_method"] == "Radon" else "fourier-slice",
         "initial": case.get("in_InitialModel"),
         "mask": None if mask is None else np.moveaxis(mask, 2, 0),
     }

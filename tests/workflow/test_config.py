@@ -229,7 +229,10 @@ def test_kinds_are_those_of_the_bank() -> None:
             ("oversampling", "a list of 3, each a number"),
         ),
         (MINIMAL + "[reconstruct]\nstep = -1\n", ("step = -1", "above zero")),
-        (MINIMAL + '[reconstruct]\nmethod = "sirt"\n', ("'sirt'", "'fourier-slice' or 'radon'")),
+        (
+            MINIMAL + '[reconstruct]\nprojector = "sirt"\n',
+            ("'sirt'", "'fourier-slice', 'real-space' or 'radon'"),
+        ),
         (MINIMAL + "[reconstruct]\nn_z = 0\n", ("n_z = 0", "between 1 and", "(voxels)")),
         (MINIMAL + '[trace]\nupsampling = "cubic"\n', ("'cubic'", "'linear' or 'spline'")),
         (MINIMAL + "[trace]\nthreshold = -1\n", ("threshold = -1", "between 0 and")),
