@@ -103,7 +103,7 @@ def recall_bars(axes: Axes, found: Mapping[str, Precision]) -> None:
         axes.bar(0, 0, color=colour, label=name)
     axes.set_xticks(range(len(symbols)), symbols)
     axes.set(ylabel="recall (%)", ylim=(0, 105))
-    axes.legend(fontsize=8, loc="lower left")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
 
 
 def true_species(found: Precision) -> list[str]:
