@@ -26,6 +26,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"errors: 10\.\d+ pm assumed .*\n(.*\n)+largest_network 5",
         ("packing_intervals.png",),
     ),
+    "species_recall": (
+        r"known peaks, classified: 40 atoms(.*\n)+from counts: 40 atoms, 100\.0 %",
+        ("species_recall.png",),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 
