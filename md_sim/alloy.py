@@ -22,6 +22,7 @@ from aet_port.core.records import read_record
 from aet_port.io import read_model, write_model
 from md_sim.lammps_loop import DAMPING, SKIN, quoted
 from md_sim.output_journal import is_recorded, note
+from md_sim.potentials import potential_path
 from md_sim.protocol import (
     BYTES,
     PICOSECOND,
@@ -132,8 +133,8 @@ def quench_alloy(
     folder
         Where the glass is written, as ``glass.extxyz``; made if it is not there.
     potential
-        A file that LAMMPS reads; the Cu-Zr potential of Mendelev *et al.* that comes with LAMMPS
-        unless given.
+        A file that LAMMPS reads, or the name of one that comes with it, such as
+        ``"CuTa.eam.alloy"``; the Cu-Zr potential of Mendelev *et al.* unless given.
     show_progress
         Whether to report progress on standard error.
 
@@ -166,9 +167,8 @@ def quench_alloy(
     """
     check_memory("cells", BYTES * protocol.n_atoms, "a smaller box (cells, --atoms)")
     home = Path(folder).absolute()
-    file = read_potential(
-        potentials_folder() / CUZR if potential is None else potential, protocol.species
-    )
+    own = potentials_folder() / CUZR if potential is None else potential_path(potential)
+    file = read_potential(own, protocol.species)
     edge, least = protocol.cells * protocol.lattice_constant, 2 * (file.cutoff + SKIN)
     if edge < least:
         found = f"{protocol.cells}, a box of {edge:.1f} angstrom"

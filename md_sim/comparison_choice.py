@@ -47,18 +47,30 @@ def newest_experiment(bank: Bank, run: int) -> str:
     InputError
         If the bank has none, or no analysed snapshot of the run.
     """
+    species = check_analysed(bank, run)
+    for row in bank.sql(_EXPERIMENTS).to_pylist():
+        if row["species"] == species:
+            return str(row["model_id"])
+    raise InputError(
+        f"bank {bank.path}",
+        f"no analysed experimental model of {', '.join(species)}",
+        "one, such as `aet mdb import-published` deposits, or --model",
+    )
+
+
+def check_analysed(bank: Bank, run: int) -> list[str]:
+    """Symbols of the species of a run, which must have an analysed snapshot.
+
+    Raises
+    ------
+    InputError
+        If the bank has no such run, or no analysed snapshot of it.
+    """
     _check_run(bank, run)
     species = {row["md_run_id"]: row["species"] for row in bank.sql(_RUNS).to_pylist()}
     if run not in species:
         raise InputError(f"run {run}", "no analysed snapshot", _ANALYSE)
-    for row in bank.sql(_EXPERIMENTS).to_pylist():
-        if row["species"] == species[run]:
-            return str(row["model_id"])
-    raise InputError(
-        f"bank {bank.path}",
-        f"no analysed experimental model of {', '.join(species[run])}",
-        "one, such as `aet mdb import-published` deposits, or --model",
-    )
+    return list(species[run])
 
 
 def run_of_folder(bank: Bank, folder: str | Path) -> int:

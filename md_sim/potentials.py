@@ -1,4 +1,4 @@
-"""The potentials that need no download: each is made from its published parameters."""
+"""The potentials that need no download: made from published parameters, or LAMMPS' own files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from md_sim.eam_forms import EamForm, ravelo_tantalum, zhou
-from md_sim.setfl import PotentialFile, read_potential, write_setfl
+from md_sim.runtime import installed, potentials_folder
+from md_sim.setfl import STYLES, PotentialFile, read_potential, write_setfl
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,7 +95,8 @@ def find_potential(
     element
         Symbol.
     choice
-        A name of the registry, the path of a file, or None for the default of the element.
+        A name of the registry, the path of a file, the name of a file that comes with LAMMPS
+        (:func:`shipped_potentials`), or None for the default of the element.
     folder
         Where a potential of the registry is written.
 
@@ -124,7 +126,7 @@ def find_potential(
         raise InputError(f"potential of {element}", "none", "a file: --potential FILE")
     name = DEFAULTS[element] if choice is None else choice
     if name not in POTENTIALS:
-        return read_potential(name, (element,)), None
+        return read_potential(potential_path(name), (element,)), None
     known = POTENTIALS[name]
     if known.element != element:
         expected = ", ".join(p.name for p in POTENTIALS.values() if p.element == element)
@@ -132,3 +134,20 @@ def find_potential(
     path = Path(folder) / f"{name}.eam.alloy"
     write_setfl(path, known.make(), f"{name}, doi {known.doi}")
     return read_potential(path, (element,)), known
+
+
+def shipped_potentials() -> tuple[str, ...]:
+    """Names of the EAM files that come with LAMMPS, such as ``CuTa.eam.alloy``; none without it."""
+    if not installed():
+        return ()
+    return tuple(
+        sorted(path.name for path in potentials_folder().iterdir() if path.suffix.lower() in STYLES)
+    )
+
+
+def potential_path(choice: str | Path) -> Path:
+    """A potential file of one's own, or else one that comes with LAMMPS and has this name."""
+    path = Path(choice)
+    if path.name == str(choice) and not path.exists() and path.name in shipped_potentials():
+        return potentials_folder() / path.name
+    return path

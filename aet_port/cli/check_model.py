@@ -51,7 +51,7 @@ def check_model_command(
     given = noted(read_model(model, **dict(model_reading)))
     series = read_tilt_series(projections, angles, pixel_size, reading)
     series = subtract_background(series, background, keep_level=fit.background, film=fit.extended)
-    found = check_model(series, given, fit, threads=threads)
+    found = check_model(series, given, fit, threads=threads, progress=not as_json)
     write_model(output, found.model)
     facts = {"model": str(output)} | found.summary()
     if found.missing is not None:

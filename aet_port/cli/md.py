@@ -13,7 +13,8 @@ from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_facts, print_rows
 from aet_port.core.errors import InputError
 from aet_port.core.limits import MOST_PROCESSES
-from md_sim.potentials import DEFAULTS, POTENTIALS, Potential
+from aet_port.core.terminal import print_line
+from md_sim.potentials import DEFAULTS, POTENTIALS, Potential, shipped_potentials
 from md_sim.protocol import BOUNDS, PRESETS, Protocol, preset
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def quench_command(
     potential: Annotated[
         str | None,
         typer.Option(
-            help=f"Potential file, or one of {', '.join(POTENTIALS)}; "
-            "the default of the element unless given."
+            help=f"Potential file, one of {', '.join(POTENTIALS)}, or the name of an EAM file that "
+            "comes with LAMMPS, such as CuTa.eam.alloy; the default of the element unless given."
         ),
     ] = None,
     cells: Annotated[
@@ -144,6 +145,8 @@ def potentials(form: TableForm = AS_TEXT) -> None:
         "slowest_glass": "glass, K/s",
     }
     print_rows(list(headings.values()), [[_cell(row[key]) for key in headings] for row in rows])
+    if shipped := shipped_potentials():
+        print_line(f"files that come with LAMMPS, also by name: {', '.join(shipped)}")
 
 
 def _cell(value: Any) -> str:

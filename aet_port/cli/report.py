@@ -1,4 +1,4 @@
-"""``aet report``: one HTML page on a run or on a model of a bank."""
+"""``aet report``: an HTML page on a run or on a model of a bank, or pages of a whole bank."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def report_command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="HTML page; report.html in the run folder unless given."
+            "-o",
+            "--output",
+            help="HTML page; report.html in the run folder unless given. Of a bank also a folder: "
+            "an index, and a page for each entry.",
         ),
     ] = None,
     analysis: Annotated[
@@ -45,6 +48,7 @@ def report_command(
     """Write one HTML page on a run or a model: figures, tables and interactive 3D views.
 
     RUN is a folder that `aet run`, `demo`, `precision` or `scoreboard` made, finished or not.
+    With a folder as --output, all entries of a bank become pages, with an index to search and sort.
     """
     from aet_port.reporting.build import write_report
 
@@ -62,10 +66,14 @@ def report_command(
         from aet_port.reporting.bank import read_entry_report
 
         if output is None:
-            raise InputError("--output", "none", "-o PAGE.html for a model of a bank")
-        check_target(target, SUFFIXES)
+            expected = "-o PAGE.html for a model of a bank, -o FOLDER for all"
+            raise InputError("--output", "none", expected)
         if config is not None:
             raise InputError("--config", f"{config} for the bank {source}", "a run folder")
+        if model is None and analysis is None and (output.is_dir() or not output.suffix):
+            _write_site(source, output, as_json)
+            return
+        check_target(target, SUFFIXES)
         content = read_entry_report(source, model, analysis)
     write_report(target, content)
     facts = {
@@ -76,3 +84,11 @@ def report_command(
         "left_out": sorted(content.missing),
     }
     print_facts(as_json, f"aet report {source}", facts)
+
+
+def _write_site(bank: Path, folder: Path, as_json: bool) -> None:
+    from aet_port.reporting.bank_site import write_bank_site
+
+    index = write_bank_site(bank, folder, progress=not as_json)
+    facts = {"index": str(index), "pages": len(list(folder.glob("*.html"))) - 1}
+    print_facts(as_json, f"aet report {bank}", facts)

@@ -14,6 +14,7 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
+from aet_port.core.progress import progress_bar
 from aet_port.core.uncertainty import P_EXISTS, uncertainty_arrays
 from aet_port.detection.certainty import Certainty
 from aet_port.detection.loop import volume_map
@@ -84,6 +85,7 @@ def check_model(
     settings: DetectSettings = DETECT,
     *,
     threads: int | None = None,
+    progress: bool = False,
 ) -> ModelCheck:
     """Ask the images whether each atom of a model exists, and where atoms are missing.
 
@@ -102,6 +104,8 @@ def check_model(
         Settings of the search; at least one trial is carried out.
     threads
         Number of threads; all cores unless given.
+    progress
+        Whether to report progress on standard error: fits, rounds of the search, trials.
 
     Returns
     -------
@@ -139,13 +143,17 @@ def check_model(
     symbols = tuple(sorted(medians, key=lambda one: medians[one]))
     if symbols != search.symbols:
         search = Search(series, symbols, settings, threads)
-    given = _fitted(search, model, heights)
+    given = _fitted(search, model, heights, progress)
     if given.dispersion > 1:
         raise InputError(
             series.name, "images without the noise of their counts", "images as measured"
         )
-    found = _searched(search, given)
-    trials = [run_trial(search, found, number) for number in range(max(settings.trials, 1))]
+    found = _searched(search, given, progress)
+    trials = []
+    with progress_bar("trials", max(settings.trials, 1), progress) as reporter:
+        for number in range(max(settings.trials, 1)):
+            trials.append(run_trial(search, found, number))
+            reporter.advance()
     certainty = Certainty(tuple(trials), search.searched, signs_of(found))
     same, partner = mutual_pairs(model.positions, found.atoms.positions, RADIUS)
     moved = np.linalg.norm(given.atoms.positions - model.positions, axis=1)
@@ -199,15 +207,17 @@ def _checked(
     )
 
 
-def _searched(search: Search, given: SearchState) -> SearchState:
+def _searched(search: Search, given: SearchState, progress: bool) -> SearchState:
     """The end of a search that starts from the significant ones of some atoms."""
     state = _of(given, _significant(given))
     row = replace(given.rounds[-1], atoms=len(state.atoms))
     state = replace(state, rounds=[row] * len(given.rounds))
-    for _ in range(search.settings.max_rounds):
-        state = search.round(state)
-        if search.steady(state):
-            break
+    with progress_bar("search for missing atoms", search.settings.max_rounds, progress) as reporter:
+        for _ in range(search.settings.max_rounds):
+            state = search.round(state)
+            reporter.advance(note=f"{len(state.atoms)} atoms")
+            if search.steady(state):
+                break
     return search.finish(state)
 
 
@@ -235,7 +245,7 @@ def _first_heights(search: Search, positions: NDArray) -> NDArray[np.float64]:
     return np.asarray(ndimage.map_coordinates(volume, places.T, order=1), dtype=np.float64)
 
 
-def _fitted(search: Search, model: AtomicModel, heights: NDArray) -> SearchState:
+def _fitted(search: Search, model: AtomicModel, heights: NDArray, progress: bool) -> SearchState:
     """The model fitted to the images from first heights (n_atoms,), as a state of the search."""
     usual = float(np.median(heights))
     if usual <= 0:
@@ -246,16 +256,18 @@ def _fitted(search: Search, model: AtomicModel, heights: NDArray) -> SearchState
     atoms = Atoms(model.positions.copy(), np.maximum(heights, LOWEST * usual), kinds)
     state = replace(search.start(), atoms=atoms)
     state = replace(state, covariances=search.covariances(state, search.expected(state)))
-    for number in range(FITS):
-        state, deviance = search.fitted(state, number, search.settings.max_steps)
-        covariances = search.covariances(state, search.expected(state))
-        free, errors = search.free_heights(state, covariances)
-        state = replace(state, covariances=covariances, free=free)
-        real = _significant(state)
-        search.some_left(_of(state, real))
-        species = search.species(_of(state, real), free[real], errors[real])
-        rounds = [*state.rounds, Round(len(atoms), 0, 0, 0.0, deviance)]
-        state = replace(state, species=species, rounds=rounds)
+    with progress_bar("fit to the images", FITS, progress) as reporter:
+        for number in range(FITS):
+            state, deviance = search.fitted(state, number, search.settings.max_steps)
+            covariances = search.covariances(state, search.expected(state))
+            free, errors = search.free_heights(state, covariances)
+            state = replace(state, covariances=covariances, free=free)
+            real = _significant(state)
+            search.some_left(_of(state, real))
+            species = search.species(_of(state, real), free[real], errors[real])
+            rounds = [*state.rounds, Round(len(atoms), 0, 0, 0.0, deviance)]
+            state = replace(state, species=species, rounds=rounds)
+            reporter.advance(note=f"deviance {deviance:.4f} per pixel")
     return state
 
 

@@ -1,4 +1,4 @@
-"""Figures of precision: deviations of matched atoms, Fourier shell correlation."""
+"""Figures of precision: deviations of matched atoms, recall, Fourier shell correlation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from aet_port.figures.species import recall_bars, true_species
 from aet_port.figures.styles import BLUE, GREY, ORANGE, Drawing, save_figures
 from aet_port.validation.fourier_shell import GOLD_STANDARD, HALF, FourierShells
 from aet_port.validation.matching import BIN, Matching
@@ -83,6 +84,8 @@ def write_precision_figures(
 ) -> list[Path]:
     """Write ``deviations`` and ``fourier_shells``, if there are data.
 
+    Of several true species also ``recall``, bars of the recall by species.
+
     Parameters
     ----------
     folder
@@ -104,6 +107,8 @@ def write_precision_figures(
     figures: dict[str, Drawing] = {}
     if found is not None:
         figures["deviations"] = (partial(deviations, found=found.matching), SIZE)
+        if len(true_species(found)) > 1:
+            figures["recall"] = (partial(recall_bars, found={"this model": found}), SIZE)
     if shells is not None:
         figures["fourier_shells"] = (partial(shell_correlation, shells=shells), SIZE)
     return save_figures(figures, folder, form)

@@ -20,27 +20,48 @@ from matlab_reference import resolve_reference
 SUFFIXES = (".html", ".htm")
 
 
-def build_report(content: ReportContent) -> str:
+def build_report(
+    content: ReportContent, plotly_file: str | None = None, index: str | None = None
+) -> str:
     """Build the page as text, with tables, charts, pictures and interactive 3D views.
 
     Parameters
     ----------
     content
         Content from :func:`aet_port.reporting.run.read_run` or from a bank.
+    plotly_file, index
+        As in :func:`build_page`.
 
     MATLAB: none
     """
-    foot = f"Made by aet-port {aet_port.__version__}. Everything on this page is in this one file."
-    return build_page(content.title, content.subtitle, report_sections(content), foot)
+    foot = f"Made by aet-port {aet_port.__version__}."
+    if plotly_file is None:
+        foot += " Everything on this page is in this one file."
+    sections = report_sections(content)
+    return build_page(content.title, content.subtitle, sections, foot, plotly_file, index)
 
 
-def build_page(title: str, subtitle: str, sections: Sequence[Section], foot: str) -> str:
+def build_page(
+    title: str,
+    subtitle: str,
+    sections: Sequence[Section],
+    foot: str,
+    plotly_file: str | None = None,
+    index: str | None = None,
+) -> str:
     """Build a page from sections; plotly.js is included only if there is an interactive view.
+
+    Parameters
+    ----------
+    plotly_file
+        Name of a file beside the page that holds plotly.js; in the page itself unless given.
+    index
+        Name of a page beside it that lists this one among others.
 
     MATLAB: none
     """
     plotly = ""
-    if any_interactive(sections):
+    if any_interactive(sections) and plotly_file is None:
         from plotly.offline import get_plotlyjs  # slow to import
 
         plotly = get_plotlyjs()
@@ -50,6 +71,8 @@ def build_page(title: str, subtitle: str, sections: Sequence[Section], foot: str
         "sections": sections,
         "foot": foot,
         "plotly": plotly,
+        "plotly_file": plotly_file if any_interactive(sections) else None,
+        "index": index,
     }
     return render_page("aet_port.reporting/report.html.jinja", values)
 

@@ -8,21 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import DataFileError
 from aet_port.core.sub_areas import SubAreas, patch_volumes
-from aet_port.io import matlab, read_model, read_tilt_series, read_volume
+from aet_port.io import matlab, read_tilt_series, read_volume
 from aet_port.resire import reconstruct
 from aet_port.tracing.non_atoms import ATOM, inside_volume, remove_non_atoms
 from aet_port.tracing.patching import merge_close, patch_peaks
 from aet_port.tracing.peak_search import trace
 from aet_port.validation.precision import score
-from aet_port.validation.published_models import FILM, GLASS, GLASS_TYPES, Find
+from aet_port.validation.published_models import FILM, GLASS, Find
+from aet_port.validation.published_species import multislice_test
 from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
-ROUND_TRIP = (GLASS, "10_Multislice_AET_simulations", "3_posref")
 RESIRE = (GLASS, "2_RESIRE_package")
 MEASURED = (FILM, "1_Measured_data", "Ta_film")
 SUB_AREAS = (*MEASURED, "Sub_area_projections_for_sAET")
@@ -43,12 +42,7 @@ def round_trip(find: Find) -> Named:
     DataFileError
         If the public data are missing or hold something else.
     """
-    final = (GLASS, "6_Final_coordinates")
-    names = (
-        (ROUND_TRIP, "LocalC_MG_multislice_OriOri.mat", "LocalC_MG_multislice_localtype.mat"),
-        (final, "final_atom_coord_inA.mat", "final_atom_types.mat"),
-    )
-    traced, true = (_typed(find, *parts) for parts in names)
+    traced, true = multislice_test(find)
     found = score(traced, true, reference_quirks=True)
     printed = "printed digits"
     yield "mg.identified", Computed((100 * found.identified,), 0.005, printed, True)
@@ -57,11 +51,6 @@ def round_trip(find: Find) -> Named:
     own = score(traced, true)
     why = f"{printed}; one-to-one pairs give {own.rmsd_pm:.2f}"
     yield "mg.precision", Computed((found.rmsd_pm,), 0.5, why, True)
-
-
-def _typed(find: Find, folder: tuple[str, ...], positions: str, types: str) -> AtomicModel:
-    symbols = list(GLASS_TYPES.values())
-    return read_model(find(*folder, positions), symbols, types=find(*folder, types))
 
 
 def glass_reconstruction(find: Find) -> Named:

@@ -18,7 +18,9 @@ import pytest
 from aet_port.cli.app import main
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
+from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import COVARIANCES, P_SPECIES, SIGMA_HEIGHT, SIGMAS, doubtful_order
+from aet_port.detection import model_check
 from aet_port.detection.search import Search
 from aet_port.detection.state import SearchState
 from aet_port.io import read_model, write_model, write_tilt_series
@@ -132,6 +134,23 @@ def test_a_model_is_checked(made: Counts, asked: Callable[..., Any], tmp_path: P
     assert read_model(checked).atoms.arrays["p_exists"].argmin() == ATOMS - 1
     missing = read_model(tmp_path / "checked.missing.extxyz").positions
     assert np.linalg.norm(missing - made.truth.positions[:1]) < 0.1
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_progress_of_a_check_is_for_people(
+    made: Counts, aet: Aet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    asked_for: list[bool] = []
+
+    def check(*_: Any, progress: bool, **__: Any) -> Any:
+        asked_for.append(progress)
+        raise InputError("images", "enough", "no more")
+
+    monkeypatch.setattr(model_check, "check_model", check)
+    write_model(tmp_path / "given.xyz", made.truth)
+    files = (*made.files[:2], tmp_path / "given.xyz", "-o", tmp_path / "c.extxyz")
+    assert aet("check-model", *files, *made.files[2:], *words).code == 2
+    assert asked_for == [not words]
 
 
 def test_an_interrupted_search_leaves_its_checkpoint(

@@ -30,6 +30,7 @@ def test_the_potentials_are_listed(aet: Aet, asked: Callable[..., Any]) -> None:
     printed = aet("md", "potentials").out
     assert all(name in printed for name in rows)
     assert "263 161 82" in printed
+    assert "CuTa.eam.alloy, CuZr_mm.eam.fs" in " ".join(printed.split())
 
 
 @needs_lammps

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import mdb
+from aet_port.reporting import bank_site
 from aet_port.reporting.run import read_run
 from tests.cli.samples import Aet, Refused, Sample, contents
 from tests.mdb.samples import alloy
@@ -75,6 +76,25 @@ def test_page_of_a_model(aet: Aet, refused: Refused, tmp_path: Path) -> None:
         parts=("--config", "a run folder"),
     )
     assert target.read_bytes() == before
+
+
+def test_pages_of_a_bank(
+    aet: Aet, asked: Asked, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, site = tmp_path / "bank.duckdb", tmp_path / "site"
+    with mdb.Bank(bank) as opened:
+        mdb.deposit(opened, alloy("Ta7"), kind="synthetic")
+    facts = asked("report", bank, "-o", site)
+    assert facts == {"index": str(site / "index.html"), "pages": 1}
+    assert "TaXX00001" in Page((site / "index.html").read_text(encoding="utf-8")).text
+    # A single model or another ending is a page.
+    refused("report", bank, "TaXX00001", "-o", tmp_path / "page", parts=("page", ".html"))
+    refused("report", bank, "-o", tmp_path / "page.pdf", parts=("page.pdf", ".html"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    refused("report", bank, "-o", tmp_path / "mine", parts=("thesis.txt", "an empty folder"))
+    monkeypatch.setattr(bank_site, "build_report", lambda *_, **__: "a page")
+    assert "pages" in aet("report", bank, "-o", site).out
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def test_score_tells_everything(files: Path, aet: Aet) -> None:
         assert part in found.out, part
     names = sorted(path.name for path in (files / "figures").iterdir())
     assert names == [
-        "deviations.png", "reliability_existence.png", "reliability_species.png", "z_scores.png",
+        "deviations.png", "recall.png",
+        "reliability_existence.png", "reliability_species.png", "z_scores.png",
     ]  # fmt: skip
     with (files / "atoms.csv").open() as handle:
         rows = list(csv.DictReader(handle))

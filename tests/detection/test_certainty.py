@@ -19,7 +19,7 @@ from aet_port.detection import loop
 from aet_port.detection.certainty import Certainty, interval, log_likelihood_ratio
 from aet_port.detection.loop import detect
 from aet_port.detection.mixture import Species
-from aet_port.detection.model_check import check_model
+from aet_port.detection.model_check import FITS, check_model
 from aet_port.detection.outcome import Detection
 from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.probe import Probe
@@ -248,13 +248,20 @@ def test_a_failed_trial_leaves_the_atoms(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found.warnings[-1].startswith("no probabilities")
 
 
-def test_a_checked_model_names_wrong_and_missing_atoms() -> None:
+def test_a_checked_model_names_wrong_and_missing_atoms(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     truth = particle(120)
     gone = [10, 50, 90]
     kept = np.setdiff1d(np.arange(120), gone)
     away = np.array([[16.0, 0, 0], [0, 16.0, 0], [0, 0, 16.0]])  # outside the particle
     given = AtomicModel.from_positions(np.vstack([truth.positions[kept], away]), "Ta")
-    found = check_model(ta_series(120), given, threads=1)
+    found = check_model(ta_series(120), given, threads=1, progress=True)
+    # No terminal: a line at the end of each part, the search before its last possible round.
+    lines = capsys.readouterr().err
+    trials = len(found.certainty.trials)
+    assert f"fit to the images: {FITS}/{FITS} deviance" in lines
+    assert f"trials: {trials}/{trials}" in lines
     assert found.doubtful.tolist() == [117, 118, 119]
     assert found.missing is not None
     far = np.linalg.norm(found.missing.positions[:, None] - truth.positions[gone], axis=2)

@@ -44,6 +44,10 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"S\(q\): highest at 2\.\d+ .*\n<Diffraction(.*\n)+first peak: 2\.[89]\d angstrom",
         (),
     ),
+    "species_recall": (
+        r"known peaks, classified: 40 atoms(.*\n)+from counts: 40 atoms, 100\.0 %",
+        ("species_recall.png",),
+    ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
 

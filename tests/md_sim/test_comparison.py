@@ -424,3 +424,59 @@ def test_command(original: Compared, comparison: Comparison, tmp_path: Path) -> 
     assert original.path.read_bytes() == before
     with pytest.raises(DataFileError, match=r"run\.json"):
         call(tmp_path)
+
+
+def test_one_small_table(original: Compared, stored: Compared, tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(compare_command)
+
+    def call(*words: object) -> str:
+        result = CliRunner().invoke(app, [*map(str, words), "--bank", str(stored.path)])
+        if result.exception is not None:
+            raise result.exception
+        return result.stdout
+
+    with Bank(stored.path) as bank:
+        model, found = shifted(AtomicModel(film(), name="newer"), stored.experiment, 1.0)
+        newer = deposit(bank, model, analysis=found).id
+    printed = call(stored.run, "--table")
+    lines = printed.splitlines()
+    assert max(map(len, lines)) <= 80
+    start = next(k for k, line in enumerate(lines) if line.startswith("model"))
+    table = [line.split() for line in lines[start + 2 : start + 7]]
+    assert [line[0] for line in table[:2]] == sorted([stored.model, newer])
+    assert [line[2] for line in table[2:]] == ["2000", "1000", "300"]
+    for line, temperature in zip(table[2:], (2000.0, 1000.0, 300.0), strict=True):
+        one = stored.snapshots[temperature]
+        counts = np.array([one.counts[fold] for fold in FOLDS])
+        share = 100 * np.append(counts[:4], counts[4:].sum()) / counts.sum()
+        assert line[3:8] == [f"{value:.1f}" for value in share]
+        networks = one.networks[5]
+        assert one.packing is not None
+        mark = "*" if networks.spanning[0] else ""
+        assert line[8:10] == [f"{one.packing.geometry.mean_theta:.2f}", f"{networks.size[0]}{mark}"]
+    assert "* reaches itself" in printed
+    assert f"{newer}: newer, {len(film())} atoms" in lines
+    rows = json.loads(call(stored.run, "--table", "--json"))
+    with Bank(stored.path, read_only=True) as bank:
+        asked = bank.query("experiment-and-quench", run=stored.run).to_pylist()
+    for shown, row in zip(rows, asked, strict=True):
+        assert list(shown) == list(row)
+        for name, value in row.items():  # means in any order of rows differ in the last digit
+            same = pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+            assert shown[name] == same, name
+    only = json.loads(call(stored.run, "--table", "--model", newer, "--json"))
+    assert only[0]["model_id"] == newer
+    assert len(only) == 4
+    assert call(stored.run, "--table", "--csv").startswith("kind,model_id,")
+    for option in (("--figures", tmp_path / "f"), ("--analysis", 1)):
+        with pytest.raises(InputError, match=f"--table: found it beside {option[0]}"):
+            call(stored.run, "--table", *option)
+    with pytest.raises(InputError, match="'NoXX00001'"):
+        call(stored.run, "--table", "--model", "NoXX00001")
+    with Bank(stored.path) as bank:
+        empty = deposit_run(bank, md_run(engine="empty"))
+    with pytest.raises(InputError, match="no analysed snapshot"):
+        call(empty, "--table")
+    with pytest.raises(InputError, match="found 99; expected one of 1"):
+        call(99, "--table")

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from aet_port.core.errors import DataFileError, InputError
+from md_sim.alloy import AlloyProtocol, quench_alloy
 from md_sim.errors import SimulationError
 from md_sim.lammps_loop import RESTART, THERMO, drive, quoted
 from md_sim.output_journal import JOURNAL, is_recorded, note, read_journal
-from md_sim.potentials import find_potential
+from md_sim.potentials import find_potential, potential_path, shipped_potentials
 from md_sim.protocol import PRESETS, Protocol, preset
 from md_sim.quenches import Quench, read_quench, run_quench
 from md_sim.runtime import installed
@@ -370,3 +371,36 @@ def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             runtime.lammps_version()
     finally:
         runtime._library.cache_clear()
+
+
+@needs_lammps
+def test_files_of_lammps_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert {"CuTa.eam.alloy", "CuZr_mm.eam.fs", "Pd_u3.eam"} <= set(shipped_potentials())
+    file, known = find_potential("Ta", "CuTa.eam.alloy", tmp_path)
+    assert known is None
+    assert (file.elements, file.style) == (("Cu", "Ta"), "eam/alloy")
+    with pytest.raises(DataFileError, match="of Cu, Ta; expected a potential of Pd"):
+        find_potential("Pd", "CuTa.eam.alloy", tmp_path)
+    # The run keeps a copy, so that it can go on where LAMMPS has another version.
+    found = run_quench(SHORT, tmp_path / "run", potential="CuTa.eam.alloy")
+    assert found.settings["potential"]["name"] == "CuTa.eam.alloy"
+    assert (tmp_path / "run" / "CuTa.eam.alloy").read_bytes() == file.path.read_bytes()
+    # One's own file of that name comes first, and a folder is taken literally.
+    own = tmp_path / "CuTa.eam.alloy"
+    own.write_text("nothing")
+    assert potential_path("CuTa.eam.alloy") == Path("CuTa.eam.alloy")
+    with pytest.raises(DataFileError, match="lines 4 and 5"):
+        find_potential("Ta", "CuTa.eam.alloy", tmp_path)
+    with pytest.raises(DataFileError, match="no such file"):
+        find_potential("Ta", str(tmp_path / "none" / "CuTa.eam.alloy"), tmp_path)
+    with pytest.raises(DataFileError, match="no such file"):
+        find_potential("Ta", "NoTa.eam.alloy", tmp_path)
+
+
+@needs_lammps
+def test_an_alloy_of_a_file_of_lammps(tmp_path: Path) -> None:
+    short = AlloyProtocol(("Cu", "Ta"), cells=4, melt_time=0.01, cooling_rate=5e16)
+    atoms = quench_alloy(short, tmp_path, potential="CuTa.eam.alloy")
+    assert sorted(set(atoms.get_chemical_symbols())) == ["Cu", "Ta"]
+    assert json.loads((tmp_path / "alloy.json").read_text())["potential"] == "CuTa.eam.alloy"

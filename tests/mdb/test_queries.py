@@ -29,6 +29,7 @@ from tests.mdb.samples import alloy
 from tests.structure.samples import close_packed, moved, shaken_box
 
 FOLDS = range(3, 9)
+TG = 1234.5  # kelvin
 
 
 @dataclass
@@ -107,7 +108,7 @@ def fill(bank: Bank) -> Stored:
 
     for name in ("one", "two"):
         thermo = pa.table({"step": [0], "temperature": [300.0]})
-        run = MdRun(name, "Ta", "LAMMPS", "EAM", {"name": name}, 256, thermo)
+        run = MdRun(name, "Ta", "LAMMPS", "EAM", {"name": name}, 256, thermo, glass_transition=TG)
         result.runs[deposit_run(bank, run)] = name
     one, two = result.runs
     particle = binary(close_packed(0, radius=9.5), 0)
@@ -540,6 +541,58 @@ def test_theta_by_temperature(stored: Stored, ask: Any) -> None:
     assert ask("temperature-theta", run=two) == [row for row in rows if row["md_run_id"] == two]
 
 
+def newest(kept: Kept) -> tuple[int, StructureResult]:
+    """The newest analysis, one with the packing before one without."""
+    packed = {number for number, found in kept.analyses.items() if found.packing is not None}
+    number = max(packed or kept.analyses)
+    return number, kept.analyses[number]
+
+
+def test_experiment_and_quench_side_by_side(stored: Stored, ask: Any) -> None:
+    rows = ask("experiment-and-quench")
+    kinds = {name: kept for name, kept in stored.current.items() if kept.analyses}
+    measured = sorted(name for name, kept in kinds.items() if kept.kind == "experiment")
+    snapshots = sorted(stored.snapshots(), key=lambda k: (kinds[k].run, -kinds[k].temperature))  # type: ignore[operator]
+    assert [row["model_id"] for row in rows] == [*measured, *snapshots]
+    assert any(len(kinds[name].analyses) > 1 for name in measured)
+    for row in rows:
+        kept = kinds[row["model_id"]]
+        number, found = newest(kept)
+        assert found.order is not None
+        assert found.packing is not None
+        of_row = (row["kind"], row["md_run_id"], row["temperature"], row["step"])
+        assert of_row == (kept.kind, kept.run, kept.temperature, kept.step)
+        assert row["run"] == (None if kept.run is None else stored.runs[kept.run])
+        assert (row["analysis_id"], row["cutoff"]) == (number, found.cutoff)
+        shares = [row[f"fraction_{fold}"] for fold in FOLDS]
+        np.testing.assert_allclose(shares, fractions(found), rtol=1e-12)
+        assert row["motifs"] == sum(found.counts.values())
+        assert row["theta"] == pytest.approx(found.packing.geometry.mean_theta, rel=1e-12)
+        largest = int(found.networks[5].size.argmax())
+        assert row["largest_network"] == found.networks[5].size[largest]
+        assert row["spanning"] == found.networks[5].spanning[largest]
+        counted = ~found.order.surface & found.order.voronoi.closed
+        counted &= ~found.order.nuclei.crystalline
+        mean = found.order.voronoi.coordination[counted].mean()
+        assert row["coordination_number"] == pytest.approx(mean, rel=1e-12)
+        assert row["glass_transition"] == (None if kept.run is None else TG)
+    # Of a run: its snapshots, and measured models of the same species.
+    one, two = stored.runs
+    alone = ask("experiment-and-quench", run=one)
+    symbols = {name: set(kept.atoms.symbols) for name, kept in kinds.items()}
+    same = [name for name in measured if symbols[name] == {"Ta"}]
+    assert 0 < len(same) < len(measured)
+    of_one = [name for name in snapshots if kinds[name].run == one]
+    assert [row["model_id"] for row in alone] == [*same, *of_one]
+    # A model that is asked for is shown whatever its species and kind.
+    other = next(name for name, kept in kinds.items() if kept.kind == "synthetic")
+    assert other not in [row["model_id"] for row in rows]
+    for model in (other, next(name for name in measured if name not in same)):
+        chosen = ask("experiment-and-quench", run=one, model=model)
+        assert [row["model_id"] for row in chosen] == [model, *of_one]
+    assert {row["md_run_id"] for row in ask("experiment-and-quench", run=two)} == {None, two}
+
+
 def test_published_versus_computed(ask: Any) -> None:
     rows = ask("published-versus-computed")
     assert of(rows, "validation_id", "figure", "place", "computed", "status") == [
@@ -582,7 +635,8 @@ def test_a_bank_answers_named_queries_as_tables_of_arrow(stored: Stored) -> None
 def test_every_query_is_explained_and_uses_its_parameters() -> None:
     known = named.named_queries()
     assert set(known) == {
-        *("coordination", "doubtful-atoms", "intervals", "largest-networks", "local-density"),
+        *("coordination", "doubtful-atoms", "experiment-and-quench", "intervals"),
+        *("largest-networks", "local-density"),
         *("largest-voids", "rings"),
         *("motif-fractions", "nearest-by-motifs", "nearest-by-pdf", "network-atoms"),
         "network-sizes",

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Page
 
+import mdb
 from aet_port.reporting.bank import read_entry_report
+from aet_port.reporting.bank_site import write_bank_site
 from aet_port.reporting.build import write_report
+from aet_port.simulation import amorphous_particle
 from aet_port.validation.published_table import Computed, PublishedFigure, build_report, html_page
 from matlab_reference import golden_path
 from matlab_reference.published import read_published
@@ -221,4 +224,31 @@ def test_report_of_the_published_film(
     assert sum(counts) == 165
     for view in ("#atoms-view", "#network-view"):
         _check_rotates(opened, view)
+    opened.check_silent()
+
+
+def test_pages_of_a_bank(opened: Opened, tmp_path: Path) -> None:
+    with mdb.Bank(tmp_path / "some.duckdb") as bank:
+        for seed, symbol in enumerate(("Ta", "Pd", "Cu")):
+            model = amorphous_particle(40 - 10 * seed, symbol, seed=seed)
+            mdb.deposit(bank, model, kind="synthetic", sample=f"sample {symbol} </script>")
+    opened.load(write_bank_site(tmp_path / "some.duckdb", tmp_path / "site"))
+    page = opened.page
+
+    def shown() -> list[str]:
+        return page.locator("#entries tbody tr:visible td:first-child").all_inner_texts()
+
+    assert shown() == ["CuXX00001", "PdXX00001", "TaXX00001"]
+    page.get_by_role("button", name="atoms").click()
+    assert shown() == ["CuXX00001", "PdXX00001", "TaXX00001"]  # 20, 30, 40
+    page.get_by_role("button", name="atoms").click()
+    assert shown() == ["TaXX00001", "PdXX00001", "CuXX00001"]
+    page.locator("#search").fill("SAMPLE pd")
+    assert shown() == ["PdXX00001"]
+    assert page.locator("#count").inner_text() == "1 of 3 entries"
+    page.get_by_role("link", name="PdXX00001").click()
+    opened.wait_until_drawn()
+    assert _colours(opened.settled("#atoms-view")) > 20
+    page.get_by_role("link", name="All entries").click()
+    assert page.locator("#count").inner_text().endswith("of 3 entries")
     opened.check_silent()

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.figures import precision as precision_figures
+from aet_port.figures import species as species_figures
 from aet_port.validation import match_models
 from aet_port.validation.precision import Precision, score
 
@@ -143,7 +144,34 @@ def test_figure(tmp_path: Path, measured: Precision, form: str) -> None:
         precision_figures.write_precision_figures(tmp_path / name, measured, form=form)
         for name in ("one", "two")
     )
-    assert [path.name for path in one] == [f"deviations.{form}"]
-    assert one[0].read_bytes() == two[0].read_bytes()
+    assert [path.name for path in one] == [f"deviations.{form}", f"recall.{form}"]
+    for first, second in zip(one, two, strict=True):
+        assert first.read_bytes() == second.read_bytes()
     with pytest.raises(InputError, match="gif"):
         precision_figures.write_precision_figures(tmp_path / "three", measured, form="gif")
+
+
+def test_bars_of_recall(measured: Precision, tmp_path: Path) -> None:
+    truth = AtomicModel.from_positions(lattice(3), ["Pt"] * 13 + ["Cu"] * 14)
+    axes = Figure().add_subplot()
+    species_figures.recall_bars(axes, {"spoilt": measured, "whole": score(truth, truth)})
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["Ni", "Pd", "Pt", "Cu"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["spoilt", "whole"]
+    bars = [bar for bar in axes.patches if bar.get_height() or bar.get_y()]
+    right, other = bars[0:10:2], bars[1:10:2]
+    # 45, 38, 28 of 50, 45, 30 with their own species; 0, 7, 2 more with another: of the confusion.
+    np.testing.assert_allclose([bar.get_height() for bar in right[:3]], [90, 3800 / 45, 2800 / 30])
+    np.testing.assert_allclose(
+        [bar.get_height() for bar in other[:3]], [0, 700 / 45, 200 / 30], atol=1e-12
+    )
+    assert [bar.get_y() for bar in other] == [bar.get_height() for bar in right]
+    # 13 and 14 of as many: the interval ends at 0.025^(1/n).
+    ends = [line.get_ydata() for line in axes.lines if line.get_marker() == "_"]
+    lower = sorted(float(end[0]) for end in ends)
+    for n in (13, 14):
+        assert min(abs(end - 100 * 0.025 ** (1 / n)) for end in lower) < 1e-9
+    one = AtomicModel.from_positions(lattice(2), "Ni")
+    single = precision_figures.write_precision_figures(tmp_path, score(one, one))
+    assert [path.name for path in single] == ["deviations.png"]  # of one species there's no choice
+    with pytest.raises(InputError, match="found: found no model"):
+        species_figures.write_recall_figure(tmp_path / "a.png", {})
