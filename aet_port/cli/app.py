@@ -39,6 +39,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "analyze": "analyze:analyze_command",
     "view": "view:view_command",
     "report": "report:report_command",
+    "review": "review:review_command",
     "compare-models": "compare_models:compare_models_command",
     "plan": "plan:plan_command",
     "simulate": "simulate:simulate_command",

@@ -9,9 +9,9 @@ from aet_port.core.checkpoint import fingerprint
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.io import read_model
 from aet_port.tracing.edit_replay import standing_edits
-from aet_port.tracing.edits import CHANGES, Edit, read_edits
+from aet_port.tracing.edits import CHANGES, Edit, read_edits, write_edits
 from aet_port.workflow.config import RunConfig
-from aet_port.workflow.run_folder import DETECTED, EDITS, MODEL, UNEDITED, RunFolder
+from aet_port.workflow.run_folder import APPLIED, DETECTED, EDITS, MODEL, UNEDITED, RunFolder
 
 
 def given_edits(config: RunConfig, folder: RunFolder) -> list[Edit]:
@@ -61,6 +61,22 @@ def fingerprint_of(config: RunConfig, folder: RunFolder) -> str:
     changes = [edit for edit in _standing(own) if edit.action in CHANGES]
     rows = [(one.action, one.atom, one.species, one.position) for one in changes]
     return fingerprint("edits", repr(rows)) if rows else ""
+
+
+def write_applied(folder: RunFolder, changes: list[Edit]) -> None:
+    """Write down which edits the model of the run has, as people may go on with theirs."""
+    write_edits(folder.path(APPLIED), changes)
+
+
+def applied_edits(config: RunConfig, folder: RunFolder) -> list[Edit]:
+    """The edits that the model of the run has."""
+    path = folder.path(APPLIED)
+    if path.exists():
+        return read_edits(path)
+    if config.from_counts or not folder.path(UNEDITED).exists():
+        return []
+    # A run of an earlier version: it had the file named in [select].
+    return [edit for edit in given_edits(config, folder) if edit.action in CHANGES]
 
 
 def unedited_model(config: RunConfig, folder: RunFolder) -> AtomicModel:

@@ -18,9 +18,15 @@ from aet_port.structure.settings import OF_DRAWS
 from aet_port.tracing.edit_replay import completed_edits, replay_edits, retyped_atoms
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
-from aet_port.workflow.edit_log import changes_of, fingerprint_of, unedited_model
+from aet_port.workflow.edit_log import (
+    changes_of,
+    fingerprint_of,
+    unedited_model,
+    write_applied,
+)
 from aet_port.workflow.run_folder import (
     ALIGNED,
+    APPLIED,
     CLASSIFIED,
     CLEANED,
     DETECTED,
@@ -60,6 +66,7 @@ def select_atoms(work: Work) -> dict[str, Any]:
     if config.select.edits is not None or changes:
         write_model(folder.path(UNEDITED), model, config.sample.name)
         model = replay_edits(read_model(folder.path(UNEDITED)), changes)
+        write_applied(folder, changes)
     write_model(folder.path(MODEL), model, config.sample.name)
     return {"peaks": len(peaks), "atoms": len(model)}
 
@@ -213,7 +220,7 @@ SELECT = Stage(
     (VOLUME, PEAKS),
     (MODEL,),
     select_atoms,
-    extras=(UNEDITED,),
+    extras=(UNEDITED, APPLIED),
     follows=changes_asked,
 )
 CLASSIFY = Stage(

@@ -12,8 +12,9 @@ from aet_port.io import write_model, write_model_table
 from aet_port.preprocessing.series_background import background_facts
 from aet_port.refinement.settings import DEFAULTS
 from aet_port.tracing.edit_replay import replay_edits, retyped_atoms
-from aet_port.workflow.edit_log import changes_of, fingerprint_of, unedited_model
+from aet_port.workflow.edit_log import changes_of, fingerprint_of, unedited_model, write_applied
 from aet_port.workflow.run_folder import (
+    APPLIED,
     DETECTED,
     DETECTION,
     REVIEW,
@@ -56,6 +57,7 @@ def apply_edits(work: Work) -> dict[str, Any]:
         model = found.model
     write_model(folder.path(REVIEWED), model)
     write_model_table(folder.path(REVIEWED_TABLE), model)
+    write_applied(folder, changes)
     write_json(folder.path(REVIEW), record | {"edits": len(changes)})
     return {"edits": len(changes), "before": len(given), "atoms": len(model)}
 
@@ -68,7 +70,7 @@ APPLY = Stage(
     "apply edits",
     ("detect", "input.background", "sample.name", "sample.species", "sample.pixel_size"),
     (DETECTED, DETECTION),
-    (REVIEWED, REVIEWED_TABLE, REVIEW),
+    (REVIEWED, REVIEWED_TABLE, APPLIED, REVIEW),
     apply_edits,
     follows=_asked,
     on_request=True,
