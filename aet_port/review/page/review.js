@@ -157,7 +157,8 @@ class Review {
   }
 
   list() {
-    const t = this.item, which = this.el.which.value, kind = this.el.kind.value, word = this.el.find.value.trim(), rows = [];
+    // A number finds its atom whatever else is chosen.
+    const t = this.item, word = this.el.find.value.trim(), which = word ? "all" : this.el.which.value, kind = this.el.kind.value, rows = [];
     for (let k = 0; k < t.total; k++) {
       const candidate = k >= t.n, touched = t.looked[k] || t.changed[k] || t.comments.has(k);
       if (which === "doubtful" && !(candidate || t.doubt[k] >= this.facts.doubtful || touched)) continue;
