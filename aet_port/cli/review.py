@@ -19,7 +19,7 @@ from aet_port.core.terminal import print_note
 from aet_port.io.settings import ModelReadSettings
 
 if TYPE_CHECKING:
-    from aet_port.review import Session
+    from aet_port.reviewing import Session
 
 BANKS = (".duckdb", ".db")
 EDITS, MODELS = (".csv", ".jsonl"), (".xyz", ".extxyz")
@@ -94,7 +94,7 @@ def review_command(
     from contextlib import ExitStack
 
     from aet_port.core.locks import one_at_a_time
-    from aet_port.review.server import Gate, free_socket, serve
+    from aet_port.reviewing.server import Gate, free_socket, serve
 
     name = (author or os.environ.get("USER") or os.environ.get("USERNAME") or "").strip()
     beside = {"--series": series, "--angles": angles, "--edits": edits, "--output": output}
@@ -107,12 +107,12 @@ def review_command(
                 advice = "its page, or --read-only"
                 work = "a review that is going on"
                 stack.enter_context(one_at_a_time(source, LOCK, work, advice))
-            from aet_port.review.opening import open_run_folder
+            from aet_port.reviewing.opening import open_run_folder
 
             session = open_run_folder(source, read_only=read_only, author=name, at=at)
         elif source.suffix.lower() in BANKS:
             _refuse(beside, f"the bank {source}")
-            from aet_port.review.opening import open_bank_entry
+            from aet_port.reviewing.opening import open_bank_entry
 
             session = open_bank_entry(source, model, at=at)
         else:
@@ -183,7 +183,7 @@ def _of_files(
     at: int | None,
 ) -> Session:
     from aet_port.io import read_model, read_tilt_series
-    from aet_port.review.opening import open_files
+    from aet_port.reviewing.opening import open_files
 
     if output is not None:
         check_target(output, MODELS)

@@ -6,7 +6,8 @@ import hmac
 import json
 import secrets
 import socket
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -18,8 +19,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from aet_port.core.interruption import asked_to_stop, held_back, was_the_end
-from aet_port.review.api import answer
-from aet_port.review.session import Session
+from aet_port.reviewing.api import answer
+from aet_port.reviewing.session import Session
 
 HOST = "127.0.0.1"
 LONGEST_BODY = 64 * 1024  # bytes of a question
@@ -121,7 +122,7 @@ def make_app(session: Session, gate: Gate) -> Starlette:
     There are four addresses, none of which names a file: the page, its script, its style, and
     ``/api``, to which all questions go.
     """
-    folder = files("aet_port.review").joinpath("page")
+    folder = files("aet_port.reviewing").joinpath("page")
     contents = {path: folder.joinpath(name).read_bytes() for path, (name, _) in PAGE.items()}
 
     async def page(request: Request) -> Response:
@@ -209,8 +210,9 @@ def serve(session: Session, gate: Gate, listening: socket.socket) -> None:
     class Quiet(uvicorn.Server):
         """A server that leaves signals to the command."""
 
-        def capture_signals(self) -> AbstractContextManager[None]:
-            return nullcontext()
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
 
     config = uvicorn.Config(
         make_app(session, gate), log_level="error", access_log=False, server_header=False,

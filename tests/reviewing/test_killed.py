@@ -18,7 +18,7 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from aet_port.core.atomic_model import AtomicModel
-from aet_port.review.log import EditLog
+from aet_port.reviewing.log import EditLog
 from aet_port.tracing.edits import Edit
 model = AtomicModel.from_positions(np.arange(3000.0).reshape(1000, 3), "Ta")
 for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""The particle of `aet demo` through the chain of the papers, then by hand to 1000 of 1000 atoms."""
+"""The particle of `aet demo` through the papers' chain, then by hand to 1000 of 1000 atoms."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from playwright.sync_api import Browser, expect
 
 import mdb
 from aet_port.io import read_model
-from aet_port.review.log import rounded
-from aet_port.review.opening import open_run_folder
+from aet_port.reviewing.log import rounded
+from aet_port.reviewing.opening import open_run_folder
 from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
 from aet_port.workflow.deposit import deposit_run
 from aet_port.workflow.pipeline import run
-from tests.review.conftest import serving
-from tests.review.test_browser import REVIEW, Window, browser
+from tests.reviewing.conftest import serving
+from tests.reviewing.test_browser import REVIEW, Window, browser
 
 __all__ = ["browser"]
 

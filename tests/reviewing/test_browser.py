@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from aet_port.core.atomic_model import AtomicModel
-from aet_port.review.opening import open_files
-from aet_port.review.session import Session
+from aet_port.reviewing.opening import open_files
+from aet_port.reviewing.session import Session
 from aet_port.tracing.edits import read_edits
-from tests.review.conftest import MISLABELLED, MISSING, SPURIOUS, Sample, Served, serving
+from tests.reviewing.conftest import MISLABELLED, MISSING, SPURIOUS, Sample, Served, serving
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 30_000  # milliseconds, of a busy machine

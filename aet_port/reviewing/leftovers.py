@@ -17,9 +17,9 @@ from aet_port.detection.loop import LESS, needed_memory
 from aet_port.detection.probe import Probe
 from aet_port.detection.search import Search
 from aet_port.refinement.likelihood import Atoms
-from aet_port.review.grid import Grid
-from aet_port.review.session import FindLeftovers, Progress
-from aet_port.review.table import LEAST_SCORE
+from aet_port.reviewing.grid import Grid
+from aet_port.reviewing.session import FindLeftovers, Progress
+from aet_port.reviewing.table import LEAST_SCORE
 from aet_port.tracing.difference_parts import Leftovers, leftovers
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.review_stage import detection_record

@@ -15,9 +15,9 @@ import uvicorn
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import Volume
-from aet_port.review.opening import open_files
-from aet_port.review.server import Gate, free_socket, make_app
-from aet_port.review.session import Session
+from aet_port.reviewing.opening import open_files
+from aet_port.reviewing.server import Gate, free_socket, make_app
+from aet_port.reviewing.session import Session
 
 SIZE, SIDE, SPREAD = 0.4, 48, 0.45  # angstrom, voxels, angstrom
 MISSING, SPURIOUS, DISPLACED, MISLABELLED = 31, 124, 62, 12

@@ -9,10 +9,10 @@ import numpy as np
 
 from aet_port.core.errors import AetError, InputError
 from aet_port.core.records import without_nan
-from aet_port.review.grid import Grid
-from aet_port.review.log import Conflict, dealt_with
-from aet_port.review.session import Session
-from aet_port.review.table import DOUBTFUL
+from aet_port.reviewing.grid import Grid
+from aet_port.reviewing.log import Conflict, dealt_with
+from aet_port.reviewing.session import Session
+from aet_port.reviewing.table import DOUBTFUL
 
 Answer = tuple[dict[str, Any], bytes]
 COLUMNS = ("exists", "error", "height", "nearest", "moved", "doubt")

@@ -13,11 +13,11 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import AetError, InputError
 from aet_port.core.records import parsing, read_record
 from aet_port.io import read_model
-from aet_port.review.grid import Grid, open_volume
-from aet_port.review.images import ImagesOfAtoms
-from aet_port.review.leftovers import of_counts, of_volume
-from aet_port.review.log import EditLog
-from aet_port.review.session import FindLeftovers, Session
+from aet_port.reviewing.grid import Grid, open_volume
+from aet_port.reviewing.images import ImagesOfAtoms
+from aet_port.reviewing.leftovers import of_counts, of_volume
+from aet_port.reviewing.log import EditLog
+from aet_port.reviewing.session import FindLeftovers, Session
 from aet_port.tracing.edit_replay import Replay, replayed
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig

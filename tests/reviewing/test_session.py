@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError, OutputError
-from aet_port.review.api import answer
-from aet_port.review.log import Conflict, EditLog
-from aet_port.review.session import Session
+from aet_port.reviewing.api import answer
+from aet_port.reviewing.log import Conflict, EditLog
+from aet_port.reviewing.session import Session
 from aet_port.tracing.edit_replay import replay_edits
 from aet_port.tracing.edits import Edit, read_edits
-from tests.review.conftest import DISPLACED, MISLABELLED, MISSING, SPURIOUS, Sample, opened
+from tests.reviewing.conftest import DISPLACED, MISLABELLED, MISSING, SPURIOUS, Sample, opened
 
 
 def act(session: Session, **what: Any) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def test_what_can_not_be_done_is_not_written(
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner),
     max_leaves=6,
 )  # fmt: skip
 keys = ("action", "atom", "position", "species", "text", "snap", "author", "version", "plane",

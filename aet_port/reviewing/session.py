@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, InputError
-from aet_port.review.grid import Grid
-from aet_port.review.images import ImagesOfAtoms
-from aet_port.review.log import EditLog, dealt_with, rounded
-from aet_port.review.table import DOUBTFUL, AtomTable, table_of, with_leftovers
+from aet_port.reviewing.grid import Grid
+from aet_port.reviewing.images import ImagesOfAtoms
+from aet_port.reviewing.log import EditLog, dealt_with, rounded
+from aet_port.reviewing.table import DOUBTFUL, AtomTable, table_of, with_leftovers
 from aet_port.tracing.difference_parts import Leftovers
 from aet_port.tracing.edit_replay import Replay
 from aet_port.tracing.edits import Edit
