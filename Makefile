@@ -35,6 +35,7 @@ $(VENV)/installed-test: $(VENV)/installed-dev
 	-$(PIP) --editable '.[md]'
 	-$(PIP) --editable '.[multislice]'
 	-$(PIP) --editable '.[ovito]'
+	-$(PIP) --editable '.[review]'
 	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

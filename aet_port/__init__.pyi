@@ -16,6 +16,7 @@ from .preprocessing.chain import preprocess
 from .refinement.joint import Refinement, refine
 from .reporting.build import report
 from .resire.reconstruction import Reconstruction, reconstruct
+from .reviewing.notebook import review
 from .simulation.tilt_series import simulate
 from .structure.analysis import StructureResult, analyze
 from .tracing.non_atoms import remove_non_atoms
@@ -54,6 +55,7 @@ __all__ = [
     "refine_angles",
     "remove_non_atoms",
     "report",
+    "review",
     "run",
     "score",
     "simulate",

@@ -47,6 +47,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "view": "view:view_command",
     "video": "video:video_command",
     "report": "report:report_command",
+    "review": "review:review_command",
     "compare-models": "compare_models:compare_models_command",
     "plan": "plan:plan_command",
     "simulate": "simulate:simulate_command",

@@ -59,7 +59,8 @@ def classify_command(
 ) -> None:
     """Classify the species of traced atoms by their intensity."""
     from aet_port.io import read_volume, write_model
-    from aet_port.tracing.edits import read_edits, replay_edits, retyped_atoms
+    from aet_port.tracing.edit_replay import replay_edits, retyped_atoms
+    from aet_port.tracing.edits import read_edits
     from aet_port.tracing.species import NOT_AN_ATOM, NOT_ASSIGNED
     from aet_port.workflow.stage_functions import classify_model
 

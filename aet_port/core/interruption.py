@@ -94,6 +94,16 @@ def held_back() -> Iterator[None]:
             _interrupt(_received, None)
 
 
+def was_the_end() -> bool:
+    """Whether a signal was received, which from now on counts as the usual end of the command.
+
+    For commands that go on until they are interrupted; within :func:`held_back`.
+    """
+    global _received
+    found, _received = _received is not None, None
+    return found
+
+
 def watch(numbers: list[int]) -> None:
     """Let these signals interrupt the process from now on; called once, by the main thread."""
     sys.unraisablehook = _quiet(sys.unraisablehook)

@@ -16,6 +16,7 @@ except ImportError:  # not on Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".run.lock"
+RUNNING, WAIT = "a run that is going on", "wait for it, or another --out"
 _RETRY = 0.01  # seconds
 
 
@@ -64,23 +65,32 @@ def unlock_file(handle: int, path: Path) -> None:
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Context in which no other process works in a folder.
+def one_at_a_time(
+    folder: Path, lock: str = LOCK, work: str = RUNNING, advice: str = WAIT
+) -> Iterator[None]:
+    """Context in which no other process does the same work in a folder.
 
     Where files can't be locked, nothing is checked.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    lock
+        Name of the file in it that is locked, one for each kind of work.
+    work, advice
+        For the error: what goes on, and what to do.
 
     Raises
     ------
     InputError
         If another one does.
     """
-    path = folder / LOCK
+    path = folder / lock
     handle = lock_file(path, time.monotonic())
     if handle is None and _held(path):
         who = _holder(path)
-        raise InputError(
-            f"run folder {folder}", f"a run that is going on{who}", "wait for it, or another --out"
-        )
+        raise InputError(f"run folder {folder}", f"{work}{who}", advice)
     if handle is None:
         yield
         return

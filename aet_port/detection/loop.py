@@ -134,6 +134,20 @@ def carry_out(
             saved.save(**state.arrays())
             reporter.advance(note=str(state.rounds[-1]))
     state = search.finish(state)
+    return result_of(search, state, progress)
+
+
+def result_of(search: Search, state: SearchState, progress: bool = False) -> Detection:
+    """The result of a search at its end, with probabilities and errors calibrated by trials.
+
+    Parameters
+    ----------
+    search, state
+        The search and its end.
+    progress
+        As in :func:`detect`.
+    """
+    series, settings = search.series, search.settings
     certainty, failure = None, None
     # Noise of unknown kind can't be simulated.
     if settings.trials and state.dispersion == 1:

@@ -138,12 +138,12 @@ def check_model(
     """
     kinds = np.array(model.species)
     search = Search(series, sorted(set(model.species)), settings, threads)
-    heights = _first_heights(search, model.positions)
+    heights = first_heights(search, model.positions)
     medians = {one: float(np.median(heights[kinds == one])) for one in search.symbols}
     symbols = tuple(sorted(medians, key=lambda one: medians[one]))
     if symbols != search.symbols:
         search = Search(series, symbols, settings, threads)
-    given = _fitted(search, model, heights, progress)
+    given = fit_given(search, model, heights, progress)
     if given.dispersion > 1:
         raise InputError(
             series.name, "images without the noise of their counts", "images as measured"
@@ -237,7 +237,7 @@ def _replaced(
     return replace(other, atoms=atoms, covariances=covariances, free=free)
 
 
-def _first_heights(search: Search, positions: NDArray) -> NDArray[np.float64]:
+def first_heights(search: Search, positions: NDArray) -> NDArray[np.float64]:
     """Heights of atoms in the volume that the first round of a search looks at, electrons."""
     volume = volume_map(search)
     middle = np.array([n // 2 for n in volume.shape])
@@ -245,14 +245,23 @@ def _first_heights(search: Search, positions: NDArray) -> NDArray[np.float64]:
     return np.asarray(ndimage.map_coordinates(volume, places.T, order=1), dtype=np.float64)
 
 
-def _fitted(search: Search, model: AtomicModel, heights: NDArray, progress: bool) -> SearchState:
-    """The model fitted to the images from first heights (n_atoms,), as a state of the search."""
+def fit_given(
+    search: Search, model: AtomicModel, heights: NDArray, progress: bool = False
+) -> SearchState:
+    """The model fitted to the images from first heights (n_atoms,), as a state of the search.
+
+    Raises
+    ------
+    InputError
+        If the heights are not above zero, or too few atoms are significant.
+    """
     usual = float(np.median(heights))
     if usual <= 0:
         raise InputError(
             model.name, "no intensity at its atoms", "a model in the frame of the tilt series"
         )
-    kinds = np.array([search.symbols.index(symbol) for symbol in model.species], np.int64)
+    known = {symbol: kind for kind, symbol in enumerate(search.symbols)}
+    kinds = np.array([known.get(symbol, 0) for symbol in model.species], np.int64)
     atoms = Atoms(model.positions.copy(), np.maximum(heights, LOWEST * usual), kinds)
     state = replace(search.start(), atoms=atoms)
     state = replace(state, covariances=search.covariances(state, search.expected(state)))

@@ -38,9 +38,13 @@ from aet_port.workflow.run_folder import (
     DETECTED,
     DETECTED_TABLE,
     DETECTION,
+    EDITS,
     MODEL,
     REFINED,
     REFINEMENT,
+    REVIEW,
+    REVIEWED,
+    REVIEWED_TABLE,
     STRUCTURE,
     VOLUME,
     VOLUMES,
@@ -315,7 +319,7 @@ def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:
     tables = [Table("Input files", ("role", "file", "SHA-256"), inputs)]
     names = (
         *(VOLUME, MODEL, CLASSIFIED, REFINED, DETECTED, DETECTED_TABLE, DETECTION),
-        STRUCTURE,
+        *(EDITS, REVIEWED, REVIEWED_TABLE, REVIEW, STRUCTURE),
     )
     known = {
         name: "no record" if one.found else "yes"

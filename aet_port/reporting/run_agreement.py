@@ -14,7 +14,8 @@ from aet_port.reporting.content import Convergence, Fact
 from aet_port.reporting.projections import Compared
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_stages import refused_because
-from aet_port.workflow.run_folder import DETECTION, VOLUMES, RunFolder, areas_of
+from aet_port.workflow.review_stage import detection_record
+from aet_port.workflow.run_folder import VOLUMES, RunFolder, areas_of
 from aet_port.workflow.volume_stages import (
     read_r_factors,
     reconstruction_warnings,
@@ -111,7 +112,7 @@ def agreement_of(
 
 def _found_in_counts(place: RunFolder) -> list[Fact]:
     """What was fitted with the atoms."""
-    path = place.path(DETECTION)
+    path = detection_record(place)
     if not path.exists():
         return []
     found = read_json(path)

@@ -1,5 +1,6 @@
 from .difference_maps import DifferenceMap, difference_map
-from .edits import Edit, read_edits, replay_edits, write_edits
+from .edit_replay import replay_edits
+from .edits import Edit, read_edits, write_edits
 from .map_peaks import MapPeaks, find_map_peaks
 from .non_atoms import (
     AtomSelection,

@@ -128,7 +128,7 @@ def difference_map(
         found = f"a height of {heights[symbols.index(dark[0])]:.3g}"
         raise InputError(f"species {', '.join(dark)}", found, "atoms that show in the volume")
     difference = np.subtract(array, fitted, out=fitted)
-    own = _amplitudes(difference, voxels, sigma) / heights[kinds]
+    own = amplitudes(difference, voxels, sigma) / heights[kinds]
     least = float(heights.min())
     places, strength = maxima(matched_heights(difference, sigma), threshold * least)
     far = cKDTree(voxels).query(places)[0] * size >= minimum_distance
@@ -173,7 +173,7 @@ def _fitted(
     number = int(kinds.max()) + 1
     layers = np.zeros((number, *array.shape))
     for k in range(number):
-        _add_atoms(layers[k], np.ascontiguousarray(voxels[kinds == k]), sigma, _half(sigma))
+        add_gaussians(layers[k], np.ascontiguousarray(voxels[kinds == k]), sigma, reach(sigma))
     flat = layers.reshape(number, -1)
     heights = np.linalg.lstsq(flat @ flat.T, flat @ array.ravel(), rcond=None)[0]
     # In place, as the layers may be large.
@@ -183,15 +183,17 @@ def _fitted(
     return heights, fitted.copy() if number > 1 else fitted
 
 
-def _half(sigma: float) -> int:
+def reach(sigma: float) -> int:
+    """Voxels from its centre in which a Gaussian counts."""
     return int(np.ceil(sigma * np.sqrt(-2 * np.log(FLOOR))))
 
 
-def _amplitudes(
+def amplitudes(
     difference: NDArray[np.float64], voxels: NDArray[np.float64], sigma: float
 ) -> NDArray[np.float64]:
+    """Height of the Gaussian that fits the difference best at each place."""
     result = np.empty(len(voxels))
-    _matched(difference, np.ascontiguousarray(voxels), sigma, _half(sigma), result)
+    _matched(difference, np.ascontiguousarray(voxels), sigma, reach(sigma), result)
     return result
 
 
@@ -206,7 +208,8 @@ def _profile(at, sigma, half, length, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _add_atoms(layer, voxels, sigma, half):  # type: ignore[no-untyped-def]
+def add_gaussians(layer, voxels, sigma, half):  # type: ignore[no-untyped-def]
+    """Add a unit Gaussian at each place to an array."""
     wx, wy, wz = np.empty(2 * half + 1), np.empty(2 * half + 1), np.empty(2 * half + 1)
     for n in range(len(voxels)):
         i0, i1 = _profile(voxels[n, 0], sigma, half, layer.shape[0], wx)

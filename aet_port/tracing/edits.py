@@ -5,29 +5,28 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import ase
 import numpy as np
 from ase.data import chemical_symbols
-from numpy.typing import NDArray
 
 from aet_port.core.arguments import checked
-from aet_port.core.atomic_model import AtomicModel, as_model
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.files import check_target, write_whole
 from aet_port.core.limits import LARGEST_EXTENT
 from aet_port.io.arrays import reading
 from aet_port.io.text_files import LONGEST_LINE, check_text, quoted
 
-ACTIONS = ("add", "remove", "move", "retype")
+CHANGES = ("add", "remove", "move", "retype")  # of the model
+NOTES = ("keep", "comment")
+STEPS = ("undo", "redo")
+ACTIONS = (*CHANGES, *NOTES, *STEPS)
 EDIT_SUFFIXES = (".csv", ".jsonl")
 EDIT_FILE = "manual edits as .csv or .jsonl"
 COLUMNS = ("action", "atom", "species", "x", "y", "z", "reason", "author")
 KEYS = ("action", "atom", "species", "position", "reason", "author")
-SAME = 0.1  # angstrom
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,20 @@ class Edit:
     Parameters
     ----------
     action
-        ``"add"``, ``"remove"``, ``"move"`` or ``"retype"``.
+        ``"add"``, ``"remove"``, ``"move"`` or ``"retype"``; ``"keep"`` for an atom, or an empty
+        place, that was looked at and is right; ``"comment"``; ``"undo"`` takes the last one back
+        that stands, ``"redo"`` makes the last one again that was taken back.
     atom
-        Index of the atom in the model before all edits, from 0; None for an added atom.
+        Index of the atom in the model before all edits, from 0; added atoms count on from there,
+        in their order. None to add an atom, and for a place without one.
     species
         Symbol after the edit; before it for a removed atom. Required to add (X if it is not known
         yet) and to retype; otherwise, if given, it must be the atom's.
     position
-        Position after the edit, angstrom. Required to add and to move; otherwise, if given, it must
-        be the atom's, within 0.1 angstrom.
+        Position after the edit, angstrom. Required to add and to move, and for a place without an
+        atom; otherwise, if given, it must be the atom's, within 0.1 angstrom.
     reason, author
-        Reason for the edit and its author.
+        Reason for the edit, or the comment, and its author.
 
     Raises
     ------
@@ -69,6 +71,12 @@ class Edit:
         if action == "add":
             if self.atom is not None:
                 raise InputError("atom to add", repr(self.atom), "no number")
+        elif action in STEPS:
+            if any(one is not None for one in (self.atom, self.species, self.position)):
+                raise InputError(f"row to {action}", "an atom", "no atom, species or position")
+        elif action in NOTES and self.atom is None:
+            if self.position is None:
+                raise InputError(f"atom to {action}", "none", "its number, from 0, or a position")
         elif not _is_whole(self.atom):
             raise InputError(f"atom to {action}", repr(self.atom), "its number, from 0")
         known = chemical_symbols[1:] if action == "retype" else chemical_symbols
@@ -85,6 +93,8 @@ class Edit:
             if len(place) != 3 or not all(_is_real(p) and abs(p) < LARGEST_EXTENT for p in place):
                 raise InputError("position", repr(self.position), "three finite numbers, angstrom")
             object.__setattr__(self, "position", tuple(float(p) for p in place))
+        if action == "comment" and self.reason is None:
+            raise InputError("reason", "none", "the text of the comment")
         for name in ("reason", "author"):
             text = getattr(self, name)
             if text is not None and (not isinstance(text, str) or not text.strip()):
@@ -245,131 +255,3 @@ def write_edits(path: str | Path, edits: Sequence[Edit]) -> Path:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
     return write_whole(file, as_csv if file.suffix.lower() == ".csv" else as_json)
-
-
-@checked
-def replay_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> AtomicModel:
-    """Apply edits to a model one after the other and return the new model.
-
-    The atoms keep their order; removed atoms are dropped and added ones appended. Atom indices
-    always refer to the given model. Per-atom arrays of added atoms are NaN, 0 or empty.
-
-    Parameters
-    ----------
-    model
-        The model that the atom indices refer to.
-    edits
-        In the order in which they were made.
-
-    Returns
-    -------
-    A new model; the given one is left as it is.
-
-    Raises
-    ------
-    InputError
-        For an atom that does not exist or was removed by an earlier edit, a species that is not the
-        atom's, or if no atom is left; the error gives the number of the edit in the list, from 1.
-
-    Examples
-    --------
-    >>> model = AtomicModel.from_positions([[0, 0, 0], [0, 0, 2.8]], "Ta")
-    >>> edits = [Edit("retype", atom=0, species="Pd"), Edit("remove", atom=1)]
-    >>> replay_edits(model, edits).species
-    ['Pd']
-    """
-    return _replay(as_model(model), edits)[0]
-
-
-def completed_edits(model: AtomicModel | ase.Atoms, edits: Sequence[Edit]) -> list[Edit]:
-    """The same edits as stored in the bank's log: each with its species, all but removals with
-    the position after the edit.
-
-    Raises
-    ------
-    InputError
-        As in :func:`replay_edits`.
-    """
-    return _replay(as_model(model), edits)[1]
-
-
-def _replay(model: AtomicModel, edits: Sequence[Edit]) -> tuple[AtomicModel, list[Edit]]:
-    species, positions = list(model.species), model.positions.copy()
-    kept = np.ones(len(model), bool)
-    added: list[Edit] = []
-    log: list[Edit] = []
-    for number, edit in enumerate(edits, start=1):
-        if edit.atom is None:
-            added.append(edit)
-            log.append(edit)
-            continue
-        _check_against(model.name, number, edit, species, positions, kept)
-        if edit.action == "remove":
-            log.append(replace(edit, species=species[edit.atom], position=None))
-            kept[edit.atom] = False
-            continue
-        if edit.action == "move":
-            positions[edit.atom] = edit.position
-        elif edit.species is not None:
-            species[edit.atom] = edit.species
-        x, y, z = positions[edit.atom].tolist()
-        log.append(replace(edit, species=species[edit.atom], position=(x, y, z)))
-    if not kept.any() and not added:
-        raise InputError(f"edits of {model.name}", "every atom removed", "at least one left")
-    atoms = model.atoms.copy()
-    atoms.positions = positions
-    atoms.set_chemical_symbols(species)
-    atoms = atoms[kept]
-    if added:
-        more = ase.Atoms([e.species for e in added], [e.position for e in added])
-        for name, values in atoms.arrays.items():
-            if name not in more.arrays:
-                filler = np.nan if values.dtype.kind == "f" else np.zeros((), values.dtype)
-                more.set_array(name, np.full((len(added), *values.shape[1:]), filler, values.dtype))
-        atoms += more
-    return replace(model, atoms=atoms), log
-
-
-def _check_against(
-    name: str,
-    number: int,
-    edit: Edit,
-    species: Sequence[str],
-    positions: NDArray[np.float64],
-    kept: NDArray[np.bool_],
-) -> None:
-    """Refuse an edit that belongs to another model."""
-    subject, atom = f"edit {number} of {name}", edit.atom
-    if atom is None or atom >= len(kept) or not kept[atom]:
-        gone = atom is not None and atom < len(kept)
-        found = f"atom {atom}, " + ("already removed" if gone else f"of {len(kept)} from 0")
-        raise InputError(subject, found, "an atom of the model")
-    if edit.action != "retype" and edit.species not in (None, species[atom]):
-        found = f"species {edit.species} of atom {atom}"
-        raise InputError(subject, found, f"{species[atom]}, as in the model")
-    if edit.action != "move" and edit.position is not None:
-        gap = float(np.linalg.norm(positions[atom] - np.array(edit.position)))
-        if gap > SAME:
-            found = f"a position {gap:.2f} angstrom from atom {atom}"
-            raise InputError(subject, found, "the position of that atom, or none")
-
-
-def retyped_atoms(edits: Sequence[Edit], n_atoms: int) -> dict[int, str]:
-    """Species assigned by hand, which the classification by intensity keeps.
-
-    Parameters
-    ----------
-    edits
-        Edits of a model of ``n_atoms`` atoms.
-
-    Returns
-    -------
-    Symbols by atom index in the edited model.
-    """
-    removed = {edit.atom for edit in edits if edit.action == "remove"}
-    place = {old: new for new, old in enumerate(k for k in range(n_atoms) if k not in removed)}
-    return {
-        place[edit.atom]: edit.species
-        for edit in edits
-        if edit.action == "retype" and edit.species is not None and edit.atom in place
-    }

@@ -15,10 +15,18 @@ from aet_port.structure import Intervals, StructureResult, analyze, resample
 from aet_port.structure.draws import model_errors
 from aet_port.structure.resampling import with_intervals
 from aet_port.structure.settings import OF_DRAWS
-from aet_port.tracing.edits import Edit, completed_edits, read_edits, replay_edits, retyped_atoms
+from aet_port.tracing.edit_replay import completed_edits, replay_edits, retyped_atoms
+from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
+from aet_port.workflow.edit_log import (
+    changes_of,
+    fingerprint_of,
+    unedited_model,
+    write_applied,
+)
 from aet_port.workflow.run_folder import (
     ALIGNED,
+    APPLIED,
     CLASSIFIED,
     CLEANED,
     DETECTED,
@@ -27,6 +35,7 @@ from aet_port.workflow.run_folder import (
     PREPROCESSED,
     REFINED,
     REFINEMENT,
+    REVIEWED,
     SIMULATED,
     STRUCTURE,
     UNEDITED,
@@ -53,28 +62,27 @@ def select_atoms(work: Work) -> dict[str, Any]:
     model = selected_model(
         volume, peaks, settings, symbol, str(folder.root), config.file, work.threads
     )
-    if config.select.edits is not None:
+    changes = changes_of(config, folder)
+    if config.select.edits is not None or changes:
         write_model(folder.path(UNEDITED), model, config.sample.name)
-        model = replay_edits(read_model(folder.path(UNEDITED)), edits_of(config, folder))
+        model = replay_edits(read_model(folder.path(UNEDITED)), changes)
+        write_applied(folder, changes)
     write_model(folder.path(MODEL), model, config.sample.name)
     return {"peaks": len(peaks), "atoms": len(model)}
 
 
 def edits_of(config: RunConfig, folder: RunFolder) -> tuple[Edit, ...]:
-    """The manual edits of a run, complete; empty if it has no file of edits."""
-    if config.select.edits is None:
-        return ()
-    given = read_edits(config.file(config.select.edits))
-    return tuple(completed_edits(read_model(folder.path(UNEDITED)), given))
+    """The manual edits of a run that changed its model, complete; empty if there are none."""
+    changes = changes_of(config, folder)
+    return tuple(completed_edits(unedited_model(config, folder), changes)) if changes else ()
 
 
 def classify_atoms(work: Work) -> dict[str, Any]:
     """Assign a species to every atom of the model."""
     config, folder = work.config, work.folder
     volume = read_volume(folder.path(VOLUME), read_pixel_size(config, folder))
-    model, edits = read_named(config, folder, MODEL), edits_of(config, folder)
-    before = len(model) + sum((e.action == "remove") - (e.action == "add") for e in edits)
-    by_hand = retyped_atoms(edits, before)
+    model, changes = read_named(config, folder, MODEL), changes_of(config, folder)
+    by_hand = retyped_atoms(changes, len(unedited_model(config, folder)) if changes else 0)
     found = classify_model(volume, model, config.species, config.classify, by_hand, work.threads)
     write_model(folder.path(CLASSIFIED), found.model(model.positions, name=model.name))
     return {"species": found.counts}
@@ -188,7 +196,7 @@ def final_model(config: RunConfig, folder: RunFolder) -> AtomicModel:
     InputError
         If there is none.
     """
-    made = (DETECTED,) if config.from_counts else (CLASSIFIED, MODEL)
+    made = (REVIEWED, DETECTED) if config.from_counts else (CLASSIFIED, MODEL)
     for name in (REFINED, *made) if takes_refined(config, folder) else made:
         if folder.path(name).exists():
             return read_named(config, folder, name)
@@ -200,6 +208,11 @@ def read_named(config: RunConfig, folder: RunFolder, name: str) -> AtomicModel:
     return replace(read_model(folder.path(name)), name=config.sample.name)
 
 
+def changes_asked(work: Work) -> str:
+    """Fingerprint of what ``edits.csv`` of the run asks for."""
+    return fingerprint_of(work.config, work.folder)
+
+
 _SAMPLE = ("sample.name", "sample.species", "sample.pixel_size")
 SELECT = Stage(
     "select",
@@ -207,7 +220,8 @@ SELECT = Stage(
     (VOLUME, PEAKS),
     (MODEL,),
     select_atoms,
-    extras=(UNEDITED,),
+    extras=(UNEDITED, APPLIED),
+    follows=changes_asked,
 )
 CLASSIFY = Stage(
     "classify",
@@ -215,6 +229,7 @@ CLASSIFY = Stage(
     (VOLUME, MODEL),
     (CLASSIFIED,),
     classify_atoms,
+    follows=changes_asked,
 )
 REFINE = Stage(
     "refine",
@@ -226,8 +241,8 @@ REFINE = Stage(
 ANALYZE = Stage(
     "analyze",
     ("analyze", "sample.name"),
-    (MODEL, CLASSIFIED, REFINED, DETECTED),
+    (MODEL, CLASSIFIED, REFINED, DETECTED, REVIEWED),
     (STRUCTURE,),
     analyze_structure,
-    optional=(REFINED,),
+    optional=(REFINED, REVIEWED),
 )

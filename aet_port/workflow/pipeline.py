@@ -34,8 +34,8 @@ from aet_port.workflow.model_stages import (
     structure_of_run,
     takes_refined,
 )
+from aet_port.workflow.review_stage import APPLY, detection_record
 from aet_port.workflow.run_folder import (
-    DETECTION,
     MODEL,
     PEAKS,
     REFINEMENT,
@@ -169,16 +169,16 @@ class Run:
     @cached_property
     def detection(self) -> dict[str, Any] | None:
         """Results of :func:`aet_port.detection.loop.detect`; None for the chain of the papers."""
-        path = self.folder.path(DETECTION)
-        if not self.config.from_counts or not path.exists():
+        if not self.config.from_counts:
             return None
-        return read_record(path)
+        path = detection_record(self.folder)
+        return read_record(path) if path.exists() else None
 
     @property
     def model_r(self) -> float:
         """R1 of the fitted model, averaged over projections; NaN if it was not fitted."""
         if self.detection is not None:
-            with parsing(self.folder.path(DETECTION), "record", OWN):
+            with parsing(detection_record(self.folder), "record", OWN):
                 return float(self.detection["r1"])
         if self.refinement is None or not takes_refined(self.config, self.folder):
             return float("nan")
@@ -227,7 +227,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
             stages.append(CLEAN_AGAIN)
     if config.from_counts:
         stages += [DETECT_AREAS, PATCH] if config.input.areas else [DETECT]
-        stages.append(TABULATE)
+        stages += [TABULATE, APPLY]
     else:
         stages += [RECONSTRUCT, TRACE, ASSEMBLE, SELECT]
         if len(config.species) > 1:

@@ -27,6 +27,9 @@ MODEL, UNEDITED = "model.xyz", "unedited.xyz"
 CLASSIFIED, REFINED, REFINEMENT = "classified.extxyz", "refined.extxyz", "refinement.json"
 DETECTED, DETECTED_TABLE = "detected.extxyz", "detected.csv"
 DETECTION, VALIDATION = "detection.json", "validation.json"
+APPLIED = "applied_edits.csv"  # those of them that the model has
+EDITS = "edits.csv"  # written by people, through `aet review` or by hand
+REVIEWED, REVIEWED_TABLE, REVIEW = "reviewed.extxyz", "reviewed.csv", "reviewed.json"
 STRUCTURE, COMPARISON = "structure.json", "comparison.json"
 _CHECKPOINTS = "checkpoints"
 

@@ -95,6 +95,10 @@ class Stage:
         Files that it makes with some settings only.
     changed_later
         Those of ``outputs`` that others may change, such as a bank.
+    follows
+        Fingerprint of what people have put into the run folder for this stage; empty for nothing.
+    on_request
+        Whether the stage is left out, and its outputs deleted, as long as there is nothing.
     """
 
     name: str
@@ -105,6 +109,8 @@ class Stage:
     optional: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     changed_later: tuple[str, ...] = ()
+    follows: Callable[[Work], str] | None = None
+    on_request: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,14 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
     timings = Timings.resumed(work.folder.path("timings.json"))
     keys: dict[str, str] = {}
     failures: list[Failure] = []
+    asked = {stage.name: "" if stage.follows is None else stage.follows(work) for stage in stages}
+    for stage in stages:
+        if stage.on_request and not asked[stage.name] and records.pop(stage.name, None) is not None:
+            _remove(stage, work)
+            made.pop(stage.name, None)
+            write_outputs(work.folder, made)
+            work.folder.write_stage_records(records)
+    stages = [stage for stage in stages if asked[stage.name] or not stage.on_request]
     for stage in stages:
         sources = _makers(stage.inputs, stages)
         needed = _makers([one for one in stage.inputs if one not in stage.optional], stages)
@@ -150,7 +164,9 @@ def carry_out(stages: Sequence[Stage], work: Work) -> list[Failure]:
             records.pop(stage.name, None)
             _remove(stage, work)
             continue
-        key = stage_key(stage, work.config, [keys.get(source.name, "") for source in sources])
+        before_it = [keys.get(source.name, "") for source in sources]
+        written = [asked[stage.name]] if asked[stage.name] else []
+        key = stage_key(stage, work.config, [*before_it, *written])
         before = records.get(stage.name)
         inputs = _read_by(stage, work, hashed)
         done = before == {"key": key, "status": DONE}

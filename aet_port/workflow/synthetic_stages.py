@@ -24,16 +24,17 @@ from aet_port.validation.precision import Precision, score
 from aet_port.validation.preprocess_errors import shear_error, step_errors
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_stages import takes_refined
+from aet_port.workflow.review_stage import detection_record
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     COMPARISON,
     DETECTED,
-    DETECTION,
     FRAMES,
     MODEL,
     PREPROCESSED,
     REFINED,
     REFINEMENT,
+    REVIEWED,
     SIMULATED,
     TRUTH,
     RunFolder,
@@ -51,7 +52,7 @@ from aet_port.workflow.stages import Stage, Work
 STEP_ERRORS = f"{PREPROCESSED}/step_errors.json"
 FOUND = {"traced": MODEL, "classified": CLASSIFIED, "refined": REFINED}
 REFUSED = "refused"  # the refined model, where the run does not go on with it
-FOUND_IN_COUNTS = {"detected": DETECTED}
+FOUND_IN_COUNTS = {"detected": DETECTED, "reviewed": REVIEWED}
 OF_SPECIES = ("right_species", "species_fraction", "identified", "species", "confusion")
 
 
@@ -196,7 +197,7 @@ def precision_by_stage(
 def refined_step_errors(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
     """Errors of the preprocessing, including the scan shear refined with the final model."""
     errors = read_record(folder.path(STEP_ERRORS))
-    fitted = folder.path(DETECTION if config.from_counts else REFINEMENT)
+    fitted = detection_record(folder) if config.from_counts else folder.path(REFINEMENT)
     known = fitted.exists() if config.from_counts else takes_refined(config, folder)
     if config.simulate_frames is not None and known:
         steps = read_record(folder.path(PREPROCESS_RECORD))
@@ -251,8 +252,8 @@ PREPROCESS_SIMULATED = Stage(
 COMPARE = Stage(
     "compare",
     ("compare",),
-    (TRUTH, MODEL, CLASSIFIED, REFINED, REFINEMENT, DETECTED),
+    (TRUTH, MODEL, CLASSIFIED, REFINED, REFINEMENT, DETECTED, REVIEWED),
     (COMPARISON,),
     compare_models,
-    optional=(CLASSIFIED, REFINED, REFINEMENT, DETECTED),
+    optional=(CLASSIFIED, REFINED, REFINEMENT, DETECTED, REVIEWED),
 )

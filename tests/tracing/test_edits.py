@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 import mdb
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.tracing.edits import (
-    COLUMNS,
-    Edit,
+from aet_port.tracing.edit_replay import (
     completed_edits,
-    read_edits,
     replay_edits,
     retyped_atoms,
-    write_edits,
+    standing_edits,
 )
+from aet_port.tracing.edits import COLUMNS, Edit, read_edits, write_edits
 
 EDITS = [
     Edit("remove", 2, reason="ghost, at the edge", author="A. Nonymous"),
@@ -61,6 +59,9 @@ an_edit = st.one_of(
     st.builds(Edit, st.just("remove"), number, st.none() | symbol, st.none() | place, **optional),
     st.builds(Edit, st.just("move"), number, st.none() | symbol, place, **optional),
     st.builds(Edit, st.just("retype"), number, symbol, st.none() | place, **optional),
+    st.builds(Edit, st.just("keep"), number, st.none(), st.none() | place, **optional),
+    st.builds(Edit, st.just("comment"), st.none(), st.none(), place, words, st.none() | words),
+    st.builds(Edit, st.sampled_from(["undo", "redo"]), author=st.none() | words),
 )
 
 
@@ -118,6 +119,58 @@ def test_retyped_atoms(model):
     assert found == {1: "Pt", 2: "Pd"}
     edited = replay_edits(model, edits)
     assert all(edited.species[number] == symbol for number, symbol in found.items())
+
+
+def test_added_atoms_are_edited_further(model):
+    edits = [
+        Edit("add", species="X", position=(1.0, 1.0, 1.0)),
+        Edit("add", species="Co", position=(7.0, 7.0, 0.0)),
+        Edit("keep", 1, author="A"),
+        Edit("move", 5, position=(1.5, 1.0, 1.0)),
+        Edit("retype", 5, "Pt"),
+        Edit("remove", 6),
+        Edit("remove", 0),
+    ]
+    edited = replay_edits(model, edits)
+    assert edited.species == ["Pd", "Pd", "Pd", "Pt", "Pt"]
+    assert edited.positions[-1].tolist() == [1.5, 1, 1]
+    assert retyped_atoms(edits, len(model)) == {4: "Pt"}
+    # The bank's log knows no numbers of added atoms: they stand there as they are in the end.
+    assert completed_edits(model, edits) == [
+        Edit("add", species="Pt", position=(1.5, 1.0, 1.0)),
+        Edit("remove", 0, "Co"),
+    ]
+    again = replay_edits(model, completed_edits(model, edits))
+    np.testing.assert_array_equal(again.positions, edited.positions)
+
+
+def test_undo_and_redo_are_rows(model):
+    first, second, third = Edit("remove", 2), Edit("retype", 1, "Co"), Edit("keep", 0)
+    undo, redo = Edit("undo"), Edit("redo")
+    assert standing_edits([first, second, undo, undo, redo]) == [first]
+    assert standing_edits([first, undo, second, third, undo, redo, undo]) == [second]
+    assert replay_edits(model, [first, second, undo]).species == ["Co", "Pd", "Pd", "Pt"]
+    for rows in ([undo], [first, undo, undo], [first, redo], [first, undo, second, redo]):
+        with pytest.raises(InputError, match="nothing to"):
+            replay_edits(model, rows)
+
+
+@given(st.lists(st.sampled_from(["a", "u", "r"]), max_size=30))
+def test_undo_is_that_of_an_editor(steps):
+    """Against a history with a cursor, which is another way to do it."""
+    rows, history, cursor = [], [], 0
+    for number, step in enumerate(steps):
+        if step == "a":
+            edit = Edit("keep", number)
+            history, cursor = [*history[:cursor], edit], cursor + 1
+            rows.append(edit)
+        elif step == "u" and cursor > 0:
+            cursor -= 1
+            rows.append(Edit("undo"))
+        elif step == "r" and cursor < len(history):
+            cursor += 1
+            rows.append(Edit("redo"))
+    assert standing_edits(rows) == history[:cursor]
 
 
 def test_edits_of_another_model(model):

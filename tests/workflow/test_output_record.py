@@ -102,6 +102,7 @@ CHANGES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "refined.extxyz": ("refine", moved),
     "model.xyz": ("select", cut),
     "unedited.xyz": ("select", moved),
+    "applied_edits.csv": ("select", lambda text: text.replace(b"3", b"4")),
     "refinement.json": (
         "refine",
         lambda text: json.dumps(json.loads(text) | {"r1": 0.01}).encode(),
