@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from docs.site import (  # noqa: E402
     REPOSITORY,
     VERSION,
+    WrittenPictures,
     executed,
     gallery_scripts,
     links_out_of_the_site,
@@ -84,7 +85,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "abort_on_example_error": False,
     "matplotlib_animations": False,
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("matplotlib", WrittenPictures()),
     "min_reported_time": 1,
     "plot_gallery": "True",
 }

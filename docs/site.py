@@ -32,8 +32,10 @@ PACKAGES = {
     "aet_port.tracing": "Atoms from a volume",
     "aet_port.refinement": "Refinement against the images",
     "aet_port.structure": "Structure",
+    "aet_port.diffraction": "Diffraction patterns",
     "aet_port.simulation": "Simulated samples and images",
     "aet_port.validation": "Comparison with the truth, and without it",
+    "aet_port.reviewing": "A person looks at every atom",
 }
 _MATLAB = {
     "mg": "glass",
@@ -157,6 +159,31 @@ def gallery_scripts(folder: Path) -> list[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("__pycache__"))
     return [folder]
+
+
+class WrittenPictures:
+    """Shows the pictures that a script of the gallery has written since the last block."""
+
+    def __init__(self) -> None:
+        self.shown: dict[Path, int] = {}
+
+    def __repr__(self) -> str:
+        return "WrittenPictures"  # part of Sphinx' cache key: always the same
+
+    def __call__(self, block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
+        """Copy new pictures beside the page, and give the lines that show them."""
+        from sphinx_gallery.scrapers import figure_rst
+
+        paths = []
+        for picture in sorted(Path.cwd().glob("*.png")) + sorted(Path.cwd().glob("*.gif")):
+            stamp = picture.stat().st_mtime_ns
+            if self.shown.get(picture) == stamp:
+                continue
+            self.shown[picture] = stamp
+            path = Path(next(variables["image_path_iterator"])).with_suffix(picture.suffix)
+            shutil.copyfile(picture, path)
+            paths.append(str(path))
+        return str(figure_rst(paths, settings["src_dir"])) if paths else ""
 
 
 def executed() -> str:

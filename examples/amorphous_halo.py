@@ -1,4 +1,9 @@
-"""Halo in the power spectra of images: python amorphous_halo.py [IMAGES PIXEL_SIZE]."""
+"""
+The halo of disordered atoms
+============================
+
+Halo in the power spectra of images: ``python amorphous_halo.py [IMAGES PIXEL_SIZE]``.
+"""
 
 import sys
 

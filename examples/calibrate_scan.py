@@ -1,4 +1,9 @@
-"""Scan distortion from low-magnification images of particles, for the preprocessing of a series."""
+"""
+Scan distortion from particles
+==============================
+
+Scan distortion from low-magnification images of particles, for the preprocessing of a series.
+"""
 
 import numpy as np
 
@@ -26,3 +31,4 @@ found = calibrate_scan(noisy, angles)
 print(found)
 write_calibration("scan.json", found.distortion)
 print(PreprocessSettings(calibration="scan.json").calibration)  # aet preprocess --calibration
+found.plot()

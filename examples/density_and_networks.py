@@ -1,7 +1,11 @@
-"""Density map and medium-range order: python density_and_networks.py [MODEL [CUTOFF [SOLUTE]]].
+"""
+Density and medium-range order
+==============================
 
-Figures 3b of the film paper and 3 to 5 of the glass paper, drawn for a model. SOLUTE is the species
-whose networks are searched; without it those of a random fifth of a simulated particle are.
+Density map and medium-range order: ``python density_and_networks.py [MODEL [CUTOFF [SOLUTE]]]``.
+Figures 3b of the film paper and 3 to 5 of the glass paper, drawn for a model. SOLUTE is the
+species whose networks are searched; without it those of a random fifth of a simulated particle
+are.
 """
 
 import sys

@@ -1,4 +1,9 @@
-"""An atom left out of a model: python difference_peaks.py [FOLDER of AET-AmorphousMaterials]."""
+"""
+An atom left out of a model
+===========================
+
+An atom left out of a model: ``python difference_peaks.py [FOLDER of AET-AmorphousMaterials]``.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""Resolution by half sets: python half_set_resolution.py [PROJECTIONS ANGLES PIXEL_SIZE]."""
+"""
+Resolution by half sets
+=======================
+
+Resolution by half sets: ``python half_set_resolution.py [PROJECTIONS ANGLES PIXEL_SIZE]``.
+"""
 
 import sys
 

@@ -1,7 +1,10 @@
-"""Recall of each species: python species_recall.py [published [RADIUS [PROBE]]].
+"""
+Recall of each species
+======================
 
-Of a small random alloy, or within RADIUS (angstrom) of the centre of the glass paper's particle,
-beside its multislice test. PROBE of the simulated images: two-gaussians or form-factor.
+Recall of each species: ``python species_recall.py [published [RADIUS [PROBE]]]``. Of a small
+random alloy, or within RADIUS (angstrom) of the centre of the glass paper's particle, beside its
+multislice test. PROBE of the simulated images: two-gaussians or form-factor.
 """
 
 import sys

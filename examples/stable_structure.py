@@ -1,6 +1,9 @@
-"""Did the structure change? python stable_structure.py [PIXEL_SIZE BEFORE AFTER ...].
+"""
+Did the structure change?
+=========================
 
-Files with one image each, as measured.
+Did the structure change? ``python stable_structure.py [PIXEL_SIZE BEFORE AFTER ...]``. Files with
+one image each, as measured.
 """
 
 import sys

@@ -1,4 +1,9 @@
-"""S(q) of a glass, a diffraction pattern simulated from it, and g(r) found again in the pattern."""
+"""
+From S(q) to a diffraction pattern and back
+===========================================
+
+S(q) of a glass, a diffraction pattern simulated from it, and g(r) found again in the pattern.
+"""
 
 import ase
 import numpy as np
@@ -31,3 +36,4 @@ model = pair_distribution(glass)
 print(found)
 print(f"first peak: {found.pdf.r[np.argmax(found.pdf.g * (found.pdf.r > 2.2))]:.2f} angstrom")
 print(f"of the model: {model.r[model.g.argmax()]:.2f} angstrom")
+found.plot()

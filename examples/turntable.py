@@ -1,4 +1,9 @@
-"""A turning model as GIF: python turntable.py [MODEL [VIDEO]]; .mp4 with the extra video."""
+"""
+A turning model
+===============
+
+A turning model as GIF: ``python turntable.py [MODEL [VIDEO]]``; .mp4 with the extra video.
+"""
 
 import sys
 

@@ -7,42 +7,45 @@ from typing import Any
 # Options by what they are about, in the order in which help shows them.
 GROUPS: dict[str, str] = {
     "Input": """
-        angle_unit angles_variable axes background code config corrects counts_per_unit
-        dark_level denoised detector edits extended field figure frame frames_per_tilt
-        golden golden_from group image initial mask model model_variable name non_atoms
-        only pixel_size potential preset quench read_noise repo sample saturation_level
-        scale settings small snapshot_format snapshots species standard status support
-        tilt_axis transforms truth types types_variable variable analysis kind doi licence
-        optimization_type r1_mean temperature
+        analysis angle angle_unit angles_variable at average axes background beam_stop by
+        calibration code composition composition_error config corrects counts_per_unit crystal
+        dark_level denoised detector doi edits extended field figure frame frames_per_tilt gain
+        golden golden_from group half_sets image indices initial kind lattice licence mask model
+        model_variable name non_atoms only optimization_type pixel_size potential preset quench
+        r1_mean read_noise read_only reading_image reciprocal_pixel repo sample saturation_level
+        scale series settings shears small snapshot_format snapshots species standard status
+        support temperature tilt_axis transforms truth types types_variable variable volumes
     """,
     "Output": """
-        as_csv as_json bank chemical_map csv figure_format figures form html keep_extended
-        out output parquet pixels report score_map table to networks rows
+        as_csv as_json bank chemical_map colours csv density_map figure_format figures form fps
+        frames html keep_extended networks out output parquet peaks pixels report rows score_map
+        shown table to what
     """,
     "Physics": """
-        align angle_error angles atoms b_factor b_factors bins calibrated cells
-        chemical_radius clear_outside confidence cooling_rate counts_angles crop cs_mm
-        cutoff defocus delta denoise density depth displacement distribution dose energy
-        engine errors estimate_shear fdr film_marker fit_angles fit_background fold
-        height_spread heights inner jitter lattice_spacing least_distance local_radius
-        map_sigma margin max_displacement max_drift melt_temperature melt_time
-        minimum_distance n_z outer parametrization per_image phonons positivity probe
-        probe_fraction probe_widths radius reference_quirks refine_angles refine_offsets
-        refine_scales refine_shifts repair require_glass rings rms scan_shear
-        second_background semiangle shape shear_x shear_y shift_error shifts sigma
-        slow_axis solute source_size strength template_rmsd templates thirds threshold
-        tilt_range tilts time_step unassigned voids any_frame draws exact analyze split
+        align analyze angle_error angles any_frame apart area atoms b_factor b_factors bins
+        calibrated cells centre chemical_radius clear_outside confidence cooling_rate
+        counts_angles crop cs_mm cutoff defocus delta denoise density depth displacement
+        distribution dose draws ellipse energy engine errors estimate_shear exact fdr film_marker
+        fit_angles fit_background fold height_spread heights highest inner jitter lattice_spacing
+        least_distance local_radius lowest map_sigma margin max_displacement max_drift
+        melt_temperature melt_time minimum_distance n_z outer parametrization per_image phonons
+        positivity probe probe_fraction probe_widths q_max q_min radius reference_quirks
+        refine_angles refine_offsets refine_scales refine_shifts repair require_glass rings rms
+        scan_shear second_background semiangle shape shear_x shear_y shift_error shifts shortest
+        sigma significance slow_axis solute source_size split strength template_rmsd templates
+        thirds threshold tilt_range tilts time_step unassigned unscaled voids weights width
     """,
     "Numerics": """
-        checkpoint_interval folds iterations map_voxel max_at_bound max_correction
-        max_evaluations max_iterations max_peaks max_rounds max_steps maximum_shift method
-        oversampling packings precision resample rounds sampling schedule
-        settled_iterations slice_thickness smoothing step tolerance trials upsampling
+        checkpoint_interval cycles degree density_interpolation density_sigma density_voxel edge
+        folds iterations map_voxel max_at_bound max_correction max_evaluations max_iterations
+        max_peaks max_rounds max_steps maximum_shift method oversampling packings precision
+        projector q_step r_max r_step radial_step resample rounds sampling schedule
+        settled_iterations slice_thickness smoothing step tolerance trials upsampling vectors
         window
     """,
     "Run": """
-        check checkpoint dry_run help memory no_hashes quick ranks resume scheduler seed
-        threads timeout validate workers
+        author browser check checkpoint dry_run help memory no_hashes port quick ranks resume
+        scheduler seed threads timeout validate workers
     """,
 }
 _GROUP_OF = {name: group for group, names in GROUPS.items() for name in names.split()}
@@ -74,6 +77,15 @@ EXAMPLES: dict[str, str] = {
     "validate-model": "aet validate-model particle",
     "validate": "aet validate --sample Ta_film",
     "doctor": "aet doctor",
+    "calibrate-scan": "aet calibrate-scan particles.mrc tilts.txt -o scan.json",
+    "stability": "aet stability before.dm4 during.dm4 after.dm4",
+    "power-spectrum": "aet power-spectrum projections.mat --figures figures",
+    "difference-map": "aet difference-map volume.mrc model.xyz -o difference.mrc",
+    "structure-factor": "aet structure-factor model.xyz --weights xrays --csv",
+    "diffraction": "aet diffraction pattern.dm4 --composition Cu=0.5,Zr=0.5 -o diffraction",
+    "video": "aet video model.xyz -o turntable.gif",
+    "review": "aet review particle",
+    "fsc": "aet fsc half_1.mrc half_2.mrc",
     "challenge list": "aet challenge list",
     "challenge make": "aet challenge make glass-small --out case",
     "challenge score": "aet challenge score case entry.extxyz --truth case_truth",
