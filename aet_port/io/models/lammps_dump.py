@@ -158,8 +158,11 @@ def _value(file: Path, lines: Lines, frame: _Frame, item: str) -> None:
                 raise ValueError
     except ValueError as error:
         expected = f"one of {', '.join(_TIME_UNITS)}" if item == "UNITS" else "a number"
+        expected = f"{expected} after ITEM: {item}"
+        if text == "lj":
+            expected += "; without these two lines --scale takes the length sigma in angstrom"
         found = f"{quoted(text)} in line {lines.number}"
-        raise DataFileError(file, found, f"{expected} after ITEM: {item}") from error
+        raise DataFileError(file, found, expected) from error
 
 
 def _box(file: Path, lines: Lines, frame: _Frame, words: list[str]) -> None:

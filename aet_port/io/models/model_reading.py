@@ -23,7 +23,7 @@ from aet_port.io.models.mat_models import read_mat_model
 from aet_port.io.models.model_scale import scaled_model
 from aet_port.io.models.model_types import MODEL_FILE, model_type
 from aet_port.io.models.pdb_atoms import read_pdb_models
-from aet_port.io.models.poscar import read_poscar
+from aet_port.io.models.poscar import read_poscar, read_xdatcar
 from aet_port.io.models.species_choice import SpeciesChoice
 from aet_port.io.models.xyz_frames import read_xyz_frames
 
@@ -40,6 +40,7 @@ _BY_TYPE: dict[str, Callable[[Path, SpeciesChoice], Iterator[AtomicModel]]] = {
     "dump": read_dump_frames,
     "lammps": lambda file, choice: iter([read_data_file(file, choice)]),
     "poscar": lambda file, choice: iter([read_poscar(file, choice)]),
+    "xdatcar": read_xdatcar,
     "table": lambda file, choice: iter([read_atom_table(file, choice)]),
 }
 
@@ -66,8 +67,8 @@ def read_model(
         .xyz (of the Materials Data Bank: number of atoms, comment, then symbol x y z; a comment
         with ``Properties=`` or ``Lattice=`` makes it extended .xyz) and .extxyz; LAMMPS text dumps
         (.dump, .lammpstrj, ``dump.*``) and data (.data, .lammps, .lmp, ``data.*``; elements by the
-        masses or labels of the types); .cif; POSCAR, CONTCAR, .vasp; .pdb; .csv (a line of titles
-        such as ``species,x,y,z``, see :func:`~aet_port.io.models.atom_tables.read_atom_table`);
+        masses or labels of the types); .cif; POSCAR, CONTCAR, .vasp, XDATCAR; .pdb; .csv (titles
+        such as ``species,x,y,z``; see :func:`~aet_port.io.models.atom_tables.read_atom_table`);
         .mat with 3 x N coordinates; databases of ase.db (.db). All but the last also as .gz, .bz2
         or .xz. Symbols may be in upper or lower case, or atomic numbers; D and T are hydrogen with
         their masses; text may have any encoding, and exponents of Fortran.

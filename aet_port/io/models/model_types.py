@@ -28,17 +28,21 @@ SUFFIXES = {
     ".vasp": "poscar",
     ".poscar": "poscar",
     ".contcar": "poscar",
+    ".xdatcar": "xdatcar",
     ".pdb": "pdb",
     ".ent": "pdb",
     ".db": "rows",
 }
 MODEL_FILE = (
-    "an atomic model as .xyz, .extxyz, LAMMPS .dump, .lammpstrj or .data, .cif, POSCAR or .vasp, "
-    ".pdb, .csv, .mat or ASE's .db (all but .db also as .gz)"
+    "an atomic model as .xyz, .extxyz, LAMMPS .dump, .lammpstrj or .data, .cif, POSCAR, XDATCAR, "
+    ".vasp, .pdb, .csv, .mat or ASE's .db (all but .db also as .gz)"
 )
 _POSCAR = re.compile(r"(POSCAR|CONTCAR)", re.IGNORECASE)
+_XDATCAR = re.compile(r"XDATCAR", re.IGNORECASE)
 _DATA = re.compile(rb"^\s*\d+\s+atoms\b", re.MULTILINE)
 _DUMP = b"ITEM: "
+_BINARY = (b"DUMPATOM", b"DUMPCUSTOM")  # of dumps since 2020; the older begin with numbers
+_AS_TEXT = "a text dump: LAMMPS's tool binary2txt makes one of it, as does a name without .bin"
 _BEGINNING = 4096  # bytes
 
 
@@ -62,11 +66,16 @@ def model_type(file: Path) -> str:
     suffix = inner.suffix.lower()
     if suffix not in SUFFIXES and _POSCAR.match(inner.name):
         return "poscar"
+    if suffix not in SUFFIXES and _XDATCAR.match(inner.name):
+        return "xdatcar"
     kind = SUFFIXES.get(suffix)
     if kind not in (None, "lammps", "dump"):
         return kind
     with reading(file, MODEL_FILE), open_bytes(file) as handle:
-        beginning = handle.read(_BEGINNING).removeprefix(b"\xef\xbb\xbf").lstrip()
+        beginning = handle.read(_BEGINNING)
+        if suffix == ".bin" or any(word in beginning[:64] for word in _BINARY):
+            raise DataFileError(file, "a binary LAMMPS dump", _AS_TEXT)
+        beginning = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     if beginning.startswith(_DUMP):
         return "dump"
     if kind is None and _DATA.search(beginning):

@@ -1,8 +1,9 @@
-"""Structures of VASP: POSCAR and CONTCAR."""
+"""Structures of VASP: POSCAR and CONTCAR, and XDATCAR with many of them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import ase
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import DataFileError
 from aet_port.io.models.element_symbols import element, real_number, set_elements
+from aet_port.io.models.model_types import model_name
 from aet_port.io.models.species_choice import SpeciesChoice
 from aet_port.io.text_files import quoted, whole_text
 
@@ -19,7 +21,12 @@ WANTED = (
     "a POSCAR: a title, a scale, three cell vectors, symbols, numbers of atoms, Direct or "
     "Cartesian, a line for each atom"
 )
+XDATCAR = (
+    "an XDATCAR: the head of a POSCAR, then for each frame a line Direct configuration= and a line "
+    "for each atom"
+)
 LARGEST = 50_000_000  # atoms
+_FRAME = re.compile(r"\s*direct\s+configuration\s*=", re.IGNORECASE)
 _SYMBOL = re.compile(r"([A-Za-z]+)(?:[_/].*)?\Z")  # of a potential: Cu_pv, Fe/a1b2c3
 
 
@@ -41,7 +48,47 @@ def read_poscar(file: Path, choice: SpeciesChoice) -> AtomicModel:
     InputError
         For species that are missing, or given for a file that names them.
     """
-    lines = whole_text(file, WANTED).splitlines()
+    return _structure(file, whole_text(file, WANTED).splitlines(), choice)
+
+
+def read_xdatcar(file: Path, choice: SpeciesChoice) -> Iterator[AtomicModel]:
+    """Read the frames of a trajectory of VASP, of a fixed cell or with one for each frame.
+
+    Parameters
+    ----------
+    file
+        Its coordinates are fractions of the cell.
+    choice
+        As of :func:`read_poscar`.
+
+    Raises
+    ------
+    DataFileError
+        For lines that are missing or wrong.
+    InputError
+        For species that are missing, or given for a file that names them.
+    """
+    lines = whole_text(file, XDATCAR).splitlines()
+    starts = [k for k, line in enumerate(lines) if _FRAME.match(line)]
+    if not starts:
+        raise DataFileError(file, "no line Direct configuration=", XDATCAR)
+    head, end, single = lines[: starts[0]], starts[0], len(starts) == 1
+    for number, start in enumerate(starts):
+        if any(line.strip() for line in lines[end:start]):
+            head = lines[start - len(head) : start]  # of a cell that changes
+        name, metadata = model_name(file, None if single else number)
+        following = starts[number + 1] if number + 1 < len(starts) else len(lines)
+        try:
+            model = _structure(file, [*head, "Direct", *lines[start + 1 : following]], choice)
+        except DataFileError as error:
+            found = f"frame {number}, from line {start + 1}: {error.found}"
+            raise DataFileError(file, found, error.expected) from error
+        end = start + 1 + len(model)
+        yield AtomicModel(model.atoms, name, metadata)
+
+
+def _structure(file: Path, lines: list[str], choice: SpeciesChoice) -> AtomicModel:
+    """The structure of a POSCAR from its lines."""
     factors = _numbers(file, lines, 1, (1, 3))
     cell = np.array([_numbers(file, lines, k, (3,)) for k in (2, 3, 4)])
     volume = abs(float(np.linalg.det(cell)))
