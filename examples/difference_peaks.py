@@ -25,7 +25,8 @@ if len(sys.argv) > 1:
     volume = aet.Volume(found.array, size, found.origin + size * centre)
     model = aet.read_model(data / "6_Final_coordinates/Final_atomic_model_Ta_film.mat", "Ta")
     voxels = volume.to_voxels(model.positions)
-    places = model.positions[np.all((voxels >= 0) & (voxels < volume.shape), axis=1)]
+    inside = (voxels >= 0) & (voxels <= np.array(volume.shape) - 1)
+    places = model.positions[np.all(inside, axis=1)]
 else:
     truth = amorphous_particle(100, "Ta", seed=1)
     angles = [[0, theta, 0] for theta in range(-70, 71, 7)]

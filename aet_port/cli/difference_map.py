@@ -182,4 +182,4 @@ def _inside(model: AtomicModel, volume: Volume) -> AtomicModel:
     if not kept.any():
         expected = "atoms inside; check --scale of the model and the origin of the volume"
         raise InputError(model.name, f"all {len(model)} atoms outside {volume.name}", expected)
-    return AtomicModel(model.atoms[kept], model.name)
+    return AtomicModel(model.atoms[np.flatnonzero(kept)], model.name)

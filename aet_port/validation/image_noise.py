@@ -121,7 +121,8 @@ def _differences(
     """
     shape = (first.shape[0], first.shape[1])
     window = taper(shape)
-    shift = measure_shift(*((one - one.mean()) * window for one in (second, first)), ZOOM)
+    there, here = ((one - one.mean()) * window for one in (second, first))
+    shift = measure_shift(there, here, ZOOM)
     moved = shift_images(second[np.newaxis], -shift[np.newaxis])[0]
     lost = np.ceil(np.abs(shift)).astype(int) + EDGE
     inner = tuple(slice(k, n - k) for k, n in zip(lost, shape, strict=True))

@@ -226,7 +226,7 @@ def compare_views(
                 pair = np.stack([noise.draw(one, rng) for one in (signal, other)])
                 # The noise is found again, so that its error counts, unless it was given.
                 used = noise if settings.gain is not None else find_noise(pair, settings)
-                draws.append(compare_pair(*pair, size, used, settings)[0])
+                draws.append(compare_pair(pair[0], pair[1], size, used, settings)[0])
                 reporter.advance()
             result.append(_judged(i, j, measures, draws, len(pairs) * TESTS, settings))
             maps[i, j] = deviations
