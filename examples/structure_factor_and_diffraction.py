@@ -30,7 +30,9 @@ electrons = scattering_factor(q / (2 * np.pi), "Ta") ** 2 * s
 expected = 2000 * electrons / electrons[q > 1.5].max() + 300 * np.exp(-q / 3) + 10
 image = np.random.default_rng(0).poisson(expected).astype(float)
 
-settings = DiffractionSettings(reciprocal_pixel=pixel, composition={"Ta": 1.0}, q_min=1.0)
+settings = DiffractionSettings(
+    reciprocal_pixel=pixel, composition={"Ta": 1.0}, beam_stop="none", q_max=14.0
+)
 found = analyze_pattern(image, settings)  # or: aet diffraction image.tif --composition Ta=1
 model = pair_distribution(glass)
 print(found)

@@ -241,9 +241,9 @@ def _structure() -> list[object]:
 
 def _rings() -> list[object]:
     """A diffraction pattern of fine-grained gold."""
-    pixel, geometry = 0.03, RingGeometry((48.0, 47.0))
-    grid = 2 * np.pi * pixel * geometry.radii((96, 96))
-    image = np.full(grid.shape, 20.0)
+    pixel, geometry = 0.012, RingGeometry((80.0, 78.0))
+    grid = 2 * np.pi * pixel * geometry.radii((160, 160))
+    image = 20 + 500 * np.exp(-grid / 1.5)
     for q, strength in zip(*crystal_rings("Au", 9.0), strict=True):
         image += 500 * strength * np.exp(-(((grid - q) / 0.15) ** 2))
     found = analyze_pattern(np.random.default_rng(0).poisson(image).astype(float))

@@ -27,7 +27,7 @@ OF_SERIES = ("angles_variable", "angle_unit", "tilt_axis", "transforms")
 
 @settings_options(leave_out={"reading": OF_SERIES})
 def diffraction_command(
-    image: Annotated[
+    pattern: Annotated[
         Path,
         typer.Argument(
             help="Diffraction pattern: .mrc, .tif, .dm3, .dm4, .ser, .emd, .npy, .mat, ...; "
@@ -49,7 +49,7 @@ def diffraction_command(
     standard: Annotated[
         Path | None,
         typer.Option(
-            help="Pattern of this crystal at the same camera length; IMAGE itself unless given."
+            help="Pattern of this crystal at the same camera length; PATTERN itself unless given."
         ),
     ] = None,
     output: Annotated[
@@ -80,11 +80,11 @@ def diffraction_command(
         raise InputError("--crystal", "--reciprocal-pixel as well", "one of them")
     if output is not None:
         check_target(output / "intensity.csv", (".csv",))
-    pattern, stated = _pattern(image, reading)
+    counts, stated = _pattern(pattern, reading)
     mask = None
     if settings.beam_stop not in ("auto", "none"):
         mask = _pattern(Path(settings.beam_stop), ReadSettings())[0] != 0
-    pixel = _pixel(image, settings, stated, crystal)
+    pixel = _pixel(pattern, settings, stated, crystal)
     rings = None
     if standard is not None:
         own = settings.changed(composition=None, centre=None, q_min=None, q_max=None)
@@ -94,13 +94,13 @@ def diffraction_command(
             raise AssertionError("a crystal was named")
         pixel, crystal = rings.pixel, None
     found = analyze_pattern(
-        np.asarray(pattern),
+        np.asarray(counts),
         settings.changed(reciprocal_pixel=pixel),
         mask=mask,
         crystal=crystal,
         lattice=lattice,
     )
-    facts: dict[str, Any] = {"image": str(image), **diffraction_facts(found, rings)}
+    facts: dict[str, Any] = {"pattern": str(pattern), **diffraction_facts(found, rings)}
     if settings.composition is not None and settings.density is None:
         print_note(
             f"aet: warning: density {found.density:.4g} atoms per cubic angstrom, that of the "

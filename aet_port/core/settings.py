@@ -200,7 +200,9 @@ def _words(hint: Any, limits: str) -> str:
             return f"a list, each {_words(inner[0], limits)}"
         return f"a list of {len(inner)}, each {_words(inner[0], limits)}"
     if origin is dict:
-        return f"names and numbers, such as Co=0.3,Pd=0.7, each {_words(inner[1], limits)}"
+        return (
+            f"a list of names and numbers, such as Co=0.3,Pd=0.7, each {_words(inner[1], limits)}"
+        )
     if origin in (Union, types.UnionType):
         return " or ".join(_words(one, limits) for one in inner if one is not type(None))
     words = _WORDS.get(hint, "other settings")

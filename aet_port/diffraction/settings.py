@@ -38,7 +38,7 @@ class DiffractionSettings(Settings):
     )
     ellipse: Literal["auto", "none", "always"] = setting(
         "auto",
-        "Whether elliptical distortion is corrected; auto: where it is significant (5 standard"
+        "Correction of an elliptical distortion; auto: where it is significant (5 standard"
         " errors) and moves the outermost ring by more than 0.1 pixels.",
     )
     radial_step: float = setting(

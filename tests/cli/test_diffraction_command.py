@@ -92,7 +92,10 @@ def test_what_does_not_fit_is_refused(image: Path, aet: Aet) -> None:
         (("--lattice", 4), "--lattice: found no crystal"),
         (("--standard", image), "--standard: found no crystal"),
         (("--crystal", "Au", "--reciprocal-pixel", 1), "--crystal: found --reciprocal-pixel"),
-        (("--composition", "Ta"), "--composition: found 'Ta'; expected names and numbers"),
+        (
+            ("--composition", "Ta"),
+            "--composition: found 'Ta'; expected a list of names and numbers",
+        ),
         (("--composition", "Ta=-1"), "--composition: found"),
         (("--q-min", 3, "--q-max", 2), "--q-max: found 2"),
     ):
