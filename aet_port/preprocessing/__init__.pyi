@@ -4,10 +4,12 @@ from .bad_pixels import BadPixels, BadPixelWarning, find_bad_pixels
 from .chain import preprocess
 from .denoising import StrengthSearch, denoise, search_strength
 from .drift import DriftCorrection, correct_drift
+from .fiducial_alignment import align_by_particles
+from .fiducials import find_particles
 from .film_alignment import align_film
 from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simulate_noise
 from .outcome import Preprocessed
-from .scan_calibration import ScanCalibration, calibrate_scan, find_particles
+from .scan_calibration import ScanCalibration, calibrate_scan
 from .series_background import FoundBackground, find_background, subtract_background
 from .settings import PreprocessSettings
 from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
@@ -27,6 +29,7 @@ __all__ = [
     "ScanCalibration",
     "StrengthSearch",
     "TiltAxis",
+    "align_by_particles",
     "align_film",
     "align_particle",
     "calibrate_scan",
