@@ -121,7 +121,9 @@ def preprocess(
     (5, (32, 32))
     """
     chosen, workers = settings, check_threads(threads)
-    calibrated = None if chosen.calibration is None else read_calibration(chosen.calibration)
+    given = chosen.distortion
+    if chosen.calibration is not None:
+        given = chosen.over(read_calibration(chosen.calibration))
     theta, detector = series.tilt_angles(), series.detector
     if len(series) < 2:
         raise InputError(f"{series.name}: tilts", f"{len(series)}", "two or more")
@@ -166,7 +168,7 @@ def preprocess(
     if chosen.with_background:
         removal = remove_background(denoised, margin=chosen.margin, smoothing=chosen.smoothing)
         clean = _kept(removal, chosen.clear_outside)
-    estimate, distortion = None, calibrated or chosen.distortion
+    estimate, distortion = None, given
     if chosen.estimate_shear:
         reason = "frames too noisy to be registered"
         if not _mostly_still(drifts):

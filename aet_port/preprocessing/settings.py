@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -102,7 +103,7 @@ class PreprocessSettings(Settings):
     )
     calibration: str | None = setting(
         None,
-        "File of shears and scale from aet calibrate-scan.",
+        "File of aet calibrate-scan; shears and scale that are given count instead of its own.",
         example="scan.json",
     )
     estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
@@ -146,8 +147,6 @@ class PreprocessSettings(Settings):
     @model_validator(mode="after")
     def _go_together(self) -> Self:
         calibrated = (self.shear_x, self.shear_y, self.scale)
-        if self.calibration is not None and any(value is not None for value in calibrated):
-            raise InputError("calibration", "shears or a scale as well", "one or the other")
         stated = self.calibration is not None or any(value is not None for value in calibrated)
         if self.estimate_shear and stated:
             raise InputError("estimate_shear", "a calibrated distortion too", "one or the other")
@@ -178,9 +177,13 @@ class PreprocessSettings(Settings):
 
     @property
     def distortion(self) -> ScanDistortion:
-        """The calibrated distortion; none if it is to be estimated."""
-        scale = 1.0 if self.scale is None else self.scale
-        return ScanDistortion(self.shear_x or 0.0, self.shear_y or 0.0, scale)
+        """The calibrated distortion, without that of a file; none if it is to be estimated."""
+        return self.over(ScanDistortion())
+
+    def over(self, stored: ScanDistortion) -> ScanDistortion:
+        """The distortion of a file, but for what is given here."""
+        given = {name: getattr(self, name) for name in ("shear_x", "shear_y", "scale")}
+        return replace(stored, **{name: v for name, v in given.items() if v is not None})
 
     @property
     def region(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
