@@ -33,8 +33,8 @@ def calibrate_scan_command(
     by: Annotated[
         Literal["particles", "common-lines"],
         typer.Option(
-            help="particles: low-magnification images of many; common-lines: five or more images "
-            "of one whole sample at high magnification."
+            help="From low-magnification images of many particles, or by the common lines of five "
+            "or more images of one whole sample."
         ),
     ] = "particles",
     shears: Annotated[

@@ -4,11 +4,13 @@ from .bad_pixels import BadPixels, BadPixelWarning, find_bad_pixels
 from .chain import preprocess
 from .denoising import StrengthSearch, denoise, search_strength
 from .drift import DriftCorrection, correct_drift
+from .fiducial_alignment import align_by_particles
+from .fiducials import find_particles
 from .film_alignment import align_film
 from .image_spectra import PowerSpectra, power_spectra
 from .noise import NoiseModel, estimate_noise, estimate_noise_from_frames, simulate_noise
 from .outcome import Preprocessed
-from .scan_calibration import ScanCalibration, calibrate_scan, find_particles
+from .scan_calibration import ScanCalibration, calibrate_scan
 from .series_background import FoundBackground, find_background, subtract_background
 from .settings import PreprocessSettings, SpectrumSettings
 from .spectra import FrameSpectrum, frame_spectrum, wiener_filter
@@ -30,6 +32,7 @@ __all__ = [
     "SpectrumSettings",
     "StrengthSearch",
     "TiltAxis",
+    "align_by_particles",
     "align_film",
     "align_particle",
     "calibrate_scan",

@@ -38,7 +38,8 @@ from aet_port.preprocessing.background import BackgroundRemoval, remove_backgrou
 from aet_port.preprocessing.bad_pixels import BadPixels, find_bad_pixels
 from aet_port.preprocessing.denoising import choose_method, denoise, pilot_image, search_strength
 from aet_port.preprocessing.drift import DriftCorrection, correct_drift, warn_of_unseen
-from aet_port.preprocessing.film_alignment import Region, align_film
+from aet_port.preprocessing.fiducial_alignment import align_by_particles
+from aet_port.preprocessing.film_alignment import align_film
 from aet_port.preprocessing.noise import NoiseModel, check_images, estimate_noise
 from aet_port.preprocessing.outcome import Preprocessed
 from aet_port.preprocessing.placement import crop_images
@@ -120,7 +121,9 @@ def preprocess(
     (5, (32, 32))
     """
     chosen, workers = settings, check_threads(threads)
-    calibrated = None if chosen.calibration is None else read_calibration(chosen.calibration)
+    given = chosen.distortion
+    if chosen.calibration is not None:
+        given = chosen.over(read_calibration(chosen.calibration))
     theta, detector = series.tilt_angles(), series.detector
     if len(series) < 2:
         raise InputError(f"{series.name}: tilts", f"{len(series)}", "two or more")
@@ -165,7 +168,7 @@ def preprocess(
     if chosen.with_background:
         removal = remove_background(denoised, margin=chosen.margin, smoothing=chosen.smoothing)
         clean = _kept(removal, chosen.clear_outside)
-    estimate, distortion = None, calibrated or chosen.distortion
+    estimate, distortion = None, given
     if chosen.estimate_shear:
         reason = "frames too noisy to be registered"
         if not _mostly_still(drifts):
@@ -193,7 +196,7 @@ def preprocess(
     if axis:
         clean, measured = turn_images(clean, axis), turn_images(averaged, axis)
     if chosen.align:
-        alignment = _aligned(clean, theta, chosen.region, measured)
+        alignment = _aligned(clean, theta, chosen, measured)
     else:
         none = np.zeros((len(clean), 2))
         alignment = Alignment(clean, none, none, [], True)
@@ -363,8 +366,11 @@ def _kept(removal: BackgroundRemoval, clear_outside: bool) -> NDArray[np.float64
 
 
 def _aligned(
-    images: NDArray, theta: NDArray[np.float64], marker: Region | None, measured: NDArray
+    images: NDArray, theta: NDArray[np.float64], chosen: PreprocessSettings, measured: NDArray
 ) -> Alignment:
+    marker = chosen.region
+    if chosen.film_particles:
+        return align_by_particles(images, theta)
     if marker is None:
         return align_particle(images, theta=theta, measured=measured)
     # The marker is followed from one tilt to the next.

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
-from skimage.filters import threshold_otsu
 
 from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
@@ -17,14 +14,11 @@ from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.records import parsing, read_record, write_json
 from aet_port.core.scan_distortion import LARGEST, ScanDistortion, UnsettledShear
+from aet_port.preprocessing.fiducials import Fit, find_particles, follow
 from aet_port.preprocessing.noise import check_images
 
-SMOOTHING = 1.5  # pixels, standard deviation of the Gaussian before particles are looked for
-SMALLEST = 9  # pixels of a particle
-FEWEST = 4  # particles in every image, and particles that are followed
 TURNED = 5.0  # degrees of in-plane rotation from which the scale along y can be told
 UNSETTLED = 0.02  # standard error of a shear or scale above which it says nothing
-ROUNDS, STEPS = 8, 20
 CALIBRATION = "a file of aet calibrate-scan"
 
 
@@ -60,51 +54,6 @@ class ScanCalibration(Shown):
             for name, error in zip(names, self.errors, strict=True)
         }
         return {"particles": len(self.positions), **values, "residual": f"{self.residual:.3g} px"}
-
-
-@checked
-def find_particles(image: ArrayLike) -> NDArray[np.float64]:
-    """Centres of the bright particles of an image that don't touch its border.
-
-    The image is smoothed and divided at Otsu's threshold; a centre is the mean position of the
-    connected pixels above it, weighted by how far they rise above it.
-
-    Parameters
-    ----------
-    image
-        Shape (nx, ny), particles brighter than what lies between them.
-
-    Returns
-    -------
-    Positions (n, 2), pixels.
-
-    Raises
-    ------
-    InputError
-        For another shape, NaN, or a constant image.
-
-    Notes
-    -----
-    MATLAB: none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from aet_port.preprocessing import find_particles
-    >>> x, y = np.mgrid[:40, :50]
-    >>> image = np.exp(-((x - 12.25) ** 2 + (y - 30.5) ** 2) / 18)
-    >>> find_particles(image).round(2)
-    array([[12.25, 30.5 ]])
-    """
-    values = check_images(np.asarray(image)[None], "image")[0]
-    smooth = ndimage.gaussian_filter(values, SMOOTHING)
-    above = smooth - threshold_otsu(smooth)
-    labels, count = ndimage.label(above > 0)
-    rim = {*labels[0], *labels[-1], *labels[:, 0], *labels[:, -1]}
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    whole = [n for n in range(1, count + 1) if n not in rim and sizes[n] >= SMALLEST]
-    centres = ndimage.center_of_mass(np.maximum(above, 0), labels, whole)
-    return np.array(centres, dtype=np.float64).reshape(-1, 2)
 
 
 @checked
@@ -165,117 +114,21 @@ def calibrate_scan(images: ArrayLike, angles: ArrayLike) -> ScanCalibration:
         raise InputError("angles", f"shape {np.shape(angles)}", f"{len(stack)} tilts or rows of 3")
     turned, tilted = np.ptp(table[:, 0]) >= TURNED, np.ptp(table[:, 1]) >= 20
     if len(stack) < 3 or not (tilted or np.ptp(table[:, 0]) >= 20):
-        found = f"{len(stack)} images over {np.ptp(table[:, 1]):.3g} degrees"
-        raise InputError("angles", found, "three images or more, over 20 degrees of theta or phi")
+        few = f"{len(stack)} images over {np.ptp(table[:, 1]):.3g} degrees"
+        raise InputError("angles", few, "three images or more, over 20 degrees of theta or phi")
     rotations = euler_rotations(table)
     centre = np.array(stack.shape[1:]) // 2
     spots = [find_particles(image) - centre for image in stack]
-    for number, some in enumerate(spots):
-        if len(some) < FEWEST:
-            found = f"{len(some)} whole particles"
-            raise InputError(f"images: image {number}", found, f"{FEWEST} or more")
-    start = int(np.argmax(np.abs(rotations[:, 2, 2])))
-    places = np.zeros((len(spots[start]), 3))
-    places[:, :2] = spots[start] @ np.linalg.inv(rotations[start][:2, :2]).T
-    spacing = float(np.median(cKDTree(spots[start]).query(spots[start], k=2)[0][:, 1]))
-    fit = _Fit(rotations, turned)
-    reach, before = spacing / 3, None
-    for _ in range(ROUNDS):
-        pairs = [fit.pairs(k, places, some, reach) for k, some in enumerate(spots)]
-        for number, some in enumerate(pairs):
-            if len(some) < FEWEST:
-                found = f"{len(some)} particles of image {start} found again"
-                raise InputError(f"images: image {number}", found, "the same particles in each")
-        seen = np.bincount(np.concatenate([p[:, 0] for p in pairs]), minlength=len(places))
-        used = np.flatnonzero(seen >= max(3, len(stack) / 2))
-        if len(used) < FEWEST:
-            found = f"{len(used)} particles in half of the images"
-            raise InputError("images", found, f"{FEWEST} or more")
-        chosen = [p[np.isin(p[:, 0], used)] for p in pairs]
-        places = fit.solve(chosen, spots, places)
-        state = [p.tolist() for p in chosen]
-        if state == before:
-            break
-        before = state
-        reach = min(spacing / 3, max(2.0, 6 * fit.residual))
+    fit = Fit(rotations, (True, True, bool(turned)))
+    found = follow(spots, fit)
     if np.abs(fit.values - [0, 0, 1]).max() > LARGEST or fit.errors.max() > UNSETTLED:
         shown = ", ".join(
             f"{v:.3g} +- {e:.2g}" for v, e in zip(fit.values, fit.errors, strict=True)
         )
         raise UnsettledShear("images", f"shear_x, shear_y, scale of {shown}", "more tilts or turns")
     distortion = ScanDistortion(*(float(value) for value in fit.values))
-    kept = places[used] - places[used].mean(axis=0)
-    return ScanCalibration(distortion, fit.errors, kept, fit.residual, fit.measured)
-
-
-class _Fit:
-    """Distortion, displacements of the images and places of the particles."""
-
-    def __init__(self, rotations: NDArray[np.float64], turned: bool) -> None:
-        self.rotations = rotations
-        self.values = np.array([0.0, 0.0, 1.0])  # shear_x, shear_y, scale
-        self.free = np.array([True, True, turned])
-        self.errors = np.zeros(3)
-        self.shifts: NDArray[np.float64] | None = None
-        self.residual, self.measured = 0.0, 0
-
-    def matrix(self) -> NDArray[np.float64]:
-        return np.array([[1.0, self.values[0]], [self.values[1], self.values[2]]])
-
-    def pairs(self, k: int, places: NDArray, spots: NDArray, reach: float) -> NDArray[np.int64]:
-        """Rows (particle, spot) of image k that are each other's nearest within the reach."""
-        predicted = places @ (self.matrix() @ self.rotations[k][:2]).T
-        if self.shifts is None:
-            # The displacement with which most particles have a spot near them.
-            tree, best = cKDTree(spots), (-1, 0.0, np.zeros(2))
-            for shift in (spots[:, None] - predicted[None]).reshape(-1, 2):
-                far = tree.query(predicted + shift, distance_upper_bound=reach)[0]
-                near = far[np.isfinite(far)]
-                best = max(best, (len(near), -float(near.sum()), shift), key=lambda one: one[:2])
-            predicted = predicted + best[2]
-        else:
-            predicted = predicted + self.shifts[k]
-        far, spot = cKDTree(spots).query(predicted, distance_upper_bound=reach)
-        _, back = cKDTree(predicted).query(spots)
-        rows = [(i, s) for i, s in enumerate(spot) if np.isfinite(far[i]) and back[int(s)] == i]
-        return np.array(rows, dtype=np.int64).reshape(-1, 2)
-
-    def solve(self, pairs: list[NDArray], spots: list[NDArray], places: NDArray) -> NDArray:
-        """Fit to the pairs; returns the places and keeps the rest."""
-        image = np.repeat(np.arange(len(pairs)), [len(p) for p in pairs])
-        particle = np.concatenate([p[:, 0] for p in pairs])
-        goal = np.concatenate([s[p[:, 1]] for s, p in zip(spots, pairs, strict=True)])
-        names, own = np.unique(particle, return_inverse=True)
-        here = places[names].copy()
-        shifts = np.zeros((len(pairs), 2)) if self.shifts is None else self.shifts.copy()
-        n, rows = len(goal), np.arange(len(goal))
-        for _ in range(STEPS):
-            flat = np.einsum("nij,nj->ni", self.rotations[image, :2], here[own])
-            matrix = self.matrix()
-            rest = goal - flat @ matrix.T - shifts[image]
-            design = np.zeros((n, 2, 3 + 3 * len(names) + 2 * len(pairs)))
-            design[:, 0, 0], design[:, 1, 1], design[:, 1, 2] = flat[:, 1], flat[:, 0], flat[:, 1]
-            design[:, :, :3] *= self.free
-            through = np.einsum("ij,njk->nik", matrix, self.rotations[image, :2])
-            for axis in range(3):
-                design[rows, :, 3 + 3 * own + axis] = through[:, :, axis]
-            for axis in range(2):
-                design[rows, axis, 3 + 3 * len(names) + 2 * image + axis] = 1
-            flat_design = design.reshape(2 * n, -1)
-            # A displacement of the whole sample is undetermined: least change.
-            step, _, rank, _ = np.linalg.lstsq(flat_design, rest.ravel(), rcond=1e-9)
-            self.values = self.values + step[:3] * self.free
-            here += step[3 : 3 + 3 * len(names)].reshape(-1, 3)
-            shifts += step[3 + 3 * len(names) :].reshape(-1, 2)
-            if np.abs(step[:3]).max() < 1e-9:
-                break
-        power = float(np.sum(rest**2))
-        inverse = np.linalg.pinv(flat_design.T @ flat_design, rcond=1e-12, hermitian=True)
-        self.errors = np.sqrt(np.diag(inverse)[:3] * power / max(2 * n - int(rank), 1)) * self.free
-        self.residual, self.measured, self.shifts = float(np.sqrt(power / (2 * n))), n, shifts
-        found = places.copy()
-        found[names] = here
-        return found
+    places = found - found.mean(axis=0)
+    return ScanCalibration(distortion, fit.errors, places, fit.residual, fit.measured)
 
 
 def write_calibration(path: str | Path, distortion: ScanDistortion, **facts: object) -> None:

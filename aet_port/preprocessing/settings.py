@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -103,7 +104,7 @@ class PreprocessSettings(Settings):
     )
     calibration: str | None = setting(
         None,
-        "File of shears and scale from aet calibrate-scan.",
+        "File of aet calibrate-scan; shears and scale that are given count instead of its own.",
         example="scan.json",
     )
     estimate_shear: bool = setting(False, "Estimate the scan shear from the series itself.")
@@ -123,6 +124,9 @@ class PreprocessSettings(Settings):
         example=[100, 140, 90, 130],
         ge=0,
         le=LARGEST_IMAGE,
+    )
+    film_particles: bool = setting(
+        False, "Align a film by all the bright particles on it, wherever they are."
     )
     align: bool = setting(
         True,
@@ -144,16 +148,18 @@ class PreprocessSettings(Settings):
     @model_validator(mode="after")
     def _go_together(self) -> Self:
         calibrated = (self.shear_x, self.shear_y, self.scale)
-        if self.calibration is not None and any(value is not None for value in calibrated):
-            raise InputError("calibration", "shears or a scale as well", "one or the other")
-        calibrated = (*calibrated, self.calibration)
-        if self.estimate_shear and any(value is not None for value in calibrated):
+        stated = self.calibration is not None or any(value is not None for value in calibrated)
+        if self.estimate_shear and stated:
             raise InputError("estimate_shear", "a calibrated distortion too", "one or the other")
         if self.estimate_shear and self.tilt_axis is not None:
             # A rotation by a is shear_y = a, shear_x = -a: the two are indistinguishable.
             raise InputError(
                 "estimate_shear", "true together with a tilt axis", "a calibrated shear"
             )
+        if self.film_particles and self.film_marker is not None:
+            raise InputError("film_particles", "true with a film_marker too", "one or the other")
+        if not self.align and self.film_particles:
+            raise InputError("align", "false with film_particles to align by", "one or the other")
         if not self.align and self.film_marker is not None:
             raise InputError("align", "false with a film_marker to align by", "one or the other")
         _ = self.distortion  # refuses values out of range
@@ -172,25 +178,38 @@ class PreprocessSettings(Settings):
 
     @property
     def distortion(self) -> ScanDistortion:
-        """The calibrated distortion; none if it is to be estimated."""
-        scale = 1.0 if self.scale is None else self.scale
-        return ScanDistortion(self.shear_x or 0.0, self.shear_y or 0.0, scale)
+        """The calibrated distortion, without that of a file; none if it is to be estimated."""
+        return self.over(ScanDistortion())
+
+    def over(self, stored: ScanDistortion) -> ScanDistortion:
+        """The distortion of a file, but for what is given here."""
+        given = {name: getattr(self, name) for name in ("shear_x", "shear_y", "scale")}
+        return replace(stored, **{name: v for name, v in given.items() if v is not None})
 
     @property
     def region(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """The film marker as ranges along x and y."""
         marker = self.film_marker
-        return None if marker is None else ((marker[0], marker[1]), (marker[2], marker[3]))
+        return (
+            None
+            if marker is None or isinstance(marker, str)
+            else ((marker[0], marker[1]), (marker[2], marker[3]))
+        )
+
+    @property
+    def of_film(self) -> bool:
+        """Whether the images are aligned as those of a film."""
+        return self.film_particles or self.film_marker is not None
 
     @property
     def with_background(self) -> bool:
         """Whether a background is subtracted."""
-        return self.film_marker is None if self.background is None else self.background
+        return not self.of_film if self.background is None else self.background
 
     @property
     def needs_background(self) -> bool:
         """Whether a step needs a sample on zero background."""
-        particle = self.align and self.film_marker is None  # aligned by its centre of mass
+        particle = self.align and not self.of_film  # aligned by its centre of mass
         return self.estimate_shear or self.tilt_axis == "find" or particle
 
 

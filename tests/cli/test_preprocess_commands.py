@@ -96,7 +96,6 @@ def test_a_calibration_of_the_scan_is_used(
     asked("preprocess", emd, *options, "-o", tmp_path / "out")
     record = json.loads((tmp_path / "out" / "preprocess.json").read_text())
     assert record["shear_y"] == facts["shear_y"]
-    refused("preprocess", emd, *options, "--shear-y", 0.01, "-o", "out", parts=("calibration",))
     file.write_text("{}")
     refused("preprocess", emd, *options, "-o", tmp_path / "again", parts=("scan.json", "shear_x"))
 
