@@ -242,7 +242,7 @@ def preset(name: str, **changes: Unpack[Changes]) -> Protocol:
     ----------
     name
         ``"ta-quick"`` (1,024 atoms at 1e14 K/s), ``"ta-paper"`` (31,250 atoms at 1e13 K/s),
-        ``"pd-quick"`` or ``"pd-paper"``.
+        ``"pd-quick"`` or ``"pd-paper"`` (32,000 atoms at 1e13 K/s).
     changes
         Settings of :class:`Protocol` with other values.
 
@@ -257,7 +257,8 @@ def preset(name: str, **changes: Unpack[Changes]) -> Protocol:
 
     Notes
     -----
-    MATLAB: none; ``"ta-paper"`` follows Methods of the film paper, with another potential
+    MATLAB: none; ``"ta-paper"`` follows Methods of the film paper, with another potential;
+    ``"pd-paper"`` applies its size and rate to palladium, of which it states no simulation
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from aet_port.core.terminal import line_width, print_line, write
@@ -34,7 +35,8 @@ def print_side_by_side(rows: Sequence[Mapping[str, Any]]) -> None:
         print_line("* reaches itself across the periodic box: its size is that of the box")
     for row in rows:
         if row["kind"] != "md_snapshot":
-            print_line(f"{row['model_id']}: {row['name']}, {row['n_atoms']} atoms")
+            name = Path(row["name"]).name  # of a file: its folder would only take room
+            print_line(f"{row['model_id']}: {name}, {row['n_atoms']} atoms")
     for run in sorted({row["md_run_id"] for row in rows if row["md_run_id"] is not None}):
         of = [row for row in rows if row["md_run_id"] == run]
         print_line(f"MD: run {run}, {of[0]['run']}, {of[0]['n_atoms']} atoms")
