@@ -22,7 +22,7 @@ from matlab_reference.functions import FunctionRow
 from matlab_reference.locate import REPOSITORIES, data_folders
 from matlab_reference.registry import GOLDEN
 from tests.matlab_reference.golden_names import MANIFEST, OF_NO_PORT
-from tests.matlab_reference.outputs import PORTED, outputs
+from tests.matlab_reference.outputs import DEPOSITED, PORTED, outputs
 
 FOLDER = str(golden_path("manifest.json").parent)
 # Beginning of the paths of published files, and what stands for it in names.
@@ -115,9 +115,21 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def without_output(rows: Iterable[FunctionRow], read: dict[str, set[str]]) -> list[str]:
-    """Rows whose named test is among those that ran, and opened no output of that very file."""
+    """Rows whose named test is among those that ran, and opened no output of that very file.
+
+    Published files that are not at hand can't be opened, and their rows are left out.
+    """
+    absent = {
+        name
+        for name, path in DEPOSITED.items()
+        if not any((folder / path).is_file() for folder in data_folders())
+    }
     of_row = outputs()
-    return [row.name for row in rows if row.test in read and not of_row[row.name] & read[row.test]]
+    return [
+        row.name
+        for row in rows
+        if row.test in read and row.name not in absent and not of_row[row.name] & read[row.test]
+    ]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -179,10 +179,20 @@ def draw_zone_axis(axes: Axes, network: Network, zone: Sequence[float]) -> None:
     first, second = np.nonzero(np.triu(site_bonds(network.sites, network.lattice)))
     bonds = list(np.stack([ideal[first], ideal[second]], axis=1))
     axes.add_collection(LineCollection(bonds, colors=GREY, linewidths=0.8, zorder=1))
-    axes.scatter(*ideal.T, s=60, facecolors="none", edgecolors="#30343b", linewidths=0.8, zorder=2)
+    axes.scatter(
+        ideal[:, 0],
+        ideal[:, 1],
+        s=60,
+        facecolors="none",
+        edgecolors="#30343b",
+        linewidths=0.8,
+        zorder=2,
+    )
     depth = centres @ (along / np.linalg.norm(along))
     order = np.argsort(depth, kind="stable")
-    axes.scatter(*flat[order].T, s=22, color=COLOURS.get(network.lattice, GREY), zorder=3)
+    axes.scatter(
+        flat[order, 0], flat[order, 1], s=22, color=COLOURS.get(network.lattice, GREY), zorder=3
+    )
     reach = float(np.abs(np.concatenate([flat, ideal])).max()) + MARGIN
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="angstrom")
 
@@ -227,7 +237,7 @@ def _map_panels(axes: Axes, order: MediumRangeOrder) -> None:
             colour = COLOURS.get(network.lattice, GREY)
             lines = list(np.stack([places[first], places[second]], axis=1))
             panel.add_collection(LineCollection(lines, colors=colour, linewidths=0.9, alpha=0.8))
-            panel.scatter(*places.T, s=7, color=colour, linewidths=0)
+            panel.scatter(places[:, 0], places[:, 1], s=7, color=colour, linewidths=0)
         panel.set(xlabel=f"{'xyz'[across]} (angstrom)", ylabel=f"{'xyz'[up]} (angstrom)")
         panel.set_aspect("equal")
     names = [name for name in order.types if order.chosen(name, LARGE)]

@@ -121,7 +121,6 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
     if computed is None:
         why = reason or published.needs or published.note
         return Row(*facts, (), None, None, "not attempted", "", why, *origin)
-    origin = (*origin, published.recipe)
     if len(computed.values) != len(published.values):
         raise InputError(
             published.id,
@@ -144,6 +143,7 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
         "reference quirks" if computed.quirks else "",
         "; ".join(part for part in (alone, computed.why) if part),
         *origin,
+        published.recipe,
     )
 
 
