@@ -117,10 +117,11 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
         If the numbers of computed and published values differ.
     """
     facts = (published.id, published.sample, published.quantity, published.unit, published.values)
-    origin = (published.where, published.stated)
     if computed is None:
         why = reason or published.needs or published.note
-        return Row(*facts, (), None, None, "not attempted", "", why, *origin)
+        return Row(
+            *facts, (), None, None, "not attempted", "", why, published.where, published.stated
+        )
     if len(computed.values) != len(published.values):
         raise InputError(
             published.id,
@@ -142,7 +143,8 @@ def compare(published: PublishedFigure, computed: Computed | None, reason: str =
         status,
         "reference quirks" if computed.quirks else "",
         "; ".join(part for part in (alone, computed.why) if part),
-        *origin,
+        published.where,
+        published.stated,
         published.recipe,
     )
 

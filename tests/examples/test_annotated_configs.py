@@ -21,6 +21,7 @@ KEY = re.compile(r"^(?P<off># )?(?P<key>[a-z_0-9]+) = (?P<value>.+?)(?:  #.*)?$"
 ALONE = {
     *("areas", "placement", "volume_shape", "model", "unassigned", "preset"),
     *("film_marker", "tilt_axis", "schedule", "rounds", "background", "crop"),
+    *("composition", "calibration", "film_particles"),
 }
 
 
