@@ -13,7 +13,6 @@ from aet_port.figures.density import write_density_slice
 from aet_port.figures.medium_range import write_medium_range_figures
 from aet_port.simulation import amorphous_particle
 from aet_port.structure import density_gains, interpolated_density, write_density_map
-from aet_port.structure.pairs.interpolated_density import inner_volumes
 
 given = sys.argv[1:]
 cutoff = float(given[1]) if len(given) > 1 else None  # the first valley
@@ -25,7 +24,7 @@ else:
     model.atoms.symbols[np.random.default_rng(1).random(400) < 0.2] = solute
 
 found = aet.analyze(model, cutoff=cutoff, solute=solute)
-density = interpolated_density(model, inner_volumes(found.order), found.cutoff)
+density = interpolated_density(model, found.order.inner_volumes, found.cutoff)
 print(f"{len(model)} atoms, cut-off {found.cutoff:.2f} angstrom, {density}")
 for gain in density_gains(density, found.tetrahedra, found.motifs):
     numbers = f"{100 * gain.over_mean:5.2f} % {100 * gain.over_rest:5.2f} %"

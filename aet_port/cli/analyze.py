@@ -121,7 +121,7 @@ def analyze_command(
     from aet_port.io.models.atom_files import ATOM_SUFFIXES, write_atoms
     from aet_port.structure import atom_quantities
     from aet_port.structure.bonds.chemical_maps import MAP_SUFFIXES
-    from aet_port.structure.pairs.interpolated_density import SUFFIXES
+    from aet_port.structure.pairs.density_interpolation import SUFFIXES
 
     if settings.sigma is not None and not settings.resample:
         expected = "it together with --resample N"
@@ -303,13 +303,12 @@ def _density(
     """Write the map of the density and the figure of a slice; names of the files."""
     from aet_port.figures.density import write_density_slice
     from aet_port.structure import interpolated_density, write_density_map
-    from aet_port.structure.pairs.interpolated_density import inner_volumes
 
     if found.order is None:
         raise AssertionError("analyze() computes the order unless told otherwise")
     density = interpolated_density(
         model,
-        inner_volumes(found.order),
+        found.order.inner_volumes,
         found.cutoff if grid.density_sigma is None else grid.density_sigma,
         voxel_size=grid.density_voxel,
         interpolation=grid.density_interpolation,

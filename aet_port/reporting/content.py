@@ -14,7 +14,6 @@ from aet_port.core.data import Volume
 from aet_port.reporting.surroundings import Surroundings, surroundings_of
 from aet_port.structure.intervals import Intervals
 from aet_port.structure.medium_range.correction import MediumRangeOrder
-from aet_port.structure.pairs.interpolated_density import inner_volumes
 from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.rings.ring_statistics import RingRow
 from aet_port.structure.structure_result import StructureResult
@@ -261,7 +260,7 @@ def structure_of(found: StructureResult) -> Structure:
             "boo": order.bonds.normalised,
             "voronoi": order.voronoi.ranking(order.inner)[:TOP_INDICES],
             "order_of": order.population.description,
-            "volumes": inner_volumes(order),
+            "volumes": order.inner_volumes,
         }
     if found.solutes is not None:
         parts["centres"] = found.solutes.found

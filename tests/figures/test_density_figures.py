@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 
 from aet_port.core.errors import InputError
 from aet_port.figures.density import density_slice, write_density_slice
-from aet_port.reporting import density_view as shown
+from aet_port.reporting import density_surfaces as shown
 from aet_port.structure import analyze, interpolated_density
 from aet_port.structure.pairs.density import DensityMap
-from aet_port.structure.pairs.interpolated_density import inner_volumes
 from tests.structure.samples import close_packed
 
 
@@ -22,7 +21,7 @@ def test_the_slice_shows_its_values_and_the_motifs_in_it(tmp_path: Path) -> None
     atoms = close_packed(3, radius=9)
     found = analyze(atoms, cutoff=4.0)
     assert found.order is not None
-    density = interpolated_density(atoms, inner_volumes(found.order), 3.0)
+    density = interpolated_density(atoms, found.order.inner_volumes, 3.0)
     axes = Figure().subplots()
     drawn = density_slice(axes, density, found, thickness=4.0)
     (mesh,) = (one for one in axes.collections if isinstance(one, QuadMesh))
@@ -66,7 +65,7 @@ def test_the_view_is_bounded_and_left_out_without_a_density(
     atoms = close_packed(3, radius=9)
     found = analyze(atoms, cutoff=4.0)
     assert found.order is not None
-    volumes = inner_volumes(found.order)
+    volumes = found.order.inner_volumes
     monkeypatch.setattr(shown, "MOST_TRIANGLES", 800)
     view = shown.density_view(atoms, volumes, 2.0)
     assert view is not None

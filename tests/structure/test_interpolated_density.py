@@ -15,7 +15,6 @@ from aet_port.core.errors import InputError
 from aet_port.io import read_volume
 from aet_port.structure import analyze, interpolated_density, write_density_map
 from aet_port.structure.pairs.density import GRAMS_PER_CC, DensityMap, atom_density
-from aet_port.structure.pairs.interpolated_density import inner_volumes
 from aet_port.structure.voronoi.analysis import voronoi_analysis
 from tests.structure.samples import close_packed, shaken_box
 
@@ -101,7 +100,7 @@ def test_a_turned_particle_has_the_same_density() -> None:
     atoms = close_packed(4, radius=9)
     found = analyze(atoms)
     assert found.order is not None
-    volumes = inner_volumes(found.order)
+    volumes = found.order.inner_volumes
     assert (np.isnan(volumes) == (found.order.surface | ~found.order.voronoi.closed)).all()
     means = []
     for seed in range(3):

@@ -23,7 +23,6 @@ from aet_port.structure.box_cells import reduced_cell
 from aet_port.structure.neighbours import periodic_images
 from aet_port.structure.pairs.density import DensityMap, atom_density, map_grid
 from aet_port.structure.settings import DENSITY_DEFAULTS
-from aet_port.structure.short_range import ShortRangeOrder
 
 SUFFIXES = (".mrc", ".npz")
 BYTES = 90.0  # of memory for a voxel
@@ -203,22 +202,6 @@ def write_density_map(path: str | Path, found: DensityMap) -> Path:
         raise InputError(str(file), "voxels of this cell, which aren't cubes", "a name in .npz")
     values = np.nan_to_num(found.values, nan=0.0).astype(np.float32)
     return write_volume(file, Volume(values, side, found.origin, name="density"))
-
-
-def inner_volumes(order: ShortRangeOrder) -> NDArray[np.float64]:
-    """Voronoi volumes of atoms, NaN for those on the surface and with open cells.
-
-    Parameters
-    ----------
-    order
-        From :func:`aet_port.structure.analyze`.
-
-    Returns
-    -------
-    Shape (n,), cubic angstrom. On the surface a cell reaches into the vacuum.
-    """
-    inner = order.voronoi.closed & ~order.surface
-    return np.where(inner, order.voronoi.volume, np.nan)
 
 
 def _into_cell(places: NDArray[np.float64], atoms: ase.Atoms) -> NDArray[np.float64]:
