@@ -121,7 +121,7 @@ def analyze_command(
     from aet_port.io.models.atom_files import ATOM_SUFFIXES, write_atoms
     from aet_port.structure import atom_quantities
     from aet_port.structure.bonds.chemical_maps import MAP_SUFFIXES
-    from aet_port.structure.pairs.interpolated_density import SUFFIXES
+    from aet_port.structure.pairs.density_interpolation import SUFFIXES
 
     if settings.sigma is not None and not settings.resample:
         expected = "it together with --resample N"

@@ -10,7 +10,7 @@ import numpy as np
 from aet_port.figures.packing import NAMES
 from aet_port.reporting.charts import index_name, structure_charts
 from aet_port.reporting.content import Structure
-from aet_port.reporting.density_view import density_view
+from aet_port.reporting.density_surfaces import density_view
 from aet_port.reporting.interval_sections import interval_section
 from aet_port.reporting.networks import network_view
 from aet_port.reporting.parts import (

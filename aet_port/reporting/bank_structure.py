@@ -36,7 +36,7 @@ FROM voronoi WHERE analysis_id = $analysis
 _DISORDERED = """
 SELECT count(*) FILTER (NOT crystalline AND NOT surface AND cn IS NOT NULL) AS inner_atoms,
     count(*) FILTER (crystalline) AS crystalline
-FROM voronoi WHERE analysis_id = $analysis
+FROM voronoi JOIN atom_order USING (analysis_id, atom) WHERE analysis_id = $analysis
 """
 _BIPYRAMIDS = """
 SELECT cap_1, cap_2, ring, network FROM motif

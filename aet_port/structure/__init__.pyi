@@ -32,7 +32,7 @@ from .pairs.diffraction import (
     DiffractionPdf,
     pdf_from_diffraction,
 )
-from .pairs.interpolated_density import interpolated_density, write_density_map
+from .pairs.density_interpolation import interpolated_density, write_density_map
 from .pairs.partial_pdf import (
     PartialPdf,
     partial_pair_distribution,
@@ -50,7 +50,7 @@ from .polytetrahedral.bipyramid_shapes import (
     ideal_bipyramid,
 )
 from .polytetrahedral.bipyramids import Motifs, find_motifs
-from .polytetrahedral.density_gains import density_gains
+from .polytetrahedral.gain_of_packing import density_gains
 from .polytetrahedral.networks import (
     Networks,
     edge_sharing_pairs,

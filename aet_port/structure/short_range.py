@@ -119,6 +119,12 @@ class ShortRangeOrder(Shown):
     chemistry_of_all: ChemicalOrder | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def inner_volumes(self) -> NDArray[np.float64]:
+        """Voronoi volumes, NaN for open cells and those on the surface, which reach far out."""
+        inner = self.voronoi.closed & ~self.surface
+        return np.where(inner, self.voronoi.volume, np.nan)
+
     def _facts(self) -> dict[str, object]:
         return {
             "atoms": len(self.groups),

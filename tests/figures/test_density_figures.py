@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from aet_port.core.errors import InputError
 from aet_port.figures.density import density_slice, write_density_slice
-from aet_port.reporting import density_view as shown
+from aet_port.reporting import density_surfaces as shown
 from aet_port.structure import analyze, interpolated_density
 from aet_port.structure.pairs.density import DensityMap
 from tests.structure.samples import close_packed

@@ -20,7 +20,7 @@ from aet_port.reporting.views import (
     thinned,
 )
 from aet_port.structure.pairs.density import DensityMap
-from aet_port.structure.pairs.interpolated_density import interpolated_density
+from aet_port.structure.pairs.density_interpolation import interpolated_density
 
 MOST_TRIANGLES = 40_000  # of a surface, for a file of one or two megabytes
 MOST_VOXELS = 400_000  # of the map, which then takes some seconds
