@@ -37,7 +37,7 @@ def review_command(
     ],
     model: Annotated[
         str | None,
-        typer.Argument(help="Of a volume: file of the model. Of a bank: id such as TaXX00001."),
+        typer.Argument(help="Model file beside a volume; id such as TaXX00001 in a bank."),
     ] = None,
     series: Annotated[
         Path | None, typer.Option(help="Projections beside a volume, to compare with the atoms.")

@@ -175,7 +175,7 @@ class Review {
     rows.sort((a, b) => { const x = value(a), y = value(b); return x === y ? a - b : (x < y ? -1 : 1) * sign; });
     this.order = rows;
     this.el.inner.style.height = `${rows.length * ROW}px`;
-    this.el.count.textContent = `${rows.length} of ${t.n} atoms and ${t.total - t.n} candidates` + (this.leftovers === "running" ? " · looking for candidates …" : "");
+    this.el.count.textContent = `${rows.length} of ${t.n} atoms and ${t.total - t.n} candidate${t.total - t.n === 1 ? "" : "s"}` + (this.leftovers === "running" ? " · looking for candidates …" : "");
     this.rows();
   }
 
