@@ -37,7 +37,7 @@ def review_command(
     ],
     model: Annotated[
         str | None,
-        typer.Argument(help="Of a volume: file of the model. Of a bank: id such as TaXX00001."),
+        typer.Argument(help="Model file beside a volume; id such as TaXX00001 in a bank."),
     ] = None,
     series: Annotated[
         Path | None, typer.Option(help="Projections beside a volume, to compare with the atoms.")
@@ -107,12 +107,12 @@ def review_command(
                 advice = "its page, or --read-only"
                 work = "a review that is going on"
                 stack.enter_context(one_at_a_time(source, LOCK, work, advice))
-            from aet_port.reviewing.opening import open_run_folder
+            from aet_port.reviewing.opening_runs import open_run_folder
 
             session = open_run_folder(source, read_only=read_only, author=name, at=at)
         elif source.suffix.lower() in BANKS:
             _refuse(beside, f"the bank {source}")
-            from aet_port.reviewing.opening import open_bank_entry
+            from aet_port.reviewing.opening_runs import open_bank_entry
 
             session = open_bank_entry(source, model, at=at)
         else:

@@ -23,6 +23,7 @@ from aet_port.reporting.content import (
     Table,
     structure_of,
 )
+from aet_port.reporting.doubtful import doubtful_atoms
 from aet_port.reporting.plausibility import plausibility_of
 from aet_port.reporting.projections import compare_projections
 from aet_port.reporting.run_agreement import agreement_of, convergence_of
@@ -147,6 +148,7 @@ def read_run(
         agreement=agreement_of(kept, place, refined),
         provenance=[
             *_plausibility(kept, place, model),
+            *doubtful_atoms(place, model),
             *_provenance(place, record),
         ],
         settings=kept.text,

@@ -14,7 +14,8 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError, MissingDependencyError
 from aet_port.io import read_model
 from aet_port.reviewing.api import answer
-from aet_port.reviewing.opening import open_files, open_run_folder
+from aet_port.reviewing.opening import open_files
+from aet_port.reviewing.opening_runs import open_run_folder
 from aet_port.reviewing.session import Session
 
 

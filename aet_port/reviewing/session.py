@@ -156,7 +156,7 @@ class Session:
                     "moved": there and row is not None and _differs(state, before, number),
                     "retyped": number in state.retyped,
                     "looked": number in looked,
-                    "position": [round(one, 4) for one in position],
+                    "position": list(position),
                     "species": symbol,
                     "comments": comments.get(number, []),
                 }

@@ -49,6 +49,7 @@ CALLS = {
     "refine": "{data}/projections.mat {data}/angles.mat {model} -o {out}/r.xyz",
     "check-model": "{data}/projections.mat {data}/angles.mat {model} -o {out}/r.extxyz",
     "refine-angles": "{data}/projections.mat {data}/angles.mat -o {out}/a --model {model}",
+    "review": "{own}/volume.mrc {model} --no-browser",
     "classify": "{own}/volume.mrc {model} --species Cu,Zr -o {out}/c.extxyz",
 }
 PAIR = ("compare-models", "score", "challenge score")
@@ -146,7 +147,7 @@ def test_pixel_size_is_another_name_of_scale_unless_images_have_one(command: str
     images = any("--pixel-size" in one and "--scale" not in one for one in flags)
     assert images == (
         command in ("simulate", "plan", "precision", "refine", "check-model", "refine-angles")
-        or command in ("classify", "difference-map", "video")
+        or command in ("classify", "difference-map", "video", "review")
     )
     assert ({"--scale", "--pixel-size"} in flags) == (not images)
 

@@ -107,6 +107,7 @@ TAKEN: dict[str, dict[str, tuple[Any, Any]]] = {
     "compare-models": _fields(CompareSettings()) | MODEL,
     "score": _fields(ScoreSettings()) | MODEL,
     "challenge score": _fields(ScoreSettings(), leave_out=("radius", "field", "bins")) | MODEL,
+    "review": MODEL,
     "mdb deposit": MODEL,
     "mdb import": MODEL,
     "plan": _fields(PlanSettings())

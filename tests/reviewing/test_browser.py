@@ -91,6 +91,11 @@ def test_a_session_of_clicks_and_keys(
     page.locator('.row[data-key="c0"]').click()
     window.press("a")
     expect(page.locator(".side h2")).to_contain_text("atom 125")
+    # The list goes on after the candidate, and back to what was added.
+    row = window.keys().index("c0")
+    window.press("n")
+    assert page.evaluate(f"String({REVIEW}.key({REVIEW}.chosen))") == window.keys()[row + 1]
+    page.evaluate(f"{REVIEW}.choose({REVIEW}.find(125))")
     window.press("2")  # Pt, the second species
     page.locator(f'.row[data-key="{MISLABELLED}"]').click()
     window.press("1")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 import mdb
 from aet_port.io import read_model
 from aet_port.reviewing.log import rounded
-from aet_port.reviewing.opening import open_run_folder
+from aet_port.reviewing.opening_runs import open_run_folder
 from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
 from aet_port.workflow.deposit import deposit_run

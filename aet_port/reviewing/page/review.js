@@ -41,7 +41,7 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 class Review {
   constructor(root, ask, whole) {
     Object.assign(this, { root, ask, whole });
-    this.chosen = null; this.adding = false; this.map = "volume"; this.circles = true;
+    this.chosen = null; this.back = null; this.adding = false; this.map = "volume"; this.circles = true;
     this.low = 0; this.high = 255; this.sort = "doubt"; this.down = true; this.order = []; this.slices = new Map();
     this.under = "xy"; this.pending = Promise.resolve(); this.image = -1; this.turn = [0.5, -0.35]; this.busy = false; this.loading = new Map();
   }
@@ -175,7 +175,7 @@ class Review {
     rows.sort((a, b) => { const x = value(a), y = value(b); return x === y ? a - b : (x < y ? -1 : 1) * sign; });
     this.order = rows;
     this.el.inner.style.height = `${rows.length * ROW}px`;
-    this.el.count.textContent = `${rows.length} of ${t.n} atoms and ${t.total - t.n} candidates` + (this.leftovers === "running" ? " · looking for candidates …" : "");
+    this.el.count.textContent = `${rows.length} of ${t.n} atoms and ${t.total - t.n} candidate${t.total - t.n === 1 ? "" : "s"}` + (this.leftovers === "running" ? " · looking for candidates …" : "");
     this.rows();
   }
 
@@ -296,13 +296,14 @@ class Review {
 
   sortBy(key) { if (this.sort === key) this.down = !this.down; else { this.sort = key; this.down = !["number", "nearest", "exists", "height"].includes(key); } this.list(); }
 
-  choose(row) {
+  choose(row, scroll = true) {
+    this.back = null;
     if (row === null || row === undefined) { this.chosen = null; this.draw(); this.detail(); return; }
     this.chosen = row;
     this.centre = this.place(row);
     for (const view of Object.values(this.views)) view.shift = null;
     const at = this.order.indexOf(row), box = this.el.rows;
-    if (at >= 0) {
+    if (at >= 0 && scroll) {
       if (at * ROW < box.scrollTop) box.scrollTop = at * ROW;
       else if ((at + 1) * ROW > box.scrollTop + box.clientHeight) box.scrollTop = (at + 1) * ROW - box.clientHeight;
     }
@@ -311,7 +312,8 @@ class Review {
 
   go(step) {
     if (!this.order.length) return;
-    const at = this.order.indexOf(this.chosen);
+    // From an atom that was just added the list goes on where it was.
+    const at = this.order.indexOf(this.back === null ? this.chosen : this.find(this.back));
     this.choose(this.order[clamp(at < 0 ? 0 : at + step, 0, this.order.length - 1)]);
   }
 
@@ -614,7 +616,7 @@ class Review {
       if (facts.conflict) { this.takeState(facts); this.merge(); this.reselect(key); this.tell("Changed in another window meanwhile: your last step was not done. Look again, then repeat it."); this.say("Not done: the model was changed in another window.", true); return; }
       if (facts.error) { this.say(facts.error, true); return; }
       this.takeState(facts); this.merge();
-      if (facts.added !== undefined) this.choose(this.find(facts.added)); else this.reselect(next ?? key);
+      if (facts.added !== undefined) { this.choose(this.find(facts.added), false); this.back = key; } else this.reselect(next ?? key);
       this.say(said || { undo: "taken back", redo: "done again" }[what.action] || "");
     });
     return this.pending;
