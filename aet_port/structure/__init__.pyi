@@ -28,11 +28,11 @@ from .pairs.density import (
     atom_density,
     density_map,
 )
+from .pairs.density_interpolation import interpolated_density, write_density_map
 from .pairs.diffraction import (
     DiffractionPdf,
     pdf_from_diffraction,
 )
-from .pairs.density_interpolation import interpolated_density, write_density_map
 from .pairs.partial_pdf import (
     PartialPdf,
     partial_pair_distribution,

@@ -139,11 +139,6 @@ class ShortRangeOrder(Shown):
         """Atoms of the population below the surface whose Voronoi cell is closed: (n,)."""
         return self.population.mask & ~self.surface & self.voronoi.closed
 
-    @property
-    def inner_volumes(self) -> NDArray[np.float64]:
-        """Voronoi volumes (n,), cubic angstrom; NaN on the surface, and of open cells."""
-        return np.where(self.voronoi.closed & ~self.surface, self.voronoi.volume, np.nan)
-
     def statistics(self) -> dict[str, Statistic]:
         """Means over atoms by name, each with its number of atoms and standard error.
 
