@@ -12,7 +12,7 @@ GROUPS: dict[str, str] = {
         dark_level denoised detector doi edits extended field figure frame frames_per_tilt gain
         golden golden_from group half_sets image indices initial kind lattice licence mask model
         model_variable name non_atoms only optimization_type pixel_size potential preset quench
-        r1_mean read_noise read_only reading_image reciprocal_pixel repo sample saturation_level
+        r1_mean read_noise read_only reciprocal_pixel repo sample saturation_level
         scale series settings shears small snapshot_format snapshots species standard status
         support temperature tilt_axis transforms truth types types_variable variable volumes
     """,
@@ -25,7 +25,7 @@ GROUPS: dict[str, str] = {
         align analyze angle_error angles any_frame apart area atoms b_factor b_factors bins
         calibrated cells centre chemical_radius clear_outside confidence cooling_rate
         counts_angles crop cs_mm cutoff defocus delta denoise density depth displacement
-        distribution dose draws ellipse energy engine errors estimate_shear exact fdr film_marker
+        distribution dose draws ellipse energy engine errors estimate_shear exact fdr film_marker film_particles
         fit_angles fit_background fold height_spread heights highest inner jitter lattice_spacing
         least_distance local_radius lowest map_sigma margin max_displacement max_drift
         melt_temperature melt_time minimum_distance n_z outer parametrization per_image phonons
