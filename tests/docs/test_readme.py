@@ -15,7 +15,7 @@ import mdb
 from aet_port.cli.app import main
 from aet_port.io import write_tilt_series
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
-from tests.docs.markdown import blocks, commands
+from tests.docs.markdown import ROOT, blocks, commands
 
 PAGE = "README.md"
 PIXEL = 0.454  # angstrom, as in the README
@@ -92,3 +92,7 @@ def test_queries_of_the_readme(
             main()
         assert ended.value.code in (0, None), words
         assert len(capsys.readouterr().out.splitlines()) >= 2, words
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / PAGE).read_text(encoding="utf-8").splitlines()) <= 250
