@@ -153,7 +153,8 @@ def _written(session: Session, output: Path | None) -> None:
         write_model(output, replay_edits(session.log.model, session.log.rows))
         print_note(f"aet: wrote {output}")
     if session.log.changes and session.hint:
-        print_note(f"aet: {session.log.changes} changes in {session.log.path}; {session.hint}")
+        count = f"{session.log.changes} change{'s' if session.log.changes > 1 else ''}"
+        print_note(f"aet: {count} in {session.log.path}; {session.hint}")
 
 
 def _refuse(options: dict[str, Path | None], source: str) -> None:
