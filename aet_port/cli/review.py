@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,8 +153,9 @@ def _written(session: Session, output: Path | None) -> None:
 
         write_model(output, replay_edits(session.log.model, session.log.rows))
         print_note(f"aet: wrote {output}")
-    if session.log.changes and session.hint:
-        print_note(f"aet: {session.log.changes} changes in {session.log.path}; {session.hint}")
+    if session.log.changes and session.hint and output is None:
+        count = f"{session.log.changes} change{'s' if session.log.changes > 1 else ''}"
+        print_note(f"aet: {count} in {session.log.path}; {session.hint}")
 
 
 def _refuse(options: dict[str, Path | None], source: str) -> None:
@@ -196,8 +198,9 @@ def _of_files(
         raise InputError("--angles", f"{angles} without --series", "both, or neither")
     images = None if series is None else read_tilt_series(series, angles, pixel_size)
     size = pixel_size if images is None or pixel_size is not None else images.pixel_size
+    atoms = replace(noted(read_model(model, **dict(reading))), name=model.name)
     return open_files(
-        volume, noted(read_model(model, **dict(reading))), edits=target, voxel_size=size,
+        volume, atoms, edits=target, voxel_size=size,
         variable=variable, series=images, author=author, at=at,
-        hint=f"aet classify VOLUME {model} --edits {target} takes them over",
+        hint=f"aet review {volume} {model} -o EDITED.xyz writes the edited model",
     )  # fmt: skip

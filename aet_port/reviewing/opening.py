@@ -67,8 +67,7 @@ def open_files(
     path = None if edits is None else Path(edits)
     images = None if series is None else ImagesOfAtoms(series)
     find = None if grid is None else of_volume(grid, model)
-    name = Path(model.name).name
     return Session(
-        name, model, EditLog(model, path), Replay.of(model), known, None, grid, images, find, hint,
-        author, at,
+        model.name, model, EditLog(model, path), Replay.of(model), known, None, grid, images, find,
+        hint, author, at,
     )  # fmt: skip

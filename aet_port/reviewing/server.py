@@ -197,6 +197,8 @@ def free_socket(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        # At once: the browser may be quicker than the server, and waits then.
+        listening.listen(64)
     except OSError:
         listening.close()
         raise
