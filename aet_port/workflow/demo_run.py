@@ -213,8 +213,11 @@ def _overview(work: Work) -> dict[str, Any]:
 
 
 def _true_structure(work: Work) -> StructureResult:
+    """Structure of the true atoms, with the cut-off of those found: valleys of glasses are flat."""
     if "true structure" not in work.memo:
-        work.memo["true structure"] = analyze(truth_of(work).atoms)
+        found_structure = Run(work.folder, work.config, memo=work.memo).structure
+        cutoff = None if found_structure is None else found_structure.cutoff
+        work.memo["true structure"] = analyze(truth_of(work).atoms, cutoff=cutoff)
     found: StructureResult = work.memo["true structure"]
     return found
 
