@@ -76,7 +76,8 @@ def test_the_bank(made: Made, aet: Aet) -> None:
         aet("mdb", "query", sql + "GROUP BY ALL ORDER BY ALL", "--bank", bank, "--json").out
     )
     assert [row["model_id"] for row in rows] == ["TaXX00001", "TaXX00002"]
-    structure = analyze(read_model(made.folder / "truth.xyz").atoms)
+    cutoff = analyze(read_model(made.folder / "model.xyz").atoms).cutoff  # that of both
+    structure = analyze(read_model(made.folder / "truth.xyz").atoms, cutoff=cutoff)
     assert rows[1]["motifs"] == len(structure.motifs)
     (stored,) = json.loads(
         aet("mdb", "query", "SELECT r_mean FROM reconstruction", "--bank", bank, "--json").out
