@@ -98,8 +98,9 @@ def test_an_analysis_that_holds_nothing() -> None:
     atoms = full_content().atoms
     read = Page(build_report(replace(EMPTY, atoms=atoms, structure=Structure([]))))
     reasons = [text for text in read.pieces if text.startswith("Not shown")]
-    assert reasons[-7:] == [
+    assert reasons[-8:] == [
         "Not shown: no pair distribution function",
+        "Not shown: the analysis holds no short-range order",
         "Not shown: the analysis holds no short-range order",
         "Not shown: the analysis holds no short-range order",
         f"Not shown: {NOT_ASKED}",

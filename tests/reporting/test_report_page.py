@@ -24,6 +24,7 @@ from tests.reporting.pages import HOSTILE, Page, full_content, short_content
 
 SECTIONS = (
     *("sample", "agreement", "projections", "slices", "atoms", "pdf", "order", "voronoi"),
+    "density",
     *("structure-types", "motifs", "networks", "medium-range-order", "figures", "provenance"),
 )
 

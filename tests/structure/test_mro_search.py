@@ -235,6 +235,16 @@ def test_orientation_and_order_of_the_atoms_change_nothing(seed: int) -> None:
     assert largest >= 6
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_of_pairs_that_all_fit_exactly_the_shorter_is_a_network(order: tuple[int, ...]) -> None:
+    """Three centres that fit no lattice together; the one in the middle could go with either."""
+    points = np.array([[4.5, 0, 0], [0, 0, 0], [-3.5, 4.0, 0]])[list(order)]
+    for seed in range(3):
+        turned = Rotation.random(random_state=seed).apply(points)
+        found = find_mro(turned, cutoff=0.01, threads=1)
+        assert [sorted(order[k] for k in n.atoms.tolist()) for n in found.networks] == [[0, 1]]
+
+
 @pytest.mark.parametrize("lattice", ["sc", "bcc", "fcc", "hcp"])
 def test_a_perfect_cluster_turned_at_random_has_the_same_networks(lattice: str) -> None:
     """A site and its nearest ones; many ties, which rounding must not decide."""

@@ -99,7 +99,8 @@ def best_cluster(clusters: Sequence[Cluster], tie: float = 0.0) -> Cluster:
     clusters
         At least one.
     tie
-        Difference of root mean squares below which clusters are equals, angstrom.
+        Difference of root mean squares up to which clusters are equals, angstrom; of such, as all
+        pairs are, the one of the least lattice constant is taken.
 
     MATLAB: 8_Data_analysis_mro/src/max_N_atoms.m and min_rms.m
     """
@@ -108,7 +109,11 @@ def best_cluster(clusters: Sequence[Cluster], tie: float = 0.0) -> Cluster:
     most = max(len(cluster) for cluster in clusters)
     largest = [cluster for cluster in clusters if len(cluster) == most]
     least = min(cluster.rms for cluster in largest)
-    return next(cluster for cluster in largest if cluster.rms <= least + tie)
+    equal = [cluster for cluster in largest if cluster.rms <= least + tie]
+    if tie > 0:
+        least = min(cluster.lattice_constant for cluster in equal)
+        equal = [cluster for cluster in equal if cluster.lattice_constant <= least + tie]
+    return equal[0]
 
 
 def assign_networks(
@@ -148,6 +153,9 @@ def assign_networks(
     ordered = [name for name in LATTICES if name in clusters]
     tie = 0.0 if reference_quirks else ROUNDING
     pool = [best_cluster(found, tie) for name in ordered for found in clusters[name]]
+    if not reference_quirks:  # of equals, as all pairs are, the first is taken: the smallest
+        place = {name: k for k, name in enumerate(ordered)}
+        pool.sort(key=lambda one: (place[one.lattice], round(one.lattice_constant, 9)))
     sizes = np.array([len(c) for c in pool], dtype=np.int64)
     first = np.concatenate([[0], np.cumsum(sizes)])
     block = np.concatenate([[0], np.cumsum(sizes**2)])
