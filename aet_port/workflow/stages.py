@@ -229,6 +229,15 @@ def _makers(inputs: Sequence[str], stages: Sequence[Stage]) -> list[Stage]:
     ]
 
 
+def followers(name: str, stages: Sequence[Stage]) -> list[Stage]:
+    """A stage and those that read what it makes, directly or through others, in order."""
+    found = [stage for stage in stages if stage.name == name]
+    for stage in stages:
+        if stage not in found and any(one in found for one in _makers(stage.inputs, stages)):
+            found.append(stage)
+    return found
+
+
 def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:
     """Hash of everything the outputs of a stage depend on.
 
