@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +88,6 @@ def write_outputs(folder: RunFolder, entries: Mapping[str, StageOutputs]) -> Non
 def hashes(folder: RunFolder, paths: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of files of the run folder, by path in it."""
     return {path.relative_to(folder.root).as_posix(): sha256(path) for path in paths}
-
-
-def code_version() -> str:
-    """Version of aet-port that is running."""
-    try:
-        return version("aet-port")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "not installed"
 
 
 def check_stage(folder: RunFolder, stage: str, made: StageOutputs) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.core.checkpoint import INTERVAL, fingerprint
+from aet_port.core.code import code_version
 from aet_port.core.errors import AetError
 from aet_port.core.files import sha256
 from aet_port.core.settings import Settings
@@ -27,7 +28,6 @@ from aet_port.workflow.output_record import (
     DONE,
     StageOutputs,
     check_stage,
-    code_version,
     hashes,
     is_noted,
     read_outputs,
