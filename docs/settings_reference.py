@@ -13,7 +13,8 @@ from pydantic import create_model
 from pydantic.fields import FieldInfo
 
 from aet_port.core.settings import Settings, expectation, facts_of
-from aet_port.workflow.config import ON_REQUEST, SECTIONS, toml_value
+from aet_port.workflow.config import ON_REQUEST, SECTIONS
+from aet_port.workflow.toml_text import toml_value
 
 WIDTH, COMMENT = 112, 34  # characters of a line of an example; where its comment starts
 HEAD = """\

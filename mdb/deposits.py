@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import ase
@@ -17,6 +15,7 @@ from ase.data import chemical_symbols
 
 from aet_port.core.arguments import checked
 from aet_port.core.atomic_model import AtomicModel, as_model
+from aet_port.core.code import code_version
 from aet_port.core.errors import InputError
 from aet_port.structure import StructureResult
 from mdb.analysis_rows import analysis_hash, analysis_tables, check_belongs
@@ -281,15 +280,6 @@ def _symbol(number: int) -> str:
     if not 0 <= number < len(chemical_symbols):
         raise InputError("species", f"atomic number {number}", "1 to 118")
     return chemical_symbols[number]
-
-
-@cache
-def code_version() -> str:
-    """Version of aet-port that is running."""
-    try:
-        return version("aet-port")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "not installed"
 
 
 def _head(model: AtomicModel, kind: str, content: str, details: Details) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from aet_port.core.code import code_version
 from aet_port.core.errors import OutputError
 from aet_port.core.files import partial_folder, sha256, sync_folder, sync_tree
 from aet_port.core.progress import progress_bar
 from mdb.bank import Bank
-from mdb.deposits import code_version
 from mdb.hashing import digest
 from mdb.invariants import KINDS
 from mdb.schema import utc_now

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from aet_port.core.arguments import checked
+from aet_port.core.code import code_version
 from aet_port.core.errors import InputError
 from aet_port.validation.published_table import Row
 from mdb.bank import Bank
-from mdb.deposits import code_version
 from mdb.entries import next_number, one, sample_number, write_entry
 from mdb.hashing import canonical_json, digest, table_digest
 from mdb.model_rows import row, short

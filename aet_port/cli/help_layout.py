@@ -44,7 +44,7 @@ GROUPS: dict[str, str] = {
         window
     """,
     "Run": """
-        author browser check checkpoint dry_run help memory no_hashes port quick ranks resume
+        author browser check checkpoint dry_run help memory no_hashes port quick ranks redo resume
         scheduler seed threads timeout validate workers
     """,
 }

@@ -35,6 +35,13 @@ def run_command(
         bool, typer.Option("--report/--no-report", help="Write report.html in the run folder.")
     ] = True,
     resume: Resume = False,
+    redo: Annotated[
+        str | None,
+        typer.Option(
+            help="Stage to do again with all that follows from it, such as refine; their results "
+            "so far are kept in set_aside of the run folder."
+        ),
+    ] = None,
     scheduler: Scheduler = None,
     checkpoint_interval: Annotated[
         float, number("Shortest time between two checkpoints (seconds).", ge=0, le=1e7)
@@ -45,7 +52,8 @@ def run_command(
     """Run the whole chain: from a tilt series or raw frames to atoms, structure, bank and report.
 
     With --resume, an interrupted run continues, and stages whose settings have changed are done
-    again. A stage that fails does not hide the results of the others: the exit code is then 1.
+    again; with --redo, a stage of your choice and all that follows from it. A stage that fails does
+    not hide the results of the others: the exit code is then 1.
     """
     from aet_port.workflow.config import load_config
     from aet_port.workflow.pipeline import run
@@ -55,6 +63,7 @@ def run_command(
         load_config(config, resolve_reference),
         out,
         resume=resume,
+        redo=redo,
         threads=threads,
         scheduler=scheduler,
         checkpoint_interval=checkpoint_interval,
@@ -88,6 +97,8 @@ def end_with(failures: list[tuple[str, str]]) -> None:
 
 def _facts(done: Run) -> dict[str, Any]:
     facts: dict[str, Any] = {}
+    if done.set_aside is not None:
+        facts["set_aside"] = str(done.set_aside)
     if done.projection_r:
         facts["r_factor"] = round(done.r_mean, 6)
         if not done.config.from_counts:

@@ -27,13 +27,10 @@ from aet_port.core.memory import check_memory
 from aet_port.core.parallel import check_threads
 from aet_port.core.plausibility import check_series
 from aet_port.core.progress import progress_bar as report_progress
-from aet_port.resire import back_projection, fourier_slice, single_axis
-from aet_port.resire.grid import Grid, make_grid
+from aet_port.resire.engine import Engine
+from aet_port.resire.grid import make_grid
 from aet_port.resire.judgement import check_step, objections
-from aet_port.resire.literal import LiteralProjector
 from aet_port.resire.memory import LESS, needed_memory
-from aet_port.resire.real_space import RealSpaceProjector
-from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.resire.settings import DEFAULTS, Precision, Projector, ReconstructSettings
 
 
@@ -105,57 +102,6 @@ class Reconstruction(Shown):
         return Volume(
             crop_centred(self.volume.array, shape), self.volume.voxel_size, name=self.volume.name
         )
-
-
-class _Engine:
-    """Projection and update of a volume (nx, nz, ny) for a given projector and precision."""
-
-    def __init__(
-        self, grid: Grid, series: TiltSeries, settings: ReconstructSettings, threads: int
-    ) -> None:
-        self.grid, self.threads, self.positivity = grid, threads, settings.positivity
-        self.radon = self.literal = self.real_space = None
-        self.dtype = np.dtype(np.float64 if settings.precision == "double" else np.float32)
-        self.step = settings.step / len(series) / series.detector[0]
-        published = settings.precision.startswith("reference")
-        if settings.projector == "radon":
-            self.radon = RadonProjector(grid, series.angles)
-            self.step = settings.step / len(series) / grid.shape[2]
-        elif settings.projector == "real-space":
-            self.real_space = RealSpaceProjector(grid, self.dtype, reference_quirks=published)
-            if published:
-                self.step = settings.step / len(series) / grid.shape[2]
-        elif published:
-            paper = "glass" if settings.precision == "reference-glass" else "film"
-            self.literal = LiteralProjector(grid, series.images, np.float32, paper)  # type: ignore[arg-type]
-        fast = single_axis if grid.single_axis else fourier_slice
-        self._project = fast.project
-        self._descend = single_axis.descend if grid.single_axis else back_projection.descend
-
-    def project(self, volume: NDArray) -> NDArray:
-        if self.radon is not None:
-            return self.radon.project(volume, self.threads)
-        if self.real_space is not None:
-            return self.real_space.project(volume, self.threads)
-        if self.literal is not None:
-            return self.literal.project(np.moveaxis(volume, 1, 2))
-        return self._project(volume, self.grid, self.threads)
-
-    def descend(self, volume: NDArray, projected: NDArray, residual: NDArray) -> None:
-        if self.radon is not None:
-            self.radon.descend(volume, residual, self.step, self.positivity, self.threads)
-        elif self.real_space is not None:
-            self.real_space.descend(volume, residual, self.step, self.positivity, self.threads)
-        elif self.literal is not None:
-            # In the reference the step is in double precision until its product is rounded.
-            change = (self.step * self.literal.gradient(projected).astype(np.float64)).astype(
-                volume.dtype
-            )
-            volume -= np.moveaxis(change, 1, 2)
-            if self.positivity:
-                np.maximum(volume, 0, out=volume)
-        else:
-            self._descend(volume, residual, self.grid, self.step, self.positivity, self.threads)
 
 
 @checked
@@ -341,7 +287,7 @@ def reconstruct(
     support = _checked("support", support, grid.shape)
     mask = _checked("mask", mask, series.images.shape)
     initial = _checked("initial", initial, grid.shape, larger=True)
-    engine = _Engine(grid, series, settings, threads)
+    engine = Engine(grid, series, settings, threads)
     # (x, z, y) in memory: neighbours along the tilt axis are adjacent for every kernel.
     o_x, o_y, o_z = grid.shape
     volume = np.zeros((o_x, o_z, o_y), engine.dtype)

@@ -18,7 +18,7 @@ from aet_port.simulation.linear import simulate_tilt_series
 from aet_port.simulation.settings import Acquisition, SimulateSettings
 from aet_port.structure import StructureResult, analyze
 from aet_port.validation import Matching, match_models
-from aet_port.workflow.config import config_text, parse_config
+from aet_port.workflow.config import parse_config
 from aet_port.workflow.deposit import deposit_run
 from aet_port.workflow.pipeline import Run, run, stages_of
 from aet_port.workflow.run_folder import MODEL, SIMULATED, STRUCTURE, TRUTH, VOLUME
@@ -26,6 +26,7 @@ from aet_port.workflow.sections import DEMO_SPECIES, SampleSettings, SyntheticSe
 from aet_port.workflow.series import measured_series, series_files
 from aet_port.workflow.stages import Stage, Work
 from aet_port.workflow.synthetic_stages import SIMULATE, nominal_angles, simulation_of, truth_of
+from aet_port.workflow.toml_text import config_text
 
 MARGIN = 3.0  # angstrom between the outermost atom and the edge of the images
 LEAST_ATOMS, MOST_ATOMS = 200, 20_000

@@ -23,12 +23,13 @@ from aet_port.refinement.settings import ScanShear
 from aet_port.simulation.linear import tilt_angles
 from aet_port.simulation.samples import amorphous_particle
 from aet_port.simulation.tilt_series import fitting_shape, odd_size
-from aet_port.workflow.config import RunConfig, config_text, parse_config
+from aet_port.workflow.config import RunConfig, parse_config
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.pipeline import Run, run
 from aet_port.workflow.run_folder import COMPARISON, REFINED
 from aet_port.workflow.sections import SampleSettings, SyntheticSettings
 from aet_port.workflow.synthetic_stages import REFUSED, STEP_ERRORS
+from aet_port.workflow.toml_text import config_text
 
 
 @dataclass(frozen=True)

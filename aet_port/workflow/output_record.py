@@ -7,9 +7,9 @@ is made again. Hashing costs 0.10 s for a volume of 320^3 voxels (131 MB), writi
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +90,6 @@ def hashes(folder: RunFolder, paths: Sequence[Path]) -> dict[str, str]:
     return {path.relative_to(folder.root).as_posix(): sha256(path) for path in paths}
 
 
-def code_version() -> str:
-    """Version of aet-port that is running."""
-    try:
-        return version("aet-port")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "not installed"
-
-
 def check_stage(folder: RunFolder, stage: str, made: StageOutputs) -> None:
     """Refuse files that are not what a stage wrote; missing ones pass.
 
@@ -120,13 +112,14 @@ def check_files(folder: RunFolder, stage: str, outputs: Mapping[str, str]) -> No
         path = folder.path(name)
         if path.exists() and sha256(path) != digest:
             found = f"other contents than the stage '{stage}' wrote, by their hash"
-            raise DataFileError(path, found, _ways_out(folder, path))
+            raise DataFileError(path, found, _ways_out(folder, stage, path))
 
 
-def _ways_out(folder: RunFolder, path: Path) -> str:
+def _ways_out(folder: RunFolder, stage: str, path: Path) -> str:
+    command = f"aet run CONFIG --out {folder.root} --redo {shlex.quote(stage)}"
     again = (
-        f"the file of the run: delete it, and `aet run CONFIG --out {folder.root} --resume` "
-        "does the stage again"
+        f"the file of the run: `{command}` does the stage again and keeps this file aside "
+        "(or delete it and use --resume)"
     )
     if path.suffix in _ATOMS:
         return f"{again}; or put changes of atoms into edits.csv (edits in [select])"

@@ -34,6 +34,7 @@ from aet_port.workflow.model_stages import (
     structure_of_run,
     takes_refined,
 )
+from aet_port.workflow.redo import check_redo, set_aside
 from aet_port.workflow.review_stage import APPLY, detection_record
 from aet_port.workflow.run_folder import (
     MODEL,
@@ -82,12 +83,15 @@ class Run:
         Stages that failed, with the reason; empty for a complete run.
     memo
         Results kept in memory by the process that made the run, by name.
+    set_aside
+        Folder with the earlier results of stages that were done again on request.
     """
 
     folder: RunFolder
     config: RunConfig
     failures: tuple[Failure, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    set_aside: Path | None = None
 
     @cached_property
     def projection_r(self) -> dict[int, NDArray[np.float64]]:
@@ -247,6 +251,7 @@ def run(
     *,
     stages: Sequence[Stage] | None = None,
     resume: bool = False,
+    redo: str | None = None,
     threads: int | None = None,
     scheduler: str | None = None,
     checkpoint_interval: float = INTERVAL,
@@ -271,6 +276,9 @@ def run(
     resume
         Whether to continue an existing run. Stages whose settings have changed are repeated, and
         those that depend on them.
+    redo
+        Name of a stage of an existing run to be done again, with all that follows from it; their
+        results so far go to the folder ``set_aside`` in the run folder.
     threads
         Number of threads; all cores unless given.
     scheduler
@@ -289,7 +297,7 @@ def run(
     ------
     InputError
         If the folder holds a run and ``resume`` is not given, a run of other data, or one that is
-        going on.
+        going on; if there is no such stage to be done again.
     AetError
         If the first stage fails.
 
@@ -326,10 +334,15 @@ def run(
     """
     check_threads(threads)
     sub_areas(config)  # raises before any work is done
-    with claim(config, Path(out).absolute(), resume, check_data) as folder:
+    place, stages, kept = Path(out).absolute(), stages or stages_of(config), None
+    if redo is not None:
+        check_redo(redo, stages, place)
+    with claim(config, place, resume or redo is not None, check_data) as folder:
         work = Work(config, folder, threads, scheduler, checkpoint_interval, progress)
-        failures = carry_out(stages or stages_of(config), work)
-    done = Run(folder, config, tuple(failures), work.memo)
+        if redo is not None:
+            kept = set_aside(redo, stages, work)
+        failures = carry_out(stages, work)
+    done = Run(folder, config, tuple(failures), work.memo, kept)
     if done.refusal is not None:  # in a resumed run as well, whichever stages were left to do
         warnings.warn(done.refusal, stacklevel=3)
     return done

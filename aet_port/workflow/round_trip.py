@@ -29,11 +29,12 @@ from aet_port.simulation.tilt_series import odd_size
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
 from aet_port.validation.precision import Precision
 from aet_port.validation.settings import CompareSettings
-from aet_port.workflow.config import RunConfig, config_text, parse_config
+from aet_port.workflow.config import RunConfig, parse_config
 from aet_port.workflow.pipeline import Run, run
 from aet_port.workflow.run_folder import COMPARISON
 from aet_port.workflow.sections import COUNTS, InputSettings, Preset, SampleSettings
 from aet_port.workflow.synthetic_stages import precision_by_stage, true_model
+from aet_port.workflow.toml_text import config_text
 
 # Settings of the papers' chain that differ from those for measured images.
 RECONSTRUCT = ReconstructSettings(iterations=150)

@@ -31,6 +31,7 @@ APPLIED = "applied_edits.csv"  # those of them that the model has
 EDITS = "edits.csv"  # written by people, through `aet review` or by hand
 REVIEWED, REVIEWED_TABLE, REVIEW = "reviewed.extxyz", "reviewed.csv", "reviewed.json"
 STRUCTURE, COMPARISON = "structure.json", "comparison.json"
+SET_ASIDE = "set_aside"  # earlier results of stages that were done again on request
 _CHECKPOINTS = "checkpoints"
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aet_port.core.checkpoint import INTERVAL, fingerprint
+from aet_port.core.code import code_version
 from aet_port.core.errors import AetError
 from aet_port.core.files import sha256
 from aet_port.core.settings import Settings
@@ -27,7 +28,6 @@ from aet_port.workflow.output_record import (
     DONE,
     StageOutputs,
     check_stage,
-    code_version,
     hashes,
     is_noted,
     read_outputs,
@@ -227,6 +227,15 @@ def _makers(inputs: Sequence[str], stages: Sequence[Stage]) -> list[Stage]:
         for stage in stages
         if any(out == one or out.startswith(f"{one}/") for one in inputs for out in stage.outputs)
     ]
+
+
+def followers(name: str, stages: Sequence[Stage]) -> list[Stage]:
+    """A stage and those that read what it makes, directly or through others, in order."""
+    found = [stage for stage in stages if stage.name == name]
+    for stage in stages:
+        if stage not in found and any(one in found for one in _makers(stage.inputs, stages)):
+            found.append(stage)
+    return found
 
 
 def stage_key(stage: Stage, config: RunConfig, earlier: Sequence[str]) -> str:

@@ -195,6 +195,14 @@ def write_xyz(path: Path) -> None:
     path.write_text("2\nc\nCu 1 2 3\nZr 4 5 6\n")
 
 
+def write_numbers(path: Path) -> None:
+    path.write_text("2\nc\n1 1 2 3\n2 4 5 6\n")
+
+
+def write_elements(path: Path) -> None:
+    path.write_text("element,x,y,z\n1,1,2,3\n2,4,5,6\n")
+
+
 def write_frames(path: Path) -> None:
     path.write_text("2\nc\nCu 1 2 3\nZr 4 5 6\n2\nc\nCu 7 8 9\nZr 1 1 1\n")
 
@@ -279,6 +287,11 @@ CASES = [
 ]
 CASES[-1] = CASES[-1]._replace(name="nm.csv")
 CASES[14] = CASES[14]._replace(name="two.xyz")
+CASES += [
+    Case("types.xyz", write_numbers, "", "type numbers (1 to 2)", as_told, NEVER),
+    Case("elements.csv", write_elements, "", "numbers in column element", as_told, NEVER),
+    Case("short.xyz", write_numbers, "--species Cu", "type 2 in", as_told, {}),
+]
 
 
 def _calls() -> Iterator[Any]:

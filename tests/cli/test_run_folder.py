@@ -73,6 +73,19 @@ def test_folders_that_are_taken(sample: Sample, refused: Refused) -> None:
     assert contents(out) == {"notes.txt": b"keep me"}
 
 
+def test_a_stage_is_done_again(sample: Sample, finished: Path, aet: Aet, refused: Refused) -> None:
+    again = ("run", sample.config, "--out", finished, "--no-report", "--json")
+    refused(*again, "--redo", "other", parts=("--redo", "'other'", "assemble, select, analyze"))
+    before = (finished / "structure.json").read_bytes()
+    (finished / "structure.json").write_bytes(b"{}")
+    refused(*again, "--resume", parts=("structure.json", "--redo analyze"))
+    done = aet(*again, "--redo", "analyze")
+    assert done.code == 0, done.err
+    place = Path(json.loads(done.out)["set_aside"])
+    assert (place / "structure.json").read_bytes() == b"{}"
+    assert (finished / "structure.json").read_bytes() == before
+
+
 def test_a_run_is_not_mixed_with_another(sample: Sample, finished: Path, refused: Refused) -> None:
     before = contents(finished)
     again = ("run", sample.config, "--out", finished)

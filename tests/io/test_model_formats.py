@@ -7,6 +7,7 @@ import gzip
 import inspect
 import lzma
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import ase.db
 import numpy as np
 import pytest
 import scipy.io
+from ase.data import chemical_symbols
 from ase.io import read as ase_read
 from ase.io import write as ase_write
 from hypothesis import given, settings
@@ -245,8 +247,9 @@ def test_numbers_in_place_of_symbols_are_types_if_symbols_are_given(file):
     found = read_model(path, "Cu,Zr")
     assert found.species == ["Zr", "Cu", "Zr"]
     assert found.atoms.arrays["type"].tolist() == [2, 1, 2]
-    with pytest.warns(UserWarning, match=r"taken as atomic numbers .1 is H, 2 is He.; .*--species"):
-        assert read_model(path).species == ["He", "H", "He"]
+    with pytest.raises(InputError, match=r"type numbers \(1 to 2\) in place .* --species Cu,Zr"):
+        read_model(path)
+    assert read_model(file("h.xyz", "2\nc\n1 0 0 0\n1 0 0 2\n"), "H").species == ["H", "H"]
     with pytest.raises(DataFileError, match="type 2 in line 3; expected 1 to 1"):
         read_model(path, "Cu")
     text = "2\nProperties=pos:R:3:type:I:1\n0 0 0 2\n0 0 2 1\n"
@@ -254,6 +257,73 @@ def test_numbers_in_place_of_symbols_are_types_if_symbols_are_given(file):
     assert read_model(path, "Cu,Zr").species == ["Zr", "Cu"]
     with pytest.raises(InputError, match=r"types but no species .* --species Cu,Zr"):
         read_model(path)
+
+
+@given(
+    numbers=st.lists(st.integers(1, 8), min_size=1, max_size=12),
+    n_symbols=st.integers(0, 5),
+    asked=st.sampled_from(["species", "default_species"]),
+)
+def test_numbers_are_types_or_elements_but_never_guessed(numbers, n_symbols, asked):
+    """By the words of the rule: given symbols or no gap from 1 make types of them."""
+    rows = "".join(f"{number} {k} 0 0\n" for k, number in enumerate(numbers))
+    symbols = ["Cu", "Zr", "Ta", "Pd", "Pt"][:n_symbols]
+    gapless = set(numbers) == set(range(1, max(numbers) + 1))
+    if len(numbers) > 2 and numbers == list(range(1, len(numbers) + 1)):
+        return  # running numbers, refused as such
+    fits = max(numbers) <= n_symbols
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.xyz"
+        path.write_text(f"{len(numbers)}\nc\n{rows}")
+        options = {asked: symbols} if symbols else {}
+        if not fits and (gapless or (symbols and asked == "species")):
+            with pytest.raises((InputError, DataFileError), match="--species"):
+                read_model(path, **options)
+            return
+        found = read_model(path, **options).species
+    if fits:
+        assert found == [symbols[k - 1] for k in numbers]
+    else:
+        assert found == [chemical_symbols[k] for k in numbers]
+
+
+@pytest.mark.filterwarnings("ignore:.*species by atom type as given")
+@pytest.mark.parametrize("name", ["a.extxyz", "a.csv", "a.dump", "b.dump"])
+def test_numbers_in_columns_of_species_are_types_without_a_gap(file, name):
+    columns = "id element x y z" if name == "a.dump" else "id type element x y z"
+    kind = "" if name == "a.dump" else "1"
+    texts = {
+        "a.extxyz": "2\nProperties=species:S:1:pos:R:3\n1 1 2 3\n2 4 5 6\n",
+        "a.csv": "element,x,y,z\n1,1,2,3\n2,4,5,6\n",
+    }
+    rows = f"1 {kind} 1 1 2 3\n2 {kind.replace('1', '2')} 2 4 5 6\n"
+    path = file(name, texts.get(name) or dump(columns, rows))
+    with pytest.raises(InputError, match="expected a symbol for each atom type"):
+        read_model(path)
+    assert read_model(path, "Cu,Zr").species == ["Cu", "Zr"]
+    unknown = read_model(path, default_species="X")
+    assert unknown.species == ["X", "X"]
+    assert unknown.atoms.arrays["type"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [("lj", "--scale takes the length sigma"), ("nano", "--scale 10 "), ("electron", "0.529177")],
+)
+def test_units_without_angstrom_in_lammps_files_are_refused(file, style, told):
+    head = f"LAMMPS data file via write_data, version 2 Aug 2023, timestep = 0, units = {style}"
+    body = "\n\n1 atoms\n1 atom types\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nAtoms # atomic\n\n"
+    with pytest.raises(DataFileError, match=f"units {style}; expected units metal or real") as one:
+        read_model(file("a.data", f"{head}{body}1 1 1 2 3\n"), "Cu")
+    assert told in str(one.value)
+    for fine in ("metal", "real"):
+        title = head.replace(f"= {style}", f"= {fine}")
+        found = read_model(file(f"{fine}.data", f"{title}{body}1 1 1 2 3\n"), "Cu")
+        assert found.positions.tolist() == [[1, 2, 3]]
+    text = f"ITEM: UNITS\n{style}\n" + dump("id type x y z", "1 1 1 2 3\n")
+    with pytest.raises(DataFileError, match="expected one of metal, real") as other:
+        read_model(file("a.dump", text), "Cu")
+    assert told in str(other.value)
 
 
 def dump(columns: str, *frames: str) -> str:

@@ -4,9 +4,13 @@ import ase
 import numba
 import numpy as np
 import pytest
+from ase.build import bulk
 from ase.cluster import Icosahedron
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from aet_port.core.errors import InputError
+from aet_port.structure.pairs.partial_pdf import ALL, partial_pair_distribution
 from aet_port.structure.pairs.shell_surface import shell_shares
 from aet_port.structure.pairs.shell_volume import shell_counts, sphere_directions
 from aet_port.structure.voronoi.alpha_shapes import alpha_shape
@@ -90,6 +94,53 @@ def test_turned_atoms_and_any_number_of_threads_give_the_same() -> None:
         np.testing.assert_array_equal(shell_shares(alpha_shape(atoms, 4.0), 0.1, 80), one)
     finally:
         numba.set_num_threads(before)
+
+
+@settings(max_examples=4)
+@given(st.integers(0, 10**6), st.floats(3.9, 6.0))
+@example(0, 5.0)  # where the number of triangles at the end of the images once told
+def test_holes_in_a_box_that_begins_elsewhere_give_the_same(seed: int, hole: float) -> None:
+    """Turned, shifted within its cell and reordered: the shares but for rounding."""
+    box = shaken_box(seed, repeat=4)
+    middle = np.asarray(box.cell).sum(axis=0) / 2
+    part = box[np.linalg.norm(box.positions - middle, axis=1) > hole]
+    one, *others = (
+        shell_shares(alpha_shape(atoms, 4.0, margin=7.0), 0.1, 70)
+        for atoms in (part, moved(part, seed + 1), moved(part, seed + 2), moved(part, seed + 3))
+    )
+    for other in others:
+        np.testing.assert_allclose(other, one, rtol=1e-11)
+
+
+@settings(max_examples=4)
+@given(st.integers(0, 10**6))
+def test_g_of_a_box_with_a_hole_is_that_of_its_atoms_in_any_order(seed: int) -> None:
+    box = shaken_box(seed, repeat=4)
+    middle = np.asarray(box.cell).sum(axis=0) / 2
+    part = box[np.linalg.norm(box.positions - middle, axis=1) > 5.0]
+    found = [
+        partial_pair_distribution(atoms, r_max=7.0, shape=alpha_shape(atoms, 4.0, margin=7.0))
+        for atoms in (part, moved(part, seed + 1))
+    ]
+    np.testing.assert_array_equal(found[0].counts, found[1].counts)
+    np.testing.assert_allclose(found[0].g[ALL], found[1].g[ALL], rtol=1e-9)
+
+
+def test_a_filled_box_needs_no_triangles() -> None:
+    """Only the end of its images is a surface, and no shell reaches it."""
+    box = shaken_box(4, repeat=3)
+    shape = alpha_shape(box, 4.0, margin=5.0)
+    assert len(shape.facets) > 100
+    np.testing.assert_allclose(shell_shares(shape, 0.1, 50), len(box), rtol=1e-12)
+
+
+def test_half_a_height_of_a_whole_number_of_steps() -> None:
+    """Rounding of a turned cell must not decide how far g reaches."""
+    crystal = bulk("Ta", "fcc", a=4.0, cubic=True).repeat(4)
+    ranges = {
+        len(partial_pair_distribution(moved(crystal, seed), r_max=9.0).r) for seed in range(8)
+    }
+    assert ranges == {79}  # less than half of 16 angstrom
 
 
 def test_an_atom_on_no_tetrahedron_has_no_share() -> None:

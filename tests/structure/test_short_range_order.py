@@ -34,12 +34,8 @@ def assert_alike(one: ShortRangeOrder, two: ShortRangeOrder) -> None:
     np.testing.assert_array_equal(one.angles.counts, two.angles.counts)
     measured = two.measures()
     for name, (value, unit) in one.measures().items():
-        # Peak positions come from fits; everything else from sums in another order. Shells around
-        # disordered atoms beside crystalline ones are known to about 1e-4, from pieces of a surface
-        # that depend on the order of the atoms; places of features follow to 0.01 angstrom.
-        tolerance = 1e-9
-        if unit == "angstrom":
-            tolerance = 3e-3 if one.nuclei.crystalline.any() else 1e-6
+        # Peak positions come from fits; everything else from sums in another order.
+        tolerance = 1e-6 if unit == "angstrom" else 1e-9
         assert measured[name][0] == pytest.approx(value, rel=tolerance, nan_ok=True), name
         assert measured[name][1] == unit
 

@@ -16,9 +16,10 @@ from aet_port.refinement.settings import RefineSettings
 from aet_port.resire.settings import ReconstructSettings
 from aet_port.simulation.settings import Acquisition, RawFrameSettings, SimulateSettings
 from aet_port.tracing.settings import ClassifySettings, SelectSettings, TraceSettings
-from aet_port.workflow.config import OF_PAPERS, RunConfig, config_text, load_config, parse_config
+from aet_port.workflow.config import OF_PAPERS, RunConfig, load_config, parse_config
 from aet_port.workflow.pipeline import stages_of
 from aet_port.workflow.sections import Kind, SampleSettings, SyntheticSettings
+from aet_port.workflow.toml_text import config_text
 from mdb.deposits import KINDS
 
 MINIMAL = """\

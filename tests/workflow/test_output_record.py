@@ -166,6 +166,94 @@ def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["refined.extxyz", "peaks/whole.npz", "structure.json"])
+def test_a_stage_is_done_again_on_request(folder: Path, name: str) -> None:
+    """The way out that the error names; nothing is lost, and the result is that of the run."""
+    stage, change = CHANGES[name]
+    before = {key: (folder / key).read_bytes() for key in CHANGES}
+    (folder / name).write_bytes(change(before[name]))
+    with pytest.raises(DataFileError, match=f"--redo {stage}` does the stage again"):
+        resumed(folder)
+    changed = {key: (folder / key).read_bytes() for key in CHANGES}
+    times = {one["stage"]: one for one in json.loads((folder / "timings.json").read_text())}
+    record = json.loads((folder / "outputs.json").read_text())
+    done = run(load_config(folder.parent / "run.toml"), folder, redo=stage, threads=1)
+    assert done.failures == ()
+    assert {key: (folder / key).read_bytes() for key in CHANGES} == before
+    # Those that depend on it, by hand.
+    again = {
+        "refine": ["refine", "analyze", "compare"],
+        "trace": ["trace", "select", "refine", "analyze", "compare"],
+        "analyze": ["analyze"],
+    }[stage]
+    after = {one["stage"]: one for one in json.loads((folder / "timings.json").read_text())}
+    assert {key for key in after if after[key] != times[key]} == set(again)
+    kept = folder / "set_aside/1"
+    assert done.set_aside == kept
+    files = {key for key, (maker, _) in CHANGES.items() if maker in again}
+    found = {one.relative_to(kept).as_posix() for one in kept.rglob("*") if one.is_file()}
+    assert found == files | {"record.json"}
+    assert {key: (kept / key).read_bytes() for key in files} == {key: changed[key] for key in files}
+    told = json.loads((kept / "record.json").read_text())
+    assert told["stage"] == stage
+    assert told["outputs"] == {key: record[key] for key in again}
+    assert set(told["stages"]) == set(again)
+    if stage != "analyze":
+        return
+    # A second time, into a folder of its own; then nothing is left to do.
+    second = run(load_config(folder.parent / "run.toml"), folder, redo=stage, threads=1)
+    assert second.set_aside == folder / "set_aside/2"
+    assert resumed(folder).set_aside is None
+    assert deposit(folder).new
+
+
+def test_a_request_that_is_interrupted_loses_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at each removal in turn: the files are aside, and the run can be resumed."""
+    before = {key: (folder / key).read_bytes() for key in CHANGES}
+    unlink = Path.unlink
+    config = load_config(folder.parent / "run.toml")
+    for attempt, n_removed in enumerate((0, 2, 6), start=1):
+        left = [n_removed]
+
+        def stopping(path: Path, missing_ok: bool = False, left: list[int] = left) -> None:
+            if path.name in {Path(key).name for key in CHANGES}:
+                if not left[0]:
+                    raise KeyboardInterrupt
+                left[0] -= 1
+            unlink(path, missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, folder, redo="trace", threads=1)
+        monkeypatch.setattr(Path, "unlink", unlink)
+        kept = folder / f"set_aside/{attempt}"
+        assert (kept / "refined.extxyz").read_bytes() == before["refined.extxyz"]
+        resumed(folder)
+        assert {key: (folder / key).read_bytes() for key in CHANGES} == before
+
+
+def test_links_are_not_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError("no links here")
+
+    before = (folder / "structure.json").read_bytes()
+    monkeypatch.setattr("os.link", refused)
+    done = run(load_config(folder.parent / "run.toml"), folder, redo="analyze", threads=1)
+    assert done.set_aside is not None
+    assert (done.set_aside / "structure.json").read_bytes() == before
+
+
+def test_only_stages_of_a_run_are_done_again(folder: Path, tmp_path: Path) -> None:
+    config = load_config(folder.parent / "run.toml")
+    with pytest.raises(InputError, match=r"--redo: found 'classify'; .*trace, assemble, select"):
+        run(config, folder, redo="classify")
+    with pytest.raises(InputError, match="found no run; expected the run folder of a run"):
+        run(config, tmp_path / "new", redo="trace")
+    assert not (tmp_path / "new").exists()
+
+
 def deposit(folder: Path) -> mdb.Deposit:
     config = load_config(folder.parent / "run.toml")
     with mdb.Bank(folder.parent / "bank.duckdb") as bank:

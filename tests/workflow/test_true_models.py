@@ -10,10 +10,11 @@ import scipy.io
 
 from aet_port.core.errors import InputError
 from aet_port.io.settings import ModelReadSettings
-from aet_port.workflow.config import config_text, parse_config
+from aet_port.workflow.config import parse_config
 from aet_port.workflow.round_trip import round_trip_config
 from aet_port.workflow.sections import InputSettings
 from aet_port.workflow.synthetic_stages import true_model
+from aet_port.workflow.toml_text import config_text
 
 PLACES = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
 

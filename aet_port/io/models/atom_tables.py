@@ -44,7 +44,7 @@ def read_atom_table(path: str | Path, choice: SpeciesChoice | None = None) -> At
     choice
         For a table without species: one symbol for all. For type numbers 1, 2, ...: a symbol per
         type. Numbers in a column of species or elements are atomic numbers unless symbols are
-        given.
+        given or they are 1, 2, ... without a gap, which are types.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def read_atom_table(path: str | Path, choice: SpeciesChoice | None = None) -> At
     set_elements(atoms, _symbols(file, name or "", stated, chosen, numbers))
     for title, column in arrays.items():
         atoms.set_array(title, column)
-    if name in TYPE_TITLES and stated is not None and not atoms.numbers.any():
+    if stated is not None and not atoms.numbers.any() and all(map(str.isdecimal, stated)):
         atoms.set_array("type", np.array(stated, dtype=np.int64))  # all that is known of species
     return AtomicModel(atoms, name=str(file))
 
@@ -163,12 +163,13 @@ def _symbols(
 ) -> list[str]:
     if stated is None:
         return choice.of_all(len(lines), "no column of species")
-    if all(word.isdecimal() for word in stated):
-        given = choice.symbols if title in TYPE_TITLES else choice.given
-        if title not in NUMBER_TITLES and (given is not None or title in TYPE_TITLES):
-            types = np.array([int(word[:9]) for word in stated])
-            what = f"numbers in column {title}"
-            return choice.of_types(types, what, lambda k: f" in line {lines[k]}")
+    numbered = all(word.isdecimal() for word in stated)
+    if (title in TYPE_TITLES and numbered) or (
+        title not in NUMBER_TITLES and choice.are_types(stated)
+    ):
+        types = np.array([int(word[:9]) for word in stated])
+        what = f"numbers in column {title}"
+        return choice.of_types(types, what, lambda k: f" in line {lines[k]}")
     choice.not_needed()
     unknown = unknown_element(stated)
     if unknown is None and "X" in stated and choice.default is None:

@@ -21,6 +21,7 @@ from aet_port.io.models.element_symbols import (
     real_number,
     usual_exponents,
 )
+from aet_port.io.models.lammps_units import TIME_UNITS, stated_units, without_units
 from aet_port.io.models.model_types import MODEL_FILE
 from aet_port.io.models.species_choice import PER_TYPE, UNKNOWN, SpeciesChoice
 from aet_port.io.text_files import quoted, whole_text
@@ -60,7 +61,7 @@ def lammps_box(
 
 
 def read_data_file(file: Path, choice: SpeciesChoice) -> AtomicModel:
-    """Read the atoms of a LAMMPS data file in units metal, in the order of their ids.
+    """Read the atoms of a LAMMPS data file in units metal or real, in the order of their ids.
 
     The element of an atom type is that of its label, or that of its mass; where elements have
     nearly the same mass, the comment behind it decides. Symbols given by the caller count more.
@@ -75,8 +76,8 @@ def read_data_file(file: Path, choice: SpeciesChoice) -> AtomicModel:
     Raises
     ------
     DataFileError
-        If it is missing, truncated, not text, has an atom id twice, more or fewer atoms than
-        stated, or types of unknown element.
+        If it is missing, truncated, not text, states other units in its first line, has an atom id
+        twice, more or fewer atoms than stated, or types of unknown element.
     InputError
         For unknown species.
     """
@@ -84,6 +85,11 @@ def read_data_file(file: Path, choice: SpeciesChoice) -> AtomicModel:
     if choice.given is not None:
         expected = f"LAMMPS data with {len(choice.given)} atom types, a symbol for each: --species"
     text = whole_text(file, expected)
+    units = stated_units(text.partition("\n")[0])
+    if units is not None and units not in TIME_UNITS:
+        words = "these words in its first line"
+        wanted = f"units metal or real{without_units(units, words)}"
+        raise DataFileError(file, f"units {units}", wanted)
     with reading(file, expected):
         sections = _sections(text)
         _check_counts(file, sections, expected)
@@ -94,6 +100,7 @@ def read_data_file(file: Path, choice: SpeciesChoice) -> AtomicModel:
                 io.StringIO(_plain_numbers(text)),
                 Z_of_type={kind: number for kind, (number, _) in elements.items()},
                 read_image_flags=False,
+                units=units or "metal",
             )
         except KeyError as error:
             found = f"unreadable contents (nothing known of atom type or id {error.args[0]})"
@@ -163,7 +170,7 @@ def _elements(
         pairs = [element(symbol) or (0, None) for symbol in choice.given]
         return dict(enumerate(pairs, start=1))
     labels = dict(line.split()[:2] for line in sections.get("Atom Type Labels", ()))
-    if labels and all(element(label) for label in labels.values()):
+    if labels and all(label.isalpha() and element(label) for label in labels.values()):
         return {int(kind): element(label) or (0, None) for kind, label in labels.items()}
     if "Masses" in sections:
         types = {label: kind for kind, label in labels.items()}

@@ -22,6 +22,7 @@ from aet_port.io.models.element_symbols import (
     unknown_element,
     usual_exponents,
 )
+from aet_port.io.models.lammps_units import TIME_UNITS, without_units
 from aet_port.io.models.model_types import model_name
 from aet_port.io.models.species_choice import SpeciesChoice
 from aet_port.io.text_files import Lines, quoted, text_lines
@@ -37,8 +38,6 @@ _COORDINATES = {
 _VELOCITIES = ("vx", "vy", "vz")
 _WHOLE = ("id", "type", "mol", "proc", "ix", "iy", "iz")
 _RESERVED = ("numbers", "positions", "momenta", "masses", "initial_charges")
-# Unit of time in femtoseconds; both unit styles use angstrom.
-_TIME_UNITS = {"metal": 1000.0, "real": 1.0}
 
 
 @dataclass
@@ -99,7 +98,7 @@ def read_dump_frames(file: Path, choice: SpeciesChoice) -> Iterator[AtomicModel]
             name, metadata = model_name(file, None if single else frame.number)
             metadata["timestep"] = frame.step
             if frame.time is not None:
-                metadata["time_ps"] = frame.time * _TIME_UNITS[frame.units] / 1000
+                metadata["time_ps"] = frame.time * TIME_UNITS[frame.units] / 1000
             yield AtomicModel(atoms, name, metadata)
 
 
@@ -146,7 +145,7 @@ def _value(file: Path, lines: Lines, frame: _Frame, item: str) -> None:
     try:
         if item == "UNITS":
             frame.units = text
-            if text not in _TIME_UNITS:
+            if text not in TIME_UNITS:
                 raise ValueError
         elif item == "TIME":
             frame.time = float(text)
@@ -157,10 +156,10 @@ def _value(file: Path, lines: Lines, frame: _Frame, item: str) -> None:
             if frame.n_atoms < 0:
                 raise ValueError
     except ValueError as error:
-        expected = f"one of {', '.join(_TIME_UNITS)}" if item == "UNITS" else "a number"
+        expected = f"one of {', '.join(TIME_UNITS)}" if item == "UNITS" else "a number"
         expected = f"{expected} after ITEM: {item}"
-        if text == "lj":
-            expected += "; without these two lines --scale takes the length sigma in angstrom"
+        if item == "UNITS":
+            expected += without_units(text, "these two lines")
         found = f"{quoted(text)} in line {lines.number}"
         raise DataFileError(file, found, expected) from error
 
@@ -235,6 +234,8 @@ def _atoms(file: Path, lines: Lines, frame: _Frame, choice: SpeciesChoice) -> as
         n * [0], positions, cell=frame.cell, pbc=frame.periodic, celldisp=frame.origin
     )
     set_elements(atoms, [words[k] for k in order])
+    if not atoms.numbers.any() and "type" not in frame.columns:
+        atoms.set_array("type", table["element"].astype(np.int64))  # all that is known of species
     _columns(file, atoms, table, frame, places)
     if not np.array_equal(ids, np.arange(1, n + 1)):
         atoms.set_array("id", ids)
@@ -269,8 +270,11 @@ def _species(
     """Element of each row."""
     # LAMMPS writes C for every element unless told otherwise, so given species count more.
     if "element" in frame.columns and (choice.given is None or "type" not in frame.columns):
-        choice.not_needed()
         words: list[str] = table["element"].tolist()
+        where = f" in frame {frame.number}, line "
+        if choice.are_types(words):
+            return choice.of_numbers(words, lambda k: f"{where}{start + k}")[0]
+        choice.not_needed()
         unknown = unknown_element(words)
         if unknown is not None or "X" in words:
             place = words.index("X") if unknown is None else unknown
@@ -300,5 +304,5 @@ def _columns(
         else:
             atoms.set_array("initial_charges" if name == "q" else name, table[name])
     if moving:  # after the masses, because momenta are stored
-        fs = _TIME_UNITS[frame.units] * ase.units.fs
+        fs = TIME_UNITS[frame.units] * ase.units.fs
         atoms.set_velocities(np.stack([table[name] for name in _VELOCITIES], axis=1) / fs)

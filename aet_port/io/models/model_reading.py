@@ -70,8 +70,9 @@ def read_model(
         masses or labels of the types); .cif; POSCAR, CONTCAR, .vasp, XDATCAR; .pdb; .csv (titles
         such as ``species,x,y,z``; see :func:`~aet_port.io.models.atom_tables.read_atom_table`);
         .mat with 3 x N coordinates; databases of ase.db (.db). All but the last also as .gz, .bz2
-        or .xz. Symbols may be in upper or lower case, or atomic numbers; D and T are hydrogen with
-        their masses; text may have any encoding, and exponents of Fortran.
+        or .xz. Symbols may be in upper or lower case, or atomic numbers (1, 2, ... without a gap
+        are types, which need ``species``); D and T are hydrogen with their masses; text may have
+        any encoding, and exponents of Fortran.
     species
         For a file that names none: one symbol for all atoms, a symbol per atom type, or one per
         atom; text may have commas, ``"Cu,Zr"``. LAMMPS files with types are read with these species

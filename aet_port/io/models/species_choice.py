@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,50 @@ class SpeciesChoice:
             found = f"{len(known)} symbols for {n_atoms} atoms"
             raise InputError(f"{self.file}: species", found, ONE + advice)
         return list(known) * n_atoms if len(known) == 1 else list(known)
+
+    def are_types(self, words: Sequence[str]) -> bool:
+        """Whether words in place of symbols are types rather than atomic numbers.
+
+        They are if symbols are given for them, or if they are 1, 2, ... without a gap: no sample is
+        of hydrogen and helium, and one of hydrogen alone is read with the symbol H for type 1.
+
+        Parameters
+        ----------
+        words
+            Symbol, atomic number or type of each atom.
+        """
+        kinds = set(words)
+        if not kinds or not all(word.isascii() and word.isdecimal() for word in kinds):
+            return False
+        numbers = sorted({int(word[:9]) for word in kinds})
+        if self.given is not None or numbers == list(range(1, len(numbers) + 1)):
+            return True
+        asked = () if self.default in (None, (UNKNOWN,)) else self.default
+        return asked is not None and numbers[0] > 0 and numbers[-1] <= len(asked)
+
+    def of_numbers(
+        self, words: Sequence[str], place: Callable[[int], str]
+    ) -> tuple[list[str], NDArray[np.int64]]:
+        """Symbols of atoms by words that :meth:`are_types`, and these as numbers.
+
+        Parameters
+        ----------
+        words
+            Type of each atom.
+        place
+            See :meth:`of_types`.
+
+        Raises
+        ------
+        InputError
+            Without symbols.
+        DataFileError
+            For a type without a symbol.
+        """
+        types = np.array([int(word[:9]) for word in words])
+        low, high = types.min(), types.max()
+        shown = f"{low}" if low == high else f"{low} to {high}"
+        return self.of_types(types, f"type numbers ({shown}) in place of symbols", place), types
 
     def of_types(
         self, types: NDArray[Any], what: str, place: Any = None, source: Path | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,7 +31,6 @@ _MARKS = ("Properties=", "Lattice=")
 _POSITIONS, _SYMBOLS, _NUMBERS = ("pos", "positions"), ("species", "symbols"), ("Z", "numbers")
 _TYPES = ("type", "types", "atom_types", "particle_type")
 _LATTICE = re.compile(r"(?:Lattice|Origin)=\"[^\"]*\"")
-_NUMBERED = "aet numbers in place of symbols"
 _ORIGIN = "Origin"  # corner of the cell, as OVITO writes it
 
 
@@ -66,7 +64,6 @@ def read_xyz_frames(file: Path, choice: SpeciesChoice) -> Iterator[AtomicModel]:
             with reading(file, WANTED):
                 atoms, comment = _read_frame(file, lines, frame, choice)
                 more = not lines.at_end()
-            _remark_of_types(file, atoms)
             single = frame == 0 and not more
             name, metadata = model_name(file, None if single else frame)
             if comment is not None:
@@ -154,28 +151,13 @@ def _plain(file: Path, before: int, rows: list[str], choice: SpeciesChoice) -> a
 def _set_species(
     atoms: ase.Atoms, words: Sequence[str], choice: SpeciesChoice, before: int
 ) -> None:
-    """Species from symbols, atomic numbers, or types if symbols are given for these."""
-    numbered = all(word.isdecimal() for word in words)
-    if numbered and choice.given is not None:
-        types = np.array([int(word) for word in words])
-        words = choice.of_types(types, "none", lambda k: f" in line {before + k}")
+    """Species from symbols, atomic numbers, or types."""
+    if choice.are_types(words):
+        words, types = choice.of_numbers(words, lambda k: f" in line {before + k}")
         atoms.set_array("type", types)
     elif words:
         choice.not_needed()
     set_elements(atoms, words)
-    if numbered:
-        atoms.info[_NUMBERED] = True
-
-
-def _remark_of_types(file: Path, atoms: ase.Atoms) -> None:
-    """Tell that numbers were taken for atomic numbers where they look like types."""
-    if not atoms.info.pop(_NUMBERED, False) or "type" in atoms.arrays:
-        return
-    kinds = np.unique(atoms.numbers)
-    if len(kinds) and np.array_equal(kinds, np.arange(1, len(kinds) + 1)):
-        shown = ", ".join(f"{n} is {chemical_symbols[n]}" for n in kinds[:3])
-        text = f"{file}: numbers in place of symbols are taken as atomic numbers ({shown})"
-        warnings.warn(f"{text}; types need --species", UserWarning, stacklevel=4)
 
 
 def _extended(

@@ -211,7 +211,8 @@ def _shorten(atoms: ase.Atoms, r_max: float, step: float) -> float:
     limit = np.inf
     if atoms.pbc.any():
         narrowest = heights(atoms).min()
-        limit = (np.ceil(narrowest / 2 / step) - 1) * step
+        # Turned cells differ by rounding, and half a height may be a whole number of steps.
+        limit = (np.ceil(narrowest / 2 / step - 1e-9) - 1) * step
         if 2 * limit >= narrowest:  # the quotient was rounded up
             limit -= step
     if not atoms.pbc.any():

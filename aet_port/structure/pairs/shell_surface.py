@@ -14,6 +14,7 @@ BLOCKS = 256  # number of tasks, independent of the number of threads
 STRIDE = 97  # has no factor in common with BLOCKS
 FINENESS = 0.5  # longest edge of a piece of a triangle over its distance
 PIECES = 1e7  # of triangles that are looked at even where fewer would do
+PIECES_OF_HOLES = 5e5  # the same in periodic cells, where little of the shells lies outside
 MOST = 64  # pieces along an edge of a triangle
 CELL = 6.0  # angstrom: cells of the list of triangles
 EMPTY = 1e-7  # share of the spheres below which no part of them lies inside
@@ -85,7 +86,10 @@ def shell_shares(
     atoms = np.ascontiguousarray(shape.points[:n])
     at_atom = _corner_angles(shape.points, shape.tetrahedra, _on_surface(shape), n)
     start = np.bincount(group, weights=at_atom, minlength=len(sizes))
-    if not len(shape.facets):
+    # Of each triangle and its images one is counted. Those that no atom is a corner of are the end
+    # of the images, out of reach; their number depends on where the cell begins.
+    n_triangles = (shape.facets < n).sum() / 3
+    if not n_triangles:
         return np.repeat(start[None] / (4 * np.pi), bins, axis=0)
     triangles = _outward(shape)
     centroid = triangles.mean(axis=1)
@@ -96,8 +100,9 @@ def shell_shares(
     # Atoms along the cells of the triangles meet the same ones one after the other.
     order = cell_list(atoms, CELL).order
     far = (bins - 0.5) * step
-    met = len(atoms) * len(triangles) * min(1.0, 4 / 3 * np.pi * far**3 / shape.volume)
-    least = int(np.clip(np.sqrt(PIECES / met), 1, MOST))
+    met = len(atoms) * n_triangles * min(1.0, 4 / 3 * np.pi * far**3 / shape.volume)
+    pieces = PIECES if len(shape.points) == n else PIECES_OF_HOLES
+    least = int(np.clip(np.sqrt(pieces / met), 1, MOST))
     lost = _lost_angles(
         atoms[order],
         group[order].astype(np.int64),
