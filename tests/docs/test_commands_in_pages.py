@@ -1,4 +1,4 @@
-"""What README, tutorials and how-to pages name exists: commands, options, settings, make targets, links."""
+"""What README and the pages of the site name exists: commands, options, settings, links."""
 
 from __future__ import annotations
 
