@@ -12,7 +12,7 @@ from aet_port.cli.app import COMMANDS, app
 from aet_port.core.errors import InputError
 from aet_port.core.settings import Settings
 from aet_port.workflow.config import SECTIONS
-from tests.docs.markdown import PAGES, ROOT, THEORY, every_command
+from tests.docs.markdown import HOW_TO, PAGES, ROOT, THEORY, TUTORIALS, every_command
 
 IN_PAGES = every_command()
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Typer may bring its own Click
@@ -111,6 +111,13 @@ def anchors(page: str) -> set[str]:
         re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
         for head in re.findall(r"^#+ (.+)$", read(page), re.MULTILINE)
     }
+
+
+@pytest.mark.parametrize("page", [*TUTORIALS, *HOW_TO, *THEORY])
+def test_page_has_a_title_and_text(page: str) -> None:
+    title, _, text = read(page).partition("\n")
+    assert title.startswith("# ")
+    assert len(text) > 500
 
 
 @pytest.mark.parametrize("page", LINKED)
