@@ -153,7 +153,9 @@ def _written(session: Session, output: Path | None) -> None:
         write_model(output, replay_edits(session.log.model, session.log.rows))
         print_note(f"aet: wrote {output}")
     if session.log.changes and session.hint:
-        print_note(f"aet: {session.log.changes} changes in {session.log.path}; {session.hint}")
+        number = session.log.changes
+        changes = "1 change" if number == 1 else f"{number} changes"
+        print_note(f"aet: {changes} in {session.log.path}; {session.hint}")
 
 
 def _refuse(options: dict[str, Path | None], source: str) -> None:
