@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from aet_port.core.data import TiltSeries, Volume
 
-_NOT_HERE = ("support", "mask", "initial", "method", "precision")
+_NOT_HERE = ("support", "mask", "initial", "precision")
 
 
 @settings_options(leave_out={"reconstruct": _NOT_HERE})

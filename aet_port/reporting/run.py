@@ -57,6 +57,10 @@ from aet_port.workflow.series import read_pixel_size, used_series
 from aet_port.workflow.stages import FAILED
 from mdb.plausibility import Expected
 
+NO_VOLUME = (
+    "a run from counts reconstructs no volume to calculate them from; `aet review` shows measured "
+    "and calculated images around each atom"
+)
 NO_SOLUTE = "a run does not search for medium-range order; use `aet analyze --solute` with a bank"
 
 
@@ -121,6 +125,8 @@ def read_run(
     measured = None
     if series is None:
         missing["projections"] = why
+    elif kept.from_counts:
+        missing["projections"] = NO_VOLUME
     elif volume is not None or refined is not None:
         try:
             measured = compare_projections(

@@ -22,7 +22,7 @@ from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.edit_log import applied_edits, given_edits, unedited_model
 from aet_port.workflow.model_stages import final_model, takes_refined
-from aet_port.workflow.opened_run import check_same, open_run
+from aet_port.workflow.opened_run import check_same
 from aet_port.workflow.run_folder import (
     CLASSIFIED,
     DETECTED,
@@ -34,6 +34,7 @@ from aet_port.workflow.run_folder import (
     VOLUME,
     RunFolder,
 )
+from aet_port.workflow.run_images import located_run
 from aet_port.workflow.series import read_pixel_size, used_series
 
 
@@ -59,7 +60,7 @@ def open_run_folder(
         If it is no run, has no model, or something in it can't be read.
     """
     place = RunFolder(Path(folder))
-    config, record = open_run(place, "the folder of a run")
+    config, record = located_run(place)
     shown, given = final_model(config, place), unedited_model(config, place)
     before = given_edits(config, place)
     applied = replayed(given, applied_edits(config, place))

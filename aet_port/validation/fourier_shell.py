@@ -16,7 +16,7 @@ from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.memory import check_memory
 from aet_port.resire.reconstruction import reconstruct
-from aet_port.resire.settings import DEFAULTS
+from aet_port.resire.settings import DEFAULTS, Projector
 
 HALF, GOLD_STANDARD = 0.5, 0.143  # the two customary thresholds
 SMALLER = "smaller volumes: crop or bin them"
@@ -247,6 +247,7 @@ def half_volumes(
     extended: bool = DEFAULTS.extended,
     n_z: int | None = DEFAULTS.n_z,
     positivity: bool = DEFAULTS.positivity,
+    projector: Projector = DEFAULTS.projector,
     threads: int | None = None,
     progress: bool = False,
 ) -> tuple[Volume, Volume]:
@@ -256,7 +257,7 @@ def half_volumes(
     ----------
     series
         The whole series.
-    iterations, oversampling, step, extended, n_z, positivity, threads, progress
+    iterations, oversampling, step, extended, n_z, positivity, projector, threads, progress
         As of :func:`aet_port.resire.reconstruct`, the same for both.
 
     Returns
@@ -290,6 +291,7 @@ def half_volumes(
             extended=extended,
             n_z=n_z,
             positivity=positivity,
+            projector=projector,
             threads=threads,
             progress=progress,
         ).cropped()
@@ -309,6 +311,7 @@ def half_set_correlation(
     extended: bool = DEFAULTS.extended,
     n_z: int | None = DEFAULTS.n_z,
     positivity: bool = DEFAULTS.positivity,
+    projector: Projector = DEFAULTS.projector,
     threads: int | None = None,
     progress: bool = False,
 ) -> FourierShells:
@@ -320,7 +323,7 @@ def half_set_correlation(
         The whole series.
     mask
         Mask of the reconstructed shape, as in :func:`fourier_shell_correlation`.
-    iterations, oversampling, step, extended, n_z, positivity, threads, progress
+    iterations, oversampling, step, extended, n_z, positivity, projector, threads, progress
         As of :func:`aet_port.resire.reconstruct`, the same for both; for a film (``extended``) the
         part seen by the untilted detector is compared.
 
@@ -338,6 +341,7 @@ def half_set_correlation(
         extended=extended,
         n_z=n_z,
         positivity=positivity,
+        projector=projector,
         threads=threads,
         progress=progress,
     )

@@ -72,6 +72,14 @@ def test_halves_of_a_series(sample: Sample, asked: Asked) -> None:
         # MRC keeps the voxel size in single precision.
         assert one["resolution"] == pytest.approx(other["resolution"], rel=1e-5)
     assert found["projections"] == 20
+    other = asked("fsc", *files, "--half-sets", "--projector", "real-space", *QUICK)
+    summed = half_set_correlation(
+        sample.series, iterations=5, oversampling=2.0, projector="real-space", threads=1
+    )
+    np.testing.assert_allclose(
+        [one["correlation"] for one in other["shells"]], summed.correlation, atol=1e-4
+    )
+    assert np.abs(summed.correlation - expected.correlation).max() > 1e-3  # another projector
 
 
 def test_halves_of_a_run(finished: Path, asked: Asked, refused: Refused) -> None:

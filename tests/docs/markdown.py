@@ -1,8 +1,9 @@
 """The fenced blocks of a Markdown page, and the ``aet`` commands in them.
 
-In the tutorial, blocks marked ``sh``, ``python``, ``sql`` and ``toml`` are what a reader does in
-this order, and a test does it, too; ``console`` marks commands that take long, or need LAMMPS or
-the published data: their options are checked, as are those of all commands in the README.
+In the tutorials, blocks marked ``sh``, ``python``, ``sql`` and ``toml`` are what a reader does in
+the order of the list, and a test does it, too; ``console`` marks commands that take long, or need
+LAMMPS, a browser or the published data: their options are checked, as are those of all commands in
+the README and in the how-to pages.
 """
 
 from __future__ import annotations
@@ -14,7 +15,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/commands.md", "docs/tutorial.md")
+
+
+def _listed(page: str) -> tuple[str, ...]:
+    """The pages of the hidden list of contents of a page, in its order."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    lines = text.split("```{toctree}")[1].split("```")[0].splitlines()
+    return tuple(f"docs/{line}.md" for line in lines if line and not line.startswith(":"))
+
+
+TUTORIALS = _listed("tutorials.md")
+HOW_TO = _listed("howto.md")
+THEORY = _listed("theory.md")
+PAGES = ("README.md", "docs/commands.md", *TUTORIALS, *HOW_TO)
 SHELL = ("sh", "console")
 
 

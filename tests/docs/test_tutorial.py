@@ -1,10 +1,10 @@
-"""The tutorial, done from beginning to end as a reader does it."""
+"""The tutorials, done from beginning to end as a reader does it."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from aet_port.cli.app import main
 from aet_port.io import read_model
 from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
-from tests.docs.markdown import ROOT, blocks, commands
+from tests.docs.markdown import ROOT, TUTORIALS, Block, blocks, commands
 
-PAGE = "docs/tutorial.md"
+RUN_FOLDER = "docs/tutorials/particle.md"
 # Of the files in the table of the run folder, those that this run does not make.
 OTHER_RUNS = {"areas", "volumes", "preprocessed", "aligned", "cleaned"}
 
@@ -41,10 +41,10 @@ def test_every_step(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     answers = []
-    for block in blocks(PAGE):
+    for page, block in every_block():
         match block.language:
             case "python":
-                exec(compile(block.text, f"{PAGE}:{block.line}", "exec"), names)
+                exec(compile(block.text, f"{page}:{block.line}", "exec"), names)
             case "toml":
                 path = Path(block.text.splitlines()[0].removeprefix("# "))
                 path.write_text(block.text, encoding="utf-8")
@@ -56,7 +56,7 @@ def test_every_step(
                 with mdb.Bank("particle/bank.duckdb", read_only=True) as bank:
                     answers.append(bank.sql(block.text))
             case other:
-                assert other == "console", f"{PAGE}:{block.line}"
+                assert other == "console", f"{page}:{block.line}"
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert {f"particle/{name}" for name in named_files() - OTHER_RUNS} <= made
     truth = read_model("truth.xyz")
@@ -65,6 +65,11 @@ def test_every_step(
         # Simulated without errors of angles or shifts; the dose leaves a few percent unseen.
         assert found.matched >= 0.95 * len(truth)
         assert found.rmsd_pm < 20
+    mixed, found_there = names["mixed"], read_model("alloy/detected.extxyz")
+    alloy = match_models(found_there, mixed)
+    pairs = zip(alloy.found_index, alloy.truth_index, strict=True)
+    right = [found_there.species[i] == mixed.species[j] for i, j in pairs]
+    assert sum(right) >= 0.9 * len(mixed)  # heights of Cu and Ta differ by a factor of two
     from_frames = match_models(read_model("from_frames/model.xyz"), names["truth"])
     assert from_frames.matched >= 0.9 * len(names["truth"])  # fifteen tilts of coarse pixels
     with mdb.Bank("copy.duckdb", read_only=True) as copy:
@@ -74,9 +79,21 @@ def test_every_step(
     assert faces.num_rows > 1
 
 
+def every_block() -> Iterator[tuple[str, Block]]:
+    """The blocks of all pages in the order of the list, each with its page."""
+    for page in TUTORIALS:
+        for block in blocks(page):
+            yield page, block
+
+
+def test_every_page_is_in_the_list() -> None:
+    folder = ROOT / "docs" / "tutorials"
+    assert {Path(page).name for page in TUTORIALS} == {path.name for path in folder.glob("*.md")}
+
+
 def named_files() -> set[str]:
     """Files and folders in the tables of the run folder, but for those of the papers' chain."""
-    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    text = (ROOT / RUN_FOLDER).read_text(encoding="utf-8")
     counts, _, all_runs = (
         part.split("\n\n")[0].splitlines() for part in text.split("| file | contents |")[1:]
     )

@@ -10,10 +10,12 @@ import pytest
 
 import mdb
 from aet_port.core.errors import DataFileError, InputError
-from aet_port.io import read_model
+from aet_port.io import read_model, write_tilt_series
+from aet_port.reporting.run import read_run
 from aet_port.reviewing.api import answer
 from aet_port.reviewing.opening_runs import open_bank_entry, open_run_folder
 from aet_port.reviewing.session import Session
+from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.workflow.config import load_config
 from aet_port.workflow.deposit import deposit_run
 from aet_port.workflow.pipeline import Run, run
@@ -130,3 +132,28 @@ def test_images_about_an_atom(folder: Path) -> None:
     for number in (-1, 10_000, 1.5, None):
         told = answer(session, {"ask": "images", "number": number, "position": [0, 0, 0]})[0]
         assert "error" in told
+
+
+def test_images_beside_the_run_folder(tmp_path: Path) -> None:
+    """Paths in the configuration are relative to its file, not to its copy in the run folder."""
+    truth = amorphous_particle(20, "Ta", seed=3)
+    angles = [[0, theta, 0] for theta in range(-60, 61, 12)]
+    series = simulate_tilt_series(truth, angles, 0.6, (32, 32), 1e5, seed=1)
+    write_tilt_series(tmp_path / "images.mrc", tmp_path / "angles.txt", series)
+    (tmp_path / "run.toml").write_text(
+        """\
+[sample]
+name = "particle"
+species = "Ta"
+[input]
+projections = "images.mrc"
+angles = "angles.txt"
+[detect]
+trials = 0
+"""
+    )
+    run(load_config(tmp_path / "run.toml"), tmp_path / "run", threads=1)
+    images = open_run_folder(tmp_path / "run").images
+    assert images is not None
+    np.testing.assert_allclose(images.series.images, series.images, rtol=1e-6)
+    assert "reconstructs no volume" in read_run(tmp_path / "run", threads=1).missing["projections"]
