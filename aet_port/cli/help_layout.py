@@ -12,9 +12,9 @@ GROUPS: dict[str, str] = {
         dark_level denoised detector doi edits extended field figure frame frames_per_tilt gain
         golden golden_from group half_sets image indices initial kind lattice licence mask model
         model_variable name non_atoms only optimization_type pixel_size potential preset quench
-        r1_mean read_noise read_only reciprocal_pixel repo sample saturation_level
-        scale series settings shears small snapshot_format snapshots species standard status
-        support temperature tilt_axis transforms truth types types_variable variable volumes
+        r1_mean read_noise read_only reciprocal_pixel repo sample saturation_level scale series
+        settings shears small snapshot_format snapshots species standard status support
+        temperature tilt_axis transforms truth types types_variable variable volumes
     """,
     "Output": """
         as_csv as_json bank chemical_map colours csv density_map figure_format figures form fps
@@ -25,15 +25,16 @@ GROUPS: dict[str, str] = {
         align analyze angle_error angles any_frame apart area atoms b_factor b_factors bins
         calibrated cells centre chemical_radius clear_outside confidence cooling_rate
         counts_angles crop cs_mm cutoff defocus delta denoise density depth displacement
-        distribution dose draws ellipse energy engine errors estimate_shear exact fdr film_marker film_particles
-        fit_angles fit_background fold height_spread heights highest inner jitter lattice_spacing
-        least_distance local_radius lowest map_sigma margin max_displacement max_drift
-        melt_temperature melt_time minimum_distance n_z outer parametrization per_image phonons
-        positivity probe probe_fraction probe_widths q_max q_min radius reference_quirks
-        refine_angles refine_offsets refine_scales refine_shifts repair require_glass rings rms
-        scan_shear second_background semiangle shape shear_x shear_y shift_error shifts shortest
-        sigma significance slow_axis solute source_size split strength template_rmsd templates
-        thirds threshold tilt_range tilts time_step unassigned unscaled voids weights width
+        distribution dose draws ellipse energy engine errors estimate_shear exact fdr
+        film_marker film_particles fit_angles fit_background fold height_spread heights highest
+        inner jitter lattice_spacing least_distance local_radius lowest map_sigma margin
+        max_displacement max_drift melt_temperature melt_time minimum_distance n_z outer
+        parametrization per_image phonons positivity probe probe_fraction probe_widths q_max
+        q_min radius reference_quirks refine_angles refine_offsets refine_scales refine_shifts
+        repair require_glass rings rms scan_shear second_background semiangle shape shear_x
+        shear_y shift_error shifts shortest sigma significance slow_axis solute source_size
+        split strength template_rmsd templates thirds threshold tilt_range tilts time_step
+        unassigned unscaled voids weights width
     """,
     "Numerics": """
         checkpoint_interval cycles degree density_interpolation density_sigma density_voxel edge
@@ -44,8 +45,8 @@ GROUPS: dict[str, str] = {
         window
     """,
     "Run": """
-        author browser check checkpoint dry_run help memory no_hashes port quick ranks redo resume
-        scheduler seed threads timeout validate workers
+        author browser check checkpoint dry_run help memory no_hashes port quick ranks redo
+        resume scheduler seed threads timeout validate workers
     """,
 }
 _GROUP_OF = {name: group for group, names in GROUPS.items() for name in names.split()}
