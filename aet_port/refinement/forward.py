@@ -15,6 +15,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.parallel import check_threads, chunks, map_threads
 from aet_port.core.scattering import scattering_factor
+from aet_port.refinement.memory import needed_memory
 from aet_port.refinement.parameters import Curvature, Misfit, Parameters
 
 Precision = Literal["single", "double"]
@@ -110,6 +111,12 @@ class Forward:
 
     def __len__(self) -> int:
         return len(self.rotations)
+
+    @property
+    def needed_memory(self) -> float:
+        """Bytes of a fit with these images, see :mod:`aet_port.refinement.memory`."""
+        kinds, atoms = len(self.kinds), len(self.kind_of)
+        return needed_memory(self._canvas, kinds, atoms, self.threads, self._float.itemsize)
 
     @property
     def species(self) -> list[str]:

@@ -17,9 +17,11 @@ from aet_port.core.checkpoint import INTERVAL, Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.core.scan_distortion import ScanDistortion
 from aet_port.refinement.diagnostics import at_bounds, atoms_at_bound, check_seen, poor_fit
 from aet_port.refinement.forward import Fitted, Forward
+from aet_port.refinement.memory import LESS
 from aet_port.refinement.minimisation import energy, minimise
 from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.published import prepare_series, refine_published
@@ -207,8 +209,8 @@ def refine(
     Raises
     ------
     InputError
-        For atoms outside all images, species without height, options out of range, or a misfit
-        that is not finite.
+        For atoms outside all images, species without height, options out of range, a misfit that
+        is not finite, or more memory than is left.
     CheckpointError
         If the checkpoint belongs to other data or options.
 
@@ -249,6 +251,7 @@ def refine(
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, precision, threads
     )
+    check_memory("refine", forward.needed_memory, LESS)
     # For a smaller B', one sample per pixel can't represent the shape of an atom.
     least = 0.7 * (np.pi * series.pixel_size) ** 2
     bounds = (least, max(LARGEST_B, 4 * least)) if b_bounds is None else b_bounds

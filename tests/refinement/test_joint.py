@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -338,3 +339,32 @@ def test_published_schedule_of_two_species() -> None:
     assert found.kinds == ["Co", "Pt"]
     assert found.heights["Pt"] > found.heights["Co"] > 0
     assert found.evaluations == 10
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_memory_is_estimated_and_too_much_refused(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """Against what NumPy allocates; less than a third either way."""
+    images = np.random.default_rng(0).random((4, 500, 500), dtype=np.float32)
+    angles = [[0.0, theta, 0.0] for theta in (-40, -10, 20, 50)]
+    atoms = true_particle(120)
+    series = TiltSeries(images, np.array(angles), PIXEL)
+    forward = Forward(atoms.species, angles, PIXEL, (500, 500), threads=threads)
+    options: dict[str, Any] = {
+        "heights": dict.fromkeys(forward.kinds, 1.0),
+        "b_factors": dict.fromkeys(forward.kinds, 6.0),
+        "max_evaluations": 2,
+        "threads": threads,
+    }
+    tracemalloc.start()
+    try:
+        refine(series, atoms, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert forward.needed_memory == pytest.approx(peak, rel=1 / 3)
+    monkeypatch.setattr("aet_port.core.memory.ALWAYS", 0)
+    monkeypatch.setattr("aet_port.core.memory.available_memory", lambda: 1000.0)
+    with pytest.raises(InputError, match=r"refine: found a need of about .* fewer --threads"):
+        refine(series, atoms, **options)
