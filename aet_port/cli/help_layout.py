@@ -25,15 +25,16 @@ GROUPS: dict[str, str] = {
         align analyze angle_error angles any_frame apart area atoms b_factor b_factors bins
         calibrated cells centre chemical_radius clear_outside confidence cooling_rate
         counts_angles crop cs_mm cutoff defocus delta denoise density depth displacement
-        distribution dose draws ellipse energy engine errors estimate_shear exact fdr film_marker
-        film_particles fit_angles fit_background fold height_spread heights highest inner jitter lattice_spacing
-        least_distance local_radius lowest map_sigma margin max_displacement max_drift
-        melt_temperature melt_time minimum_distance n_z outer parametrization per_image phonons
-        positivity probe probe_fraction probe_widths q_max q_min radius reference_quirks
-        refine_angles refine_offsets refine_scales refine_shifts repair require_glass rings rms
-        scan_shear second_background semiangle shape shear_x shear_y shift_error shifts shortest
-        sigma significance slow_axis solute source_size split strength template_rmsd templates
-        thirds threshold tilt_range tilts time_step unassigned unscaled voids weights width
+        distribution dose draws ellipse energy engine errors estimate_shear exact fdr
+        film_marker film_particles fit_angles fit_background fold height_spread heights
+        highest inner jitter lattice_spacing least_distance local_radius lowest map_sigma
+        margin max_displacement max_drift melt_temperature melt_time minimum_distance n_z
+        outer parametrization per_image phonons positivity probe probe_fraction probe_widths
+        q_max q_min radius reference_quirks refine_angles refine_offsets refine_scales
+        refine_shifts repair require_glass rings rms scan_shear second_background semiangle
+        shape shear_x shear_y shift_error shifts shortest sigma significance slow_axis
+        solute source_size split strength template_rmsd templates thirds threshold
+        tilt_range tilts time_step unassigned unscaled voids weights width
     """,
     "Numerics": """
         checkpoint_interval cycles degree density_interpolation density_sigma density_voxel edge

@@ -72,6 +72,14 @@ def test_returned_values_get_their_type_from_the_signature() -> None:
     assert lines == before
 
 
+def test_a_trailing_underscore_in_a_type_is_no_reference() -> None:
+    def chosen() -> "NDArray[np.bool_]": ...  # type: ignore[name-defined]  # noqa: F821, UP037
+
+    lines = ["Choose.", "", "Returns", "-------", "Which."]
+    site.returns_as_numpydoc_reads_them(None, "function", "chosen", chosen, None, lines)
+    assert lines[4:] == [r"NDArray[np.bool\_]", "    Which."]
+
+
 class Page(HTMLParser):
     """Links and anchors of a page."""
 
