@@ -227,4 +227,5 @@ def returns_as_numpydoc_reads_them(
         except (TypeError, ValueError):
             continue
         kind = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+        kind = re.sub(r"_(?=\W|$)", r"\_", kind)  # np.bool_ is no reference
         lines[first:last] = [kind, *(f"    {line}" if line else "" for line in body)]

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from docs import site
 from matlab_reference.functions import read_functions
@@ -70,6 +72,14 @@ def test_returned_values_get_their_type_from_the_signature() -> None:
     before = list(lines)  # as numpydoc wants them: left alone
     site.returns_as_numpydoc_reads_them(None, "function", "doubled", doubled, None, lines)
     assert lines == before
+
+
+def test_a_trailing_underscore_in_a_type_is_no_reference() -> None:
+    def chosen() -> NDArray[np.bool_]: ...  # type: ignore[empty-body]
+
+    lines = ["Choose.", "", "Returns", "-------", "Which."]
+    site.returns_as_numpydoc_reads_them(None, "function", "chosen", chosen, None, lines)
+    assert lines[4:] == [r"NDArray[np.bool\_]", "    Which."]
 
 
 class Page(HTMLParser):
