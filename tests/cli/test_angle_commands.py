@@ -122,7 +122,8 @@ def test_compare_models_by_species(
     assert facts["recall"] == pytest.approx(25 / 27)
     assert facts["precision"] == 1
     assert facts["species_fraction"] == pytest.approx(23 / 25)
-    assert [Path(path).name for path in facts["figures"]] == ["deviations.png"]
+    names = [Path(path).name for path in facts["figures"]]
+    assert names == ["deviations.png", "recall.png"]
     table = aet("compare-models", *files)
     assert table.code == 0
     for part in ("recall", "84.62 %", "by species", "pairs"):
