@@ -6,6 +6,7 @@ Scan distortion from low-magnification images of particles, for the preprocessin
 """
 
 import numpy as np
+from matplotlib import pyplot as plt
 
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.scan_distortion import ScanDistortion
@@ -31,4 +32,4 @@ found = calibrate_scan(noisy, angles)
 print(found)
 write_calibration("scan.json", found.distortion)
 print(PreprocessSettings(calibration="scan.json").calibration)  # aet preprocess --calibration
-found.plot()
+plt.imshow(noisy[2].T, origin="lower", cmap="gray")

@@ -2,7 +2,7 @@
 An atom left out of a model
 ===========================
 
-An atom left out of a model: ``python difference_peaks.py [FOLDER of AET-AmorphousMaterials]``.
+``python difference_peaks.py [FOLDER of AET-AmorphousMaterials]``.
 """
 
 import sys

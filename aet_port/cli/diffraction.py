@@ -63,7 +63,7 @@ def diffraction_command(
     figure_format: FigureFormat = "png",
     as_json: Json = False,
 ) -> None:
-    """Reduce an electron diffraction pattern to its radial average, S(q) and g(r).
+    """Find the radial average, S(q) and g(r) of an electron diffraction pattern.
 
     The beam stop is masked, the centre and an elliptical distortion are found. With --composition,
     background and atomic scattering are fitted and transformed to the pair distribution.

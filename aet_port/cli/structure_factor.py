@@ -40,7 +40,7 @@ def structure_factor_command(
     ] = None,
     form: TableForm = AS_TEXT,
 ) -> None:
-    """Compute the structure factor S(q) of a model, total and partial, and its intensity I(q).
+    """Compute structure factors and scattered intensity of a model, total and partial.
 
     A periodic box is taken at its reciprocal-lattice vectors, a particle by Debye's sum. With
     --json, --csv or --parquet every value of q; with --frame all, those of each frame.

@@ -1,4 +1,4 @@
-from .beam_stop import beam_stop
+from .beam_stops import beam_stop
 from .materials import crystal_rings, estimated_density
 from .patterns import Diffraction, analyze_pattern
 from .radial import RadialProfile, radial_average

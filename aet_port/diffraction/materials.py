@@ -107,7 +107,7 @@ def crystal_rings(
     Examples
     --------
     >>> q, _ = crystal_rings("Au", 6.0)
-    >>> [round(2 * 3.14159265 / one, 3) for one in q]
+    >>> [round(float(2 * np.pi / one), 3) for one in q]
     [2.356, 2.04, 1.442, 1.23, 1.178]
     """
     number = atomic_numbers.get(element, 0)

@@ -13,7 +13,7 @@ from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.errors import InputError
 from aet_port.core.memory import check_memory
-from aet_port.diffraction.beam_stop import beam_stop
+from aet_port.diffraction.beam_stops import beam_stop
 from aet_port.diffraction.materials import estimated_density, shortest_distance
 from aet_port.diffraction.radial import RadialProfile, radial_average
 from aet_port.diffraction.ring_calibration import RingCalibration, calibrate_by_rings

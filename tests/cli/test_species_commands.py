@@ -179,7 +179,7 @@ def spoilt(drawn: Drawn, tmp_path: Path) -> Path:
     (tmp_path / "edits.csv").write_text("action,atom\nremove,9999\n")
     away = truth.atoms.copy()
     away.positions[5] = 50
-    away.positions[6] = 52  # not alone, which would be a warning
+    away.positions[6:9] = 52 + 2.0 * np.eye(3)  # not alone, which would be a warning
     write_model(tmp_path / "away.xyz", AtomicModel(away))
     write_model(tmp_path / "few.xyz", AtomicModel.from_positions(truth.positions[:2], "X"))
     write_model(tmp_path / "model.extxyz", truth)
@@ -201,7 +201,7 @@ def spoilt(drawn: Drawn, tmp_path: Path) -> Path:
         ("traced.xyz", ("--non-atoms", "dark"), ("--non-atoms: found 'dark'", "'kmeans'")),
         ("traced.xyz", ("--radius", -1), ("--radius: found -1.0", "between 0 and", "(angstrom)")),
         ("traced.xyz", ("--unassigned", 2), ("--unassigned: found 2.0", "between 0 and 1")),
-        ("{spoilt}/away.xyz", (), ("2 of 216 atoms outside: 5, 6;",)),
+        ("{spoilt}/away.xyz", (), ("4 of 216 atoms outside: 5, 6, 7, 8;",)),
         ("{spoilt}/few.xyz", (), ("Co, Pd, Pt: found 2 distinct",)),
         ("{spoilt}/other.npz", (), ("other.npz", "peaks of a volume of (9, 9, 9)")),
         ("{spoilt}/bad.npz", (), ("bad.npz", "no accepted peak")),

@@ -281,7 +281,10 @@ def test_compare_models(sample: Sample, aet: Aet, asked: Callable[..., Any]) -> 
     truth, other = sample.folder / "truth.xyz", sample.folder / "other.mat"
     moved = sample.model.positions[5:] + np.array([0.1, 0.0, -0.2])
     matlab.write_positions(other, np.concatenate([moved, [[20.0, 0, 0]]]))
-    facts = asked("compare-models", other, truth)
+    outcome = aet("compare-models", other, truth, "--json")
+    assert (outcome.code, outcome.err.count("\n")) == (0, 1)
+    assert "other.mat: atom 195 (from 0): fewer than three others" in outcome.err
+    facts = json.loads(outcome.out)
     assert (facts["matched"], facts["missed"], facts["spurious"]) == (195, 5, 1)
     assert facts["shift"] == [-0.1, 0.0, 0.2]
     assert facts["rmsd_pm"] == 0.0

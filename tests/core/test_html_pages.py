@@ -11,7 +11,7 @@ from markupsafe import Markup
 from aet_port.core.html_pages import _environment, render_page
 
 TABLE = "aet_port.validation/published_table.html.jinja"
-EMPTY = {"title": "t", "columns": [], "totals": {}, "rows": []}
+EMPTY = {"title": "t", "headline": "h", "meanings": {}, "columns": [], "totals": {}, "rows": []}
 
 
 @pytest.mark.parametrize("name", EMPTY)

@@ -251,6 +251,7 @@ def test_settings_as_one_value(function: Callable[..., Any]) -> None:
 
 
 PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES += [f"docs/tutorials/{path.name}" for path in sorted((ROOT / "docs/tutorials").glob("*.md"))]
 SNIPPETS = [
     pytest.param(block.text, id=f"{page}:{block.line}")
     for page in PAGES

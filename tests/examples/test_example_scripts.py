@@ -77,7 +77,7 @@ def run_script(name: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> dict[
 def test_every_script_is_tried_and_is_short() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} == set(SCRIPTS)
     for name in SCRIPTS:
-        assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 40, name
+        assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 45, name
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
