@@ -35,7 +35,7 @@ def content(axes: Axes) -> int:
 
 def test_every_plot_function_is_a_method_in_the_gallery() -> None:
     plots = {name for name, one in vars(methods).items() if isinstance(one, LateMethod)}
-    plots -= {"reconstruct", "trace", "analyze", "to_hyperspy", "to_xarray"}
+    plots -= {"reconstruct", "trace", "analyze", "to_hyperspy", "to_xarray", "to_dataframe"}
     used = {vars(type(one))["plot"].name for one in plotted().values()}
     assert used == plots
 
