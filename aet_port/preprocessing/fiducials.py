@@ -60,7 +60,9 @@ def find_particles(image: ArrayLike) -> NDArray[np.float64]:
     level = float(np.median(smooth))
     noise = 1.4826 * float(np.median(np.abs(smooth - level)))
     # Where particles cover less than about a hundredth, Otsu's threshold divides the noise.
-    above = smooth - max(float(threshold_otsu(smooth)), level + ABOVE * noise)
+    # Where they cover much, what is taken for noise is their tails: never above half their height.
+    least = min(level + ABOVE * noise, (level + float(smooth.max())) / 2)
+    above = smooth - max(float(threshold_otsu(smooth)), least)
     labels, count = ndimage.label(above > 0)
     rim = {*labels[0], *labels[-1], *labels[:, 0], *labels[:, -1]}
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
