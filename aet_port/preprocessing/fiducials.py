@@ -60,9 +60,7 @@ def find_particles(image: ArrayLike) -> NDArray[np.float64]:
     level = float(np.median(smooth))
     noise = 1.4826 * float(np.median(np.abs(smooth - level)))
     # Where particles cover less than about a hundredth, Otsu's threshold divides the noise.
-    # Where they cover much, what is taken for noise is their tails: never above half their height.
-    least = min(level + ABOVE * noise, (level + float(smooth.max())) / 2)
-    above = smooth - max(float(threshold_otsu(smooth)), least)
+    above = smooth - max(float(threshold_otsu(smooth)), level + ABOVE * noise)
     labels, count = ndimage.label(above > 0)
     rim = {*labels[0], *labels[-1], *labels[:, 0], *labels[:, -1]}
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
@@ -141,7 +139,7 @@ class Fit:
             self.values = self.values + step[:3] * self.free
             here += step[3 : 3 + 3 * len(names)].reshape(-1, 3)
             shifts += step[3 + 3 * len(names) :].reshape(-1, 2)
-            if np.abs(step[:3]).max() < 1e-9:
+            if np.abs(step).max() < 1e-9:  # then also what is left is that of the end
                 break
         power = float(np.sum(rest**2))
         inverse = np.linalg.pinv(flat_design.T @ flat_design, rcond=1e-12, hermitian=True)

@@ -130,12 +130,12 @@ def test_kernels_in_plain_python(truth, monkeypatch):
     voxels = (places[:3] - ORIGIN) / SIZE
     expected = module.amplitudes(volume, voxels, 1.4)
     layer = np.zeros((9, 8, 7))
-    module._add_atoms(layer, voxels[:1] % 7, 1.1, 6)
-    for name in ("_profile", "_add_atoms", "_matched"):
+    module.add_gaussians(layer, voxels[:1] % 7, 1.1, 6)
+    for name in ("_profile", "add_gaussians", "_matched"):
         monkeypatch.setattr(module, name, getattr(module, name).py_func)
     np.testing.assert_allclose(module.amplitudes(volume, voxels, 1.4), expected, rtol=1e-13)
     plain = np.zeros((9, 8, 7))
-    module._add_atoms(plain, voxels[:1] % 7, 1.1, 6)
+    module.add_gaussians(plain, voxels[:1] % 7, 1.1, 6)
     np.testing.assert_allclose(plain, layer, rtol=1e-13)
 
 
