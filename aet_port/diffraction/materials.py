@@ -47,7 +47,7 @@ def estimated_density(composition: Mapping[str, float]) -> float:
     Examples
     --------
     >>> round(estimated_density({"Ta": 1.0}), 4)
-    0.0555
+    0.0552
     """
     volume = sum(amount * _volume(name) for name, amount in composition.items())
     return float(sum(composition.values()) / volume)
