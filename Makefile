@@ -83,7 +83,7 @@ bench: $(VENV)/installed-bench
 
 docs: $(VENV)/installed-docs
 	$(BIN)/python -m docs
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -j 2 docs docs/_build/html
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean:
