@@ -16,6 +16,7 @@ NAMES = (
     "quench",
     "refinement",
     "start_time",
+    "review",
     "import_graph",
 )
 
