@@ -161,6 +161,7 @@ def _hint(annotation: Any, space: dict[str, Any]) -> Any:
 
 def _check(hint: Any) -> Check | None:
     """The check for a type; None where every value fits."""
+    hint = _without_alias(hint)
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any or hint is object:
         return None
@@ -189,6 +190,15 @@ def _check(hint: Any) -> Check | None:
     if inspect.isclass(hint) and not _is_duck(hint):
         return _of_class(hint, f"{_article(hint.__name__)} {hint.__name__}")
     return None
+
+
+def _without_alias(hint: Any) -> Any:
+    """The type behind an alias of Python 3.12 and later, such as NumPy's NDArray there."""
+    kind: Any = getattr(typing, "TypeAliasType", ())
+    if isinstance(hint, kind):
+        return hint.__value__
+    alias = get_origin(hint)
+    return alias.__value__[get_args(hint)] if isinstance(alias, kind) else hint
 
 
 def _is_duck(hint: type) -> bool:
