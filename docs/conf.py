@@ -81,6 +81,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # its page asks the network for scripts
     "download_all_examples": False,
     "abort_on_example_error": False,
     "matplotlib_animations": False,
