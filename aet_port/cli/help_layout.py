@@ -112,20 +112,20 @@ EXAMPLES: dict[str, str] = {
 }
 
 
-def lay_out(command: Any, module: str) -> None:
+def lay_out(command: Any, group: str) -> None:
     """Group the options of a command, and put its example below.
 
     Parameters
     ----------
     command
         The command; changed.
-    module
-        Name of its group before its own name, empty for one of the first level.
+    group
+        Group of commands that it is in, such as ``mdb``; empty for one of the first level.
     """
-    name = f"{module} {command.name}".strip()
+    name = f"{group} {command.name}".strip()
     for parameter in command.params:
         if parameter.param_type_name == "option" and parameter.rich_help_panel is None:
-            reads = parameter.name == "bank" and module == "mdb" and name not in _DEPOSITING
+            reads = parameter.name == "bank" and group == "mdb" and name not in _DEPOSITING
             parameter.rich_help_panel = "Input" if reads else group_of(parameter.name)
     command.params.sort(key=_place)  # stable: arguments, and options within a group, stay in order
     example = EXAMPLES.get(name)

@@ -139,7 +139,7 @@ class Fit:
             self.values = self.values + step[:3] * self.free
             here += step[3 : 3 + 3 * len(names)].reshape(-1, 3)
             shifts += step[3 + 3 * len(names) :].reshape(-1, 2)
-            if np.abs(step).max() < 1e-9:  # then also what is left is that of the end
+            if np.abs(step).max() < 1e-9:  # all of it, or ``rest`` would be of the start
                 break
         power = float(np.sum(rest**2))
         inverse = np.linalg.pinv(flat_design.T @ flat_design, rcond=1e-12, hermitian=True)
