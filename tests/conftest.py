@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from aet_port.core.errors import DataFileError
 from matlab_reference import locate_reference
+from tests import one_compilation
 
 # Hooks, which pytest finds here.
 from tests.every_golden import (  # noqa: F401
@@ -28,6 +29,9 @@ from tests.every_golden import (  # noqa: F401
 # OpenMP threads that wait sleep: spinning ones, with as many workers as cores, take the time of
 # those that work, and a quench in a process that has run a parallel kernel takes ten times longer.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    one_compilation.install()
 
 # A shell lets what it starts in the background ignore Ctrl-C, and so would the commands of tests.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
