@@ -23,6 +23,8 @@ from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_projections import project_refined
 
+MODEL_IMAGES = "refined model"  # what calculated projections are of
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -76,7 +78,7 @@ def compare_projections(
     tilt = series.angles[:, 1].astype(np.float64)
     calculated, name = None, ""
     if config.refine is not None and refined is not None and model is not None:
-        name = "refined model"
+        name = MODEL_IMAGES
         note = "Calculated from the refined model."
         calculated = project_refined(config, series, model, refined, threads)
     elif config.reconstruct.extended:

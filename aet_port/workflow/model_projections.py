@@ -61,8 +61,10 @@ def project_refined(
     begin = Parameters.start(model.positions, heights, b_factors, len(series))
     shears = np.array([refined.get(f"shear_{axis}", 0.0) for axis in "xy"])
     settings = config.refine
-    # The run does not store shift, scale and offset of each image: fit them to the model.
-    fits = [] if settings is None else settings.image_fits
+    # The run does not store shift, scale and offset of each image: fit them to the model. The
+    # papers' schedule has none, and the R1 that it records is that of the images as they are.
+    fitted = settings is not None and settings.method == "lbfgs"
+    fits = settings.image_fits if settings is not None and fitted else []
     return forward.project(fit_images(forward, replace(begin, shears=shears), series.images, fits))
 
 

@@ -160,11 +160,17 @@ def refined_series(config: RunConfig, settings: RefineSettings, folder: RunFolde
     """
     series = used_series(config, folder)
     frames = config.preprocess
-    if frames is None or settings.images == "denoised" or not folder.path(NOISE).exists():
+    if frames is None or refines_used(config, settings, folder):
         return series
     noise = placement(config, folder).apply(read_npy(folder.path(NOISE), OWN))
     images = series.images + crop_images(noise, frames.crop)
     return replace(series, images=images.astype(series.images.dtype))
+
+
+def refines_used(config: RunConfig, settings: RefineSettings, folder: RunFolder) -> bool:
+    """Whether the model is refined against the very series of the other stages."""
+    same = config.preprocess is None or settings.images == "denoised"
+    return same or not folder.path(NOISE).exists()
 
 
 def read_pixel_size(config: RunConfig, folder: RunFolder) -> float:
