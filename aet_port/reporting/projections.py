@@ -16,8 +16,10 @@ from aet_port.core.errors import DataFileError
 from aet_port.io import read_volume
 from aet_port.refinement.r_factors import agreement
 from aet_port.reporting.content import Projections
+from aet_port.reporting.memory import check_projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
+from aet_port.resire.memory import needed_memory
 from aet_port.resire.real_space import RealSpaceProjector
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.workflow.config import RunConfig
@@ -72,6 +74,8 @@ def compare_projections(
     ------
     DataFileError
         If the volume can't be read or its shape is not that of the run.
+    InputError
+        If more memory is needed than is left.
 
     MATLAB: none
     """
@@ -97,8 +101,10 @@ def compare_projections(
 
 def _of_volume(config: RunConfig, path: Path, series: TiltSeries, threads: int) -> NDArray:
     settings = config.reconstruct
-    array = read_volume(path, series.pixel_size).array
     grid = make_grid(series.detector, series.angles, settings.oversampling, n_z=settings.n_z)
+    # Volume, its copy and the images, as in a reconstruction.
+    check_projections(needed_memory(grid, settings, threads))
+    array = read_volume(path, series.pixel_size).array
     if array.shape != grid.shape:
         raise DataFileError(path, f"shape {array.shape}", f"{grid.shape}, as the run made it")
     swapped = np.ascontiguousarray(np.moveaxis(array, 1, 2), dtype=np.float32)

@@ -24,6 +24,7 @@ from aet_port.reporting.content import (
     structure_of,
 )
 from aet_port.reporting.doubtful import doubtful_atoms
+from aet_port.reporting.memory import check_report
 from aet_port.reporting.plausibility import plausibility_of
 from aet_port.reporting.projections import MODEL_IMAGES, Compared, compare_projections
 from aet_port.reporting.run_agreement import agreement_of, convergence_of
@@ -102,7 +103,7 @@ def read_run(
     ------
     InputError
         If the folder is not a run; or, if ``config`` is given, the projections named there are not
-        those of the run.
+        those of the run; if more memory is needed than is left.
     DataFileError
         If something in it can't be read.
 
@@ -122,6 +123,7 @@ def read_run(
     missing = _failures(place) | {"orders": NO_SOLUTE}
     series, why = _series(used, place, record, strict=given is not None)
     model = _model(kept, place, missing)
+    check_report(0 if model is None else len(model))
     refined = _record(kept, place, missing)
     volume = _volume(used, place, missing)
     # Heights and B factors of a refined model that the run did not go on with are not its model's.

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.refinement.forward import Forward
+from aet_port.refinement.memory import LESS
 from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.r_factors import agreement, fit_images
 from aet_port.workflow.config import RunConfig
@@ -45,11 +47,13 @@ def project_refined(
     Raises
     ------
     InputError
-        If the record is not that of this model.
+        If the record is not that of this model, or more memory is needed than is left.
     """
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, threads=threads
     )
+    images = float(np.dtype(np.float32).itemsize * len(series) * np.prod(series.detector))
+    check_memory("projections of the model", forward.needed_memory + images, LESS)
     given = [refined.get(key) for key in ("heights", "b_factors")]
     for kind in forward.kinds:
         if not all(isinstance(one, dict) and kind in one for one in given):

@@ -11,10 +11,14 @@ import pytest
 
 from aet_port.core import memory
 from aet_port.core.errors import InputError
+from aet_port.io import write_model
+from aet_port.simulation import amorphous_particle
+from aet_port.simulation.settings import SimulateSettings
 from aet_port.workflow.config import parse_config
 from aet_port.workflow.dose_series import run_dose_series
 from aet_port.workflow.dose_settings import DoseSeriesSettings
 from aet_port.workflow.pipeline import run
+from aet_port.workflow.round_trip import round_trip_config, run_round_trip
 
 HEAD = "[sample]\nname = 'x'\nspecies = {}\nkind = 'synthetic'\npreset = '{}'\n"
 PARTICLE = "[synthetic]\natoms = 30\n[simulate]\n"
@@ -84,6 +88,16 @@ def test_all_doses_of_a_series_are_refused_at_the_first(little: None, tmp_path: 
     with pytest.raises(InputError, match=r"simulate_frames: found a need of about .* of memory"):
         run_dose_series(changed, tmp_path / "doses", threads=1)
     assert not (tmp_path / "doses").exists()
+
+
+def test_a_round_trip_is_refused_before_its_first_stage(little: None, tmp_path: Path) -> None:
+    write_model(tmp_path / "truth.xyz", amorphous_particle(30, "Ta"))
+    simulate = SimulateSettings(pixel_size=0.01)
+    out = tmp_path / "trip"
+    config = round_trip_config(tmp_path / "truth.xyz", out, simulate=simulate)
+    with pytest.raises(InputError, match=r"^simulate: found a need of about .* GB of memory"):
+        run_round_trip(config, out, threads=1)
+    assert not out.exists()
 
 
 CHECKS = {  # where each stage compares
