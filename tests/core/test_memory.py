@@ -20,6 +20,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.memory import available_memory, check_memory, size_text
 from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.detection import PlanSettings, plan_table
+from aet_port.refinement.residual_maps import residual_map
 from aet_port.resire.grid import make_grid
 from aet_port.resire.memory import needed_memory
 from aet_port.resire.settings import ReconstructSettings
@@ -127,6 +128,7 @@ def test_a_grid_of_a_known_size() -> None:
 
 
 MODEL = amorphous_particle(40, "Ta")
+WIDE = aet.TiltSeries(np.ones((20, 600, 600), np.float32), ANGLES, 0.5)
 SERIES = aet.TiltSeries(np.random.default_rng(0).random((20, 64, 64)), ANGLES, 0.5)
 CRYSTAL = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(16)
 CUBE = np.ones((240, 240, 240), np.float32)
@@ -165,6 +167,9 @@ def classified(**options: Any) -> Any:
             "--shape",
         ),
         (lambda: tight_support(CUBE), "--support"),
+        (lambda: aet.refine(WIDE, MODEL, "published"), "cropped images"),
+        (lambda: aet.refine(WIDE, MODEL, threads=9), "--threads"),
+        (lambda: residual_map(WIDE, MODEL, threads=9), "--threads"),
         (lambda: classified(thirds=30), "--thirds"),
         (lambda: classified(non_atoms="gaussians"), "fewer atoms"),
         (lambda: classified(upsampling="spline"), "--upsampling linear"),

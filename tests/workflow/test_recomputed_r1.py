@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 import mdb
+from aet_port.core import memory
+from aet_port.core.errors import InputError
 from aet_port.io import read_model, write_model
+from aet_port.refinement.forward import Forward
 from aet_port.reporting.run import read_run
 from aet_port.workflow.config import load_config
 from aet_port.workflow.deposit import deposit_run, recomputed_r1
@@ -85,6 +88,25 @@ def test_r1_of_a_published_schedule_is_reproduced(finished: Callable[[], Run]) -
     assert done.refinement["r1"] == pytest.approx(recomputed_r1(done), abs=1e-5)
     assert reported(done) == []
     assert deposited(done) == []
+
+
+def test_a_report_and_its_projections_are_refused_without_memory(
+    finished: Callable[[], Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is calculated; pages of all sizes need some 70 MB."""
+    done = finished()
+    monkeypatch.setattr(memory, "available_memory", lambda: 6e7)
+    with pytest.raises(InputError, match=r"report: found a need of about 70 MB of memory, with 60"):
+        read_run(done.folder.root)
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e8)
+    monkeypatch.setattr("aet_port.reporting.projections.needed_memory", lambda *_: 3e9)
+    monkeypatch.setattr(Forward, "needed_memory", 2e9)
+    with pytest.raises(InputError, match=r"projections of the model: found a need of about 2 GB"):
+        read_run(done.folder.root)
+    done.folder.path("refined.extxyz").unlink()
+    done.folder.path("outputs.json").unlink()
+    with pytest.raises(InputError, match=r"projections of the report: found a need of about 3 GB"):
+        read_run(done.folder.root)
 
 
 def test_a_moved_atom_is_told(finished: Callable[[], Run]) -> None:
