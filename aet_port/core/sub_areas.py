@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import crop_centred
+from aet_port.core.memory import check_memory
 
 TRIM_Y = 4  # voxels left out at a border between two rows of areas
 SHARED_X = 2  # voxels that an area keeps beyond the middle line to its neighbour along x
@@ -212,6 +214,7 @@ def patch_volumes(
         fetch: Callable[[int], NDArray | None] = volumes.get
     else:
         fetch = volumes
+    check_memory("volume_shape", 4.0 * math.prod(shape), "a smaller volume_shape")
     patched = np.zeros(shape, dtype=np.float32)
     windows = areas.windows(trim_y)
     for index in areas.order:

@@ -9,8 +9,7 @@ import numpy as np
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
-from aet_port.core.memory import check_memory
-from aet_port.detection.loop import LESS, needed_memory, result_of
+from aet_port.detection.loop import result_of
 from aet_port.detection.model_check import first_heights, fit_given
 from aet_port.detection.outcome import Detection
 from aet_port.detection.search import Search
@@ -54,7 +53,6 @@ def fit_edited(
 
     MATLAB: none; the papers refine the model again after each edit by hand
     """
-    check_memory("fit of the edited model", needed_memory(series, settings), LESS)
     search = Search(series, symbols, settings, threads)
     heights = first_heights(search, model.positions)
     given = model.atoms.arrays.get("height")

@@ -13,7 +13,6 @@ from aet_port.core.arguments import checked
 from aet_port.core.checkpoint import Checkpoint, fingerprint
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
-from aet_port.core.memory import check_memory
 from aet_port.core.progress import progress_bar
 from aet_port.detection.certainty import Certainty
 from aet_port.detection.outcome import Detection, finished
@@ -22,8 +21,6 @@ from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import SearchState
 from aet_port.detection.trials import run_trial, signs_of
 from aet_port.refinement.likelihood import Atoms
-
-LESS = "a thinner search (--depth), binned or cropped images, or fewer of them"
 
 
 @checked
@@ -87,19 +84,9 @@ def detect(
     30
     """
     symbols = (species,) if isinstance(species, str) else tuple(species)
-    check_memory("detect", needed_memory(series, settings), LESS)
     return carry_out(
         Search(series, symbols, settings, threads), checkpoint=checkpoint, progress=progress
     )
-
-
-def needed_memory(series: TiltSeries, settings: DetectSettings) -> float:
-    """Bytes of the arrays of a search, at least: score map, images and their filters."""
-    nx, ny = series.detector
-    depth = nx if settings.depth is None else settings.depth / series.pixel_size
-    # In single precision: map and scores; counts, expected, residual, variance, filtered images,
-    # their noise, its skewness and response; half spectra of images of 1.5 times the width.
-    return 4.0 * (2 * nx * ny * depth + len(series) * nx * ny * (8 + 1.5**2 / 2))
 
 
 def carry_out(

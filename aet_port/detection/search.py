@@ -27,6 +27,7 @@ from aet_port.detection.candidates import (
 from aet_port.detection.evidence import local_covariances, radial_frequencies
 from aet_port.detection.fit import Freed, fit_atoms
 from aet_port.detection.height_drift import local_heights
+from aet_port.detection.memory import check_search
 from aet_port.detection.mixture import Species, mixture_of_heights
 from aet_port.detection.noise import ImageNoise, image_noise
 from aet_port.detection.probe import Probe, choose_probe, fit_probe
@@ -85,6 +86,7 @@ class Search:
         settings: DetectSettings = DETECT,
         threads: int | None = None,
     ) -> None:
+        check_search(series, settings)
         self.series, self.symbols, self.settings = series, tuple(symbols), settings
         self.threads = check_threads(threads)
         self.noise: ImageNoise = image_noise(series.images, settings, series.name)
@@ -181,8 +183,7 @@ class Search:
         """Candidates (n, 6) for new atoms, and the threshold of their scores."""
         found = self.score_map(state, expected)
         least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
-        maxima = found.maxima(LOWEST, 1.0, self.threads)
-        minima = found.maxima(LOWEST, -1.0, self.threads)
+        maxima, minima = (found.maxima(LOWEST, sign, self.threads) for sign in (1.0, -1.0))
         _, merge, exclude = self.distances(state.atoms.positions)
         maxima = apart(maxima, state.atoms.positions, exclude, merge)
         score, lowest = threshold_and_height(maxima, minima, least, state.lightest)
@@ -313,8 +314,7 @@ class Search:
         self, state: SearchState, covariances: NDArray
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Heights as the images alone ask for, and their standard errors."""
-        variance = covariances[:, 0, 0]
-        heights = state.atoms.heights
+        variance, heights = covariances[:, 0, 0], state.atoms.heights
         if state.prior is not None:
             heights = heights + variance * state.prior.improbability(heights)[1]
         return heights, np.sqrt(variance)

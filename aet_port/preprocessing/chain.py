@@ -51,6 +51,15 @@ from aet_port.preprocessing.tilt_axis import find_tilt_axis
 LEAST_SEEN = 2 / 3  # smallest part of the detector along both axes common to all frames
 ORDERS = 5  # number of moments used to estimate the shear
 AROUND = 2  # pixels on each side of a bad one whose median replaces it
+LESS = "binned frames, or fewer tilts"
+
+
+def needed_memory(held: float, n_tilts: int, detector: tuple[int, int]) -> float:
+    """Bytes that preprocessing takes beside the frames, of which there are ``held`` bytes.
+
+    Repaired frames and, for the noise, all in one array; then one image a tilt at each step.
+    """
+    return 2.0 * held + 8.0 * n_tilts * math.prod(detector) * 8
 
 
 @checked
@@ -134,9 +143,7 @@ def preprocess(
             "a calibrated shear, or images whose tilt axis lies along y",
         )
     held = sum(images.nbytes for images in series.frames)
-    # Repaired frames and, for the noise, all in one array; then one image a tilt at each step.
-    steps = 8.0 * len(series) * math.prod(detector) * 8
-    check_memory("preprocess", 2.0 * held + steps, "binned frames, or fewer tilts")
+    check_memory("preprocess", needed_memory(held, len(series), detector), LESS)
     bad = find_bad_pixels(series, chosen.saturation_level, show_progress=progress)
     frames = _repaired(series, bad) if chosen.repair else series.frames
     if noise is None and chosen.denoise not in ("none", "wiener"):

@@ -15,14 +15,13 @@ from aet_port.core.errors import InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.parallel import check_threads, chunks, map_threads
 from aet_port.core.scattering import scattering_factor
-from aet_port.refinement.memory import needed_memory
+from aet_port.refinement.memory import canvas_of, needed_memory
 from aet_port.refinement.parameters import Curvature, Misfit, Parameters
 
 Precision = Literal["single", "double"]
 Fitted = frozenset[str]
 Result = TypeVar("Result")
 
-MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
 SPREAD = 2.0  # square pixels: atoms are drawn as exp(-r^2 / SPREAD)
 FLOOR = {"single": 1e-7, "double": 1e-14}  # fraction of the peak where Gaussians are cut off
 NOTHING: Fitted = frozenset()
@@ -90,8 +89,7 @@ class Forward:
         self.threads = check_threads(threads)
         self._float = np.dtype(np.float32 if precision == "single" else np.float64)
         self._half = int(np.ceil(np.sqrt(-SPREAD * np.log(FLOOR[precision])) + 0.5))
-        margin = int(np.ceil(MARGIN / pixel_size))
-        self._canvas = tuple(fft.next_fast_len(n + 2 * margin, real=True) for n in self.shape)
+        self._canvas, margin = canvas_of(self.shape, pixel_size)
         self._window = tuple(slice(margin, margin + n) for n in self.shape)
         self._qx = fft.fftfreq(self._canvas[0], pixel_size)[:, None]
         self._qy = fft.rfftfreq(self._canvas[1], pixel_size)[None, :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from aet_port.refinement.forward import Fitted, Forward
 from aet_port.refinement.memory import LESS
 from aet_port.refinement.minimisation import energy, minimise
 from aet_port.refinement.parameters import Parameters
-from aet_port.refinement.published import prepare_series, refine_published
+from aet_port.refinement.published import PADDING, prepare_series, refine_published
 from aet_port.refinement.settings import (
     DEFAULTS,
     Method,
@@ -37,6 +38,7 @@ from aet_port.refinement.starting_point import start_values
 from aet_port.refinement.variables import Variables
 
 LARGEST_B = 50.0  # square angstrom
+PUBLISHED = 24.0  # bytes of a padded pixel: measured, calculated and their difference, in double
 
 
 @dataclass(frozen=True, repr=False)
@@ -318,6 +320,8 @@ def _published(
     """The papers' schedule, with R factors as in the L-BFGS method, heights fitted to images."""
     kinds = len(set(model.species))
     plan = schedule or {1: "ta-film", 3: "glass"}.get(kinds)
+    wide = [n + PADDING for n in series.detector]
+    check_memory("refine", PUBLISHED * len(series) * math.prod(wide), "binned or cropped images")
     prepared = prepare_series(series, odd=kinds > 1 if plan is None else plan.startswith("glass"))
     found = refine_published(prepared, model, plan, rounds, threads=threads, show_progress=progress)
     forward = Forward(

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import math
+
+from scipy import fft
+
+MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
 PER_ATOM = 1000  # bytes: gradients, curvature, and the steps that L-BFGS remembers
 LESS = "fewer --threads, binned or cropped images, or --precision single"
+
+
+def canvas_of(shape: tuple[int, int], pixel_size: float) -> tuple[tuple[int, ...], int]:
+    """Number of pixels of an image with its margin, fast to transform, and of the margin.
+
+    Parameters
+    ----------
+    shape
+        Number of pixels of the detector.
+    pixel_size
+        Angstrom.
+
+    Examples
+    --------
+    >>> canvas_of((100, 80), 0.5)
+    ((125, 108), 12)
+    """
+    margin = math.ceil(MARGIN / pixel_size)
+    return tuple(fft.next_fast_len(n + 2 * margin, real=True) for n in shape), margin
 
 
 def needed_memory(

@@ -13,8 +13,10 @@ from aet_port.core.arguments import checked
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.display import Shown
+from aet_port.core.memory import check_memory
 from aet_port.core.scattering import scattering_factor
 from aet_port.refinement.forward import Forward
+from aet_port.refinement.memory import LESS
 from aet_port.refinement.r_factors import fit_images
 from aet_port.refinement.settings import RESIDUAL
 from aet_port.refinement.starting_point import start_values
@@ -138,6 +140,9 @@ def residual_map(
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, threads=threads
     )
+    # Beside the fit: calculated images, residual, and the latter at one brightness.
+    images = 12.0 * series.images.size
+    check_memory("residual images", forward.needed_memory + images, LESS)
     start = start_values(forward, model.positions, series.images, offsets=True)
     fitted = fit_images(forward, start, series.images, OFFSETS)
     calculated = forward.project(fitted)

@@ -15,6 +15,7 @@ from aet_port.core.errors import InputError
 from aet_port.reporting.bank_networks import read_networks
 from aet_port.reporting.bank_structure import read_structure, reals
 from aet_port.reporting.content import Convergence, Fact, ReportContent, Table
+from aet_port.reporting.memory import check_report
 from aet_port.reporting.plausibility import plausibility_tables
 from mdb.bank import Bank
 from mdb.database import stored_record
@@ -75,7 +76,8 @@ def read_entry_report(
     BankError
         If there is no such bank, or it can't be read.
     InputError
-        If the bank has no such model or analysis, or holds several models and none was named.
+        If the bank has no such model or analysis, or holds several models and none was named; if
+        more memory is needed than is left.
     """
     with Bank(path, read_only=True) as bank, bank.held():
         chosen = _model_id(bank, model)
@@ -85,6 +87,7 @@ def read_entry_report(
         head = rows[0]
         analyses = bank.sql(_ANALYSES, {"model": chosen}).to_pylist()
         number = _analysis(path, chosen, analyses, analysis)
+        check_report(head["n_atoms"])
         atoms = bank.atoms(chosen, None)
         missing = {"projections": NO_IMAGES, "volume": NO_VOLUME}
         tilts = bank.sql(_TILTS, {"model": chosen})

@@ -9,7 +9,7 @@ from typing import Any
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.reporting.content import Table
 from mdb.plausibility import Expected, implausible
-from mdb.records import Details
+from mdb.records import Details, Reconstruction
 
 TITLE = "Plausibility of the model"
 
@@ -21,9 +21,11 @@ def plausibility_tables(warnings: Sequence[Mapping[str, Any]]) -> list[Table]:
 
 
 def plausibility_of(
-    model: AtomicModel | None, details: Details | None, expected: Expected
+    model: AtomicModel,
+    details: Details | None,
+    reconstruction: Reconstruction | None,
+    expected: Expected,
 ) -> list[Table]:
-    """A table of what speaks against a model that is in no bank."""
-    if model is None:
-        return []
-    return plausibility_tables([asdict(one) for one in implausible(model, details, None, expected)])
+    """A table of what a deposit of a model would warn of (:func:`mdb.plausibility.implausible`)."""
+    found = implausible(model, details, reconstruction, expected)
+    return plausibility_tables([asdict(one) for one in found])

@@ -16,12 +16,16 @@ from aet_port.core.errors import DataFileError
 from aet_port.io import read_volume
 from aet_port.refinement.r_factors import agreement
 from aet_port.reporting.content import Projections
+from aet_port.reporting.memory import check_projections
 from aet_port.resire import fourier_slice, single_axis
 from aet_port.resire.grid import make_grid
+from aet_port.resire.memory import needed_memory
 from aet_port.resire.real_space import RealSpaceProjector
 from aet_port.resire.realspace_projector import RadonProjector
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_projections import project_refined
+
+MODEL_IMAGES = "refined model"  # what calculated projections are of
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,15 @@ def compare_projections(
     ------
     DataFileError
         If the volume can't be read or its shape is not that of the run.
+    InputError
+        If more memory is needed than is left.
 
     MATLAB: none
     """
     tilt = series.angles[:, 1].astype(np.float64)
     calculated, name = None, ""
     if config.refine is not None and refined is not None and model is not None:
-        name = "refined model"
+        name = MODEL_IMAGES
         note = "Calculated from the refined model."
         calculated = project_refined(config, series, model, refined, threads)
     elif config.reconstruct.extended:
@@ -95,8 +101,10 @@ def compare_projections(
 
 def _of_volume(config: RunConfig, path: Path, series: TiltSeries, threads: int) -> NDArray:
     settings = config.reconstruct
-    array = read_volume(path, series.pixel_size).array
     grid = make_grid(series.detector, series.angles, settings.oversampling, n_z=settings.n_z)
+    # Volume, its copy and the images, as in a reconstruction.
+    check_projections(needed_memory(grid, settings, threads))
+    array = read_volume(path, series.pixel_size).array
     if array.shape != grid.shape:
         raise DataFileError(path, f"shape {array.shape}", f"{grid.shape}, as the run made it")
     swapped = np.ascontiguousarray(np.moveaxis(array, 1, 2), dtype=np.float32)

@@ -24,12 +24,18 @@ from aet_port.reporting.content import (
     structure_of,
 )
 from aet_port.reporting.doubtful import doubtful_atoms
+from aet_port.reporting.memory import check_report
 from aet_port.reporting.plausibility import plausibility_of
-from aet_port.reporting.projections import compare_projections
+from aet_port.reporting.projections import MODEL_IMAGES, Compared, compare_projections
 from aet_port.reporting.run_agreement import agreement_of, convergence_of
 from aet_port.structure import StructureResult
 from aet_port.workflow.config import RunConfig, load_config
-from aet_port.workflow.deposit import details_of
+from aet_port.workflow.deposit import (
+    details_of,
+    expected_of,
+    recomputed_r1,
+    reconstruction_of,
+)
 from aet_port.workflow.model_stages import final_model, structure_of_run, takes_refined
 from aet_port.workflow.opened_run import check_same, open_run
 from aet_port.workflow.output_record import read_outputs
@@ -53,9 +59,8 @@ from aet_port.workflow.run_folder import (
     RunFolder,
     areas_of,
 )
-from aet_port.workflow.series import read_pixel_size, used_series
+from aet_port.workflow.series import read_pixel_size, refines_used, used_series
 from aet_port.workflow.stages import FAILED
-from mdb.plausibility import Expected
 
 NO_VOLUME = (
     "a run from counts reconstructs no volume to calculate them from; `aet review` shows measured "
@@ -98,7 +103,7 @@ def read_run(
     ------
     InputError
         If the folder is not a run; or, if ``config`` is given, the projections named there are not
-        those of the run.
+        those of the run; if more memory is needed than is left.
     DataFileError
         If something in it can't be read.
 
@@ -118,6 +123,7 @@ def read_run(
     missing = _failures(place) | {"orders": NO_SOLUTE}
     series, why = _series(used, place, record, strict=given is not None)
     model = _model(kept, place, missing)
+    check_report(0 if model is None else len(model))
     refined = _record(kept, place, missing)
     volume = _volume(used, place, missing)
     # Heights and B factors of a refined model that the run did not go on with are not its model's.
@@ -153,7 +159,7 @@ def read_run(
         atoms=None if model is None else model.atoms,
         agreement=agreement_of(kept, place, refined),
         provenance=[
-            *_plausibility(kept, place, model),
+            *_plausibility(Run(place, used), model, series, measured),
             *doubtful_atoms(place, model),
             *_provenance(place, record),
         ],
@@ -315,11 +321,25 @@ def _metadata(
     return rows
 
 
-def _plausibility(config: RunConfig, place: RunFolder, model: AtomicModel | None) -> list[Table]:
-    """What speaks against the model, as the bank stores it, but for R1 computed anew."""
-    run = Run(place, config)
-    details = None if model is None else details_of(run)
-    return plausibility_of(model, details, Expected(species=config.species))
+def _plausibility(
+    run: Run, model: AtomicModel | None, series: TiltSeries | None, measured: Compared | None
+) -> list[Table]:
+    """What speaks against the model, as a deposit finds it; without the images but for its R1."""
+    if model is None:
+        return []
+    made_with = reconstruction_of(run) if run.projection_r else None
+    expected = expected_of(run, None if series is None else _r1_anew(run, measured))
+    return plausibility_of(model, details_of(run), made_with, expected)
+
+
+def _r1_anew(run: Run, measured: Compared | None) -> float | None:
+    """R1 of the refined model, from its calculated projections where they are those of its fit."""
+    settings = run.config.refine
+    if settings is None or measured is None or measured.r1 is None:
+        return recomputed_r1(run)
+    if measured.name == MODEL_IMAGES and refines_used(run.config, settings, run.folder):
+        return float(measured.r1.mean())
+    return recomputed_r1(run)
 
 
 def _provenance(place: RunFolder, record: Mapping[str, Any]) -> list[Table]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aet_port.core.data import TiltSeries
 from aet_port.core.records import parsing, read_json
 from aet_port.reporting.content import Convergence, Fact
-from aet_port.reporting.projections import Compared
+from aet_port.reporting.projections import MODEL_IMAGES, Compared
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.model_stages import refused_because
 from aet_port.workflow.review_stage import detection_record
@@ -53,7 +53,7 @@ def convergence_of(
     if series is None or measured is None:
         return Convergence(history, np.zeros(0), {})
     curves = {"reconstruction": last}
-    if measured.r1 is not None and measured.name == "refined model":
+    if measured.r1 is not None and measured.name == MODEL_IMAGES:
         curves[measured.name] = measured.r1
     return Convergence(history, measured.shown.tilt, curves)
 

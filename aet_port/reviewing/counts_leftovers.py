@@ -9,9 +9,7 @@ from scipy.spatial import cKDTree
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries, Volume
-from aet_port.core.memory import check_memory
 from aet_port.core.records import parsing, read_record
-from aet_port.detection.loop import LESS, needed_memory
 from aet_port.detection.probe import Probe
 from aet_port.detection.search import Search
 from aet_port.refinement.likelihood import Atoms
@@ -35,7 +33,6 @@ def of_counts(
     def find(progress: Progress) -> tuple[Grid, Leftovers]:
         path = detection_record(place)
         record = read_record(path, "probe", "projections", "heights_electrons")
-        check_memory("score map", needed_memory(series, config.detect), LESS)
         search = Search(series, config.species, config.detect, 1)
         state = search.start()
         with parsing(path, "record", "the record that the run wrote"):

@@ -82,6 +82,14 @@ class RawFrames:
         }
 
 
+def needed_memory(n_tilts: int, n_frames: int, shape: tuple[int, ...]) -> float:
+    """Bytes of simulated frames, ``n_frames`` of ``shape`` pixels for each tilt.
+
+    In double precision: frames, the same without negative values, electrons, counts, read noise.
+    """
+    return 8.0 * 5 * n_tilts * n_frames * math.prod(shape)
+
+
 def take_frames(
     project: Project,
     angles: ArrayLike,
@@ -127,8 +135,7 @@ def take_frames(
             "project", f"images of shape {clean.shape}", f"({len(table)}, nx, ny), finite"
         )
     n, m, shape = len(table), settings.n_frames, clean.shape[1:]
-    # In double precision: frames, the same without negative values, electrons, counts, read noise.
-    check_memory("simulate_frames", 40.0 * n * m * math.prod(shape), FEWER_FRAMES)
+    check_memory("simulate_frames", needed_memory(n, m, shape), FEWER_FRAMES)
     n_lines = shape[settings.slow]
     of_drift, of_jump, of_jitter, of_shift, of_ground, of_noise = np.random.default_rng(
         settings.seed

@@ -75,6 +75,32 @@ def odd_size(reach: float, pixel_size: float, more: float = 0.0) -> int:
     return pixels
 
 
+def series_shape(
+    model: AtomicModel, angles: ArrayLike, settings: SimulateSettings
+) -> tuple[int, int]:
+    """Number of pixels (nx, ny) of images that show the whole model in spite of all errors.
+
+    Parameters
+    ----------
+    model, angles
+        As in :func:`fitting_shape`.
+    settings
+        Pixel size, and errors of angles and positions.
+    """
+    errors = settings.acquisition
+    radius = float(np.linalg.norm(model.positions, axis=1).max())
+    turned = radius * np.radians(2 * errors.angle_error) / settings.pixel_size
+    return fitting_shape(model, angles, settings.pixel_size, errors.shift_error + turned)
+
+
+def needed_memory(n_images: int, shape: tuple[int, int]) -> float:
+    """Bytes of a simulated series of ``n_images`` of ``shape`` pixels.
+
+    In double precision: images, moved images, electrons, counts, read noise.
+    """
+    return 8.0 * 5 * n_images * math.prod(shape)
+
+
 @checked
 def simulate(
     model: AtomicModel | ase.Atoms,
@@ -129,14 +155,9 @@ def simulate(
     """
     model = as_model(model)
     optics, errors = settings.microscope, settings.acquisition
-    radius = float(np.linalg.norm(model.positions, axis=1).max())
-    turned = radius * np.radians(2 * errors.angle_error) / settings.pixel_size
-    shape = settings.shape or fitting_shape(
-        model, angles, settings.pixel_size, errors.shift_error + turned
-    )
-    # In double precision: images, moved images, electrons, counts, read noise.
-    values = 5.0 * len(np.atleast_2d(np.asarray(angles))) * math.prod(shape)
-    check_memory("simulate", 8 * values, LARGER_PIXELS)
+    shape = settings.shape or series_shape(model, angles, settings)
+    number = len(np.atleast_2d(np.asarray(angles)))
+    check_memory("simulate", needed_memory(number, shape), LARGER_PIXELS)
     if settings.engine == "linear":
         intensities = {
             symbol: adf_cross_section(symbol, optics.energy, optics.inner, optics.outer)

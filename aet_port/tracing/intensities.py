@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.tracing.upsampling import FACTOR
 
 BINS = 100
@@ -75,6 +76,7 @@ def sphere_values(
     if method not in ("linear", "cubic"):
         raise InputError("method", f"{method!r}", "'linear' or 'cubic'")
     offsets = sphere_offsets(thirds)
+    check_memory("spheres", 8.0 * len(table) * len(offsets), "fewer peaks, or smaller spheres")
     values = np.zeros((len(table), len(offsets)))
     _sample(array, table, offsets, method == "cubic", values)
     return values

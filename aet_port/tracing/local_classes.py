@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 
 MAX_ROUNDS = 200
+PER_PAIR = 110.0  # bytes: the pair in both orders, their distance, and its place in the list
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,10 @@ def _neighbours(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Neighbours of atom i are ``neighbours[starts[i]:starts[i + 1]]``, ascending."""
     # Rounding inside the tree must not decide at the edge of the sphere.
-    pairs = cKDTree(places).query_pairs(radius * (1 + 1e-9), output_type="ndarray")
+    tree, reach = cKDTree(places), radius * (1 + 1e-9)
+    number = (int(tree.count_neighbors(tree, reach)) - len(places)) // 2
+    check_memory("radius", PER_PAIR * number, "a smaller --radius, or fewer atoms")
+    pairs = tree.query_pairs(reach, output_type="ndarray")
     distance = np.sqrt(((places[pairs[:, 0]] - places[pairs[:, 1]]) ** 2).sum(axis=1))
     pairs = pairs[(distance < radius) & (distance != 0)]
     both = np.concatenate([pairs, pairs[:, ::-1]])

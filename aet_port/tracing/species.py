@@ -15,6 +15,7 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import Volume
 from aet_port.core.display import Shown, average
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.tracing.boxes import box_values, fine_box_values, refuse_outside
 from aet_port.tracing.classes import (
     ClassHistogram,
@@ -28,13 +29,14 @@ from aet_port.tracing.clustering import Start, kmeans
 from aet_port.tracing.composition_prior import check_composition, mixture_with_prior
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.local_classes import LocalClasses, reclassify_locally
+from aet_port.tracing.memory import HISTOGRAM_THIRDS, LESS, needed_memory
 from aet_port.tracing.non_atoms import ATOM, two_classes
 from aet_port.tracing.settings import CLASSIFY, ClassifySettings, NonAtoms, Upsampling
 from aet_port.tracing.upsampling import FACTOR, fine_grid
 
 NOT_ASSIGNED, NOT_AN_ATOM = 0, -1  # types; species count from 1
 UNKNOWN = chemical_symbols[0]
-FILM_CLASS_THIRDS, FILM_HISTOGRAM_THIRDS = 4, 7
+FILM_CLASS_THIRDS = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -272,7 +274,7 @@ def classify(
     True
     """
     symbols = check_species(species)
-    ClassifySettings(
+    settings = ClassifySettings(
         radius=radius,
         thirds=thirds,
         upsampling=upsampling,
@@ -283,6 +285,7 @@ def classify(
     )
     expected = None if composition is None else check_composition(composition, symbols)
     table = positions_table("positions", positions)
+    check_memory("classify", needed_memory(volume.array.size, len(table), settings), LESS)
     voxels = volume.to_voxels(table)
     outside = np.any((voxels < 0) | (voxels > np.array(volume.shape) - 1), axis=1)
     refuse_outside(volume.name, outside, f"atoms inside its {volume.shape} voxels")
@@ -368,7 +371,7 @@ def check_species(species: Sequence[str]) -> tuple[str, ...]:
 
 
 def _by_gaussians(volume: Volume, voxels: NDArray[np.float64], quirks: bool) -> NDArray[np.bool_]:
-    sums = sphere_values(volume.array, voxels, FILM_HISTOGRAM_THIRDS, "linear").sum(axis=1)
+    sums = sphere_values(volume.array, voxels, HISTOGRAM_THIRDS, "linear").sum(axis=1)
     values = sphere_values(volume.array, voxels, FILM_CLASS_THIRDS, "cubic")
     counts, centres = histogram(sums)
     return two_classes(values, sums, two_gaussians(centres, counts), quirks)[0] == ATOM

@@ -20,6 +20,7 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import DataFileError, InputError, OutputError
 from aet_port.core.files import partial_folder, sha256, sync_folder, sync_tree, write_whole
+from aet_port.core.records import parse_record
 from aet_port.io import read_model, write_model, write_tilt_series
 from aet_port.io.arrays import existing_file, reading
 from aet_port.simulation.tilt_series import simulate
@@ -189,7 +190,7 @@ def read_truth(path: str | Path, case: PublicCase) -> tuple[AtomicModel, dict[st
         unpacked = Path(folder) / MODEL
         unpacked.write_bytes(archive.read(MODEL))
         model = replace(read_model(unpacked), name=str(file))
-        return model, json.loads(archive.read(RECORD))
+        return model, parse_record(archive.read(RECORD).decode())
 
 
 def _electrons(case: ChallengeCase) -> float:

@@ -16,11 +16,13 @@ from aet_port.core.arguments import checked
 from aet_port.core.atomic_model import AtomicModel, as_atoms
 from aet_port.core.display import Shown, angstrom
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.validation.settings import DEFAULTS
 
 BIN = 0.02  # angstrom, bin width of the glass paper's histogram
 SHIFT_GOAL = 1e-4  # angstrom, sum over the axes, as in the reference
 MAX_ROUNDS = 200
+PER_PAIR = 140.0  # bytes: squared distance, both atoms, and the parts of the sparse table
 
 
 @dataclass(frozen=True, repr=False)
@@ -249,7 +251,10 @@ def _nearest(found: NDArray, truth: NDArray, radius: float) -> Pairs:
 
 
 def _one_to_one(found: NDArray, truth: NDArray, radius: float) -> Pairs:
-    close = cKDTree(found).sparse_distance_matrix(cKDTree(truth), radius, output_type="coo_matrix")
+    ours, theirs = cKDTree(found), cKDTree(truth)
+    pairs = float(ours.count_neighbors(theirs, radius))
+    check_memory("radius", PER_PAIR * pairs, "a smaller radius (--radius)")
+    close = ours.sparse_distance_matrix(theirs, radius, output_type="coo_matrix")
     rows, columns, squares = close.row, close.col, close.data**2
     n, m = len(found), len(truth)
     # Two atoms that have only each other are a pair of the optimum; few others remain to be solved.

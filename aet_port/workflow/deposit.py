@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import mdb
+from aet_port.core.data import TiltSeries
 from aet_port.core.records import read_json
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
@@ -42,24 +43,18 @@ def deposit_run(bank: mdb.Bank, run: Run) -> mdb.Deposit:
     """
     made = check_run(run.folder)
     config = run.config
-    first = areas_of(config)[0]
+    series = measured_series(config, run.folder, areas_of(config)[0])
     return mdb.deposit(
         bank,
         run.model,
         kind=config.sample.kind,
         sample=config.sample.name,
-        reconstruction=mdb.Reconstruction(
-            "counts" if config.from_counts else "RESIRE",
-            (config.detect if config.from_counts else config.reconstruct).plain(),
-            run.r_mean,
-            measured_series(config, run.folder, first),
-            r_factors=run.projection_r[first],
-        ),
+        reconstruction=reconstruction_of(run, series),
         analysis=run.structure,
         details=details_of(run),
         edits=[_logged(edit) for edit in run.edits],
         provenance=[*read_files(config, run.folder), *_made_files(made)],
-        expected=expected_of(run),
+        expected=expected_of(run, recomputed_r1(run)),
     )
 
 
@@ -97,17 +92,51 @@ def _made_files(made: Mapping[str, StageOutputs]) -> list[mdb.Provenance]:
     ]
 
 
-def expected_of(run: Run) -> mdb.Expected:
-    """What the model of a run ought to agree with: its species, and the R1 of its images."""
-    r1 = None
-    if run.detection is not None:
-        r1 = run.r_mean  # of the projections, one by one
-    elif run.refinement is not None and takes_refined(run.config, run.folder):
-        settings = run.config.refine
-        if settings is not None and settings.method == "lbfgs":
-            series = refined_series(run.config, settings, run.folder)
-            r1 = refined_r1(run.config, series, run.model, run.refinement)
-    return mdb.Expected(species=run.config.species, r1=r1)
+def reconstruction_of(run: Run, series: TiltSeries | None = None) -> mdb.Reconstruction:
+    """How the model of a run was found, as the bank stores it.
+
+    Parameters
+    ----------
+    run
+        A run with R factors of its projections.
+    series
+        The projections, as measured.
+    """
+    config = run.config
+    return mdb.Reconstruction(
+        "counts" if config.from_counts else "RESIRE",
+        (config.detect if config.from_counts else config.reconstruct).plain(),
+        run.r_mean,
+        series,
+        r_factors=run.projection_r[areas_of(config)[0]],
+    )
+
+
+def expected_of(run: Run, r1: float | None) -> mdb.Expected:
+    """What the model of a run ought to agree with: its species, and the R1 of its images.
+
+    Parameters
+    ----------
+    run
+        A run with a model.
+    r1
+        :func:`recomputed_r1`; None if the images are not at hand. For atoms found in the counts it
+        is the mean of the recorded R1 of the projections.
+    """
+    mean = run.r_mean if run.detection is not None else r1
+    return mdb.Expected(species=run.config.species, r1=mean)
+
+
+def recomputed_r1(run: Run) -> float | None:
+    """Mean R1 of the refined model of a run, computed anew from the model and the images.
+
+    None if the run has no refined model or does not go on with it.
+    """
+    settings = run.config.refine
+    if settings is None or run.refinement is None or not takes_refined(run.config, run.folder):
+        return None
+    series = refined_series(run.config, settings, run.folder)
+    return refined_r1(run.config, series, run.model, run.refinement)
 
 
 def _logged(edit: Edit) -> mdb.Edit:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
+from aet_port.core.memory import check_memory
 from aet_port.refinement.forward import Forward
+from aet_port.refinement.memory import LESS
 from aet_port.refinement.parameters import Parameters
 from aet_port.refinement.r_factors import agreement, fit_images
 from aet_port.workflow.config import RunConfig
@@ -45,11 +47,13 @@ def project_refined(
     Raises
     ------
     InputError
-        If the record is not that of this model.
+        If the record is not that of this model, or more memory is needed than is left.
     """
     forward = Forward(
         model.species, series.angles, series.pixel_size, series.detector, threads=threads
     )
+    images = float(np.dtype(np.float32).itemsize * len(series) * np.prod(series.detector))
+    check_memory("projections of the model", forward.needed_memory + images, LESS)
     given = [refined.get(key) for key in ("heights", "b_factors")]
     for kind in forward.kinds:
         if not all(isinstance(one, dict) and kind in one for one in given):
@@ -61,8 +65,10 @@ def project_refined(
     begin = Parameters.start(model.positions, heights, b_factors, len(series))
     shears = np.array([refined.get(f"shear_{axis}", 0.0) for axis in "xy"])
     settings = config.refine
-    # The run does not store shift, scale and offset of each image: fit them to the model.
-    fits = [] if settings is None else settings.image_fits
+    # The run does not store shift, scale and offset of each image: fit them to the model. The
+    # papers' schedule has none, and the R1 that it records is that of the images as they are.
+    fitted = settings is not None and settings.method == "lbfgs"
+    fits = settings.image_fits if settings is not None and fitted else []
     return forward.project(fit_images(forward, replace(begin, shears=shears), series.images, fits))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from aet_port.tracing import Peaks
 from aet_port.tracing.edits import Edit
 from aet_port.workflow.config import RunConfig
 from aet_port.workflow.detect_stage import DETECT, DETECT_AREAS, PATCH, TABULATE
+from aet_port.workflow.memory import check_new_run
 from aet_port.workflow.model_stages import (
     ANALYZE,
     CLASSIFY,
@@ -48,7 +49,6 @@ from aet_port.workflow.run_folder import (
     areas_of,
     claim,
 )
-from aet_port.workflow.series import check_data
 from aet_port.workflow.series_stages import ALIGN, CLEAN_AGAIN, PREPROCESS
 from aet_port.workflow.stages import Failure, Stage, Work, carry_out
 from aet_port.workflow.synthetic_stages import (
@@ -297,7 +297,8 @@ def run(
     ------
     InputError
         If the folder holds a run and ``resume`` is not given, a run of other data, or one that is
-        going on; if there is no such stage to be done again.
+        going on; if there is no such stage to be done again; before a new run, if one of its stages
+        needs more memory than is left.
     AetError
         If the first stage fails.
 
@@ -335,10 +336,12 @@ def run(
     check_threads(threads)
     sub_areas(config)  # raises before any work is done
     place, stages, kept = Path(out).absolute(), stages or stages_of(config), None
+    memo: dict[str, Any] = {}
+    check = partial(check_new_run, threads=threads, scheduler=scheduler, memo=memo)
     if redo is not None:
         check_redo(redo, stages, place)
-    with claim(config, place, resume or redo is not None, check_data) as folder:
-        work = Work(config, folder, threads, scheduler, checkpoint_interval, progress)
+    with claim(config, place, resume or redo is not None, check) as folder:
+        work = Work(config, folder, threads, scheduler, checkpoint_interval, progress, memo)
         if redo is not None:
             kept = set_aside(redo, stages, work)
         failures = carry_out(stages, work)

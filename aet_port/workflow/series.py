@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,15 +40,18 @@ ALIGN_RECORD = f"{ALIGNED}/refinement.json"
 DENOISED, NOISE = f"{PREPROCESSED}/denoised.npy", f"{PREPROCESSED}/removed_noise.npy"
 
 
-def check_data(config: RunConfig) -> None:
-    """Read all input data of a run, so that unusable data are found before any work."""
+def input_data(config: RunConfig) -> Iterator[TiltSeries | FrameSeries]:
+    """Read all input data of a run, so that unusable data are found before any work.
+
+    The raw frames, or the series of one sub-area after the other; none for a simulation.
+    """
     if config.simulated:
         return
     if config.preprocess is not None:
-        read_raw_frames(config)
+        yield read_raw_frames(config)
         return
     for area in areas_of(config):
-        _without_background(_given_series(config, area), config, warn=True)
+        yield _without_background(_given_series(config, area), config, warn=True)
 
 
 def read_raw_frames(config: RunConfig, folder: RunFolder | None = None) -> FrameSeries:
@@ -160,11 +164,17 @@ def refined_series(config: RunConfig, settings: RefineSettings, folder: RunFolde
     """
     series = used_series(config, folder)
     frames = config.preprocess
-    if frames is None or settings.images == "denoised" or not folder.path(NOISE).exists():
+    if frames is None or refines_used(config, settings, folder):
         return series
     noise = placement(config, folder).apply(read_npy(folder.path(NOISE), OWN))
     images = series.images + crop_images(noise, frames.crop)
     return replace(series, images=images.astype(series.images.dtype))
+
+
+def refines_used(config: RunConfig, settings: RefineSettings, folder: RunFolder) -> bool:
+    """Whether the model is refined against the very series of the other stages."""
+    same = config.preprocess is None or settings.images == "denoised"
+    return same or not folder.path(NOISE).exists()
 
 
 def read_pixel_size(config: RunConfig, folder: RunFolder) -> float:

@@ -87,9 +87,14 @@ def true_model(config: RunConfig) -> AtomicModel:
 
 def truth_of(work: Work) -> AtomicModel:
     """The true model, made once per process."""
-    if "truth" not in work.memo:
-        work.memo["truth"] = true_model(work.config)
-    truth: AtomicModel = work.memo["truth"]
+    return kept_truth(work.config, work.memo)
+
+
+def kept_truth(config: RunConfig, memo: dict[str, Any]) -> AtomicModel:
+    """The true model, kept among the results of this process."""
+    if "truth" not in memo:
+        memo["truth"] = true_model(config)
+    truth: AtomicModel = memo["truth"]
     return truth
 
 

@@ -23,7 +23,7 @@ from aet_port.validation import match_models
 from aet_port.workflow.config import load_config
 from aet_port.workflow.pipeline import run
 from aet_port.workflow.run_folder import RunFolder
-from aet_port.workflow.series import check_data, refined_series, used_series
+from aet_port.workflow.series import input_data, refined_series, used_series
 from tests.cli.samples import results, truncated
 
 PIXEL, SHAPE, TILTS = 0.6, (77, 75), 15
@@ -223,7 +223,7 @@ def test_projections_need_angles_and_one_file(tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.ones((3, 8, 8)))
     (tmp_path / "run.toml").write_text(text + "'p.npy'\n")
     with pytest.raises(InputError, match=r"p\.npy: angles: found none.*angles in \[input\]"):
-        check_data(load_config(tmp_path / "run.toml"))
+        list(input_data(load_config(tmp_path / "run.toml")))
 
 
 def test_a_folder_of_files_is_read_whole(frames: Path, tmp_path: Path) -> None:

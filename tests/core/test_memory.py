@@ -5,17 +5,22 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase.build import bulk
+from scipy import ndimage
 
 import aet_port as aet
 from aet_port.core import memory
 from aet_port.core.errors import InputError
 from aet_port.core.memory import available_memory, check_memory, size_text
+from aet_port.core.sub_areas import SubAreas, patch_volumes
 from aet_port.detection import PlanSettings, plan_table
+from aet_port.refinement.residual_maps import residual_map
 from aet_port.resire.grid import make_grid
 from aet_port.resire.memory import needed_memory
 from aet_port.resire.settings import ReconstructSettings
@@ -25,6 +30,7 @@ from aet_port.simulation.settings import RawFrameSettings, SimulateSettings
 from aet_port.structure import find_neighbours
 from aet_port.tracing import tight_support
 from aet_port.tracing.boxes import box_values
+from aet_port.tracing.local_classes import reclassify_locally
 from md_sim import AlloyProtocol, Protocol, quench_alloy, run_quench
 
 GB = 1e9
@@ -122,9 +128,20 @@ def test_a_grid_of_a_known_size() -> None:
 
 
 MODEL = amorphous_particle(40, "Ta")
+WIDE = aet.TiltSeries(np.ones((20, 600, 600), np.float32), ANGLES, 0.5)
 SERIES = aet.TiltSeries(np.random.default_rng(0).random((20, 64, 64)), ANGLES, 0.5)
 CRYSTAL = bulk("Ta", "bcc", a=3.3, cubic=True).repeat(16)
 CUBE = np.ones((240, 240, 240), np.float32)
+PLACES = np.random.default_rng(0).uniform(20, 200, (10_000, 3))  # voxels of the cube
+AREAS = SubAreas(np.array([[20, 20, 20]]), np.array([[9, 9, 9]]))
+
+
+ONES = np.ones(len(PLACES), np.int64)
+
+
+def classified(**options: Any) -> Any:
+    volume = aet.Volume(CUBE, 0.5)
+    return aet.classify(volume, volume.to_positions(PLACES), ["Co", "Pt"], **options)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +167,16 @@ CUBE = np.ones((240, 240, 240), np.float32)
             "--shape",
         ),
         (lambda: tight_support(CUBE), "--support"),
+        (lambda: aet.refine(WIDE, MODEL, "published"), "cropped images"),
+        (lambda: aet.refine(WIDE, MODEL, threads=9), "--threads"),
+        (lambda: residual_map(WIDE, MODEL, threads=9), "--threads"),
+        (lambda: classified(thirds=30), "--thirds"),
+        (lambda: classified(non_atoms="gaussians"), "fewer atoms"),
+        (lambda: classified(upsampling="spline"), "--upsampling linear"),
+        (lambda: reclassify_locally(PLACES[:3000], PLACES[:3000], ONES[:3000], 500.0), "--radius"),
+        (lambda: aet.remove_non_atoms(CUBE, PLACES), "fewer peaks"),
+        (lambda: aet.match_models(PLACES[:2000], PLACES[:2000], 400.0), "--radius"),
+        (lambda: patch_volumes(AREAS, {}, (2000, 2000, 2000)), "volume_shape"),
         (lambda: box_values(np.ones((9, 9, 9)), np.ones((99, 3)), 100), "--thirds"),
         (lambda: find_neighbours(CRYSTAL, 25.0), "--cutoff"),
         (lambda: run_quench(Protocol("Ta", 100, 5200.0), "x"), "--cells"),
@@ -163,3 +190,28 @@ def test_stages_refuse_at_once(little: None, work: object, advice: str | None) -
         work()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
     assert advice is None or advice in caught.value.expected
+
+
+@pytest.mark.parametrize("options", [{}, {"non_atoms": "gaussians"}, {"upsampling": "spline"}])
+def test_a_classification_is_expected_to_need_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """The growth of traced memory of 2000 atoms; NumPy reports its arrays."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(10, 90, (2000, 3))
+    bright = np.where(np.arange(2000) % 2, 3.0, 1.0) * rng.normal(1, 0.02, 2000)
+    array = np.zeros((100, 100, 100), np.float32)
+    np.maximum.at(array, tuple(np.rint(places).astype(int).T), bright)
+    volume = aet.Volume(ndimage.gaussian_filter(array, 1.0), 0.4)
+    expected: dict[str, float] = {}
+    monkeypatch.setattr(
+        "aet_port.tracing.species.check_memory",
+        lambda work, needed, _: expected.setdefault(work, needed),
+    )
+    tracemalloc.start()
+    try:
+        aet.classify(volume, volume.to_positions(places), ["Co", "Pt"], radius=0, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert expected["classify"] == pytest.approx(peak, rel=0.3)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mdb
+from aet_port.core import memory
 from aet_port.core.errors import InputError
 from aet_port.reporting.bank import read_entry_report
 from aet_port.reporting.build import build_report
@@ -163,6 +164,19 @@ def test_only_model_need_not_be_named(tmp_path: Path) -> None:
     made = build_report(content)
     assert "<b>" not in made.split("<script", 1)[0]
     assert "CuTa00001: <b>bold</b>" in Page(made).text
+
+
+def test_a_model_too_large_for_the_memory_is_refused(
+    everything: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Bank(everything, read_only=True) as bank:
+        model = bank.sql("SELECT model_id FROM model ORDER BY 1")["model_id"][0].as_py()
+    monkeypatch.setattr("aet_port.reporting.memory.PER_ATOM", 1e9)
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e8)
+    with pytest.raises(InputError, match=r"report: found a need of about .* [GT]B of memory, with"):
+        read_entry_report(everything, model)
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
+    assert read_entry_report(everything, model).title.startswith(model)
 
 
 @pytest.mark.parametrize("text", ["[1]", "7", "null", '"text"'])

@@ -122,9 +122,11 @@ def test_another_truth_is_refused(tmp_path: Path, made: tuple[Path, Path]) -> No
         text = archive.read("truth.extxyz").decode()
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("truth.extxyz", text.replace("Pt", "Pd", 1))
-        archive.writestr("truth.json", "{}")
+        archive.writestr("truth.json", "[]")
     with pytest.raises(DataFileError, match=f"SHA-256 {sha256(other)}; expected .*this case"):
         read_truth(other, case)
+    with pytest.raises(DataFileError, match=r"truth\.zip: found .*a list instead of an object"):
+        read_truth(other, replace(case, truth_sha256=sha256(other)))
     (tmp_path / "case.toml").write_text('case = "x"\n')
     with pytest.raises(DataFileError, match="no species"):
         read_case(tmp_path)

@@ -1,0 +1,48 @@
+"""Memory that a search for atoms needs."""
+
+from __future__ import annotations
+
+from aet_port.core.data import TiltSeries
+from aet_port.core.memory import check_memory
+from aet_port.detection.settings import DetectSettings
+
+LESS = "a thinner search (--depth), binned or cropped images, or fewer of them"
+
+
+def needed_memory(
+    n_images: int, detector: tuple[int, int], pixel_size: float, settings: DetectSettings
+) -> float:
+    """Bytes of the arrays of a search, at least: score map, images and their filters.
+
+    Parameters
+    ----------
+    n_images, detector
+        Number of images, and of their pixels along x and y.
+    pixel_size
+        Angstrom.
+    settings
+        Those of the search.
+
+    Examples
+    --------
+    >>> from aet_port.detection.settings import DETECT
+    >>> 1e9 < needed_memory(55, (500, 500), 0.35, DETECT) < 2e9
+    True
+    """
+    nx, ny = detector
+    depth = nx if settings.depth is None else settings.depth / pixel_size
+    # In single precision: map and scores; counts, expected, residual, variance, filtered images,
+    # their noise, its skewness and response; half spectra of images of 1.5 times the width.
+    return 4.0 * (2 * nx * ny * depth + n_images * nx * ny * (8 + 1.5**2 / 2))
+
+
+def check_search(series: TiltSeries, settings: DetectSettings) -> None:
+    """Refuse a search for atoms that needs more memory than is left, see :func:`needed_memory`.
+
+    Raises
+    ------
+    InputError
+        With both figures.
+    """
+    needed = needed_memory(len(series), series.detector, series.pixel_size, settings)
+    check_memory("detect", needed, LESS)
