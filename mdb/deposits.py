@@ -22,7 +22,6 @@ from mdb.analysis_rows import analysis_hash, analysis_tables, check_belongs
 from mdb.bank import Bank
 from mdb.entries import (
     model_heads,
-    next_number,
     one,
     read_entry,
     write_checksum,
@@ -30,7 +29,7 @@ from mdb.entries import (
     write_entry_rows,
 )
 from mdb.hashing import canonical_json, digest, model_hash, table_digest
-from mdb.ids import prefix
+from mdb.ids import next_id, prefix
 from mdb.model_rows import (
     array_tables,
     atom_columns,
@@ -46,7 +45,7 @@ from mdb.plausibility import Expected, implausible
 from mdb.plausibility_rows import warning_tables
 from mdb.records import KINDS, Deposit, Details, Edit, Provenance, Reconstruction, Snapshot
 from mdb.schema import utc_now
-from mdb.versions import new_entry, next_version, stored_model
+from mdb.versions import next_version, stored_model
 
 
 @checked
@@ -166,19 +165,21 @@ def deposit(
         rows = None if analysis is None else beside.submit(analysis_tables, analysis)
         if snapshot is not None:
             tables["md_snapshot"] = _snapshot(connection, snapshot)
-        known = stored_model(connection, content) if corrects is None else None
-        if known is not None:
-            model_id, number = known
-            _agrees(connection, model_id, details, tables)
-        elif corrects is None:
-            model_id = entry = new_entry(connection, letters)
-            number = 1
+        known = False
+        if corrects is None:
+            stored, version, last = stored_model(connection, content, letters)
+            if stored is not None and version is not None:
+                known, model_id, number = True, stored, version
+                _agrees(connection, model_id, details, tables)
+            else:
+                model_id = entry = next_id(letters, last)
+                number = 1
         else:
             model_id, entry, number = next_version(connection, corrects, content)
         if analysis is not None:
             own = content if number == 1 else digest([content.encode(), b"%d" % number])
             own_hash = beside.submit(analysis_hash, analysis, own)
-        if known is None:
+        if not known:
             (head,) = tables["model"].to_pylist()
             tables["model"] = row({**head, "version": number, "deposited": utc_now()})
             late = beside.submit(_warned, tables, model, details, reconstruction, expected)
@@ -189,11 +190,11 @@ def deposit(
         if analysis is not None and rows is not None:
             facts = _analysis_facts(analysis, own, own_hash.result(), started, finished)
             key, added = _write_analysis(connection, model_id, facts, rows.result(), beside)
-        if known is None:
+        if not known:
             warnings, checksum = late.result()
             write_entry_rows(connection, "model", model_id, warnings, {})
             write_checksum(connection, "model", model_id, checksum)
-    return Deposit(model_id, known is None, key, added)
+    return Deposit(model_id, not known, key, added)
 
 
 @checked
@@ -378,12 +379,13 @@ def _write_analysis(
     beside: Executor,
 ) -> tuple[int, bool]:
     """Number of the analysis, and whether it was stored now."""
-    known = one(
-        connection, "SELECT analysis_id FROM analysis WHERE content_hash = ?", facts["content_hash"]
-    )
+    known, number = connection.execute(
+        "SELECT any_value(analysis_id) FILTER (content_hash = ?), "
+        "coalesce(max(analysis_id), 0) + 1 FROM analysis",
+        [facts["content_hash"]],
+    ).fetchall()[0]
     if known is not None:
         return int(known), False
-    number = next_number(connection, "analysis")
     head = row({**facts, "code_version": code_version(), "deposited": utc_now()})
     tables = {**rows, "analysis": head}
     heads = {"analysis": {"analysis_id": number, "model_id": model_id}}

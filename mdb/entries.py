@@ -86,17 +86,23 @@ def write_rows(
     keys: Mapping[str, Any],
     rows: pa.Table,
 ) -> None:
-    """Append Arrow rows to a table, the same keys before each."""
+    """Append Arrow rows to a table, the same keys before each.
+
+    Several rows stay registered as ``incoming`` until others do, or until it is unregistered.
+    """
     if not rows.num_rows:
         return
     columns = ", ".join([*keys, *(f'"{name}"' for name in rows.column_names)])
-    values = ", ".join([*("?" for _ in keys), *(f'"{name}"' for name in rows.column_names)])
-    # After an error the transaction is over, and what was registered in it is gone.
-    connection.register("incoming", rows)
-    connection.execute(
-        f"INSERT INTO {table} ({columns}) SELECT {values} FROM incoming", list(keys.values())
-    )
-    connection.unregister("incoming")
+    given = list(keys.values())
+    if rows.num_rows == 1:  # a single row costs half as much without Arrow
+        given += [column[0].as_py() for column in rows.columns]
+        source = f"VALUES ({', '.join('?' for _ in given)})"
+    else:
+        # After an error the transaction is over, and what was registered in it is gone.
+        connection.register("incoming", rows)
+        values = [*("?" for _ in keys), *(f'"{name}"' for name in rows.column_names)]
+        source = f"SELECT {', '.join(values)} FROM incoming"
+    connection.execute(f"INSERT INTO {table} ({columns}) {source}", given)
 
 
 def write_entry(
@@ -159,6 +165,7 @@ def write_entry_rows(
     for table in KINDS[kind]:
         if table in tables:
             write_rows(connection, table, {f"{kind}_id": key}, tables[table])
+    connection.unregister("incoming")
     if kind != "analysis":  # what others say is looked at, what was computed here is not
         own = {table: (f"{kind}_id", key) for table in (kind, *KINDS[kind]) if table in tables}
         around = {table: next(iter(keys.items())) for table, keys in heads.items()}

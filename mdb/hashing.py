@@ -68,9 +68,8 @@ def table_digest(tables: Mapping[str, pa.Table]) -> str:
             if values.null_count == len(values):
                 continue
             total.update(f"column {column}\n".encode())
-            _update(
-                total, pa.concat_arrays([chunk.cast(_plain(chunk.type)) for chunk in values.chunks])
-            )
+            plain = [chunk.cast(_plain(chunk.type)) for chunk in values.chunks]
+            _update(total, plain[0] if len(plain) == 1 else pa.concat_arrays(plain))
     return total.hexdigest()
 
 
@@ -102,13 +101,15 @@ def _update(total: Any, values: pa.Array) -> None:
     elif pa.types.is_large_string(values.type):
         lengths = pc.fill_null(pc.binary_length(values), -1)
         total.update(lengths.to_numpy().astype("<i8").data)
-        _, offsets, characters = pc.fill_null(values, "").buffers()
-        bounds = np.frombuffer(offsets, "<i8")[values.offset :]
+        filled = pc.fill_null(values, "")
+        _, offsets, characters = filled.buffers()
+        bounds = np.frombuffer(offsets, "<i8")[filled.offset :]
         first, last = bounds[0], bounds[len(values)]
         total.update(b"" if characters is None else memoryview(characters)[first:last])
     else:
-        zeros = pc.fill_null(values, pa.scalar(0, pa.int64()).cast(values.type))
-        total.update(zeros.to_numpy(zero_copy_only=False).view(np.uint8).data)
+        if values.null_count:
+            values = pc.fill_null(values, pa.scalar(0, pa.int64()).cast(values.type))
+        total.update(values.to_numpy(zero_copy_only=False).view(np.uint8).data)
 
 
 def canonical_json(values: Mapping[str, Any], subject: str = "parameters") -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from contextlib import closing
+from functools import cache, lru_cache
 
 import duckdb
 import pyarrow as pa
@@ -66,7 +67,8 @@ def refuse_senseless(
         For each table, a column and its value that tell the new rows from the older ones, such as
         ``{"atom": ("model_id", "TaXX00001")}``.
     tables
-        The rows, if they are at hand: conditions on columns without any value are then left out.
+        The rows, if they are at hand. Conditions on columns without any value are then left out,
+        and those that hold for every different value of a column of Arrow dictionaries.
 
     Raises
     ------
@@ -80,7 +82,9 @@ def refuse_senseless(
         conditions = tuple(
             condition
             for condition, columns, holds in _conditions(migrations(), table)
-            if given is None or not holds or columns & given
+            if given is None
+            or not holds
+            or (columns & given and not _holds_for_each(condition, columns, rows))
         )
         if conditions:
             values[table] = value
@@ -95,6 +99,27 @@ def refuse_senseless(
     if found:
         table, place, expected = found[0]
         raise InputError(f"{table} ({place})", "a value out of its range", expected)
+
+
+def _holds_for_each(condition: str, columns: frozenset[str], rows: pa.Table | None) -> bool:
+    """Whether a condition on one column of Arrow dictionaries holds for every text in these."""
+    if rows is None or len(columns) > 1:
+        return False
+    (name,) = columns
+    kind = rows.schema.field(name).type
+    if not pa.types.is_dictionary(kind) or not pa.types.is_string(kind.value_type):
+        return False
+    different = {text for chunk in rows[name].chunks for text in chunk.dictionary.to_pylist()}
+    return _all_hold(migrations(), condition, name, tuple(sorted(different - {None})))
+
+
+@lru_cache(maxsize=1000)
+def _all_hold(
+    steps: tuple[Migration, ...], condition: str, column: str, values: tuple[str, ...]
+) -> bool:
+    sql = f"SELECT bool_and({condition}) FROM (SELECT unnest(?::VARCHAR[]) AS {column})"
+    with closing(_empty_bank(steps).cursor()) as connection:
+        return connection.execute(sql, [list(values)]).fetchall()[0][0] is not False
 
 
 def _given(rows: pa.Table) -> frozenset[str]:

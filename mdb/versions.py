@@ -9,13 +9,23 @@ from mdb.entries import one
 from mdb.ids import next_id, version_id
 
 
-def stored_model(connection: duckdb.DuckDBPyConnection, content: str) -> tuple[str, int] | None:
-    """Id and version of the newest version of any entry that has this content."""
-    rows = connection.execute(
-        "SELECT model_id, version FROM model WHERE content_hash = ? ORDER BY version DESC",
-        [content],
-    ).fetchall()
-    return rows[0] if rows else None
+def stored_model(
+    connection: duckdb.DuckDBPyConnection, content: str, letters: str
+) -> tuple[str | None, int | None, str | None]:
+    """What a bank has of a content and of the entries whose models begin with some letters.
+
+    Returns
+    -------
+    Id and version of the newest version of any entry that has this content, or None twice; and the
+    last of these entries, or None.
+    """
+    # One query: each takes DuckDB as long to plan as a table of some thousand rows to be written.
+    return connection.execute(
+        "SELECT max_by(model_id, version) FILTER (content_hash = $content), "
+        "max(version) FILTER (content_hash = $content), "
+        "max(entry_id) FILTER (starts_with(entry_id, $letters)) FROM model",
+        {"content": content, "letters": letters},
+    ).fetchall()[0]
 
 
 def new_entry(connection: duckdb.DuckDBPyConnection, letters: str) -> str:

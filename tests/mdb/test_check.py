@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -14,7 +16,9 @@ import aet_port.cli.bank_check
 from aet_port.core.errors import InputError
 from mdb import Bank, validity
 from mdb.checks import MOST, Check, check
-from mdb.invariants import KEYS, KINDS, RANGES, UNBOUND, WORDS
+from mdb.entries import write_rows
+from mdb.hashing import table_digest
+from mdb.invariants import KEYS, KINDS, RANGES, SPECIES, UNBOUND, WORDS
 from mdb.schema import migrations
 from mdb.validity import expected_schema, real_columns, refuse_senseless
 from mdb.value_rules import rules
@@ -356,3 +360,39 @@ def test_rows_at_hand_are_refused_as_those_in_the_bank(bank_path: Path) -> None:
             with pytest.raises(InputError, match=r"atom \(model CuTa00001, atom 3\)"):
                 refuse_senseless(connection, where, {"atom": connection.sql(sql).to_arrow_table()})
             connection.rollback()
+
+
+def test_values_of_a_dictionary_are_looked_at_once_each() -> None:
+    species = pa.DictionaryArray.from_arrays([0, 1, 0], ["Ta", "Pd"])
+    assert validity._holds_for_each(SPECIES, frozenset({"species"}), pa.table({"species": species}))
+    wrong = pa.DictionaryArray.from_arrays([0, None, 1], ["Ta", "Xx"])
+    for column in (wrong, wrong.cast(pa.string()), species.cast(pa.string())):
+        rows = pa.table({"species": column})
+        assert not validity._holds_for_each(SPECIES, frozenset({"species"}), rows)
+    # Of two columns, the values are not enough.
+    assert not validity._holds_for_each("species <> flag", frozenset({"species", "flag"}), None)
+
+
+@pytest.mark.parametrize("symbol", ["Ta", "Xx"])
+def test_species_of_a_dictionary_are_refused_as_texts_are(bank_path: Path, symbol: str) -> None:
+    sql = "SELECT * EXCLUDE (model_id) FROM atom WHERE model_id = 'CuTa00001'"
+    where: dict[str, tuple[str, str | int]] = {"atom": ("model_id", "CuTa00001")}
+    spoil(bank_path, f"UPDATE atom SET species = '{symbol}' WHERE atom = 3")
+    with duckdb.connect(str(bank_path), read_only=True) as connection:
+        rows = connection.sql(sql).to_arrow_table()
+        place = rows.column_names.index("species")
+        rows = rows.set_column(place, "species", rows["species"].dictionary_encode())
+        text = r"atom \(model CuTa00001, atom 3\): .* expected a chemical symbol"
+        with pytest.raises(InputError, match=text) if symbol == "Xx" else contextlib.nullcontext():
+            refuse_senseless(connection, where, {"atom": rows})
+
+
+def test_a_single_row_is_written_like_many(loose: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(shutil.copy(loose, tmp_path / "loose.bank"))) as connection:
+        for table in KEYS:
+            rows = connection.sql(f"FROM {table}").to_arrow_table()
+            connection.execute(f"TRUNCATE {table}")
+            for k in range(rows.num_rows)[:20]:
+                write_rows(connection, table, {}, rows[k : k + 1])
+            back = connection.sql(f"FROM {table}").to_arrow_table()
+            assert table_digest({table: back}) == table_digest({table: rows[:20]})
