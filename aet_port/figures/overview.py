@@ -71,6 +71,8 @@ def write_overview(
     OutputError
         If the file can't be written; no partial file is left.
 
+    Notes
+    -----
     MATLAB: none
     """
     network = _rows("network_atoms", network_atoms, len(model)).reshape(-1)

@@ -62,7 +62,7 @@ def save_figures(
     folder: str | Path,
     form: str,
 ) -> list[Path]:
-    """Write several figures into a folder, each named by its key; returns the files in order.
+    """Write several figures into a folder, each named by its key.
 
     Parameters
     ----------
@@ -72,6 +72,10 @@ def save_figures(
         Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
+
+    Returns
+    -------
+    The files written, in the order of the figures.
 
     Raises
     ------
