@@ -52,6 +52,8 @@ def fit_edited(
     InputError
         If too few of the atoms are significant.
 
+    Notes
+    -----
     MATLAB: none; the papers refine the model again after each edit by hand
     """
     check_memory("fit of the edited model", needed_memory(series, settings), LESS)

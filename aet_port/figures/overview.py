@@ -160,6 +160,8 @@ def render_balls(
     -------
     Shape (pixels, pixels, 4), the first row on top; alpha 0 where empty.
 
+    Notes
+    -----
     MATLAB: none
     """
     scale = pixels / (2 * half)

@@ -28,6 +28,8 @@ def deviations(axes: Axes, found: Matching, width: float = BIN) -> None:
     width
         Width of a bin, angstrom.
 
+    Notes
+    -----
     MATLAB: 10_Multislice_AET_simulations/4_results/Compare_MG_multislice_posres.m (the plot)
     """
     counts, edges = found.histogram(width)

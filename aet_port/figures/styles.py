@@ -40,6 +40,8 @@ def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[floa
     OutputError
         If the file can't be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     target = Path(path)
@@ -112,6 +114,8 @@ def bond_order_map(
     threshold
         Normalised order that separates crystalline from amorphous atoms.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m (the plot)
     """
     x, y = np.asarray(q4, dtype=np.float64), np.asarray(q6, dtype=np.float64)

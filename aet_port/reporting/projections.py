@@ -71,6 +71,8 @@ def compare_projections(
     DataFileError
         If the volume can't be read or its shape is not that of the run.
 
+    Notes
+    -----
     MATLAB: none
     """
     tilt = series.angles[:, 1].astype(np.float64)
