@@ -23,7 +23,7 @@ from aet_port.validation.precision import score
 from aet_port.validation.published_species import glass_crop
 from matlab_reference import resolve_reference
 
-RADIUS = 17.8  # angstrom; 1,200 atoms
+RADIUS = 17.9  # angstrom; 1,201 atoms
 DOSE, SHARES = 1.7e4, (1.0, 0.25)  # electrons per square angstrom and image
 SYMBOLS = ("Ni", "Pd", "Pt")
 
