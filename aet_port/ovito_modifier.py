@@ -51,6 +51,8 @@ class BipyramidNetworks(ModifierInterface):
     InputError
         For particles that can't be analysed; OVITO shows the message.
 
+    Notes
+    -----
     MATLAB: none
     """
 

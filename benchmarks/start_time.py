@@ -40,6 +40,7 @@ def commands(bank: Path) -> dict[str, list[str]]:
         "import aet_port": [*python, "import aet_port"],
         "aet --version": [*aet, "--version"],
         "aet --help": [*aet, "--help"],
+        "aet analyze --help": [*aet, "analyze", "--help"],
         'aet mdb query "SELECT 1"': [*aet, "mdb", "query", "SELECT 1", "--bank", str(bank)],
     }
 

@@ -71,7 +71,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }
-html_sidebars: dict[str, list[str]] = {"index": []}
+# Pages without pages below them have no navigation to show, and wide tables.
+html_sidebars: dict[str, list[str]] = {name: [] for name in ("index", "accuracy", "figures")}
 
 write_made_pages(FOLDER / "_made")
 sphinx_gallery_conf = {

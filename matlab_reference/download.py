@@ -74,6 +74,8 @@ def select(
     InputError
         If a pattern matches no file.
 
+    Notes
+    -----
     MATLAB: none
     """
     rest = [one for one in files if (code or not one.is_code) and not (small and one.is_large)]
@@ -146,6 +148,8 @@ def fetch(
     OutputError
         If the folder cannot be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     clones = "; ".join(
@@ -200,6 +204,8 @@ def download_files(
     OutputError
         If the folder cannot be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     target, done = Path(folder), Fetched()

@@ -92,6 +92,8 @@ def read_functions(path: str | Path = TABLE) -> list[FunctionRow]:
     DataFileError
         If the file cannot be read, or a row lacks a column, a line count or a known status.
 
+    Notes
+    -----
     MATLAB: none
     """
     file = Path(path)

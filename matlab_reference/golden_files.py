@@ -34,6 +34,8 @@ def golden_source(given: str | None = None) -> str:
     InputError
         If none is given and the project has no public address, or for the address of an archive.
 
+    Notes
+    -----
     MATLAB: none
     """
     source = given or SOURCE
@@ -86,6 +88,8 @@ def fetch_golden(
     OutputError
         If the folder cannot be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     chosen = read_registry(GOLDEN_TABLE) if files is None else files

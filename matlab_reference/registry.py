@@ -104,6 +104,8 @@ def read_registry(path: str | Path = TABLE) -> list[PublishedFile]:
     DataFileError
         If the table cannot be read, lacks a column, or names an unknown repository.
 
+    Notes
+    -----
     MATLAB: none
     """
     file = Path(path)

@@ -24,6 +24,8 @@ def read_table(file: Path, columns: Sequence[str]) -> list[list[str]]:
     DataFileError
         If the file cannot be read, or has other columns.
 
+    Notes
+    -----
     MATLAB: none
     """
     try:

@@ -42,6 +42,8 @@ def refine_angles_to_model(
     method, max_rounds, tolerance, max_correction, threads, progress
         As in :func:`~aet_port.alignment.from_volume.refine_angles`.
 
+    Notes
+    -----
     MATLAB: none
     """
     project = partial(

@@ -124,6 +124,8 @@ def scan(
     project, measured, angles, threads
         As in :func:`align`.
 
+    Notes
+    -----
     MATLAB: none; in neither repository (Methods, angular refinement and spatial alignment)
     """
     turns = np.zeros((len(angles), 3))

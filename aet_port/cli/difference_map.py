@@ -75,7 +75,7 @@ def difference_map_command(
     threads: Threads = None,
     form: TableForm = AS_TEXT,
 ) -> None:
-    """Difference map: volume minus model, volume minus volume, or residual images reconstructed.
+    """Make a difference map: volume minus model or volume, or residual images reconstructed.
 
     The volume calculated from the model has a Gaussian at each atom, with heights by species and
     one width fitted. The table lists the strongest maxima (atoms that may be missing) and minima

@@ -70,7 +70,7 @@ def fsc_command(
     threads: Threads = None,
     form: TableForm = AS_TEXT,
 ) -> None:
-    """Fourier shell correlation of two volumes, or of the halves of a tilt series.
+    """Compute the Fourier shell correlation of two volumes, or of the halves of a tilt series.
 
     The resolution is the period at which the correlation falls below 0.143, 0.5, and the half-bit
     threshold. A run's own settings of the reconstruction are used where no option says otherwise.

@@ -113,7 +113,7 @@ EXAMPLES: dict[str, str] = {
 
 
 def lay_out(command: Any, group: str) -> None:
-    """Group the options of a command, and put its example below.
+    """Group the options of a command, put its example below, and let lines of its text flow.
 
     Parameters
     ----------
@@ -128,6 +128,8 @@ def lay_out(command: Any, group: str) -> None:
             reads = parameter.name == "bank" and group == "mdb" and name not in _DEPOSITING
             parameter.rich_help_panel = "Input" if reads else group_of(parameter.name)
     command.params.sort(key=_place)  # stable: arguments, and options within a group, stay in order
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
     example = EXAMPLES.get(name)
     command.epilog = f"Example: {example}" if example else None
 

@@ -42,7 +42,7 @@ def power_spectrum_command(
     ] = None,
     form: TableForm = AS_TEXT,
 ) -> None:
-    """Power spectra of images, averaged over the series, and the halo of disordered atoms.
+    """Compute power spectra of images, averaged over the series, and the halo of disordered atoms.
 
     The table has the power by spatial frequency. The halo is the first maximum of the interference
     of the atoms; its period is close to their distances.

@@ -44,6 +44,8 @@ def axis_rotation(axis: ArrayLike, angle: float) -> NDArray:
     InputError
         If the axis has no direction.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/MatrixQuaternionRot.m::MatrixQuaternionRot (both papers)
     """
     vector = np.asarray(axis, dtype=np.float64)
@@ -78,6 +80,8 @@ def euler_rotation(phi: float, theta: float, psi: float, axes: Axes = EULER_AXES
     axes
         The three rotation axes; z, y, x unless given.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/interp_pj_realspace.m
     """
     first, second, third = (
@@ -161,6 +165,8 @@ def rotated_origins(vector: ArrayLike, angles: ArrayLike) -> NDArray[np.float64]
     angles
         Shape (n, 3), degrees.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/scanOriginVector.m::scanOriginVector
     """
     return euler_rotations(angles) @ np.asarray(vector, dtype=np.float64).reshape(3)
@@ -179,6 +185,8 @@ def centred_window(large: tuple[int, ...], small: tuple[int, ...]) -> tuple[slic
     InputError
         If the window is larger than the array or has another number of dimensions.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/My_volumn_index.m::My_volumn_index
     """
     if len(large) != len(small) or any(s > n or s < 0 for n, s in zip(large, small, strict=True)):
@@ -243,6 +251,8 @@ def extended_object_shape(
     InputError
         If a beam is parallel to the slab.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/objectsize.m::objectsize
     """
     nx, ny = detector

@@ -34,6 +34,8 @@ def render_page(template: str, values: Mapping[str, Any]) -> str:
     values
         The variables of the template.
 
+    Notes
+    -----
     MATLAB: none
     """
     return _environment().get_template(template).render(values)

@@ -25,6 +25,8 @@ def fourier_shift(image: NDArray, shift: ArrayLike) -> NDArray[np.float64]:
     shift
         Shape (2,): pixels along x and y.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/My_FourierShift.m::My_FourierShift. Deviation: the image is real;
     if both sides are even, the coefficient at both highest frequencies is multiplied by a product
     of cosines
@@ -110,6 +112,8 @@ def measure_shift(image: NDArray, reference: NDArray, zoom: int = 100) -> NDArra
     InputError
         For images of different or wrong shape, or a zoom below 1.
 
+    Notes
+    -----
     MATLAB: none; 2_RESIRE_package/src/alignByNormXCorrSubpixel.m (film paper) has the same purpose
     but does not reach errors below 0.05 pixel, see QUIRKS
     """

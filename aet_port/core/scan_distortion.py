@@ -118,6 +118,8 @@ def correct_scan_distortion(images: ArrayLike, distortion: ScanDistortion) -> ND
     InputError
         For another shape or NaN; the error names the image.
 
+    Notes
+    -----
     MATLAB: none
     """
     stack = _checked(images)
@@ -196,6 +198,8 @@ def estimate_scan_distortion(
     UnsettledShear
         If the shear does not converge.
 
+    Notes
+    -----
     MATLAB: none
     """
     stack = _checked(images)

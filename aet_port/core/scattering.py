@@ -52,6 +52,8 @@ def scattering_parameters(element: str | int) -> NDArray[np.float64]:
     InputError
         For an element outside the table.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/fparameters.m::fparameters (both papers)
     """
     return _table()[_atomic_number(element) - 1]
@@ -78,6 +80,8 @@ def scattering_factor(q: ArrayLike, element: str | int) -> NDArray[np.float64]:
     InputError
         For an element outside the table.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/fatom_vector.m::fatom_vector (both papers), which always
     returns a row
     """
@@ -157,6 +161,8 @@ def adf_cross_section(
     InputError
         For an element outside the table, an energy not above zero, or angles out of order.
 
+    Notes
+    -----
     MATLAB: none; the reference has no model of the dose
     """
     if not (np.isfinite(energy) and energy > 0):

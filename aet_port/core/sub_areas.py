@@ -136,6 +136,8 @@ class SubAreas:
         InputError
             If neighbours in a row do not overlap enough, or nothing is left of an area.
 
+        Notes
+        -----
         MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m and
         4_Atom_tracing/Main_atom_tracing_Ta_film.m (film paper). As there, the spacing of a whole
         row is that of its first two areas. There the areas of a row must be in order of increasing
@@ -205,6 +207,8 @@ def patch_volumes(
         If a window extends beyond ``shape``, a volume is smaller than its area, or an index belongs
         to no area.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m, second part (film paper)
     """
     if isinstance(volumes, Mapping):

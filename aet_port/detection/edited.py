@@ -51,6 +51,8 @@ def fit_edited(
     InputError
         If too few of the atoms are significant.
 
+    Notes
+    -----
     MATLAB: none; the papers refine the model again after each edit by hand
     """
     search = Search(series, symbols, settings, threads)

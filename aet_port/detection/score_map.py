@@ -111,6 +111,8 @@ class ScoreFilter:
     margin
         Pixels around the images in which atoms may lie whose tails the images show.
 
+    Notes
+    -----
     MATLAB: none
     """
 

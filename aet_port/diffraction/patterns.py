@@ -86,7 +86,7 @@ class Diffraction(Shown):
 
     @property
     def q(self) -> NDArray[np.float64]:
-        """Scattering vector of each ring, 1/angstrom; of radii in pixels if it isn't known."""
+        """Scattering vector of each ring, 1/angstrom; without a pixel size, per pixel."""
         return 2 * np.pi * (self.reciprocal_pixel or 1.0) * self.profile.radius
 
 
@@ -119,6 +119,10 @@ def analyze_pattern(
         Element whose crystal's rings give the pixel size.
     lattice
         Its lattice constant, angstrom; that of the element unless given.
+
+    Returns
+    -------
+    Mask, rings, radial average and, with a composition, structure factor and g(r).
 
     Raises
     ------

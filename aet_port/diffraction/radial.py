@@ -24,9 +24,10 @@ class RadialProfile(Shown):
     Attributes
     ----------
     radius
-        Shape (n,): mean radius of the pixels, rising.
+        Shape (n,): mean radius of the pixels of a ring, in pixels, rising.
     intensity, error
-        Shape (n,): mean of the pixels and its standard error, from their scatter.
+        Shape (n,): mean of the pixels and its standard error, from their scatter, in the unit of
+        the image.
     pixels
         Shape (n,): number of pixels used.
     covered
@@ -66,6 +67,10 @@ def radial_average(
         Centre and distortion of the rings.
     step
         Width of a ring, pixels.
+
+    Returns
+    -------
+    The rings that have 8 pixels or more.
 
     Raises
     ------

@@ -66,6 +66,10 @@ def calibrate_by_rings(
     lattice
         Its lattice constant, angstrom; that of the element unless given.
 
+    Returns
+    -------
+    The pixel size, and the rings that it rests on.
+
     Raises
     ------
     InputError

@@ -104,6 +104,10 @@ def find_rings(
     fit_centre, fit_ellipse
         What to fit; the rest stays as at the start.
 
+    Returns
+    -------
+    The fitted geometry with its standard errors.
+
     Raises
     ------
     InputError

@@ -58,6 +58,8 @@ def draw_networks(
     OutputError
         If the file can't be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     target = Path(path)

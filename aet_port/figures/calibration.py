@@ -72,23 +72,14 @@ def write_calibration_figures(
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
     calibration
         What is drawn; parts that are None are not.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
     """
     figures: dict[str, Drawing] = {}
     if calibration.positions is not None:

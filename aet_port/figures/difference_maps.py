@@ -80,23 +80,14 @@ def write_difference_figures(
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
     volume, peaks, model
         As of :func:`difference_slice`.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
     """
     figures: dict[str, Drawing] = {}
     for name, sign in (("maximum", 1), ("minimum", -1)):

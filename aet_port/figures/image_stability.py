@@ -58,23 +58,14 @@ def write_stability_figures(folder: str | Path, found: Stability, form: str = "p
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
     found
         The comparison.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
     """
     figures: dict[str, Drawing] = {}
     for pair in found.pairs:

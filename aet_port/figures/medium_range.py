@@ -55,21 +55,12 @@ def write_medium_range_figures(
     ----------
     found
         Result of :func:`aet_port.structure.analyze`.
-    folder
-        Folder for the figures; created if it does not exist.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
 
     Notes
     -----
@@ -95,13 +86,6 @@ def write_network_figures(
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
 
     Notes
     -----

@@ -31,21 +31,12 @@ def write_order_figures(
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
     """
     return draw.save_figures(_figures(order), folder, form)
 

@@ -71,6 +71,8 @@ def write_overview(
     OutputError
         If the file can't be written; no partial file is left.
 
+    Notes
+    -----
     MATLAB: none
     """
     network = _rows("network_atoms", network_atoms, len(model)).reshape(-1)
@@ -158,6 +160,8 @@ def render_balls(
     -------
     Shape (pixels, pixels, 4), the first row on top; alpha 0 where empty.
 
+    Notes
+    -----
     MATLAB: none
     """
     scale = pixels / (2 * half)

@@ -39,10 +39,8 @@ def write_packing_figures(
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
@@ -51,10 +49,10 @@ def write_packing_figures(
     Raises
     ------
     InputError
-        For another format, or a result without ``packing``.
-    OutputError
-        If a file can't be written.
+        Also for a result without ``packing``.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
     Main_4_motifs_connection_and_network_Ta_film.m (the plots)
     """

@@ -116,16 +116,14 @@ def write_spectrum_figures(
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
     found
         Spectra of the images.
     images
         Shape (n, nx, ny).
     shown
         Number of the image with inset, from 0; the middle one unless given.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
@@ -134,9 +132,7 @@ def write_spectrum_figures(
     Raises
     ------
     InputError
-        For another format, or an image that does not exist.
-    OutputError
-        If a file can't be written.
+        Also for an image that does not exist.
     """
     number = len(images) // 2 if shown is None else shown
     if not 0 <= number < len(images):

@@ -28,6 +28,8 @@ def deviations(axes: Axes, found: Matching, width: float = BIN) -> None:
     width
         Width of a bin, angstrom.
 
+    Notes
+    -----
     MATLAB: 10_Multislice_AET_simulations/4_results/Compare_MG_multislice_posres.m (the plot)
     """
     counts, edges = found.histogram(width)
@@ -88,21 +90,12 @@ def write_precision_figures(
 
     Parameters
     ----------
-    folder
-        Folder for the figures; created if it does not exist.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
     """
     figures: dict[str, Drawing] = {}
     if found is not None:

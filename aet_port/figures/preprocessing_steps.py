@@ -35,21 +35,12 @@ def write_preprocess_figures(
         The raw frames.
     done
         Result of the preprocessing.
-    folder
-        Folder for the figures; created if it does not exist.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
     The files written.
-
-    Raises
-    ------
-    InputError
-        For another format.
-    OutputError
-        If a file can't be written.
     """
     return save_figures(_figures(frames, done), folder, form)
 

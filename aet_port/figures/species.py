@@ -36,6 +36,8 @@ def write_class_figure(path: str | Path, found: Classification, bins: int = BINS
     OutputError
         If the file can't be written.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/plot_class_hist.m::plot_class_hist (the plot)
     """
     return save_figure(path, lambda axes: class_histograms(axes, found, bins), SIZE)

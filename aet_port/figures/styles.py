@@ -40,6 +40,8 @@ def save_figure(path: str | Path, draw: Callable[[Axes], None], size: tuple[floa
     OutputError
         If the file can't be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     target = Path(path)
@@ -62,7 +64,7 @@ def save_figures(
     folder: str | Path,
     form: str,
 ) -> list[Path]:
-    """Write several figures into a folder, each named by its key; returns the files in order.
+    """Write several figures into a folder, each named by its key.
 
     Parameters
     ----------
@@ -72,6 +74,10 @@ def save_figures(
         Folder for the figures; created if it does not exist.
     form
         ``"png"`` or ``"svg"``.
+
+    Returns
+    -------
+    The files written, in the order of the figures.
 
     Raises
     ------
@@ -108,6 +114,8 @@ def bond_order_map(
     threshold
         Normalised order that separates crystalline from amorphous atoms.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m (the plot)
     """
     x, y = np.asarray(q4, dtype=np.float64), np.asarray(q6, dtype=np.float64)

@@ -92,10 +92,8 @@ def write_uncertainty_figures(
     ----------
     model
         Atoms with arrays ``sigma_x``, ``sigma_y`` and ``sigma_z``.
-    folder
-        Folder for the figures; created if it does not exist.
-    form
-        ``"png"`` or ``"svg"``.
+    folder, form
+        As in :func:`aet_port.figures.styles.save_figures`, whose errors are raised.
 
     Returns
     -------
@@ -104,9 +102,7 @@ def write_uncertainty_figures(
     Raises
     ------
     InputError
-        For another format, or if no error is known.
-    OutputError
-        If a file can't be written.
+        Also if no error is known.
     """
     atoms = as_atoms(model)
     _known(atoms)

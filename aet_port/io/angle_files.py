@@ -46,6 +46,8 @@ def read_angles(
     InputError
         For three or more different angles that are all within 1.6 degrees, which look like radians.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles
     """
     file = Path(path)

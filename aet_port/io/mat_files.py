@@ -63,6 +63,8 @@ def read_variables(path: str | Path, names: Sequence[str] | None = None) -> dict
         If the file is missing, truncated or of another format, or a variable named in ``names`` is
         damaged.
 
+    Notes
+    -----
     MATLAB: load, importdata
     """
     contents = read_contents(path, names)
@@ -187,6 +189,8 @@ def write_mat(path: str | Path, variables: Mapping[str, Any]) -> Path:
     OutputError
         If the file cannot be written.
 
+    Notes
+    -----
     MATLAB: save
     """
     for name, value in variables.items():

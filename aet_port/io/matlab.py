@@ -70,6 +70,8 @@ def read_array(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If the variable is missing or not unique; the error lists the variables found.
 
+    Notes
+    -----
     MATLAB: importdata
     """
     return select_array(path, name, lambda array: True, "a numeric array", IN_PYTHON)
@@ -86,6 +88,8 @@ def read_images(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If there is no such array, or there are several and none is named.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles (importdata)
     """
     wanted = "projections as one array (nx, ny, n)"
@@ -109,6 +113,8 @@ def read_volume_array(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         If there is no such array, or there are several and none is named.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::SaveResults (importdata)
     """
     wanted = "a volume as one array (nx, ny, nz)"
@@ -133,6 +139,8 @@ def euler_table(path: str | Path, array: NDArray) -> NDArray:
     DataFileError
         For other shapes (with a hint to transpose a 3 x n table) and NaN.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::CheckPrepareData, which fails for a list
     of tilts (it stacks zeros below instead of beside); here it becomes (0, theta, 0).
     """
@@ -164,6 +172,8 @@ def read_angles(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         For a missing or ambiguous variable, a transposed table, or NaN.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles (importdata)
     """
 
@@ -186,6 +196,8 @@ def read_positions(path: str | Path, name: str | None = None) -> NDArray:
     DataFileError
         For a missing or ambiguous variable, or an array without a dimension of three.
 
+    Notes
+    -----
     MATLAB: importdata of the models of both papers, 3 x N
     """
     wanted = "positions as one array 3 x N"
@@ -206,6 +218,8 @@ def read_per_atom(path: str | Path, name: str | None = None, advice: str = IN_PY
     DataFileError
         For a missing or ambiguous variable, or an array of another shape.
 
+    Notes
+    -----
     MATLAB: importdata
     """
     wanted = "one number per atom, 1 x N"
@@ -223,6 +237,8 @@ def read_sub_area_table(path: str | Path) -> SubAreaTable:
     DataFileError
         If ``CropCen`` and ``CropHalf`` are missing or don't both have the shape (n, 3).
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m (importdata of alignPara.mat)
     """
     wanted = "sub-areas CropCen and CropHalf, n x 3 each"

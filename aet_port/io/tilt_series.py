@@ -64,6 +64,8 @@ def read_images(path: str | Path, read: ReadSettings = READ) -> NDArray:
     DataFileError
         If the file is missing, unreadable, truncated, empty, or holds something else.
 
+    Notes
+    -----
     MATLAB: @RESIRE_reconstructor/RESIRE_reconstructor.m::readFiles
     """
     return read_raw_images(path, read).images

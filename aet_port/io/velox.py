@@ -60,6 +60,8 @@ def read_velox(path: str | Path, read: ReadSettings = READ) -> RawImages:
         If the file is missing, truncated or not from Velox, or holds only spectra, several
         detectors to choose from, or the transform of an image.
 
+    Notes
+    -----
     MATLAB: none
     """
     import h5py

@@ -107,6 +107,8 @@ def align_particle(
     UserWarning
         For saturated pixels, with the index of the image, or if the shifts do not converge.
 
+    Notes
+    -----
     MATLAB: none; the papers' Methods describe it
     """
     check_loop(tolerance, iterations)

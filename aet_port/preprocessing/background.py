@@ -78,6 +78,8 @@ def remove_background(
     InputError
         For wrong shapes or NaN, or a mask that is empty or covers the image, naming the image.
 
+    Notes
+    -----
     MATLAB: none; the repositories start from images without background
     """
     stack = np.asarray(images, dtype=np.float64)
@@ -148,6 +150,8 @@ def sample_mask(
     InputError
         For an image without contrast, or a mask that is empty or covers the image.
 
+    Notes
+    -----
     MATLAB: none
     """
     for name, value in (("margin", margin), ("blur", blur), ("flank", flank - 1)):
@@ -188,6 +192,8 @@ def otsu_split(values: ArrayLike) -> float:
     values
         Any shape, not all equal.
 
+    Notes
+    -----
     MATLAB: none
     """
     counts, edges = np.histogram(np.asarray(values), BINS)
@@ -221,6 +227,8 @@ def laplace_fill(image: NDArray, mask: NDArray) -> NDArray[np.float64]:
     InputError
         For different shapes, or a mask that covers the image.
 
+    Notes
+    -----
     MATLAB: none; Image Processing Toolbox's ``regionfill`` has the same equation
     """
     known, inside = np.asarray(image, dtype=np.float64), np.asarray(mask, dtype=bool)

@@ -137,6 +137,8 @@ def denoise(
         For saturated pixels (:class:`~aet_port.preprocessing.bad_pixels.BadPixelWarning`), with
         the index of the image, and for the fallback of ``"auto"``.
 
+    Notes
+    -----
     MATLAB: none; the papers used the BM3D package of its authors
     """
     stack = _checked(images)
@@ -194,6 +196,8 @@ def search_strength(
     UserWarning
         If the best strength lies at one of the limits.
 
+    Notes
+    -----
     MATLAB: none
     """
     images = np.asarray(clean, dtype=np.float64)

@@ -145,6 +145,8 @@ def correct_drift(
         increase, a drift larger than ``max_drift``, or frames that have nothing in common; the
         error names the image.
 
+    Notes
+    -----
     MATLAB: none; 2_RESIRE_package/src/alignByNormXCorrSubpixel.m (film paper) registers two
     images, adds its offset twice and stops at 0.05 pixel, see QUIRKS
     """

@@ -76,6 +76,8 @@ def align_film(
     UserWarning
         For saturated pixels, with the index of the image, or if the shifts do not converge.
 
+    Notes
+    -----
     MATLAB: none; the papers' Methods describe it
     """
     check_loop(tolerance, iterations)
@@ -154,6 +156,8 @@ def locate(image: NDArray, template: NDArray) -> tuple[NDArray[np.float64], floa
     InputError
         For a template larger than the image or without contrast.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/alignByNormXCorr.m::alignByNormXCorr,
     alignByNormXCorrSubpixel.m::alignByNormXCorrSubpixel (film paper). Deviations: the reference
     returns the template's centre, 1-based, ``position + round((m + 1) / 2)``; only positions with

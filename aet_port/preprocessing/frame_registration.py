@@ -147,6 +147,8 @@ def line_speed(
     the gain by chance of the best of ``n`` positions, the number of independent speeds in the
     search range. Below :data:`LIKELY` the drift is not significant.
 
+    Notes
+    -----
     MATLAB: none
     """
     nx, ny = frames[0].shape

@@ -115,6 +115,8 @@ def estimate_noise(images: ArrayLike, offset: float = 0.0) -> NoiseModel:
     BadPixelWarning
         For saturated pixels, which are left out, with the index of the image.
 
+    Notes
+    -----
     MATLAB: none; the papers describe the noise as Poisson-Gaussian without code
     """
     stack = check_images(images)
@@ -169,6 +171,10 @@ def estimate_noise_from_frames(
     BadPixelWarning
         For saturated pixels, which are left out, with the index of the tilt.
 
+    Notes
+    -----
+    MATLAB: none
+
     Examples
     --------
     >>> import numpy as np
@@ -177,8 +183,6 @@ def estimate_noise_from_frames(
     >>> frames = simulate_noise(np.stack([view] * 8), detector, seed=1)
     >>> round(estimate_noise_from_frames(frames).gain)
     3
-
-    MATLAB: none
     """
     given = [frames] if np.ndim(frames[0]) == 2 else frames
     columns, saturated = [], []
@@ -302,6 +306,8 @@ def simulate_noise(
     seed
         Seed or generator of the random numbers.
 
+    Notes
+    -----
     MATLAB: none
     """
     clean = np.asarray(signal, dtype=np.float64)

@@ -50,6 +50,8 @@ def sample_outline(
     InputError
         For a volume without contrast, or a sample outside the detector (the error names the image).
 
+    Notes
+    -----
     MATLAB: none; the Methods speak of masks slightly larger than the sample
     """
     array = np.asarray(volume)

@@ -48,6 +48,8 @@ def undrift(
     InputError
         For a drift along the slow axis of a whole frame per frame or more.
 
+    Notes
+    -----
     MATLAB: none
     """
     lines = np.asarray(frame, dtype=np.float64)

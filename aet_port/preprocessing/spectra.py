@@ -74,6 +74,8 @@ def frame_spectrum(tilts: Sequence[NDArray]) -> FrameSpectrum:
         Frames of each tilt, shape (m, nx, ny) each, of one size. With many tilts, weak signals are
         distinguished from statistical fluctuations.
 
+    Notes
+    -----
     MATLAB: none
     """
     shape = tilts[0].shape[1:]
@@ -134,6 +136,8 @@ def wiener_filter(
     InputError
         For a wrong shape, an image without signal, or numbers not above zero.
 
+    Notes
+    -----
     MATLAB: none; the papers used BM3D
     """
     stack = check_images(images)

@@ -64,6 +64,8 @@ def find_tilt_axis(
     UserWarning
         If the best direction lies at the end of the search range.
 
+    Notes
+    -----
     MATLAB: none
     """
     stack = check_series(images)

@@ -60,6 +60,8 @@ class Forward:
     InputError
         For a species without scattering factor, wrong shapes, or a pixel size not above zero.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/Cal_Bproj_2type.m and gradient_B_2type_difB.m,
     gradient_fixHB_XYZ.m (glass paper); there the residual in the gradient is not filtered, here
     the gradient is exact

@@ -137,6 +137,8 @@ class Likelihood:
         (quasi-likelihood; R. W. M. Wedderburn, Biometrika 61, 439 (1974)): 1 where the model
         describes the images to within their noise.
 
+    Notes
+    -----
     MATLAB: none; the reference refines by least squares
     """
 

@@ -104,6 +104,8 @@ def descend_positions(
         For arguments of other shapes or not above zero, atoms outside the images, or a step for
         which the error overflows.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/gradient_fixHB_XYZ.m (glass), gradient_XYZ_man.m (film); the
     latter takes species of equal height for one species and ignores the limit unless told to save
     """
@@ -182,6 +184,8 @@ def descend_atoms(
     InputError
         As in :func:`descend_positions`.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/gradient_HB_XYZ.m, there in single precision, with species
     only if there are three
     """

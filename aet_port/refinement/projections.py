@@ -91,6 +91,8 @@ def scaled_projections(
     InputError
         As in :meth:`Projector.images` and :func:`image_scale`.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/{Cal_Bproj_2type,Cal_Bproj_2type2}.m, and with
     ``scale="sum"`` Cal_Bproj.m, which only works for one species
     """
@@ -113,6 +115,8 @@ def normalise_sums(images: ArrayLike, value: float) -> NDArray[np.float64]:
     InputError
         For an image that sums to zero.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/ImageNorm.m::ImageNorm
     """
     table = np.asarray(images, dtype=np.float64)
@@ -156,6 +160,8 @@ def gaussian_volume(
     InputError
         If an atom's window extends beyond the volume.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/HB_fixedfa_recon_all.m::HB_fixedfa_recon_all
     """
     table = np.asarray(positions, dtype=np.float64).reshape(-1, 3)

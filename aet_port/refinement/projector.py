@@ -52,6 +52,8 @@ def form_factor(
     InputError
         For a pixel size not above zero, or missing or unknown elements.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/make_fixedfa_man.m (there a row), make_fixedfa_man3d.m
     """
     if not (np.isfinite(pixel_size) and pixel_size > 0):
@@ -128,6 +130,8 @@ class Projector:
             If an atom's window extends beyond an image (the error names the atoms), or for an
             unusable height or ``B'``.
 
+        Notes
+        -----
         MATLAB: 5_Position_refinement/src/{Cal_HBproj,calcLinearPjs,calcLinearPjs_fit}.m,
         My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m. These round rotated coordinates
         and Gaussians to single precision, except the last two, which drop atoms outside the volume.

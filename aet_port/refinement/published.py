@@ -83,6 +83,8 @@ def schedule_for(species: Sequence[str]) -> Schedule:
     species
         Chemical symbols in the order of atomic number.
 
+    Notes
+    -----
     MATLAB: none; the scripts contain the values for their samples
     """
     if len(species) == 1:
@@ -146,6 +148,8 @@ def prepare_series(series: TiltSeries, padding: int = PADDING, odd: bool = False
     InputError
         For a negative padding.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/Main_position_refinement.m,
     Main_position_refinement_{Ta_film,Pd1_nanoparticle,Pd2_nanoparticle}.m; the first drops a pixel
     of any image
@@ -204,6 +208,8 @@ def refine_published(
         For an unknown schedule or one for another number of species, atoms outside the images, or
         a refinement that diverges.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/Main_position_refinement.m (glass),
     10_Multislice_AET_simulations/3_posref/xyz_refine_MG_multislice.m,
     Main_position_refinement_{Ta_film,Pd1_nanoparticle,Pd2_nanoparticle}.m

@@ -60,6 +60,8 @@ def agreement(calculated: NDArray, measured: NDArray) -> Agreement:
     InputError
         For shapes that differ, or calculated images that are zero.
 
+    Notes
+    -----
     MATLAB: the R of 5_Position_refinement/src/Cal_Bproj.m (film paper) is that of all images, with
     a scale
     """

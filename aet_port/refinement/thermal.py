@@ -96,6 +96,8 @@ def descend_thermal(
         For arguments of other shapes, atoms outside the images, or a step for which the error
         overflows.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/gradient_{B_2type_difB,B_2type,HB,B}.m in the
     order of the rules
     """
@@ -182,6 +184,8 @@ def descend_heights(
     InputError
         As in :func:`descend_thermal`.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/gradient_H_all.m, gradient_HB_all.m (the same: its step of
     ``B'`` is commented out), there in single precision
     """
@@ -249,6 +253,8 @@ def scan_b(
     InputError
         For a start or a step not above zero, or atoms outside the images.
 
+    Notes
+    -----
     MATLAB: Main_position_refinement_{Ta_film,Pd1_nanoparticle,Pd2_nanoparticle}.m (their scan, with
     Cal_Bproj.m)
     """

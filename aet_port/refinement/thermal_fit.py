@@ -74,6 +74,8 @@ def fit_thermal(
     InputError
         For arguments of other shapes, bounds out of order, or atoms outside the images.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/Main_position_refinement.m (lsqcurvefit of Cal_Bproj_2type2)
     """
     given = setting_of(projector, images, positions, types, names)

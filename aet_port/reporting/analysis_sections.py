@@ -44,6 +44,8 @@ def structure_sections(atoms: ase.Atoms, found: Structure, no_orders: str) -> li
     no_orders
         Reason for the absence of medium-range order, for analyses without it.
 
+    Notes
+    -----
     MATLAB: none
     """
     charts = structure_charts(found)

@@ -178,6 +178,8 @@ def index_page(bank: str, entries: Sequence[dict[str, Any]]) -> str:
     entries
         A row for each, with the keys of :data:`COLUMNS`.
 
+    Notes
+    -----
     MATLAB: none
     """
     # A column in which no entry has a value would only take room.

@@ -32,6 +32,8 @@ def build_report(
     plotly_file, index
         As in :func:`build_page`.
 
+    Notes
+    -----
     MATLAB: none
     """
     foot = f"Made by aet-port {aet_port.__version__}."
@@ -58,6 +60,8 @@ def build_page(
     index
         Name of a page beside it that lists this one among others.
 
+    Notes
+    -----
     MATLAB: none
     """
     plotly = ""
@@ -94,6 +98,8 @@ def write_report(path: str | Path, content: ReportContent) -> Path:
     OutputError
         If the file can't be written.
 
+    Notes
+    -----
     MATLAB: none
     """
     check_target(path, SUFFIXES)

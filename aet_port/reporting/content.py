@@ -234,6 +234,8 @@ def structure_of(found: StructureResult) -> Structure:
     found
         Result of :func:`aet_port.structure.analyze`.
 
+    Notes
+    -----
     MATLAB: none
     """
     motifs, chains, order = found.motifs, found.networks[5], found.order

@@ -46,6 +46,8 @@ def network_view(atoms: ase.Atoms, found: Bipyramids) -> View | None:
     found
         Its bipyramids.
 
+    Notes
+    -----
     MATLAB: none
     """
     numbers = [k for k in range(NETWORKS) if (found.network == k).any()]

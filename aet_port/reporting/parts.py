@@ -204,6 +204,8 @@ def charts_with(charts: Mapping[str, str], captions: Mapping[str, str]) -> list[
     -------
     One part with all of them; empty if there is none.
 
+    Notes
+    -----
     MATLAB: none
     """
     shown = [Figure(charts[name], text) for name, text in captions.items() if name in charts]

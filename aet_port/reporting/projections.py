@@ -77,6 +77,8 @@ def compare_projections(
     InputError
         If more memory is needed than is left.
 
+    Notes
+    -----
     MATLAB: none
     """
     tilt = series.angles[:, 1].astype(np.float64)

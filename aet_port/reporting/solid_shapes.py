@@ -26,6 +26,8 @@ def balls(positions: ArrayLike, radius: float) -> Solid:
     -------
     Vertices (k, 3) in angstrom and triangles (m, 3), all facing outward.
 
+    Notes
+    -----
     MATLAB: none
     """
     centres = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
@@ -47,6 +49,8 @@ def sticks(ends: ArrayLike, radius: float) -> Solid:
     -------
     Vertices and triangles as in :func:`balls`.
 
+    Notes
+    -----
     MATLAB: none
     """
     pairs = np.asarray(ends, dtype=np.float64).reshape(-1, 2, 3)

@@ -69,6 +69,8 @@ def surroundings_of(found: StructureResult) -> Surroundings:
     found
         Result of :func:`aet_port.structure.analyze`.
 
+    Notes
+    -----
     MATLAB: none
     """
     local: list[tuple[Any, ...]] = []
@@ -101,6 +103,8 @@ def read_surroundings(bank: Bank, number: int) -> Surroundings:
     BankError
         If the bank can't be read.
 
+    Notes
+    -----
     MATLAB: none
     """
     asked = {"analysis": number}

@@ -61,6 +61,8 @@ def atoms_view(atoms: ase.Atoms, structure: Structure | None) -> View:
         Structure whose normalised order ``boo`` gives the colours of the second choice; None for no
         such choice.
 
+    Notes
+    -----
     MATLAB: none
     """
     shown = thinned(len(atoms))

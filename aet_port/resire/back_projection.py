@@ -169,6 +169,8 @@ def descend(
     threads
         Number of threads, over slabs of x.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m::reconstruct. Deviation: the
     measurement is subtracted from the projections before back-projection, not after, so that no
     gradient volume is stored and rounding errors are smaller.

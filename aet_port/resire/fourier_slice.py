@@ -353,6 +353,8 @@ def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     -------
     Shape (n, detector x, detector y), in the precision of the volume.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/calculate3Dprojection_rec_fast.m::calculate3Dprojection_rec_fast
     """
     n_x, n_y, _ = grid.padded

@@ -90,6 +90,8 @@ def make_grid(
     InputError
         For a ratio below 1 or n_z below 1.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/RESIRE_reconstructor.m::CheckPrepareData.
     Deviation: n_z is a number of voxels; the reference takes 1 and 2 as "like the detector".
     """

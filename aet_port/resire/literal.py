@@ -90,6 +90,8 @@ class LiteralProjector:
     paper
         ``"glass"`` or ``"film"``; the two codes add the terms of the gradient in different order.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_Reconstructor/{interp_pj_realspace,reconstruct}.m (glass),
     2_RESIRE_package/src/@RESIRE_reconstructor/{interp_pj_realspace,reconstruct}.m (film)
     """

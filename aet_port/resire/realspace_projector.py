@@ -126,6 +126,8 @@ class RadonProjector:
     InputError
         If a rotation is not about y.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct3D2D.m::reconstruct3D2D
     """
 

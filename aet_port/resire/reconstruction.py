@@ -117,6 +117,8 @@ def r_factors(
     residual
         Their difference, if it is already computed or masked.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m (Rarr, Rarr2)
     """
     first, second = np.empty(len(measured)), np.empty(len(measured))

@@ -50,6 +50,8 @@ def project_rotated(
         For a volume that is not three-dimensional, a detector larger than its x-y face, or angles
         of another shape.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/src/calculate3Dprojection_R.m::calculate3Dprojection_R (film paper)
     """
     if volume.ndim != 3 or not volume.size:

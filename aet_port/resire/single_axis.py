@@ -96,6 +96,8 @@ def project(volume: NDArray, grid: Grid, threads: int = 1) -> NDArray:
     -------
     Shape (n, detector x, detector y), in the precision of the volume.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/calculate3Dprojection_rec_fast.m, for phi = psi = 0
     """
     n_x, _, n_z = grid.padded
@@ -194,6 +196,8 @@ def descend(
     threads
         Number of threads, over slabs of x.
 
+    Notes
+    -----
     MATLAB: 2_RESIRE_package/src/@RESIRE_reconstructor/reconstruct.m, for phi = psi = 0
     """
     padded = np.pad(residual, ((0, 0), (0, 1), (0, 0)))

@@ -154,7 +154,7 @@ def _whole(value: object, what: str) -> int:
 def _images(session: Session, request: dict[str, Any]) -> Answer:
     if session.images is None:
         raise InputError("images", "none", "a run whose images are at hand")
-    place = session._position(request.get("position"), snap=False)
+    place = session.checked_position(request.get("position"), snap=False)
     positions, kinds = session.atoms()
     number = _whole(request.get("number"), "image")
     facts, parts = session.images.around(number, place, positions, kinds, session.log.version)

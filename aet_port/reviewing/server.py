@@ -73,17 +73,21 @@ class Gate:
         return f"aet_review_{self.port}"
 
     @property
+    def hosts(self) -> set[str]:
+        """Names of this machine, with the port, by which it may be asked."""
+        return {f"{HOST}:{self.port}", f"localhost:{self.port}"}
+
+    @property
     def url(self) -> str:
         """The link to open."""
         return f"http://{HOST}:{self.port}/?token={self.token}"
 
     def refusal(self, request: Request) -> Response | None:
         """Why a request is refused; None if it is not."""
-        hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
-        if request.headers.get("host") not in hosts:
+        if request.headers.get("host") not in self.hosts:
             return refused(421, "another host")
         origin = request.headers.get("origin")
-        if origin is not None and origin not in {f"http://{host}" for host in hosts}:
+        if origin is not None and origin not in {f"http://{host}" for host in self.hosts}:
             return refused(403, "another origin")
         if request.method == "POST" and origin is None:
             return refused(403, "no origin")
@@ -99,7 +103,7 @@ class Gate:
         given = request.query_params.get("token")
         if given is None or request.method != "GET" or request.url.path != "/":
             return None
-        if request.headers.get("host") not in {f"{HOST}:{self.port}", f"localhost:{self.port}"}:
+        if request.headers.get("host") not in self.hosts:
             return refused(421, "another host")
         known = request.cookies.get(self.name, "")
         if not hmac.compare_digest(known.encode(), self.cookie.encode()):

@@ -238,7 +238,7 @@ class Session:
         position = request.get("position")
         place = None
         if position is not None:
-            place = self._position(position, bool(request.get("snap")))
+            place = self.checked_position(position, bool(request.get("snap")))
         atom = request.get("atom")
         if action in ("remove", "retype", "keep", "comment") and atom is not None:
             place = None
@@ -251,7 +251,14 @@ class Session:
             self.log.append(edit, _text(request.get("version"), "version"))
         return edit
 
-    def _position(self, given: object, snap: bool) -> tuple[float, float, float]:
+    def checked_position(self, given: object, snap: bool) -> tuple[float, float, float]:
+        """A position of the page, angstrom; ``snap`` moves it to the maximum of the volume near it.
+
+        Raises
+        ------
+        InputError
+            If it isn't three finite numbers.
+        """
         if not isinstance(given, list) or len(given) != 3:
             raise InputError("position", repr(given)[:60], "three numbers in angstrom")
         if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in given):

@@ -94,6 +94,8 @@ def acquire(
     InputError
         For angles of another shape, and as in :func:`~.simulation.add_noise`.
 
+    Notes
+    -----
     MATLAB: none; the reference has no model of these errors
     """
     settings = settings or Acquisition()
@@ -145,6 +147,8 @@ def blur_source(images: ArrayLike, pixel_size: float, fwhm: float) -> NDArray[np
     fwhm
         Full width at half maximum of the source, angstrom; zero for no blur.
 
+    Notes
+    -----
     MATLAB: none
     """
     clean = np.asarray(images, dtype=np.float64)
@@ -171,6 +175,8 @@ def shift_images(images: ArrayLike, shifts: ArrayLike) -> NDArray[np.float64]:
     InputError
         For other shapes or shifts that are not finite.
 
+    Notes
+    -----
     MATLAB: none
     """
     given, moves = np.asarray(images, dtype=np.float64), np.asarray(shifts, dtype=np.float64)

@@ -38,6 +38,8 @@ def quench_ball(n_atoms: int, seed: int) -> NDArray[np.float64]:
     -------
     Shape (n_atoms, 3): positions in reduced units about the centre of mass.
 
+    Notes
+    -----
     MATLAB: none
     """
     rng = np.random.default_rng(seed)
@@ -70,6 +72,8 @@ def quench_box(n_atoms: int, sides: ArrayLike, seed: int) -> NDArray[np.float64]
     -------
     Shape (n_atoms, 3): positions in reduced units, inside the box centred on the origin.
 
+    Notes
+    -----
     MATLAB: none
     """
     box = np.array(sides, dtype=np.float64)

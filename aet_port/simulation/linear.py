@@ -61,6 +61,8 @@ def tilt_angles(kind: str = "ta-film", offset: float = 0.0) -> NDArray[np.float6
     InputError
         For an unknown kind or an offset that is not finite.
 
+    Notes
+    -----
     MATLAB: none; the measured angles are in the files ``angles.mat``
     """
     if kind not in TILT_SERIES:
@@ -130,6 +132,8 @@ def project_atoms(
         narrow Gaussian) too small for the pixel size, for which the sampled Gaussian would not keep
         its intensity.
 
+    Notes
+    -----
     MATLAB: 5_Position_refinement/src/My_create_volProjs_from_model_exact_HB_fixedfa_fainput.m
     (same Gaussian and filter, there one filter for all types, peak heights instead of ``I_0``,
     and atoms near the edge of the volume are dropped or end in an error)
@@ -237,6 +241,8 @@ def add_noise(
     InputError
         For numbers not above zero, negative images, or a scattered fraction above one.
 
+    Notes
+    -----
     MATLAB: none; the reference ships noisy images without the code that made them
     """
     clean = np.asarray(images, dtype=np.float64)

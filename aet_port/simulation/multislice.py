@@ -131,6 +131,8 @@ def multislice_images(
     CheckpointError
         If a file in the folder belongs to other images or cannot be read.
 
+    Notes
+    -----
     MATLAB: none; the reference ships multislice images without the code that made them
     """
     _import_abtem()  # raises before any work is done

@@ -121,6 +121,8 @@ def take_frames(
         For angles of another shape, a different number of images, and as in
         :func:`~.simulation.add_noise`.
 
+    Notes
+    -----
     MATLAB: none; the repositories start from denoised and aligned images
     """
     settings = settings or RawFrameSettings()

@@ -80,6 +80,8 @@ def amorphous_particle(
     InputError
         For too few atoms, an unknown symbol or a density that is not above zero.
 
+    Notes
+    -----
     MATLAB: none; the reference has no generator of samples
     """
     if isinstance(n_atoms, bool) or not isinstance(n_atoms, (int, np.integer)) or n_atoms < 13:

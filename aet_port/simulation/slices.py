@@ -44,6 +44,8 @@ def sliced_potential(
     -------
     ``abtem.PotentialArray``.
 
+    Notes
+    -----
     MATLAB: none
     """
     table = {"lobato": "LobatoParametrization", "kirkland": "KirklandParametrization"}

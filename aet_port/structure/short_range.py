@@ -270,6 +270,8 @@ def short_range_order(
     InputError
         For unusable atoms or cut-off.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m,
     Main_2_pdf_calculation_amorphous_region.m, Main_3_voronoi_calculation_amorphous_region.m and
     7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m

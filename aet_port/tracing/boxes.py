@@ -35,6 +35,8 @@ def box_points(size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     InputError
         For a size below one.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/create_box.m::create_box
     """
     if size < 1:
@@ -93,6 +95,8 @@ def box_values(
     InputError
         For positions not of shape (n, 3), numbers out of range, or a volume that is too small.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/get_box_intensity.m::get_box_intensity. There half the
     width is given in voxels, ``halfSize = steps / oversampling``.
     """
@@ -138,6 +142,8 @@ def fine_box_values(
     -------
     Shape (n, m), double precision; outside, the upsampled volume counts as zero.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/Main_classification.m (get_box_intensity of the volume
     upsampled by interp3)
     """
@@ -180,6 +186,8 @@ def voxel_boxes(
     InputError
         If a box extends beyond the volume; the error gives the indices of the positions.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/plot_class_hist.m::plot_class_hist (the boxes)
     """
     table = positions_table("positions", positions)

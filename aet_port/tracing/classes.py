@@ -52,6 +52,8 @@ def atom_or_not(
     InputError
         If the values do not form cubes or are not finite.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/initial_class_L1norm.m::initial_class_L1norm
     """
     values = np.asarray(cubes, dtype=np.float64)
@@ -123,6 +125,8 @@ def classes_and_non_atoms(
     InputError
         If there are fewer distinct intensities than classes, before or after the check.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/initial_class_kmean.m::initial_class_kmean
     """
     values = np.asarray(cubes, dtype=np.float64)
@@ -155,6 +159,8 @@ def lightest_split(
     InputError
         If there are fewer distinct intensities than classes.
 
+    Notes
+    -----
     MATLAB: CoPdPt_Classification_Kmean_dose1p7e4.m and CoPdPt_Classification_Kmean_dose5p6e4.m in
     10_Multislice_AET_simulations/5_simulation_with_noise, first two steps
     """
@@ -199,6 +205,8 @@ def class_histogram(
     InputError
         For shapes that do not match or no atoms.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/plot_class_hist.m::plot_class_hist (peak_info). Its
     intensities are sums over :func:`aet_port.tracing.boxes.voxel_boxes`.
     """
@@ -233,6 +241,8 @@ def class_posteriors(
     -------
     Posteriors (n, k), means (k,), standard deviations (k,).
 
+    Notes
+    -----
     MATLAB: none
     """
     x = np.asarray(intensities, dtype=np.float64)

@@ -69,6 +69,8 @@ def kmeans(
         For numbers that are not finite, fewer distinct ones than clusters, or if Lloyd's algorithm
         does not converge.
 
+    Notes
+    -----
     MATLAB: ``kmeans(values, k, 'Start', 'uniform')``, with ``'Distance', 'cityblock'`` for norm 1,
     in 4_Tracing_and_classification/src/initial_class_kmean*.m; as there, an empty cluster takes
     the number farthest from its centre. The random numbers differ from MATLAB's.

@@ -97,6 +97,8 @@ def difference_map(
         For atoms outside the volume (with their indices), parameters out of range, or a species
         that does not show in the volume, with a height not above zero.
 
+    Notes
+    -----
     MATLAB: none; in the papers missing and extra atoms were found by eye in such a map
     """
     if not 0 < threshold < np.inf:

@@ -76,6 +76,8 @@ def leftovers(
     InputError
         If a species does not show in the volume.
 
+    Notes
+    -----
     MATLAB: none; in the papers missing and extra atoms were found by eye
     """
     voxels, shape = volume.to_voxels(model.positions), np.array(volume.shape)

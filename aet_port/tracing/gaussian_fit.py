@@ -59,6 +59,8 @@ def gaussian_3d(parameters: ArrayLike, points: ArrayLike) -> NDArray[np.float64]
     InputError
         For another number of parameters or points that are not three-dimensional.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/calc_gauss3D_PD.m::calc_gauss3D_PD
     """
     p = np.asarray(parameters, dtype=np.float64).ravel()
@@ -105,6 +107,8 @@ def fit_gaussian_3d(
         For shapes that do not match, values that are not finite, a start outside its bounds, or
         nothing to fit.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/fit_gauss3D_PD.m::fit_gauss3D_PD. Same optimum; the
     tolerances here are those of double precision.
     """

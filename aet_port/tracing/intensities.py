@@ -64,6 +64,8 @@ def sphere_values(
     -------
     Shape (n, m), double precision: 3 kB (four thirds) or 14 kB (seven) per position.
 
+    Notes
+    -----
     MATLAB: ``interp3(volume, y, x, z, 'cubic')``, NaN set to zero, and ``splinterp3``
     """
     table = positions_table("positions", positions)
@@ -137,6 +139,8 @@ def two_gaussians(
     InputError
         If a start value is not above zero, or more than one constraint is given.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/src/My_two_gaussianfit.m, My_two_gaussianfit_constant_peakcenter2.m,
     My_two_gaussianfit_constant_ratio.m, My_two_gaussianfit_samewidth.m (film paper). There the
     fixed centre (4.8e5) and ratio (1.6757) are constants in the code.

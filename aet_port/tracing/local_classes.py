@@ -74,6 +74,8 @@ def reclassify_locally(
     InputError
         For shapes that do not match, types below one, or a radius not above zero.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/local_class_kmean_sub.m::local_class_kmean_sub. There
     the number of types is the number of distinct types given.
     """

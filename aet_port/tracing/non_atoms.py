@@ -101,6 +101,8 @@ def two_classes(
     InputError
         If shapes do not match or labels still change after ``max_iterations``.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_remove_non_atom_peak_Ta_film.m,
     Main_remove_non_atom_peak_Pd1_nanoparticle.m
     """
@@ -300,6 +302,8 @@ def select_by_supports(
     -------
     Indices into ``peaks``.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/Main_polynomial_tracing.m, last part (glass paper). There
     both supports were made of the upsampled volume and read with voxel coordinates of the
     original; the multislice copy (post_initC_MG_multislice.m) tests the tight support twice, which

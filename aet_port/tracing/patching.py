@@ -43,6 +43,8 @@ def patch_peaks(
     InputError
         If an index belongs to no area or a table has another shape.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m, step 2 (film paper). There the test along z
     uses a variable that was cleared; here it uses the height of the area, which includes all peaks.
     """
@@ -89,6 +91,8 @@ def merge_close(
     -------
     Shape (m, 3); peaks that were not merged keep their order.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_remove_non_atom_peak_Ta_film.m (film paper)
     """
     table = positions_table("positions", positions)

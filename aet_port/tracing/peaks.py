@@ -185,6 +185,8 @@ def local_maxima(
     InputError
         If the threshold is below zero or not a number.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (imdilate with strel3d(3), find, sort)
     """
     if not threshold >= 0:

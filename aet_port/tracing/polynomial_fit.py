@@ -72,6 +72,8 @@ def evaluate_polynomial(
     origin
         Shape (3,).
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/calculate_3D_polynomial_Rogers.m
     """
     relative = np.asarray(points, dtype=np.float64) - np.asarray(origin, dtype=np.float64)
@@ -93,6 +95,8 @@ def stationary_point(coefficients: ArrayLike) -> tuple[NDArray[np.float64], NDAr
     zero, as at every maximum (and at a saddle point with one falling direction); otherwise the
     point is NaN.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/calc_dX_dY_dZ_Rogers.m, which returns -100 for NaN
     """
     table = np.atleast_2d(np.asarray(coefficients, dtype=np.float64))
@@ -134,6 +138,8 @@ def fit_peaks(
     InputError
         If a number is not above zero.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/Main_polynomial_tracing.m,
     4_Atom_tracing/Main_atom_tracing_Ta_film.m. There lsqcurvefit solves each fit iteratively from
     the last coefficients; here it is solved exactly, which moves the published positions by about
@@ -175,6 +181,8 @@ def keep_apart(
     Shape (n,), int8: the flags of ``fits``, -3 for a converged peak closer than
     ``minimum_distance`` to a brighter one with flag 0.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m (the test inside its loop)
     """
     if not minimum_distance >= 0:

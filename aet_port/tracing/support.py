@@ -51,6 +51,8 @@ def otsu_threshold(grey: NDArray) -> int:
     -------
     The number of the bin, 1 to 256, which is also its upper edge.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/otsu_thresh_3D.m::otsu_thresh_3D. As there, the number
     of the bin serves as the grey value.
     """
@@ -102,6 +104,8 @@ def dilate(mask: NDArray, size: int) -> NDArray[np.bool_]:
     size
         Diameter of the ball, voxels.
 
+    Notes
+    -----
     MATLAB: ``imdilate(mask, strel3d(size))``
     """
     return _within(_mask(mask), size, *_ball_numbers(size))
@@ -165,6 +169,8 @@ def tight_support(
     InputError
         If nothing in the volume is above zero, or a size is below one.
 
+    Notes
+    -----
     MATLAB: 4_Tracing_and_classification/src/obtain_tight_support.m (glass paper),
     4_Atom_tracing/src/My_obtain_tight_support_ver1.m (film paper)
     """

@@ -92,6 +92,8 @@ def fine_grid(array: NDArray, method: Method = "linear", smoothing: float = 0.0)
         For an unknown method, or a volume with fewer than two (linear) or four (spline) voxels
         along an axis.
 
+    Notes
+    -----
     MATLAB: 4_Atom_tracing/Main_atom_tracing_Ta_film.m,
     4_Tracing_and_classification/Main_polynomial_tracing.m (interp3). There the whole fine volume
     is stored, padded by ten zeros on each side.

@@ -142,11 +142,17 @@ def fourier_shell_correlation(
         Weights of the same shape by which both volumes are multiplied, such as the object's
         outline. A sharp edge correlates by itself, so use a soft one.
 
+    Returns
+    -------
+    The correlation of each shell, up to the highest frequency common to all three axes.
+
     Raises
     ------
     InputError
         For different shapes or voxel sizes, or a mask outside which the whole signal lies.
 
+    Notes
+    -----
     MATLAB: none; the papers give no FSC
     """
     if first.shape != second.shape or not np.isclose(first.voxel_size, second.voxel_size):
@@ -331,6 +337,8 @@ def half_set_correlation(
     -------
     The correlation of the two volumes.
 
+    Notes
+    -----
     MATLAB: none
     """
     halves = half_volumes(

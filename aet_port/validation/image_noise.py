@@ -111,6 +111,44 @@ def find_noise(images: NDArray[np.float64], settings: StabilitySettings) -> Imag
     return ImageNoise(counted, 0.0, float(np.mean(images) - offset) / counted.gain)
 
 
+def laid_on(
+    first: NDArray[np.float64], second: NDArray[np.float64], zoom: int, border: int, overlap: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[slice, ...]]:
+    """Shift an image onto another one of the same view.
+
+    Parameters
+    ----------
+    first, second
+        Shape (nx, ny).
+    zoom
+        Steps per pixel of the search for the shift.
+    border
+        Pixels to leave out beside those that are shifted in.
+    overlap
+        Fewest pixels along a side that have to be left.
+
+    Returns
+    -------
+    The second image where the first one is, its displacement in pixels, and the part that both
+    share.
+
+    Raises
+    ------
+    InputError
+        If less is left.
+    """
+    shape = (first.shape[0], first.shape[1])
+    window = taper(shape)
+    there, here = ((one - one.mean()) * window for one in (second, first))
+    shift = measure_shift(there, here, zoom)
+    moved = shift_images(second[np.newaxis], -shift[np.newaxis])[0]
+    lost = np.ceil(np.abs(shift)).astype(int) + border
+    if min(n - 2 * k for k, n in zip(lost, shape, strict=True)) < overlap:
+        found = f"a shift of {shift[0]:.1f}, {shift[1]:.1f} pixels"
+        raise InputError("images", found, f"an overlap of {overlap} pixels or more")
+    return moved, shift, tuple(slice(k, n - k) for k, n in zip(lost, shape, strict=True))
+
+
 def _differences(
     first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
@@ -119,16 +157,7 @@ def _differences(
     With the second image ``k`` times as bright, counts contribute ``1 + 1 / k`` to the variance of
     the difference, which is divided out, and a constant ``1 + 1 / k^2``.
     """
-    shape = (first.shape[0], first.shape[1])
-    window = taper(shape)
-    there, here = ((one - one.mean()) * window for one in (second, first))
-    shift = measure_shift(there, here, ZOOM)
-    moved = shift_images(second[np.newaxis], -shift[np.newaxis])[0]
-    lost = np.ceil(np.abs(shift)).astype(int) + EDGE
-    inner = tuple(slice(k, n - k) for k, n in zip(lost, shape, strict=True))
-    if min(n - 2 * k for k, n in zip(lost, shape, strict=True)) < 2 * EDGE:
-        found = f"a shift of {shift[0]:.1f}, {shift[1]:.1f} pixels"
-        raise InputError("images", found, "images of one view that overlap")
+    moved, _, inner = laid_on(first, second, ZOOM, EDGE, 2 * EDGE)
     # Smoothed, so that noise adds little to either.
     one, other = (ndimage.gaussian_filter(a[inner], SMOOTH) for a in (first, moved))
     k = float(other.std() / one.std())

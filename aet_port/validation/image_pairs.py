@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from aet_port.core.errors import InputError
-from aet_port.core.image_shift import measure_shift, shift_images
 from aet_port.preprocessing.spectra import both_halves, taper
-from aet_port.validation.image_noise import ImageNoise
+from aet_port.validation.image_noise import ImageNoise, laid_on
 from aet_port.validation.settings import StabilitySettings
 
 Image = NDArray[np.float64]
@@ -90,15 +89,7 @@ def compare_pair(
         If the images hardly overlap, or don't correlate.
     """
     shape = (first.shape[0], first.shape[1])
-    window = taper(shape)
-    there, here = ((one - one.mean()) * window for one in (second, first))
-    shift = measure_shift(there, here, ZOOM)
-    moved = shift_images(second[np.newaxis], -shift[np.newaxis])[0]
-    lost = np.ceil(np.abs(shift)).astype(int) + BORDER
-    inner = tuple(slice(k, n - k) for k, n in zip(lost, shape, strict=True))
-    if min(n - 2 * k for k, n in zip(lost, shape, strict=True)) < OVERLAP:
-        found = f"a shift of {shift[0]:.1f}, {shift[1]:.1f} pixels"
-        raise InputError("images", found, f"an overlap of {OVERLAP} pixels or more")
+    moved, shift, inner = laid_on(first, second, ZOOM, BORDER, OVERLAP)
     scale, offset = _regression(first[inner], moved[inner], noise)
     fitted = (moved - offset) / scale
     common = 0.5 * (first + fitted)

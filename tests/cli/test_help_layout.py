@@ -64,3 +64,11 @@ def test_a_bank_that_is_read_is_input() -> None:
         for name in ("mdb query", "mdb deposit", "analyze")
     }
     assert panels == {"mdb query": "Input", "mdb deposit": "Output", "analyze": "Output"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lines_of_the_text_flow(name: str) -> None:
+    """Typer keeps the line breaks of a docstring, which stand anywhere in a narrow terminal."""
+    paragraphs = loaded(name).help.split("\n\n")
+    assert all(one and "\n" not in one and one[0].isupper() for one in paragraphs)
+    assert paragraphs[0].endswith(".")

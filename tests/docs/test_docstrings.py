@@ -123,6 +123,19 @@ def resolve(module: ModuleType, dotted: str) -> Any:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_the_origin_in_matlab_stands_in_the_notes(package: str) -> None:
+    """Below another heading, numpydoc takes it for one more error or returned value."""
+    elsewhere = []
+    for path in sources(package):
+        for text in re.findall(r'"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL):
+            before, *origin = re.split(r"\n +MATLAB:", text, maxsplit=1)
+            heads = re.findall(r"^ +(\w+)\n +-{3,}$", before, re.MULTILINE)
+            if origin and heads and heads[-1] != "Notes":
+                elsewhere.append(f"{path.relative_to(ROOT)}: {text.splitlines()[0]}")
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_has_the_name_of_a_function_of_its_package(package: str) -> None:
     """It would be hidden by it, or hide it, wherever the package shows both."""
     shadowed: list[str] = []

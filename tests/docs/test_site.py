@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from docs import site
 from matlab_reference.functions import read_functions
+from tests.browsers import chromium
 from tests.docs.markdown import ROOT
 
 DOCS = ROOT / "docs"
@@ -140,12 +140,10 @@ def test_links_of_the_site_lead_somewhere(built: Path) -> None:
 @pytest.mark.slow
 def test_pages_of_the_site_open_without_a_complaint(built: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed")
+    path_of_browser = chromium()
     told: list[str] = []
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=path_of_browser, args=["--no-sandbox"])
         page = browser.new_page()
         page.on("console", lambda one: one.type == "error" and told.append(one.text))
         page.on("pageerror", lambda one: told.append(str(one)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import pytest
 
 from aet_port.reporting.build import build_report
+from tests.browsers import chromium
 from tests.reporting.pages import full_content
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -40,10 +39,7 @@ def base_url() -> None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Of pytest-playwright: the Chromium of this machine instead of a downloaded one."""
-    executable = next((path for path in map(shutil.which, NAMES) if path is not None), None)
-    if executable is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    return {**browser_type_launch_args, "executable_path": executable, "args": [*FLAGS]}
+    return {**browser_type_launch_args, "executable_path": chromium(), "args": [*FLAGS]}
 
 
 @pytest.fixture(scope="session")

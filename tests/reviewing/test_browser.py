@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,18 +14,16 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.reviewing.opening import open_files
 from aet_port.reviewing.session import Session
 from aet_port.tracing.edits import read_edits
+from tests.browsers import chromium
 from tests.reviewing.conftest import MISLABELLED, MISSING, SPURIOUS, Sample, Served, serving
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 30_000  # milliseconds, of a busy machine
 REVIEW = "document.getElementById('aet-review').review"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = next((one for one in map(shutil.which, NAMES) if one is not None), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    path = chromium()
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened

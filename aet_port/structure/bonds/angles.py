@@ -73,6 +73,8 @@ def bond_angles(atoms: AtomicModel | ase.Atoms, cutoff: float, *, step: float = 
     InputError
         For unusable atoms, cut-off or step.
 
+    Notes
+    -----
     MATLAB: none; the code of the figure is not public
     """
     atoms = as_atoms(atoms)

@@ -118,6 +118,8 @@ def crystalline_atoms(
         For unusable atoms, an ``order`` of another length, a threshold that is not a number, or a
         periodic cell not more than 16 angstrom high if the rule is applied.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m (the same block in
     Main_3; and Main_2 of the glass without the rule). Deviates: an order of exactly the threshold
     is crystalline, as in the glass code (``< 0.5`` amorphous), not in the film code (``> 0.5``
@@ -163,6 +165,8 @@ def find_nuclei(
     InputError
         As :func:`crystalline_atoms`, and for an unusable cut-off.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m for the choice of the
     atoms; the clusters are not in the public code
     """
@@ -214,6 +218,8 @@ def surface_distance(
     InputError
         For unusable atoms or cut-off, or a ``crystalline`` of another length.
 
+    Notes
+    -----
     MATLAB: none; the papers' code for the interface is not public
     """
     atoms = as_atoms(atoms)
@@ -278,6 +284,8 @@ def interface_width(order: ArrayLike, distance: ArrayLike, *, reach: float = REA
     InputError
         For arrays of different shapes, or a reach that is not a length above 1 angstrom.
 
+    Notes
+    -----
     MATLAB: none; the papers' code for the interface is not public
     """
     order = np.asarray(order, dtype=np.float64)

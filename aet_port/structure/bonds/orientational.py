@@ -94,6 +94,8 @@ def bond_order(
     InputError
         For unusable atoms or cut-off.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/src/obtain_Q_l_2ndNN_inds_PBC.m::obtain_Q_l_2ndNN_inds_PBC and
     7_Data_analysis/src/qnbar.m::qnbar. Deviates: any cell, not only rectangular ones; NaN for
     atoms without neighbours (as the first, not as the second); normalised by a computed lattice.
@@ -129,6 +131,8 @@ def lattice_order(lattice: str) -> tuple[float, float]:
     InputError
         For another lattice.
 
+    Notes
+    -----
     MATLAB: none; the reference types 0.190941, 0.574524 (fcc), 0.09722, 0.484762 (hcp) and
     0.0363696, 0.510688 (bcc)
     """

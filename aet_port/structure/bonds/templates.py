@@ -237,6 +237,8 @@ def types_or_reason(
     InputError
         For unusable atoms, deviation or spacing.
 
+    Notes
+    -----
     MATLAB: none
     """
     parameters: dict[str, Any] = {"template_rmsd": float(max_rmsd)}

@@ -102,6 +102,8 @@ def best_cluster(clusters: Sequence[Cluster], tie: float = 0.0) -> Cluster:
         Difference of root mean squares up to which clusters are equals, angstrom; of such, as all
         pairs are, the one of the least lattice constant is taken.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/max_N_atoms.m and min_rms.m
     """
     if not clusters:
@@ -145,6 +147,8 @@ def assign_networks(
     InputError
         For clusters with atoms that do not exist.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/Main_2_final_mro.m, src/reduce_ind.m, reduce_ind_group.m,
     Cluster_graph.m, create_graph.m. Deviates: see ``reference_quirks``; each network is fitted
     again at the end, only for its lattice constant and orientation.

@@ -48,6 +48,8 @@ def network_cells(
     InputError
         For unusable atoms, centres, or cells of other atoms.
 
+    Notes
+    -----
     MATLAB: none; the papers' code for it is not public
     """
     atoms = as_atoms(atoms)

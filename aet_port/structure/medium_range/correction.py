@@ -126,6 +126,8 @@ def find_mro(
     InputError
         For unusable atoms, cutoff, shell or types, and for crystals (see ``max_states``).
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m and Main_2_final_mro.m. Deviates: see
     ``search_clusters`` and ``assign_networks``.
     """

@@ -50,6 +50,8 @@ def fit_lattice(
     InputError
         For arrays of different or other shapes or a start that is not five numbers.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/Cluster_mancut_new.m::relax_vars. Deviates: evaluates
     the finite differences in closed form from moments (E is a parabola in a and a sine in each
     turn); the values are the same but for rounding.
@@ -76,6 +78,8 @@ def lattice_deviation(
     parameters
         Lattice constant and quaternion.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/cluster_rms.m
     """
     a, *q = np.asarray(parameters, dtype=np.float64).tolist()

@@ -42,6 +42,8 @@ def neighbour_vectors(lattice: str) -> NDArray[np.float64]:
     InputError
         For an unknown lattice.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/nn_basis.m. Deviates: leaves out types 41 and 42, hcp with
     second layers, which nothing uses.
     """
@@ -56,6 +58,8 @@ def rotation_matrix(quaternion: ArrayLike) -> NDArray[np.float64]:
     InputError
         For anything but four finite numbers that are not all zero.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/quat_to_rotm.m
     """
     q = np.asarray(quaternion, dtype=np.float64)
@@ -92,6 +96,8 @@ def lattice_sites(
     InputError
         For an unknown lattice, steps of another shape or below zero, or no quaternion.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/calc_r_grid.m and vars_to_grid_djc.m (with unit steps)
     """
     number = lattice_number(lattice)
@@ -116,6 +122,8 @@ def site_bonds(sites: ArrayLike, lattice: str) -> NDArray[np.bool_]:
     sites
         Shape (n, 3), of a lattice with constant one. The corners of an icosahedron are 1.05 apart.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/src/Cluster_mancut_new.m::neigh_matrix. Deviates: always n by n,
     where the reference leaves out atoms without neighbours at the end.
     """

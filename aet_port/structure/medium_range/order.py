@@ -115,6 +115,8 @@ def solute_order(
     InputError
         For an unknown group, fewer than two disordered atoms of it, or as ``find_mro``.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m, Main_2_final_mro.m
     """
     atoms = as_atoms(atoms)

@@ -134,6 +134,8 @@ def search_clusters(
     InputError
         For unusable atoms, cutoff, shell, types, roots, or more clusters than ``max_states``.
 
+    Notes
+    -----
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m and src/find_mro_mancut.m,
     src/Cluster_mancut_new.m::add_pos. Deviates: keeps every type (the script overwrites all but the
     last); no random truncation; periodic cells are taken; see ``reference_quirks``.

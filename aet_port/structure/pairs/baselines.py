@@ -26,6 +26,8 @@ def strip_peaks(curve: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     InputError
         If the curve is not finite numbers in one dimension, or the window does not fit.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/src/peak_stripping.m::peak_stripping. Deviates: the flag that says
     whether anything was stripped is not returned (compare the two).
     """
@@ -48,6 +50,8 @@ def baseline(curve: NDArray[np.float64]) -> NDArray[np.float64]:
     InputError
         If the curve is not finite numbers in one dimension, or no such window is found.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/src/baseline_normal.m::baseline_normal. Deviates: the corrected
     curve is not returned (it is the difference); a curve without an answer is an error here, not an
     index out of bounds.

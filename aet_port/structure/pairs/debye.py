@@ -61,6 +61,8 @@ def debye_structure_factor(
         For unusable atoms, a periodic direction (the sum over an infinite crystal has no end), an
         unusable q, step or weight, or a species without a scattering factor.
 
+    Notes
+    -----
     MATLAB: none; the papers' structure factors are not in the public code
     """
     atoms = as_atoms(atoms)
@@ -123,6 +125,8 @@ def structure_factor(
         For unusable atoms, q, range, step, window or weight, or a species without a scattering
         factor.
 
+    Notes
+    -----
     MATLAB: none; the papers' structure factors are not in the public code
     """
     atoms = as_atoms(atoms)

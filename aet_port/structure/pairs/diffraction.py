@@ -138,6 +138,8 @@ def pdf_from_diffraction(
         density, distance, degree or number of cycles out of range, an unknown window, or data
         that no positive N fits.
 
+    Notes
+    -----
     MATLAB: none; the code for the diffraction data is not public
     """
     q = check_q(q)

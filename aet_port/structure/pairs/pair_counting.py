@@ -108,6 +108,8 @@ def group_pair_counts(
     InputError
         For unusable atoms, labels, range or step, or a cell that is too small.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m and
     Main_2_pdf_calculation_amorphous_region.m (``ppdf_arr``). Deviates: see ``reference_quirks``;
     the order of the axes.

@@ -140,6 +140,8 @@ def partial_pair_distribution(
     InputError
         For unusable atoms, labels, range, step, alpha, directions or shape.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m and
     Main_2_pdf_calculation_amorphous_region.m. Deviates: see ``reference_quirks``; partial functions
     are normalised, periodic cells taken.

@@ -99,6 +99,8 @@ def pair_distribution(
     InputError
         For unusable atoms, range or step.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_1_pdf_and_boo_entire_sample_Ta_film.m. Deviates: the reference
     samples 2,562 or more directions of every shell of every atom against an alpha shape; its bins
     are shifted by 0.01 step and its curve is scaled to 1 at the last bin.

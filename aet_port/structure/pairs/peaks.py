@@ -74,6 +74,8 @@ def smooth(
     InputError
         If the curve is not finite numbers in one dimension, or the width no length.
 
+    Notes
+    -----
     MATLAB: the built-in ``imgaussfilt`` with its default filter size and padding
     """
     curve = np.asarray(curve, dtype=np.float64)
@@ -96,6 +98,8 @@ def reference_curve(g: NDArray[np.float64]) -> NDArray[np.float64]:
     InputError
         If the curve has less than two points, is not finite, or has no baseline.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_2_pdf_calculation_amorphous_region.m (``pdf_amor05``)
     """
     g = np.array(g, dtype=np.float64)

@@ -76,6 +76,8 @@ def subdivide(
     InputError
         If the mesh is not one, or there is nothing to end the halving.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/src/shrinkfacetri.m::shrinkfacetri with mapface2edge.m. Deviates:
     faces count from 0; edge lists and statistics are not returned.
     """
@@ -146,6 +148,8 @@ def sphere_points(depth: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     InputError
         For a negative depth, or one above 8 (655,362 points).
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/src/spheretribydepth.m::spheretribydepth
     """
     if not (0 <= depth <= 8 and depth == int(depth)):
@@ -165,6 +169,8 @@ def sphere_directions(least: int) -> NDArray[np.float64]:
     InputError
         If ``least`` is not a whole number from 1 to 655,362.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/src/spheretri.m::spheretri (which never gives the 12 corners of the
     icosahedron alone, nor does this)
     """
@@ -212,6 +218,8 @@ def shell_counts(
     InputError
         For unusable centres, step, bins, directions or groups.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_1_pdf_and_boo_calculation_all_atoms.m and film paper's Main_1
     and Main_2 (the loop over shells with ``inShape``). Deviates: counts, not volumes.
     """

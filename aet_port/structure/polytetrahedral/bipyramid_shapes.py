@@ -137,6 +137,8 @@ def choose_motifs(
     InputError
         For another fold, or a mask that is not one boolean per motif.
 
+    Notes
+    -----
     MATLAB: none
     """
     if fold not in range(least, LARGEST + 1):
@@ -174,6 +176,8 @@ def joined_shifts(
     InputError
         If the motifs were not found among these tetrahedra.
 
+    Notes
+    -----
     MATLAB: none
     """
     members = motifs.tetrahedra[motif, :fold]
@@ -204,6 +208,8 @@ def bipyramid_positions(
     InputError
         For a fold other than 4 to 8, an unusable mask, or motifs of other tetrahedra.
 
+    Notes
+    -----
     MATLAB: none
     """
     motif = choose_motifs(motifs, fold, mask)

@@ -76,6 +76,8 @@ def find_motifs(vertices: NDArray[np.int64], pairs: NDArray[np.int64]) -> Motifs
         Shape (m, 2): tetrahedra that share a face, as from
         :func:`aet_port.structure.voronoi.tetrahedra.face_pairs`.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/src/findclustersN.m, uniqueCluster.m, smallestCluster.m, shareAB.m.
     Deviates: one walk around each edge in place of the search for chains. The reference leaves out
     its test for chords of larger rings when there is no 5-fold ring; the capping pair alone

@@ -21,6 +21,8 @@ def motif_counts(
     InputError
         For another fold than 3 to 8.
 
+    Notes
+    -----
     MATLAB: none
     """
     if fold not in FOLDS:

@@ -82,6 +82,8 @@ def edge_sharing_pairs(members: NDArray[np.int64]) -> NDArray[np.int64]:
     members
         Shape (m, fold): tetrahedra of each motif.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m
     """
     return common_pairs(members)[1]
@@ -99,6 +101,8 @@ def common_pairs(members: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
     -------
     Shapes (p, 2) and (q, 2): vertex- and edge-sharing pairs, first < second, lexicographic order.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m
     """
     if len(members) == 0:
@@ -134,6 +138,8 @@ def find_networks(
     InputError
         For another fold than 3 to 8 or a mask of another length.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m. Deviates: takes any
     selection of motifs (the reference's choice of amorphous motifs is a mask), orders networks by
     size, and measures networks across the faces of a periodic cell.

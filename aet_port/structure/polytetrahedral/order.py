@@ -145,6 +145,8 @@ def polytetrahedral_order(
     InputError
         For unusable atoms.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m,
     Main_4_motifs_connection_and_network_Ta_film.m
     """

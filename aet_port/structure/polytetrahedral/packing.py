@@ -127,6 +127,8 @@ def packing_by_distortion(
         any amorphous atom, atoms so regular that the tetrahedra are not unique, or as
         :func:`aet_port.structure.voronoi.tetrahedra.find_tetrahedra`.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m. Deviates: triangulates once;
     all atoms unless a region is given. Its copies for Pd carry the cut-off of Ta.
     """
@@ -237,6 +239,8 @@ def packed_atoms(
     InputError
         For a fold other than 3 to 8, or fewer atoms than the tetrahedra refer to.
 
+    Notes
+    -----
     MATLAB: none
     """
     if not set(folds) <= set(FOLDS):

@@ -140,6 +140,8 @@ def skeletons(
     InputError
         For a fold other than 3 to 8, an unusable mask, or motifs of other tetrahedra.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m (``incenter``)
     """
     motif = choose_motifs(motifs, fold, mask, least=3)
@@ -173,6 +175,8 @@ def find_sharing(
     InputError
         For a fold other than 4 to 8, an unusable mask, or motifs of other tetrahedra.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m. Deviates: any selection
     of motifs. The dihedral angle (Fig. 5f of the film paper) is not in the public code; here it is
     that between the two planes through the common edge which lie closest to the other corners of
@@ -203,6 +207,8 @@ def icosahedral_filling(motifs: Motifs, mask: NDArray[np.bool_] | None = None) -
     InputError
         For an unusable mask.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m. Deviates: more than 12
     sites are counted too.
     """
@@ -228,6 +234,8 @@ def amorphous_tetrahedra(tetrahedra: Tetrahedra, amorphous: ArrayLike) -> NDArra
     InputError
         If ``amorphous`` is not one boolean per atom.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m
     """
     amorphous = np.asarray(amorphous)
@@ -274,6 +282,8 @@ def amorphous_motifs(
         If ``amorphous`` or ``numbers`` have the wrong length, or numbers are given without the
         rule that needs them.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_4_motifs_connection_and_network_Ta_film.m. Deviates: at least half
     of the tetrahedra, which the code intends to test, unless ``reference_quirks``.
     """

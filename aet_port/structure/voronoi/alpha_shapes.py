@@ -88,6 +88,8 @@ class AlphaShape(Shown):
         InputError
             If ``points`` are not finite coordinates (m, 3).
 
+        Notes
+        -----
         MATLAB: the built-in ``inShape``
         """
         points = np.ascontiguousarray(points, dtype=np.float64)
@@ -124,6 +126,8 @@ def alpha_shape(
         For unusable atoms (too few, coplanar, duplicate), radius or margin, or if no tetrahedron is
         small enough.
 
+    Notes
+    -----
     MATLAB: the built-in ``alphaShape(points, a)`` with its default HoleThreshold and
     RegionThreshold of 0. Deviates: takes periodic cells.
     """

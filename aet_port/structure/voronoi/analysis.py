@@ -169,6 +169,8 @@ def voronoi_analysis(
         atoms, parameters out of range, or atoms so close to a perfect lattice that rounding
         decides about the cells.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis_sro/Main_3_voronoi_calculation_amorphous_region.m,
     7_Data_analysis/Main_2_pdf_and_voronoi_amorphous_region_Ta_film.m. Deviates: correct areas
     unless ``reference_quirks``; takes periodic cells; vertices closer than 1e-6 angstrom are one.

@@ -114,6 +114,8 @@ def delaunay(
         If the atoms span no volume, or are so regular (a perfect lattice) that the periodic
         tetrahedra overlap or leave gaps.
 
+    Notes
+    -----
     MATLAB: the built-in ``delaunayTriangulation``. Deviates: takes periodic cells; where more than
     four atoms lie on one sphere the choice is that of the order of insertion.
     """
@@ -201,6 +203,8 @@ def find_tetrahedra(
     InputError
         For unusable atoms, cut-off, delta or alpha, or a cell less than two cut-offs high.
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m. Deviates: the reference
     keeps tetrahedra with the incentre inside an alpha shape of radius 4 angstrom, which are those
     with a circumradius of at most 4 angstrom (``alpha=4``); the accepted tetrahedra of its data are
@@ -328,6 +332,8 @@ def face_pairs(vertices: NDArray[np.int64]) -> NDArray[np.int64]:
         If a face belongs to more than two tetrahedra (the cell is too small to tell atoms by
         their indices).
 
+    Notes
+    -----
     MATLAB: 7_Data_analysis/Main_3_polytetrahedral_analysis_Ta_film.m
     """
     faces = vertices[:, FACES].reshape(-1, 3)
