@@ -14,7 +14,6 @@ from aet_port.core.records import write_json
 from aet_port.diffraction.patterns import Diffraction
 from aet_port.diffraction.ring_calibration import RingCalibration
 
-
 CUT, BEYOND = 0.5, 1.0  # S at the first q, and that q in 1/angstrom, of a first ring that is cut
 
 

@@ -1,4 +1,4 @@
-"""What is masked: nothing in a pattern without a beam stop, and discs whose holder or place shows."""
+"""What is masked: nothing without a beam stop, and discs whose holder or place shows."""
 
 from __future__ import annotations
 

@@ -96,10 +96,10 @@ def pdf_from_diffraction(
         ``phi(q) = q [I(q) - background(q) - N <f^2>] / (N <f>^2)``,
         ``G(r) = 2/pi int phi(q) W(q) sin(q r) dq``, ``g(r) = 1 + G(r) / (4 pi r rho)``
 
-    (for one element ``<f>^2 = <f^2>``). Below the first measured q, behind the beam stop, S falls to
-    zero with the square of q, as in dense matter, which can hardly be compressed: measured from
-    q = 1.0 to 2.1 on, the first peak of simulated glasses came out within 1.5 % of its height
-    (8 % too high with a constant S). The first ring itself must not be hidden.
+    (for one element ``<f>^2 = <f^2>``). Below the first measured q, behind the beam stop, S falls
+    to zero with the square of q, as in dense matter, which can hardly be compressed. Measured from
+    q = 1.0 to 2.1 1/angstrom on, the first peak of simulated glasses came out within 1.5 % of its
+    height (up to 8 % too high with a constant S). The first ring itself must not be hidden.
 
     The steps the paper leaves open are ours. No two atoms are closer than ``shortest``, where
     therefore ``G(r) = -4 pi rho r``. N and a polynomial for what is left of the background (the
