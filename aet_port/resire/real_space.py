@@ -61,10 +61,10 @@ class RealSpaceProjector:
     each image undoes the blur by the splines and leaves every second sample, so that projections
     agree with the line integrals of a smooth object (1e-4 of the largest value for atoms 1.5 voxels
     wide in tilt series), without the moire pattern of voxels and pixels; up to 2e-3 of it is left
-    where a diagonal of the voxels lies nearly along an axis of an image. The back-projection is the exact transpose, filter and edges included; no Fourier
-    transform of the volume is needed, and none of its padding. What projects beyond the detector is
-    left out, as for a film that extends beyond the images. Results do not depend on the number of
-    threads.
+    where a diagonal of the voxels lies nearly along an axis of an image. The back-projection is the
+    exact transpose, filter and edges included; no Fourier transform of the volume is needed, and
+    none of its padding. What projects beyond the detector is left out, as for a film that extends
+    beyond the images. Results do not depend on the number of threads.
 
     Parameters
     ----------
