@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from aet_port.core.data import TiltSeries
 from aet_port.resire import back_projection, fourier_slice, reconstruct
@@ -15,6 +17,7 @@ from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from benchmarks.timing import Row, least_seconds, user_time
 
 SIZE, WIDTH, ATOMS = 48, 1.5, 100  # pixels; the width of atoms in the papers' images
+RATIOS, ORIENTATIONS = (3, 6, 12, 16, 24), 8
 
 
 def tilts(count: int) -> NDArray[np.float64]:
@@ -51,14 +54,37 @@ def images() -> list[Row]:
 
     slices = [
         error(fourier_slice.project(density, make_grid((SIZE, SIZE), angles, ratio)))
-        for ratio in (3, 6, 12)
+        for ratio in RATIOS
     ]
     projector = RealSpaceProjector(make_grid((SIZE, SIZE), angles, 1), np.float64)
     return [
         Row(
             "projections of atoms, three angles, real space: largest error",
             error(projector.project(density)),
-            f"Fourier slices, oversampling 3, 6, 12: {', '.join(slices)}",
+            f"Fourier slices, oversampling {_listed(RATIOS)}: {_listed(slices)}",
+        )
+    ]
+
+
+def _listed(items: Iterable[Any]) -> str:
+    return ", ".join(map(str, items))
+
+
+def differences(seed: int = 3) -> list[Row]:
+    """Differences of the images of both projectors, in orientations at random."""
+    _, density = gaussians()
+    angles = Rotation.random(ORIENTATIONS, random_state=seed).as_euler("ZYX", degrees=True)
+    ours = RealSpaceProjector(make_grid((SIZE, SIZE), angles, 1), np.float64).project(density)
+    largest, whole = [], []
+    for ratio in RATIOS:
+        apart = fourier_slice.project(density, make_grid((SIZE, SIZE), angles, ratio)) - ours
+        largest.append(f"{np.abs(apart).max() / ours.max():.1e}")
+        whole.append(f"{np.linalg.norm(apart) / np.linalg.norm(ours):.1e}")
+    return [
+        Row(
+            f"images in real space and by Fourier slices, {ORIENTATIONS} random orientations",
+            f"oversampling {_listed(RATIOS)}: largest difference {_listed(largest)}",
+            f"difference of the norms {_listed(whole)}",
         )
     ]
 
@@ -118,4 +144,4 @@ def times() -> list[Row]:
 
 def run() -> list[Row]:
     """Rows of the table."""
-    return images() + volumes() + times()
+    return images() + differences() + volumes() + times()

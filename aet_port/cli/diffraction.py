@@ -71,7 +71,7 @@ def diffraction_command(
     import numpy as np
 
     from aet_port.diffraction import analyze_pattern
-    from aet_port.diffraction.output import diffraction_facts, write_diffraction
+    from aet_port.diffraction.output import diffraction_facts, hidden_ring, write_diffraction
 
     if crystal is None and (lattice is not None or standard is not None):
         name = "--lattice" if standard is None else "--standard"
@@ -106,6 +106,8 @@ def diffraction_command(
             f"aet: warning: density {found.density:.4g} atoms per cubic angstrom, that of the "
             "elements' crystals; --density gives another"
         )
+    if (hidden := hidden_ring(found)) is not None:
+        print_note(f"aet: warning: {hidden}")
     if output is not None:
         facts["files"] = [str(path) for path in _write(found, facts, output, figure_format)]
         write_diffraction(found, output, facts)

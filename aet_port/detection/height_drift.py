@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from aet_port.core.arguments import checked
 from aet_port.detection.mixture import Species, mixture_of_heights
+from aet_port.tracing.composition_prior import CompositionPrior
 
 SIGNIFICANT = 4.0  # standard errors of a factor; less shifts no height by a third of its own error
 NEIGHBOURS = 20  # that a factor rests on, at least
@@ -64,6 +65,7 @@ def local_heights(
     species: Species,
     symbols: Sequence[str],
     radius: float,
+    prior: CompositionPrior | None = None,
 ) -> LocalHeights:
     """Species of atoms by heights that may drift with thickness or channelling.
 
@@ -91,6 +93,8 @@ def local_heights(
         The species, by increasing height.
     radius
         Angstrom; 0: no factors.
+    prior
+        Composition known beforehand, in the order of the species.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def local_heights(
         if np.all(factors == 1):
             return whole
         plain, own = heights / factors, errors / factors
-        mixture = mixture_of_heights(plain, own, symbols, mixture.means)
+        mixture = mixture_of_heights(plain, own, symbols, mixture.means, prior)
         before, posterior = posterior, mixture.posterior(plain, own)
         if np.array_equal(posterior.argmax(axis=1), before.argmax(axis=1)):
             break

@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 
 from aet_port.core.arguments import checked
 from aet_port.core.scattering import adf_cross_section
+from aet_port.tracing.composition_prior import CompositionPrior, mixture_with_prior
 
 NARROWEST = 0.02  # spread of a species' heights relative to their mean, at least
 FEWEST = 3  # atoms of a species, at least
@@ -64,9 +65,17 @@ class Species:
 
 @checked
 def mixture_of_heights(
-    heights: NDArray, errors: NDArray, symbols: Sequence[str], means: NDArray | None = None
+    heights: NDArray,
+    errors: NDArray,
+    symbols: Sequence[str],
+    means: NDArray | None = None,
+    prior: CompositionPrior | None = None,
 ) -> Species:
     """Fit a Gaussian mixture with one component for each species.
+
+    With a composition as a prior, the mixture of highest posterior
+    (:func:`aet_port.tracing.composition_prior.mixture_with_prior`) replaces that of highest
+    likelihood, unless its means are in ratios that no such species have.
 
     Parameters
     ----------
@@ -78,6 +87,8 @@ def mixture_of_heights(
         First guess of the mean heights. Unless given, means in the ratio of the scattering cross
         sections are tried at several scales; of fits that describe the heights alike, the one that
         ends with ratios nearest to these is taken.
+    prior
+        Composition known beforehand, in the order of the species.
 
     Returns
     -------
@@ -97,13 +108,17 @@ def mixture_of_heights(
             fits += [_mixture(heights, start) for start in starts]
         expected = np.log(ratios / ratios.mean())
         merits = [
-            fit.lower_bound_ - RATIO_WEIGHT * float(np.std(_logs(fit) - expected)) for fit in fits
+            fit.lower_bound_ - RATIO_WEIGHT * float(np.std(_logs(fit.means_[:, 0]) - expected))
+            for fit in fits
         ]
         best = fits[int(np.argmax(merits))]
         order = np.argsort(best.means_[:, 0])
         found, fractions = best.means_[order, 0], best.weights_[order]
         total = np.sqrt(best.covariances_[order, 0, 0])
-        if float(np.std(_logs(best) - expected)) > UNLIKELY:
+        if prior is not None:
+            mixed = mixture_with_prior(heights, prior, (found, total, fractions))
+            found, total, fractions = mixed.means, mixed.widths, mixed.fractions
+        if float(np.std(_logs(found) - expected)) > UNLIKELY:
             # A species without atoms so far: its component went to those of another.
             found, fractions, total = _in_ratio(heights, ratios)
     fractions = np.maximum(fractions, FEWEST / max(len(heights), FEWEST))
@@ -155,6 +170,6 @@ def _in_ratio(heights: NDArray, ratios: NDArray) -> tuple[NDArray, NDArray, NDAr
     return means, fractions, WIDTH * means
 
 
-def _logs(fit: GaussianMixture) -> NDArray[np.float64]:
-    found = np.log(np.maximum(np.sort(fit.means_[:, 0]), 1e-9))
+def _logs(means: NDArray) -> NDArray[np.float64]:
+    found = np.log(np.maximum(np.sort(means), 1e-9))
     return np.asarray(found - found.mean())

@@ -31,6 +31,7 @@ from aet_port.detection.probe import Probe
 from aet_port.detection.settings import DetectSettings
 from aet_port.detection.state import INSIDE, Round, SearchState
 from aet_port.refinement.likelihood import Likelihood
+from aet_port.tracing.composition_prior import prior_of
 
 GOOD = (0.8, 1.25)  # chi-square per pixel of a fit whose noise is as assumed
 CAUSES = "check the angles (degrees?), the tilt axis (along y?), the alignment and the pixel size"
@@ -142,6 +143,9 @@ class Detection(Shown):
             "height_spreads_electrons": dict(
                 zip(self.symbols, self.species.spreads.round(4).tolist(), strict=True)
             ),
+            "fractions": dict(
+                zip(self.symbols, self.species.fractions.round(4).tolist(), strict=True)
+            ),
             "local_heights": None if self.local is None else self.local.summary(),
             "species_number": None if self.number is None else self.number.summary(),
             "expected_position_error_pm": 100 * float(np.sqrt(np.mean(errors**2))),
@@ -215,8 +219,9 @@ def finished(
     atoms, covariances, free = atoms[inside], state.covariances[inside], state.free[inside]
     errors, well = np.sqrt(covariances[:, 0, 0]), well[inside]
     local = local_heights(
-        atoms.positions, free, errors, state.mixture, symbols, settings.local_radius
-    )
+        atoms.positions, free, errors, state.mixture, symbols, settings.local_radius,
+        prior_of(settings.composition, settings.composition_error, symbols),
+    )  # fmt: skip
     number = species_number(
         (free / local.factors)[well], (errors / local.factors)[well], local.species
     )

@@ -43,6 +43,7 @@ from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import Round, SearchState
 from aet_port.detection.surroundings import background_terms, first_background, first_dispersion
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
+from aet_port.tracing.composition_prior import prior_of
 
 # Distances in covalent radii of the smallest species: two atoms repel each other below the first,
 # are one atom below the second, and no candidate is nearer to an atom than the third.
@@ -88,6 +89,7 @@ class Search:
     ) -> None:
         check_search(series, settings)
         self.series, self.symbols, self.settings = series, tuple(symbols), settings
+        self.composition = prior_of(settings.composition, settings.composition_error, self.symbols)
         self.threads = check_threads(threads)
         self.noise: ImageNoise = image_noise(series.images, settings, series.name)
         self.images = self.noise.electrons(series.images)
@@ -257,7 +259,10 @@ class Search:
         if np.sum(inside) < ENOUGH * len(self.symbols):
             inside[:] = True
         means = None if state.species is None else state.species.means
-        found = mixture_of_heights(free[inside], errors[inside], self.symbols, means)
+        # Earlier, light atoms are still missing, and what was found has another composition.
+        late = len(state.rounds) >= min(SETTLING - 1, self.settings.max_rounds)
+        prior = self.composition if late else None
+        found = mixture_of_heights(free[inside], errors[inside], self.symbols, means, prior)
         if state.prior is None:
             return found
         # All atoms of a species follow its mean together, five times as stiffly as each alone where
@@ -321,13 +326,6 @@ class Search:
 
     def fitted(self, state: SearchState, number: int, steps: int) -> tuple[SearchState, float]:
         """Fit atoms, views and probe; return the deviance per pixel too."""
-        prior, metric = state.prior, state.covariances
-        if prior is not None:
-            # The prior stiffens the heights: a change of rank one of the inverse.
-            heights, errors = state.atoms.heights, np.sqrt(metric[:, 0, 0])
-            added = np.sum(prior.posterior(heights, errors) / prior.spreads**2, axis=1)
-            share = added / (1 + added * metric[:, 0, 0])
-            metric = metric - share[:, None, None] * metric[:, :, :1] * metric[:, :1, :]
         self._use_probe(state)
         turned = self.settings.angles and number > 0
         background = self.settings.background and (number >= SETTLING or self.noise.extended)
@@ -344,10 +342,10 @@ class Search:
             self.likelihood,
             state.atoms,
             state.views,
-            metric,
+            state.metric,
             freed=freed,
             least_distance=self.distances(state.atoms.positions)[0],
-            species=prior,
+            species=state.prior,
             max_steps=steps,
             highest=np.inf if state.species is None else HIGHEST * state.species.means[-1],
         )
@@ -383,10 +381,11 @@ class Search:
             covariances = self.covariances(state, self.expected(state))
             free, errors = self.free_heights(state, covariances)
             species = self.species(state, free, errors)
-            places, radius = state.atoms.positions, self.settings.local_radius
+            places = state.atoms.positions
+            known = (self.symbols, self.settings.local_radius, self.composition)
             least = errors * significant_errors(self.searched, len(free), self.settings.fdr)
             lost = (free < least) | np.logical_or(*self.lost(places, free, errors, species))
-            local = local_heights(places, free, errors, species, self.symbols, radius)
+            local = local_heights(places, free, errors, species, *known)
             state = replace(
                 state,
                 atoms=state.atoms.with_kinds(local.kinds)[~lost],

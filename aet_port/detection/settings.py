@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aet_port.core.settings import Settings, setting
 from aet_port.refinement.settings import ScanShear
+from aet_port.tracing.settings import COMPOSITION, COMPOSITION_ERROR
 
 
 class DetectSettings(Settings):
@@ -90,6 +91,8 @@ class DetectSettings(Settings):
         ge=0,
         le=10_000,
     )
+    composition: dict[str, float] | None = COMPOSITION
+    composition_error: float = COMPOSITION_ERROR
 
 
 DETECT = DetectSettings()

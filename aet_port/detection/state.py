@@ -104,6 +104,17 @@ class SearchState:
         """Mixture that the heights follow, once the species are known."""
         return self.species if self.known else None
 
+    @property
+    def metric(self) -> NDArray[np.float64]:
+        """The covariances as the mixture stiffens them: a change of rank one of their inverse."""
+        if self.prior is None:
+            return self.covariances
+        variance = self.covariances[:, 0, 0]
+        shares = self.prior.posterior(self.atoms.heights, np.sqrt(variance))
+        added = np.sum(shares / self.prior.spreads**2, axis=1)
+        share = (added / (1 + added * variance))[:, None, None]
+        return self.covariances - share * self.covariances[:, :, :1] * self.covariances[:, :1, :]
+
     def arrays(self) -> dict[str, NDArray]:
         """The state as arrays, of which :meth:`of` makes the same one."""
         species, probe = self.mixture, self.probe

@@ -13,10 +13,14 @@ SMOOTHING = 2.0  # pixels
 NOISE = 0.141  # of a pixel after this smoothing, 1 / (2 sqrt(pi) SMOOTHING)
 RING = 2.0  # pixels
 BRIGHT = 80  # percentile that stands for a ring: up to that part of it may be covered
+BRIGHTEST = 95  # percentile by which the bright part varies
 DARK = 0.5  # of that
 SURE = 6.0  # standard deviations of the smoothed image
 SMALLEST = 30  # pixels of a shadow
 MARGIN = 4  # pixels that its blurred edge reaches beyond
+UNEVEN = 2.0  # times the difference of these two percentiles
+SECTORS = 12  # of a ring
+ASKEW = 0.3  # of the rise at the edge of a shadow, by which sectors must differ
 DROP = np.log(2.0)  # rise of the logarithm of the bright part over three rings: an edge
 
 
@@ -25,8 +29,12 @@ def beam_stop(image: NDArray[np.float64], geometry: RingGeometry) -> NDArray[np.
     """Pixels in the shadow of a beam stop (or of anything else that is dark).
 
     Shadows are connected pixels with less than half of the bright part of their ring, beyond the
-    noise. Where a shadow covers whole rings about the centre, its edge is the first radius at which
-    the rings double their intensity within four pixels, with nothing brighter inside.
+    noise and beyond what the rest of the ring varies by, as rings of grains do. Where a shadow
+    covers whole rings about the centre, its edge is the first radius at which the rings double
+    their intensity within four pixels, with nothing brighter inside. That may also be the inner
+    side of the first ring in a pattern without a stop, which is the same all around: an edge counts
+    if a holder's shadow reaches it or if it isn't centred. A disc without a visible holder, centred
+    on the beam within a pixel, needs a mask.
 
     Parameters
     ----------
@@ -58,15 +66,21 @@ def beam_stop(image: NDArray[np.float64], geometry: RingGeometry) -> NDArray[np.
     filled = np.where(finite, image, 0.0)
     smooth = gaussian_filter(filled, SMOOTHING, mode="nearest")
     ring = (geometry.radii(image.shape) / RING).astype(np.int64)
-    bright, noise = _ring_values(smooth, filled - smooth, ring)
-    dark = (smooth < DARK * bright[ring]) & (bright[ring] - smooth > SURE * NOISE * noise[ring])
+    bright, noise, uneven = _ring_values(smooth, filled - smooth, ring)
+    least = np.maximum(SURE * NOISE * noise, UNEVEN * uneven)
+    dark = (smooth < DARK * bright[ring]) & (bright[ring] - smooth > least[ring])
     dark = binary_opening(dark, iterations=2)
     parts, count = label(dark)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     large = sizes >= SMALLEST
     large[0] = False
     shadow = large[parts]
-    shadow |= ring < _edge(bright, noise)
+    disc = ring < _edge(bright, noise)
+    if disc.any() and (
+        (binary_dilation(disc, iterations=MARGIN) & shadow).any()
+        or _is_askew(smooth, geometry, ring, bright, int(ring[disc].max()))
+    ):
+        shadow |= disc
     if shadow.any():
         shadow = binary_dilation(shadow, iterations=MARGIN)
     return np.asarray(shadow | ~finite)
@@ -74,19 +88,37 @@ def beam_stop(image: NDArray[np.float64], geometry: RingGeometry) -> NDArray[np.
 
 def _ring_values(
     smooth: NDArray[np.float64], rest: NDArray[np.float64], ring: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bright part and standard deviation of the noise of each ring."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Bright part of each ring, standard deviation of its noise, and its unevenness."""
     order = np.argsort(ring, axis=None, kind="stable")
     ends = np.cumsum(np.bincount(ring.ravel()))
     values, noises = smooth.ravel()[order], np.abs(rest.ravel()[order])
-    bright, noise = np.zeros(len(ends)), np.zeros(len(ends))
+    bright, noise, uneven = np.zeros((3, len(ends)))
     first = 0
     for k, last in enumerate(ends):
         if last > first:
-            bright[k] = np.percentile(values[first:last], BRIGHT)
+            bright[k], brightest = np.percentile(values[first:last], (BRIGHT, BRIGHTEST))
+            uneven[k] = brightest - bright[k]
             noise[k] = 1.4826 * np.percentile(noises[first:last], 60)
         first = last
-    return bright, noise
+    return bright, noise, uneven
+
+
+def _is_askew(
+    smooth: NDArray[np.float64],
+    geometry: RingGeometry,
+    ring: NDArray[np.int64],
+    bright: NDArray[np.float64],
+    edge: int,
+) -> bool:
+    """Whether the rings at the edge of a shadow are not the same all around."""
+    x, y = geometry.offsets(smooth.shape)
+    sector = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * SECTORS).astype(np.int64) % SECTORS
+    inner, outer = max(edge - 2, 0), min(edge + 2, len(bright) - 1)
+    near = (ring >= inner) & (ring <= outer)
+    number = np.bincount(sector[near], minlength=SECTORS)
+    means = np.bincount(sector[near], smooth[near], SECTORS)[number > 0] / number[number > 0]
+    return bool(np.ptp(means) > ASKEW * (bright[outer] - bright[inner]))
 
 
 def _edge(bright: NDArray[np.float64], noise: NDArray[np.float64]) -> int:

@@ -54,6 +54,13 @@ def estimated_density(composition: Mapping[str, float]) -> float:
 
 
 def _volume(name: str) -> float:
+    """Volume of an atom in the crystal of its element, cubic angstrom.
+
+    Raises
+    ------
+    InputError
+        For an element whose crystal ASE does not know.
+    """
     try:
         crystal = bulk(name)
     except (ValueError, KeyError, RuntimeError, NotImplementedError):
@@ -63,11 +70,16 @@ def _volume(name: str) -> float:
 
 
 def shortest_distance(composition: Mapping[str, float]) -> float:
-    """Distance below which no two atoms of the elements are found, angstrom."""
+    """Distance below which no two atoms of the elements are found, angstrom: the least of them."""
     return min(map(_closest, composition))
 
 
 def _closest(name: str) -> float:
+    """Distance at which the first peak of an element begins, angstrom.
+
+    ``CLOSEST`` times the distance of nearest neighbours in its crystal; where ASE knows none,
+    ``CLOSEST_RADII`` times the covalent radius.
+    """
     try:
         crystal = bulk(name).repeat(3)
     except (ValueError, KeyError, RuntimeError, NotImplementedError):

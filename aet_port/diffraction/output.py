@@ -14,6 +14,20 @@ from aet_port.core.records import write_json
 from aet_port.diffraction.patterns import Diffraction
 from aet_port.diffraction.ring_calibration import RingCalibration
 
+CUT, BEYOND = 0.5, 1.0  # S at the first q, and that q in 1/angstrom, of a first ring that is cut
+
+
+def hidden_ring(found: Diffraction) -> str | None:
+    """What to say if the beam stop seems to hide a part of the first ring."""
+    pdf = found.pdf
+    if pdf is None or not (pdf.s[0] > CUT and pdf.q[0] > BEYOND):
+        return None
+    return (
+        f"S is {pdf.s[0]:.2g} already at the smallest q, {pdf.q[0]:.3g} 1/angstrom: a part of the "
+        "first ring is hidden, without which heights of g(r) are wrong by some percent; give a "
+        "smaller --q-min or a pattern whose beam stop ends before the ring"
+    )
+
 
 def diffraction_facts(found: Diffraction, rings: RingCalibration | None = None) -> dict[str, Any]:
     """What was found, by name.

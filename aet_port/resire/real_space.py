@@ -59,11 +59,12 @@ class RealSpaceProjector:
     Sample ``p`` of image k is ``sum_r V(r) w(p - R_k r)`` over the voxels r with the weights
     ``w(a, b) = beta(2 a) beta(2 b)`` of cubic B-splines on a grid of half pixels. A filter of
     each image undoes the blur by the splines and leaves every second sample, so that projections
-    agree with the line integrals of a smooth object, without the moire pattern of voxels and
-    pixels. The back-projection is the exact transpose, filter and edges included; no Fourier
-    transform of the volume is needed, and none of its padding. What projects beyond the detector is
-    left out, as for a film that extends beyond the images. Results do not depend on the number of
-    threads.
+    agree with the line integrals of a smooth object (1e-4 of the largest value for atoms 1.5 voxels
+    wide in tilt series), without the moire pattern of voxels and pixels; up to 2e-3 of it is left
+    where a diagonal of the voxels lies nearly along an axis of an image. The back-projection is the
+    exact transpose, filter and edges included; no Fourier transform of the volume is needed, and
+    none of its padding. What projects beyond the detector is left out, as for a film that extends
+    beyond the images. Results do not depend on the number of threads.
 
     Parameters
     ----------

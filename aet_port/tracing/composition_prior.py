@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,21 @@ ROUNDS = 2000
 SETTLED = 1e-8  # change of the fractions, and of the means in standard deviations
 NARROWEST = 0.02  # standard deviation of a species, of that of all intensities
 SPREAD = 0.05  # weight of the common variance in that of each species, of all atoms
+
+
+class CompositionPrior(NamedTuple):
+    """A composition as a prior.
+
+    Attributes
+    ----------
+    fractions
+        Expected fraction of each species, darkest first, sum 1.
+    error
+        Standard error of a fraction.
+    """
+
+    fractions: tuple[float, ...]
+    error: float
 
 
 @dataclass(frozen=True)
@@ -59,9 +75,26 @@ def check_composition(composition: Mapping[str, float], symbols: Sequence[str]) 
     return [composition[name] / total for name in symbols]
 
 
+def prior_of(
+    composition: Mapping[str, float] | None, error: float, symbols: Sequence[str]
+) -> CompositionPrior | None:
+    """The prior that settings give for species, darkest first; None without a composition.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_composition`.
+    """
+    if composition is None:
+        return None
+    return CompositionPrior(tuple(check_composition(composition, symbols)), error)
+
+
 @checked
 def mixture_with_prior(
-    intensities: NDArray[np.float64], fractions: Sequence[float], error: float
+    intensities: NDArray[np.float64],
+    prior: CompositionPrior,
+    start: tuple[NDArray, NDArray, NDArray] | None = None,
 ) -> PriorMixture:
     """Gaussian mixture of highest posterior, with a Dirichlet prior of the fractions.
 
@@ -74,10 +107,11 @@ def mixture_with_prior(
     ----------
     intensities
         Shape (n,).
-    fractions
-        Expected fraction of each species, darkest first, shape (k,), sum 1.
-    error
-        Standard error of a fraction.
+    prior
+        Expected fractions and their error.
+    start
+        Means, standard deviations and fractions, each of shape (k,), of a mixture from which to
+        climb too, beside classes of the expected sizes and of equal ones.
 
     Raises
     ------
@@ -91,46 +125,49 @@ def mixture_with_prior(
     Examples
     --------
     >>> import numpy as np
-    >>> from aet_port.tracing.composition_prior import mixture_with_prior
+    >>> from aet_port.tracing.composition_prior import CompositionPrior, mixture_with_prior
     >>> rng = np.random.default_rng(0)
     >>> heights = np.concatenate([rng.normal(1.0, 0.2, 300), rng.normal(1.5, 0.2, 700)])
-    >>> found = mixture_with_prior(heights, [0.3, 0.7], 0.03)
+    >>> found = mixture_with_prior(heights, CompositionPrior((0.3, 0.7), 0.03))
     >>> bool(abs(found.fractions[0] - 0.3) < 0.05)
     True
     """
     x = np.asarray(intensities, dtype=np.float64)
-    share = np.asarray(fractions, dtype=np.float64)
+    share, error = np.asarray(prior.fractions, dtype=np.float64), prior.error
     if not (np.isfinite(error) and error > 0):
         raise InputError("composition_error", f"{error!r}", "a number above zero")
     if len(x) <= len(share):
         raise InputError("intensities", f"{len(x)}", f"more than {len(share)}, one a species")
     strength = max(0.0, float((share * (1 - share)).mean() / error**2 - 1))
-    best: tuple[float, PriorMixture] | None = None
     # From classes of the expected sizes, and of equal ones, where the prior is wrong.
-    for start in (share, np.full(len(share), 1 / len(share))):
-        merit, found = _climb(x, share, strength, start)
-        if best is None or merit > best[0]:
-            best = (merit, found)
-    if best is None:
-        raise AssertionError("there are two starts")
-    return best[1]
+    starts = [_classes(x, sizes) for sizes in (share, np.full(len(share), 1 / len(share)))]
+    if start is not None:
+        starts.append(start)
+    climbs = [_climb(x, share, strength, one) for one in starts]
+    return max(climbs, key=lambda climb: climb[0])[1]
+
+
+def _classes(
+    x: NDArray[np.float64], sizes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Means, standard deviations and fractions of classes of the given sizes."""
+    edges = np.round(np.cumsum(sizes) * len(x)).astype(int)[:-1]
+    parts = np.array_split(np.sort(x), 1) if len(sizes) == 1 else np.split(np.sort(x), edges)
+    means = np.array([part.mean() if len(part) else np.median(x) for part in parts])
+    widths = np.array([part.std() if len(part) else x.std() for part in parts])
+    return means, widths, sizes
 
 
 def _climb(
     x: NDArray[np.float64],
     share: NDArray[np.float64],
     strength: float,
-    start: NDArray[np.float64],
+    start: tuple[NDArray, NDArray, NDArray],
 ) -> tuple[float, PriorMixture]:
-    """Expectation maximisation from classes of the given sizes; the objective and the mixture."""
-    edges = np.round(np.cumsum(start) * len(x)).astype(int)[:-1]
-    parts = np.array_split(np.sort(x), 1) if len(share) == 1 else np.split(np.sort(x), edges)
+    """Expectation maximisation from a mixture; the objective and the mixture at its end."""
     whole = float(x.std()) or 1.0
-    means = np.array([part.mean() if len(part) else np.median(x) for part in parts])
-    widths = np.array(
-        [max(part.std(), NARROWEST * whole) if len(part) else whole for part in parts]
-    )
-    weights = start.copy()
+    means, widths, weights = start
+    widths = np.maximum(widths, NARROWEST * whole)
     for _ in range(ROUNDS):
         log = np.log(weights / widths) - 0.5 * ((x[:, None] - means) / widths) ** 2
         top = log.max(axis=1, keepdims=True)

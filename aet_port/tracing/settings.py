@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aet_port.core.settings import Settings, setting
 
@@ -92,6 +92,18 @@ class SelectSettings(Settings):
     )
 
 
+# Of [classify] and [detect] alike.
+COMPOSITION: Any = setting(
+    None,
+    "Fraction of each species, known from EDS for example, as a prior of the mixture of Gaussians"
+    " that tells the species; aet classify then makes no classes or local rounds.",
+    example={"Co": 0.43, "Pd": 0.38, "Pt": 0.19},
+    gt=0,
+    le=1,
+)
+COMPOSITION_ERROR: Any = setting(0.03, "Standard error of each of these fractions.", gt=0, le=1)
+
+
 class ClassifySettings(Settings):
     """``[classify]``: the species of each atom, if there are several.
 
@@ -115,17 +127,8 @@ class ClassifySettings(Settings):
         ge=0,
         le=1,
     )
-    composition: dict[str, float] | None = setting(
-        None,
-        "Fraction of each species, known from EDS for example, as a prior: species then follow from"
-        " a mixture of Gaussians with it, without local rounds.",
-        example={"Co": 0.43, "Pd": 0.38, "Pt": 0.19},
-        gt=0,
-        le=1,
-    )
-    composition_error: float = setting(
-        0.03, "Standard error of each of these fractions.", gt=0, le=1
-    )
+    composition: dict[str, float] | None = COMPOSITION
+    composition_error: float = COMPOSITION_ERROR
 
 
 class DifferenceSettings(Settings):

@@ -26,7 +26,7 @@ from aet_port.tracing.classes import (
     sphere_in_box,
 )
 from aet_port.tracing.clustering import Start, kmeans
-from aet_port.tracing.composition_prior import check_composition, mixture_with_prior
+from aet_port.tracing.composition_prior import mixture_with_prior, prior_of
 from aet_port.tracing.intensities import histogram, positions_table, sphere_values, two_gaussians
 from aet_port.tracing.local_classes import LocalClasses, reclassify_locally
 from aet_port.tracing.memory import HISTOGRAM_THIRDS, LESS, needed_memory
@@ -283,7 +283,7 @@ def classify(
         composition=None if composition is None else dict(composition),
         composition_error=composition_error,
     )
-    expected = None if composition is None else check_composition(composition, symbols)
+    expected = prior_of(composition, composition_error, symbols)
     table = positions_table("positions", positions)
     check_memory("classify", needed_memory(volume.array.size, len(table), settings), LESS)
     voxels = volume.to_voxels(table)
@@ -315,7 +315,7 @@ def classify(
         types = kmeans(sums[is_atom], n_types, norm, start, seed).labels + 1
     prior = None
     if expected is not None:
-        prior = mixture_with_prior(sums[is_atom], expected, composition_error)
+        prior = mixture_with_prior(sums[is_atom], expected)
         types = prior.posteriors.argmax(axis=1) + 1
     local = LocalClasses(types, [], True)
     if radius and n_types > 1 and prior is None:

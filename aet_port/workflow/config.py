@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -327,6 +327,7 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     if config.from_counts:
         for name in sorted(config.given & set(OF_PAPERS)):
             yield f"[{name}] with preset = 'counts'", "preset = 'papers', or no such section"
+        yield from _composition("detect", config.detect.composition, config.species)
     for name in ON_REQUEST:
         if given.areas and getattr(config, name) is not None:
             yield f"[{name}] with areas", f"projections of the whole sample, or no section [{name}]"
@@ -339,16 +340,23 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "folds with method = 'published' in [refine]", "folds with method = 'lbfgs'"
     if config.classify != ClassifySettings() and len(config.species) == 1:
         yield "[classify] for one species", "several species, such as ['Co', 'Pd', 'Pt']"
-    fractions = config.classify.composition
-    if fractions is not None and len(config.species) > 1:
-        try:
-            check_composition(fractions, config.species)
-        except InputError as error:
-            yield f"composition in [classify]: {error.found}", error.expected
+    if len(config.species) > 1:
+        yield from _composition("classify", config.classify.composition, config.species)
     if len(config.species) > 1 and config.select.support is None:
         yield "several species without a support", "support = 'tight' or a file in [select]"
     if config.select.rule not in (None, "labels") and config.select.support is None:
         yield f"rule = {config.select.rule!r} in [select] without a support", "support = ..."
+
+
+def _composition(
+    section: str, fractions: dict[str, float] | None, species: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """A composition of other species, or fractions that are none."""
+    if fractions is not None:
+        try:
+            check_composition(fractions, species)
+        except InputError as error:
+            yield f"composition in [{section}]: {error.found}", error.expected
 
 
 def _sources(config: RunConfig) -> Iterator[tuple[str, str]]:

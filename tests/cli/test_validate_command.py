@@ -69,7 +69,7 @@ def test_a_figure_that_is_lost_fails_the_check(aet: Aet, found: Figures) -> None
     assert {"mg.n_atoms", "mg.n_mro"} <= read_reproduced()  # the second was not attempted
     found.computed["mg.n_atoms"] = Computed((18355,), 0, "count")
     found.computed["mg.face_fractions"] = Computed((3.27, 29.14, 43.91, 23.67), 0.005, "printed")
-    found.computed["ta.density_gain"] = Computed((2.7,), None, "open recipe")
+    found.computed["pd1.density_gain"] = Computed((0.9,), 0.05, "printed")
     done = aet("validate")
     assert done.code == 1
     assert done.err.strip() == "aet: no longer in agreement: mg.n_atoms"

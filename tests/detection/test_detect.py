@@ -139,6 +139,19 @@ def test_two_species() -> None:
     assert made.warnings == ()
 
 
+def test_a_composition_is_a_prior_of_the_species() -> None:
+    truth = amorphous_alloy(40, {"Cu": 0.5, "Ta": 0.5}, 1)
+    series = simulate_tilt_series(truth, ANGLES, FINE, (56, 56), 8e5, seed=1)
+    given = ALONE.changed(composition={"Cu": 0.8, "Ta": 0.2}, composition_error=0.02)
+    made = detect(series, ["Cu", "Ta"], given, threads=1)
+    # Worth 0.16 / 0.02^2 - 1 = 399 atoms beside 40, half of them Cu, that no composition changes.
+    expected = (20 + 399 * 0.8) / 439
+    assert made.summary()["fractions"]["Cu"] == pytest.approx(expected, abs=0.005)
+    assert made.model.species.count("Cu") == 20
+    with pytest.raises(InputError, match="composition: found Cu = 1; expected a fraction of each"):
+        detect(series, ["Cu", "Ta"], ALONE.changed(composition={"Cu": 1.0}), threads=1)
+
+
 def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     search = Search(ta_series(20), ("Ta",), threads=1)
     state = search.start()

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from aet_port.core.scattering import adf_cross_section
 from aet_port.detection.mixture import Species, mixture_of_heights
+from aet_port.tracing.composition_prior import CompositionPrior
 
 SYMBOLS = ("Co", "Pd", "Pt")
 MEANS = 100 * np.array([adf_cross_section(s) / adf_cross_section("Pd") for s in SYMBOLS])
@@ -141,3 +142,50 @@ def test_errors_of_the_heights_are_no_spread() -> None:
         rng = np.random.default_rng(seed)
         found = mixture_of_heights(rng.normal(100, 10, 200), np.full(200, 10.0), ("Si",))
         assert found.spreads[0] < 5  # 2 for most; the errors alone are 10
+
+
+def of_two(rare: float, gap: float, seed: int, n: int = 1500) -> tuple[np.ndarray, np.ndarray]:
+    """Heights of Pd (rare) and Ag, ``gap`` standard errors of 10 apart, and which are Ag."""
+    rng = np.random.default_rng(seed)
+    silver = rng.random(n) >= rare
+    return rng.normal(100 + 10 * gap * silver, 10), silver
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_composition_decides_where_heights_are_ambiguous(seed: int) -> None:
+    heights, silver = of_two(0.12, 1.8, seed)
+    errors = np.full(len(heights), 10.0)
+
+    def right(prior: CompositionPrior | None) -> tuple[Species, float]:
+        found = mixture_of_heights(heights, errors, ("Pd", "Ag"), prior=prior)
+        return found, float(np.mean(found.posterior(heights, errors).argmax(axis=1) == silver))
+
+    _, alone = right(None)
+    found, known = right(CompositionPrior((0.12, 0.88), 0.01))
+    best = float(np.mean((np.log(0.12 / 0.88) + 1.8 * (100 + 9 - heights) / 10 < 0) == silver))
+    # The errors leave no means 1.8 of them apart that could be told without the composition.
+    assert found.fractions[0] == pytest.approx(0.12, abs=0.02)
+    assert best - 0.02 < known <= best + 0.01
+    assert known > alone + 0.02
+
+
+@pytest.mark.parametrize("wrong", [0.05, 0.9])
+def test_a_wrong_composition_forces_no_species(wrong: float) -> None:
+    heights, silver = of_two(0.5, 6.0, 3)
+    errors = np.full(len(heights), 10.0)
+    prior = CompositionPrior((wrong, 1 - wrong), 0.03)
+    found = mixture_of_heights(heights, errors, ("Pd", "Ag"), prior=prior)
+    # The composition counts as some hundred atoms and moves the fraction, but six standard errors
+    # apart (0.13 % beyond the middle) hardly any atom.
+    assert np.mean(found.posterior(heights, errors).argmax(axis=1) == silver) > 0.995
+    np.testing.assert_allclose(found.means, [100, 160], atol=2)
+
+
+def test_a_composition_makes_no_species_of_atoms_that_are_none() -> None:
+    """Only Ta was found, of a sample said to be half Cu, in whose place it is not split."""
+    ratio = adf_cross_section("Cu") / adf_cross_section("Ta")
+    heights = np.random.default_rng(6).normal(500, 50, 300)
+    prior = CompositionPrior((0.5, 0.5), 0.03)
+    found = mixture_of_heights(heights, np.full(300, 10.0), ("Cu", "Ta"), prior=prior)
+    assert found.means[0] / found.means[1] == pytest.approx(ratio)
+    assert found.fractions[1] > 0.95

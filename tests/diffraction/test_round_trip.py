@@ -42,6 +42,20 @@ def test_first_peak_within_two_percent(seed: int, counts: float) -> None:
     assert np.sqrt((away**2).mean()) < 2.5
 
 
+@pytest.mark.parametrize("q_min", [1.5, 1.9, 2.1])
+def test_a_wide_beam_stop_leaves_the_height_of_the_peak(q_min: float) -> None:
+    """A constant S behind the stop, in place of one that falls to zero, makes it 3 to 8 % high."""
+    box = glass(11)
+    settings = PLAIN.changed(
+        composition={"Ta": 1.0}, density=len(box) / box.get_volume(), q_min=q_min
+    )
+    pdf = analyze_pattern(pattern(box, 11), settings).pdf
+    assert pdf is not None
+    assert pdf.q[0] > 1.45
+    expected = broadened(box, float(pdf.q[-1]), pdf.r)
+    assert peak(pdf.r, pdf.g) == pytest.approx(peak(pdf.r, expected), rel=0.02)
+
+
 def test_two_species_give_the_total_of_electrons() -> None:
     box = glass(21, ("Cu", "Ta"))
     share = float((np.array(box.get_chemical_symbols()) == "Cu").mean())

@@ -108,6 +108,7 @@ def test_widths_lengths_and_volumes_by_our_own_recipes(rows: dict[str, Row]) -> 
         "ta.interface_width": (3.003,),
         "pd1.interface_width": (4.169,),
         "mg.interface_width": (3.568,),
+        "ta.density_gain": (2.675,),
         "mg.mro_length": (2.271, 2.398, 2.106, 2.069),
         "mg.mro_volume": (1.763, 1.911, 1.592, 1.915),
         "mg.mro_pdf_peak": (4.63, 4.77, 4.81, 3.75),
@@ -135,6 +136,7 @@ def test_one_sample_alone(reference: Find) -> None:
     }
     # Measured by our own recipe.
     assert rows["ta.interface_width"].computed == pytest.approx((3.003,), abs=2e-3)
+    assert rows["ta.density_gain"].computed == pytest.approx((2.675,), abs=2e-3)
 
 
 @pytest.mark.parametrize("figures", [glass_acquisition, round_trip])

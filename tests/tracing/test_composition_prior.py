@@ -7,7 +7,11 @@ import pytest
 
 from aet_port.core.errors import InputError
 from aet_port.tracing.clustering import kmeans
-from aet_port.tracing.composition_prior import check_composition, mixture_with_prior
+from aet_port.tracing.composition_prior import (
+    CompositionPrior,
+    check_composition,
+    mixture_with_prior,
+)
 
 
 def blurred(
@@ -23,7 +27,7 @@ def blurred(
 def test_the_prior_rescues_species_that_overlap(seed: int) -> None:
     x, bright = blurred(seed, 0.12, 1.8)
     free = kmeans(x, 2).labels == 1
-    found = mixture_with_prior(x, [0.12, 0.88], 0.01)
+    found = mixture_with_prior(x, CompositionPrior((0.12, 0.88), 0.01))
     right = (found.posteriors[:, 1] > 0.5) == bright
     # K-means makes classes of like size: a third of the atoms become the rare species.
     assert (~free).mean() > 0.25
@@ -39,7 +43,7 @@ def test_the_prior_rescues_species_that_overlap(seed: int) -> None:
 @pytest.mark.parametrize("wrong", [0.2, 0.8])
 def test_data_overrule_a_wrong_prior_with_its_error(wrong: float) -> None:
     x, bright = blurred(3, 0.5, 6.0)
-    found = mixture_with_prior(x, [wrong, 1 - wrong], 0.1)
+    found = mixture_with_prior(x, CompositionPrior((wrong, 1 - wrong), 0.1))
     # Worth 0.16 / 0.01 - 1 = 15 atoms beside 2000: pulls the fraction by 0.3 * 15 / 2015.
     assert found.strength == pytest.approx(15)
     assert found.fractions[0] == pytest.approx(0.5 + (wrong - 0.5) * 15 / 2015, abs=0.003)
@@ -50,7 +54,7 @@ def test_data_overrule_a_wrong_prior_with_its_error(wrong: float) -> None:
 def test_fractions_are_those_of_counts_and_prior_where_species_are_apart() -> None:
     x = np.concatenate([np.full(30, 1.0), np.full(70, 50.0)])
     x += np.random.default_rng(0).normal(0, 0.1, 100)
-    found = mixture_with_prior(x, [0.5, 0.5], 0.05)
+    found = mixture_with_prior(x, CompositionPrior((0.5, 0.5), 0.05))
     strength = 0.25 / 0.05**2 - 1
     expected = (30 + strength * 0.5) / (100 + strength)
     assert found.fractions[0] == pytest.approx(expected, rel=1e-6)
@@ -60,8 +64,8 @@ def test_fractions_are_those_of_counts_and_prior_where_species_are_apart() -> No
 def test_three_species_and_scale_do_not_matter() -> None:
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(m, 1, n) for m, n in ((5, 430), (8, 380), (14, 190))])
-    one = mixture_with_prior(x, [0.43, 0.38, 0.19], 0.02)
-    two = mixture_with_prior(1e6 * x[::-1], [0.43, 0.38, 0.19], 0.02)
+    one = mixture_with_prior(x, CompositionPrior((0.43, 0.38, 0.19), 0.02))
+    two = mixture_with_prior(1e6 * x[::-1], CompositionPrior((0.43, 0.38, 0.19), 0.02))
     assert one.means == pytest.approx([5, 8, 14], abs=0.3)
     # The order of sums, and where the climb ends.
     np.testing.assert_allclose(two.means, 1e6 * one.means, rtol=1e-3)
@@ -88,4 +92,4 @@ def test_rounded_fractions_are_made_whole() -> None:
     assert found == pytest.approx([0.66 / 0.995, 0.335 / 0.995])
     for error in (0.0, np.nan):
         with pytest.raises(InputError, match="composition_error"):
-            mixture_with_prior(np.arange(9.0), [0.5, 0.5], error)
+            mixture_with_prior(np.arange(9.0), CompositionPrior((0.5, 0.5), error))

@@ -84,6 +84,7 @@ def test_stages_on_request(tmp_path: Path) -> None:
         (AREAS + "[refine_angles]\n", "[refine_angles] with areas"),
         (MINIMAL + "[classify]\nthirds = 4\n", "[classify] for one species"),
         (MINIMAL + "[refine]\nmethod = 'published'\nfolds = 5\n", "folds with method"),
+        (MINIMAL + "[detect]\ncomposition = {Cu = 1.0}\n", "composition in [detect]: Cu = 1"),
         (MINIMAL + "[refine]\nfolds = 1\n", "between 2 and"),
         (MINIMAL + "[refine]\nmethod = 'newton'\n", "'lbfgs' or 'published'"),
         (

