@@ -59,6 +59,7 @@ def killed_at(config: Path, out: Path, name: str, calls: int) -> bool:
     return code != 0
 
 
+@pytest.mark.slow
 def test_killed_twice(sample: Sample, aet: Aet) -> None:
     sample.config.write_text(CONFIG.replace("iterations = 20", "iterations = 60"))
     out = sample.folder / "run"
@@ -120,6 +121,7 @@ def test_killed_at_random_moments(sample: Sample) -> None:
     assert results(out) == results(undisturbed)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_goes_on(
     sample: Sample, finished_original: Path, aet: Aet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

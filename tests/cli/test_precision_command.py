@@ -83,6 +83,7 @@ def test_round_trip_from_counts(
     assert figures(stopped) == figures(whole)
 
 
+@pytest.mark.slow
 def test_round_trip_finds_the_atoms_and_goes_on_after_a_stop(
     model: Path,
     tilts: Path,
@@ -144,6 +145,7 @@ def test_refined_angles_and_shifts_bring_the_traced_atoms_nearer(
     assert (tmp_path / "seen" / "aligned" / "angles.txt").exists()
 
 
+@pytest.mark.slow
 def test_its_folder_is_a_run_folder(
     model: Path, tilts: Path, asked: Callable[..., Any], refused: Refused, tmp_path: Path
 ) -> None:
@@ -168,6 +170,7 @@ def test_its_folder_is_a_run_folder(
     refused(*command[:-1], tilts.parent, parts=(tilts.parent, "other files"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("always:the refined model")  # it is as bad as the traced one
 def test_a_failed_analysis_leaves_the_comparison(
     model: Path, tilts: Path, aet: Aet, tmp_path: Path

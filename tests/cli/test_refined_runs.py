@@ -136,6 +136,7 @@ def test_edits_of_atoms_that_are_not_there(sample: Sample, refused: Refused, aet
     assert not (sample.folder / "run" / "model.xyz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("always")  # as in a terminal
 def test_a_refined_model_that_is_not_taken_over(sample: Sample, finished: Path, aet: Aet) -> None:
     tight = "[refine]\nmax_evaluations = 5\nmax_displacement = 0.01\n"

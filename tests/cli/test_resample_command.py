@@ -43,6 +43,7 @@ def test_intervals_are_printed_and_stored(model: Path, aet: Aet) -> None:
     assert (used["resample"], used["sigma"], used["seed"]) == (5, 10.0, 3)
 
 
+@pytest.mark.slow
 def test_errors_of_the_model_are_used(tmp_path: Path, aet: Aet) -> None:
     particle = amorphous_particle(60, "Ta", seed=1)
     for name, values in uncertainty_arrays(np.tile(0.01 * np.eye(3), (60, 1, 1))).items():

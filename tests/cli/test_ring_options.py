@@ -76,6 +76,7 @@ def test_a_search_that_stops_says_so(
     assert "primitive rings: the search for rings of more than" in text
 
 
+@pytest.mark.slow
 def test_a_run(tmp_path: Path) -> None:
     work = Work(parse_config(CONFIG, tmp_path / "run.toml"), RunFolder(tmp_path))
     write_model(tmp_path / DETECTED, amorphous_particle(50, "Ta", seed=1))

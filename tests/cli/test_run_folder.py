@@ -188,6 +188,7 @@ def test_only_what_is_missing_is_made(
     assert stages == expected.get(missing[0], [])
 
 
+@pytest.mark.slow
 def test_input_given_only_later(sample: Sample, refused: Refused, aet: Aet) -> None:
     """A run that was refused for want of something in its folder can be taken up."""
     out = sample.folder / "run"

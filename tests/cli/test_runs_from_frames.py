@@ -151,6 +151,7 @@ def test_background_again_changes_little_and_keeps_the_angles(frames: Path) -> N
     assert 0 < change < 0.1
 
 
+@pytest.mark.slow
 def test_a_run_is_taken_up_at_every_stage(frames: Path, tmp_path: Path) -> None:
     whole = results(frames / "run")
     shutil.copytree(frames, tmp_path / "again")

@@ -109,6 +109,7 @@ def test_a_seed_gives_the_same_bytes(
     assert made[0]["series_truth.json"] != made[2]["series_truth.json"]
 
 
+@pytest.mark.slow
 def test_multislice_goes_on_after_ctrl_c(
     model: Path, tilts: Path, aet: Aet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,7 @@ def test_maxima_left_out_are_said(
     assert f" {whole['fitted']} local maxima, of which only the brightest 100 " in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("always:.*local maxima")
 def test_a_run_records_maxima_left_out(sample: Sample, aet: Aet) -> None:
     sample.config.write_text(CONFIG + "\n[trace]\nmax_peaks = 150\n")
@@ -360,6 +361,7 @@ def test_where_the_published_data_are(aet: Aet, monkeypatch: pytest.MonkeyPatch)
     assert "looked in /nowhere/at/all" in aet("reference", "locate").out
 
 
+@pytest.mark.slow
 def test_as_a_process(sample: Sample) -> None:
     """The exit code and both streams of a real process, good and bad."""
 

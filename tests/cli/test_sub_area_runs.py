@@ -93,6 +93,7 @@ def test_two_areas_make_the_whole(film: Film, original: Sample) -> None:
     assert len(matching.spurious) <= 4
 
 
+@pytest.mark.slow
 def test_atoms_from_the_counts_of_two_areas(tmp_path: Path) -> None:
     truth = amorphous_particle(60, "Ta", seed=1)
     angles = np.zeros((15, 3))
@@ -177,6 +178,7 @@ def scheduler() -> Iterator[str]:
         yield address
 
 
+@pytest.mark.slow
 def test_on_a_cluster(film: Film, scheduler: str) -> None:
     folder = film.config.parent
     here = run(load_config(film.config), folder / "here")

@@ -152,6 +152,7 @@ def test_a_composition_is_a_prior_of_the_species() -> None:
         detect(series, ["Cu", "Ta"], ALONE.changed(composition={"Cu": 1.0}), threads=1)
 
 
+@pytest.mark.slow
 def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     search = Search(ta_series(20), ("Ta",), threads=1)
     state = search.start()

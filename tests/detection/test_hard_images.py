@@ -79,6 +79,7 @@ def test_faint_atoms_are_said_to_be_doubtful() -> None:
     assert any("standard errors (median)" in text for text in made.warnings)
 
 
+@pytest.mark.slow
 def test_images_left_out_of_the_search() -> None:
     series = ta_series(20)
     images = series.images.copy()

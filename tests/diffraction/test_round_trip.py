@@ -56,6 +56,7 @@ def test_a_wide_beam_stop_leaves_the_height_of_the_peak(q_min: float) -> None:
     assert peak(pdf.r, pdf.g) == pytest.approx(peak(pdf.r, expected), rel=0.02)
 
 
+@pytest.mark.slow
 def test_two_species_give_the_total_of_electrons() -> None:
     box = glass(21, ("Cu", "Ta"))
     share = float((np.array(box.get_chemical_symbols()) == "Cu").mean())

@@ -33,6 +33,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], None]:
     return call
 
 
+@pytest.mark.slow
 def test_every_step(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -50,6 +50,8 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "report": (r"report\.html: \d\.\d MB", ("report.html",)),
 }
+# Several seconds each; `make docs` runs them too, for their pictures.
+LONG = {"motif_intervals", "species_recall", "density_and_networks", "report"}
 
 
 # Figures of the papers from the published data: what is printed, in part.
@@ -80,7 +82,10 @@ def test_every_script_is_tried_and_is_short() -> None:
         assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 45, name
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in SCRIPTS],
+)
 def test_script(
     name: str,
     tmp_path: Path,

@@ -42,6 +42,7 @@ def comparison(stored: Compared) -> Comparison:
         return compare(bank, stored.model)
 
 
+@pytest.mark.slow
 def test_every_figure_is_written_and_the_same_twice(
     tmp_path: Path, stored: Compared, comparison: Comparison
 ) -> None:

@@ -199,6 +199,7 @@ def test_no_protocol(changes: dict[str, object], match: str) -> None:
         replace(TINY, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @needs_lammps
 def test_an_alloy_is_quenched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     glass = quench_alloy(TINY, tmp_path / "a")

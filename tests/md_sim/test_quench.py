@@ -119,6 +119,7 @@ def test_the_same_seed_gives_the_same_atoms(short: Quench, tmp_path: Path) -> No
         np.testing.assert_array_equal(values, again.thermo[column])
 
 
+@pytest.mark.slow
 @needs_lammps
 def test_two_ranks_agree_with_one(short: Quench, tmp_path: Path) -> None:
     both = run_quench(SHORT, tmp_path / "both", ranks=2)

@@ -290,6 +290,7 @@ def test_the_beginning_of_a_run_becomes_part_of_the_whole(
         assert calls == []
 
 
+@pytest.mark.slow
 def test_a_melt_that_two_runs_share_stays_with_the_first(tmp_path: Path) -> None:
     protocol, bank = replace(PROTOCOL, snapshots=2), tmp_path / "md.bank"
     quick = write_quench(tmp_path / "quick", protocol)
@@ -334,6 +335,7 @@ def test_a_snapshot_that_came_without_its_run(tmp_path: Path) -> None:
     assert [row.model for row in found.rows] == ["TaXX00001v2"]
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_the_same(quench: Quench, done: Study, tmp_path: Path) -> None:
     with local_cluster(1) as address:
         found = study(quench, tmp_path / "md.bank", scheduler=address)

@@ -154,6 +154,7 @@ def kill_often(
     assert finished > 0
 
 
+@pytest.mark.slow
 def test_five_kills(
     server: ForkServerContext, sample: Sample, tmp_path: Path, old_bank: Path
 ) -> None:

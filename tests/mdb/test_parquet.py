@@ -85,6 +85,7 @@ def test_others_read_the_partitions(export: Path) -> None:
         assert sha256(export / entry["file"]) == entry["sha256"]
 
 
+@pytest.mark.slow
 def test_importing_twice_stores_nothing_twice(export: Path, tmp_path: Path) -> None:
     first = import_bank(tmp_path / "back.bank", export)
     before = content(tmp_path / "back.bank")

@@ -74,11 +74,13 @@ def within_the_dense_grid(clean: NDArray, method: Method, factor: float) -> None
     assert min(grid) < 0.98 * max(grid)
 
 
+@pytest.mark.slow
 def test_bm3d_search_within_two_parts_in_a_thousand(clean: NDArray) -> None:
     pytest.importorskip("bm3d")
     within_the_dense_grid(clean[:1], "bm3d", 1.06)
 
 
+@pytest.mark.slow
 def test_non_local_means_search_within_two_parts_in_a_thousand(clean: NDArray) -> None:
     within_the_dense_grid(clean, "nlm", 1.03)
 

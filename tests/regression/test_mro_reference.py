@@ -73,6 +73,7 @@ def test_shared_atoms(particle: ase.Atoms, solute: np.ndarray) -> None:
     assert len(found.pairs) == sum(found.counts().values())
 
 
+@pytest.mark.slow
 def test_untouched_networks_come_from_their_roots(
     centres: ase.Atoms, published: list[dict[str, np.ndarray]]
 ) -> None:

@@ -138,6 +138,7 @@ def test_curve_of_the_glass_with_the_quirks(sample: Sample, shape: AlphaShape) -
     np.testing.assert_allclose(found.g[ALL], expected, rtol=2e-3)  # of 42 directions
 
 
+@pytest.mark.slow
 def test_peaks_of_the_glass(disordered: tuple[ase.Atoms, PartialPdf]) -> None:
     pdf = disordered[1]
     found = pdf_peaks(pdf.r, pdf.g[ALL])

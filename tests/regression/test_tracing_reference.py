@@ -123,6 +123,7 @@ def test_merging_of_the_whole_film(film_peaks, initial_model):
     assert (distance < MATCH).sum() == 8194  # the other 90 were placed by hand
 
 
+@pytest.mark.slow
 def test_initial_model_survives(reference, areas, volumes, traced, initial_model):
     film = patch_volumes(areas, volumes, FILM)
     peaks = np.concatenate([traced[n] for n in areas.order if n in traced])

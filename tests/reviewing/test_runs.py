@@ -53,6 +53,7 @@ def act(session: Session, **what: object) -> None:
     assert "error" not in facts, facts
 
 
+@pytest.mark.slow
 def test_edits_of_a_run_from_counts(folder: Path, tmp_path: Path) -> None:
     before = read_model(folder / "detected.extxyz").positions
     records = json.loads((folder / "stages.json").read_text())

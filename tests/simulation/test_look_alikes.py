@@ -213,6 +213,7 @@ def test_periodic_quench_is_that_with_new_lists_at_every_step(
     assert np.abs(kept[0] - start).max() > 0.1
 
 
+@pytest.mark.slow
 @needs_lammps
 def test_silicon_has_four_neighbours(small_silicon: AtomicModel) -> None:
     points = small_silicon.positions

@@ -95,6 +95,7 @@ def cone_cross_section(symbol: str) -> float:
     return float(gamma**2 * squares.sum(axis=0).mean() * 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parametrization", ["lobato", "kirkland"])
 def test_light_atoms_scatter_their_cross_section(parametrization: str) -> None:
     """Fraction of electrons: the sum over the scan times a pixel's area is the cross section."""

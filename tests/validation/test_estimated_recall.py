@@ -16,6 +16,7 @@ ONE = Species(np.array([10.0]), np.array([0.2]), np.ones(1))
 LEAST = 4.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [1.2, 1.7, 2.2])
 @pytest.mark.parametrize("understated", [1.0, 1.25])
 def test_recall_is_estimated_within_two_points(level: float, understated: float) -> None:

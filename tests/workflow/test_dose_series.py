@@ -41,7 +41,7 @@ SMALL = DoseSeriesSettings(
 )
 
 
-@pytest.mark.parametrize("preset", ["counts", "papers"])
+@pytest.mark.parametrize("preset", ["counts", pytest.param("papers", marks=pytest.mark.slow)])
 def test_every_atom_of_a_small_particle_is_found(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, preset: Preset
 ) -> None:

@@ -79,24 +79,26 @@ def go(folder: Path) -> Go:
     return call
 
 
-@pytest.fixture
-def refused(go: Go) -> Run:
+@pytest.fixture(scope="module")
+def refused(traced: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose refined model was not taken over; to be read only."""
+    folder = Path(shutil.copytree(traced, tmp_path_factory.mktemp("refused") / "sample"))
     with pytest.warns(UserWarning, match="the refined model is not taken over"):
-        return go(REFUSED)
+        return run(configured(folder, REFUSED), folder / "run", resume=True, threads=1)
 
 
 def as_written(model: AtomicModel, path: Path) -> bytes:
     return write_model(path, model, "particle").read_bytes()
 
 
-def test_the_traced_model_stays_byte_for_byte(folder: Path, traced: Path, refused: Run) -> None:
-    before, made = traced / "run", folder / "run"
-    assert as_written(refused.model, folder / "final.xyz") == (made / MODEL).read_bytes()
+def test_the_traced_model_stays_byte_for_byte(traced: Path, refused: Run, tmp_path: Path) -> None:
+    before, made = traced / "run", refused.folder.root
+    assert as_written(refused.model, tmp_path / "final.xyz") == (made / MODEL).read_bytes()
     for name in (MODEL, STRUCTURE):
         assert (made / name).read_bytes() == (before / name).read_bytes()
     # The refined model is another one, is kept, and says itself that it was not taken over.
     kept = read_model(made / REFINED)
-    assert as_written(kept, folder / "kept.xyz") != (made / MODEL).read_bytes()
+    assert as_written(kept, tmp_path / "kept.xyz") != (made / MODEL).read_bytes()
     assert not kept.atoms.info["taken_over"]
     record = json.loads((made / REFINEMENT).read_text())
     assert record["taken_over"] is False
@@ -130,9 +132,11 @@ def test_a_good_refinement_is_taken_over(folder: Path, go: Go) -> None:
 
 
 @pytest.mark.parametrize("setting", ['take_over = "always"', "max_at_bound = 1.0"])
-def test_the_user_has_the_last_word(folder: Path, refused: Run, go: Go, setting: str) -> None:
+def test_the_user_has_the_last_word(refused: Run, tmp_path: Path, setting: str) -> None:
     assert refused.refusal is not None
-    done = go(f"{REFUSED}{setting}\n")
+    folder = Path(shutil.copytree(refused.folder.root.parent, tmp_path / "sample"))
+    config = configured(folder, f"{REFUSED}{setting}\n")
+    done = run(config, folder / "run", resume=True, threads=1)
     assert done.refinement is not None
     assert done.refinement["taken_over"] is True
     assert bool(done.refinement["objections"]) == ("always" in setting)

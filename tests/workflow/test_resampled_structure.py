@@ -32,6 +32,7 @@ seed = 2
 """
 
 
+@pytest.mark.slow
 def test_intervals_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     particle = amorphous_particle(50, "Ta", seed=1)
     work = Work(parse_config(CONFIG, tmp_path / "run.toml"), RunFolder(tmp_path))
