@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -327,3 +328,15 @@ def test_a_bank_in_use_says_by_whom(bank_path: Path, read_only: bool) -> None:
 def test_waiting_for_a_bank_in_use(bank_path: Path) -> None:
     with held_open(bank_path, 0.5), Bank(bank_path, wait=30) as bank:
         assert bank.sql("FROM model").num_rows == 1
+
+
+def test_a_file_of_a_newer_duckdb(empty: Path, tmp_path: Path) -> None:
+    path = tmp_path / "newer.bank"
+    content = bytearray(empty.read_bytes())
+    content[12:20] = (9999).to_bytes(8, "little")  # format of the file
+    content[52:84] = b"v9.8.7".ljust(32, b"\0")
+    path.write_bytes(content)
+    expected = rf"of DuckDB v9\.8\.7, which {re.escape(duckdb.__version__)} can't read; install"
+    for read_only in (True, False):
+        with pytest.raises(BankError, match=expected), Bank(path, read_only=read_only):
+            pass
