@@ -34,6 +34,8 @@ _WRITING: dict[str, str | bool | int | float | list[str]] = {
     "checkpoint_threshold": "256MB",
 }
 _MEMORY = "50%"  # of what the process may have
+# Bytes of the header of a DuckDB file: checksum, "DUCK", number of the format, flags, version.
+_VERSION = slice(52, 84)
 _RETRY = 0.02  # seconds between attempts at a locked bank
 
 
@@ -142,7 +144,21 @@ def connect(
                 raise BankError(path, f"in use by {who}", "wait until it is done") from error
             if "not a valid duckdb" in text.lower() or path.is_dir():
                 raise BankError(path, "not a DuckDB file", "give the path of a bank") from error
+            if "version number" in text:
+                found = (
+                    f"a file of DuckDB {_written_by(path)}, which {duckdb.__version__} can't read"
+                )
+                advice = "install a newer one: pip install --upgrade duckdb"
+                raise BankError(path, found, advice) from error
             raise BankError(path, text, "give the path of a readable bank") from error
+
+
+def _written_by(path: Path) -> str:
+    """Version of DuckDB that the header of a file states, such as ``v2.0.1``."""
+    with path.open("rb") as stream:
+        header = stream.read(_VERSION.stop)
+    text = header[_VERSION].rstrip(b"\0")
+    return text.decode("ascii") if re.fullmatch(rb"v[\w.+-]+", text) else "of another version"
 
 
 @contextmanager

@@ -84,7 +84,9 @@ def _write(bank: Bank, folder: Path, show_progress: bool) -> None:
                 continue
             path = folder / place / "part-0.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(rows, path, compression="zstd")
+            # Lists then come back without their fixed length: before version 26, PyArrow can't read
+            # a column of such lists that has nulls.
+            pq.write_table(rows, path, compression="zstd", store_schema=False)
             files.append(
                 {
                     "table": table,

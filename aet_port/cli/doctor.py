@@ -56,7 +56,7 @@ def _findings() -> dict[str, dict[str, Any]]:
                 if name in os.environ
             },
         },
-        "libraries": {name: _version(name) for name in needed},
+        "libraries": {name: _state(name, lowest) for name, lowest in needed.items()},
         "extras": {
             name: _extra(name, libraries) for name, libraries in extras.items() if libraries
         },
@@ -64,23 +64,40 @@ def _findings() -> dict[str, dict[str, Any]]:
     }
 
 
-def _requirements() -> tuple[list[str], dict[str, list[str]]]:
-    """Names of the libraries that are always needed, and by extra of the optional ones."""
-    needed: list[str] = []
+def _requirements() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Libraries that are always needed with their lowest versions; by extra, optional ones."""
+    needed: dict[str, str] = {}
     extras: dict[str, list[str]] = {}
     try:
         stated = metadata.requires("aet-port") or []
     except metadata.PackageNotFoundError:
-        return ["numpy", "scipy", "numba", "duckdb", "ase"], {}
+        return dict.fromkeys(("numpy", "scipy", "numba", "duckdb", "ase"), ""), {}
     for requirement in stated:
         match = re.match(REQUIREMENT, requirement)
         name = match[0] if match else requirement
         extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", requirement)
         if extra is None:
-            needed.append(name)
+            bound = re.search(r">=\s*([0-9.]+)", requirement)
+            needed[name] = bound[1] if bound else ""
         elif name != "aet-port" and extra[1] not in ("all", "dev", "docs", "bench"):
             extras.setdefault(extra[1], []).append(name)
     return needed, extras
+
+
+def _state(library: str, lowest: str) -> str:
+    found = _version(library)
+    if found[0].isdigit() and _numbers(found) < _numbers(lowest):
+        found += f", older than {lowest}: pip install '{library}>={lowest}'"
+    return found
+
+
+def _numbers(version: str) -> list[int]:
+    """Of the release, without zeros at its end: 2.0rc1 as 2."""
+    match = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    numbers = [int(part) for part in match[0].split(".")] if match else []
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
 
 
 def _version(library: str) -> str:

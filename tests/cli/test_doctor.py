@@ -33,6 +33,20 @@ def test_it_names_versions_and_what_is_missing(aet: Aet, monkeypatch: pytest.Mon
     assert not {"dev", "docs", "bench"} & set(found["extras"])
 
 
+@pytest.mark.parametrize(
+    ("version", "older"),
+    [("0.9.12", True), ("2.2.1", True), ("2.2.2", False), ("2.10", False), ("3.0.0rc1", False)],
+)
+def test_it_names_a_library_that_is_too_old(
+    version: str, older: bool, aet: Aet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda _: ["numpy>=2.2.2", "h5py>=3.13"])
+    monkeypatch.setattr(metadata, "version", {"numpy": version, "h5py": "3.13.0"}.__getitem__)
+    found = json.loads(aet("doctor", "--json").out)["libraries"]
+    told = f"{version}, older than 2.2.2: pip install 'numpy>=2.2.2'" if older else version
+    assert found == {"numpy": told, "h5py": "3.13.0"}
+
+
 def test_text_is_the_same_without_the_name_of_the_user(
     aet: Aet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -327,3 +327,23 @@ def test_a_bank_in_use_says_by_whom(bank_path: Path, read_only: bool) -> None:
 def test_waiting_for_a_bank_in_use(bank_path: Path) -> None:
     with held_open(bank_path, 0.5), Bank(bank_path, wait=30) as bank:
         assert bank.sql("FROM model").num_rows == 1
+
+
+def test_a_file_of_a_newer_duckdb(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        """As DuckDB 1.5.6 refuses a file of 2.0; a changed file would fail by its checksum."""
+        raise duckdb.IOException(
+            "IO Error: Trying to read a database file with version number 69, but we can only read "
+            "versions between 64 and 68.\nThe database file was created with a newer version of "
+            "DuckDB.\n\nNewer DuckDB version might introduce backward incompatible changes"
+        )
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    monkeypatch.setattr(duckdb, "__version__", "1.5.6")
+    with (
+        pytest.raises(
+            BankError, match=r"of DuckDB v\d+\.\d+\.\d+, which 1\.5\.6 can't read; install"
+        ),
+        Bank(empty, read_only=True),
+    ):
+        pass
