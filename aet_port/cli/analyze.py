@@ -122,6 +122,7 @@ def analyze_command(
     from aet_port.structure import atom_quantities
     from aet_port.structure.bonds.chemical_maps import MAP_SUFFIXES
     from aet_port.structure.pairs.density_interpolation import SUFFIXES
+    from aet_port.structure.populations import read_population
 
     if settings.sigma is not None and not settings.resample:
         expected = "it together with --resample N"
@@ -154,7 +155,7 @@ def analyze_command(
         read = [read_model(model, **dict(model_reading))]
     frames: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
     for one in read:
-        chosen = None if atoms is None else _population(atoms, len(one), settings)
+        chosen = None if atoms is None else read_population(atoms, len(one))
         analyses, times = _analyses(
             one, settings, deltas, solute, chosen, workers, scheduler, form.for_people
         )
@@ -191,17 +192,6 @@ def _step(model: AtomicModel) -> dict[str, Any]:
     """Time step of a frame of a simulation."""
     step = model.metadata.get("timestep")
     return {} if step is None else {"timestep": step}
-
-
-def _population(asked: str, n_atoms: int, settings: AnalyzeSettings) -> Any:
-    """Name of a population, or the numbers of atoms in a file."""
-    from aet_port.structure.populations import read_population
-
-    found = read_population(asked, n_atoms)
-    if settings.resample and not isinstance(found, str):
-        expected = "all, disordered or inner with --resample: drawn models have other atoms"
-        raise InputError("--atoms", repr(asked), expected)
-    return found
 
 
 def _analyses(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import binary_dilation
 
 from aet_port.core.errors import InputError
 from aet_port.core.geometry import crop_centred
@@ -177,6 +178,66 @@ class SubAreas:
                 ]
                 kept[index] = Window((full[0], full[1], full[2]), (area[0], area[1], area[2]))
         return [kept[index] for index in range(len(self))]
+
+    def border_distance(
+        self, points: ArrayLike, indices: Sequence[int] | None = None
+    ) -> NDArray[np.float64]:
+        """Distance of points from the border of the field of some areas, across the beam.
+
+        The field is the union of their boxes seen along z. Atoms nearer to its border than their
+        neighbours can be had neighbours that no image of these areas shows.
+
+        Parameters
+        ----------
+        points
+            Shape (n, 3) or (n, 2): voxel coordinates in the full volume, 0-based.
+        indices
+            0-based areas; all unless given.
+
+        Returns
+        -------
+        Shape (n,), voxels; zero outside the field.
+
+        Raises
+        ------
+        InputError
+            For an index of no area, or none.
+
+        Notes
+        -----
+        MATLAB: none
+
+        Examples
+        --------
+        Two areas of 5 x 5 voxels that share a column:
+
+        >>> areas = SubAreas([[2, 2, 2], [6, 2, 2]], [[2, 2, 2]] * 2)
+        >>> areas.border_distance([[2, 2], [4, 2], [4, 4.25], [20, 2]]).tolist()
+        [2.5, 2.5, 0.25, 0.0]
+        >>> areas.border_distance([[4, 2]], [0]).tolist()
+        [0.5]
+        """
+        chosen = range(len(self)) if indices is None else list(indices)
+        if not len(chosen) or not set(chosen) <= set(range(len(self))):
+            raise InputError("sub-areas", f"{list(chosen)}", f"indices 0 to {len(self) - 1}")
+        places = np.asarray(points, dtype=np.float64)[:, :2]
+        low = self.centres[:, :2] - self.half_sizes[:, :2]
+        high = self.centres[:, :2] + self.half_sizes[:, :2] + 1
+        origin = low[chosen].min(axis=0) - 1
+        field = np.zeros(high[chosen].max(axis=0) + 1 - origin, dtype=bool)
+        for k in chosen:
+            (x0, y0), (x1, y1) = low[k] - origin, high[k] - origin
+            field[x0:x1, y0:y1] = True
+        # Voxels around it: those outside that touch one inside.
+        around = np.argwhere(binary_dilation(field, np.ones((3, 3))) & ~field) + origin
+        result = np.zeros(len(places))
+        cell = np.rint(places).astype(np.int64) - origin
+        within = ((cell >= 0) & (cell < field.shape)).all(axis=1)
+        within[within] = field[tuple(cell[within].T)]
+        for n in np.flatnonzero(within):
+            gap = np.maximum(np.abs(around - places[n]) - 0.5, 0)
+            result[n] = np.sqrt((gap**2).sum(axis=1).min())
+        return result
 
 
 def patch_volumes(

@@ -43,6 +43,11 @@ class Overlap:
     displacement
         Shape (3,): by how much the second lies displaced from the first, angstrom; NaN if fewer
         than ten atoms are common.
+    z_scores
+        Shape (3,): along x, y, z, root mean square of the differences of the common atoms over the
+        errors that both models state, ``(r_b - r_a) / sqrt(sigma_a^2 + sigma_b^2)``; NaN without
+        any. One for independent images and honest errors; sub-areas cut from the same images share
+        their noise, and have less.
     """
 
     areas: tuple[int, int]
@@ -50,6 +55,7 @@ class Overlap:
     alone: int
     rms: float
     displacement: NDArray[np.float64]
+    z_scores: NDArray[np.float64]
 
     def summary(self) -> dict[str, Any]:
         """The attributes as plain numbers, areas counted from 1; None for NaN."""
@@ -60,6 +66,7 @@ class Overlap:
             "alone": self.alone,
             "rms_pm": 100 * self.rms if self.common else None,
             "displacement": self.displacement.tolist() if found else None,
+            "rms_z_scores": self.z_scores.tolist() if self.common else None,
         }
 
 
@@ -170,8 +177,12 @@ def patch_models(
             lonely[taken] = False
             both = np.minimum(depth(own, places[own]), depth(other, places[own])) > INSIDE
             alone += int(np.sum(lonely & both))
-        rms = float(np.sqrt((rest**2).sum(axis=1).mean())) if len(first) else float("nan")
-        overlaps.append(Overlap((a, b), len(first), alone, rms, steps[a, b]))
+        rms, scores = float("nan"), np.full(3, np.nan)
+        if len(first):
+            rms = float(np.sqrt((rest**2).sum(axis=1).mean()))
+            variance = _variances(models[a])[first] + _variances(models[b])[second]
+            scores = np.sqrt((rest**2 / variance).mean(axis=0))
+        overlaps.append(Overlap((a, b), len(first), alone, rms, steps[a, b], scores))
     kept = {k: _owned(k, places[k], order, depth) for k in order}
     for a, b in pairs:
         first, second = _pairs(places[a], places[b])
@@ -236,5 +247,10 @@ def _owned(k: int, points: NDArray, order: list[int], depth: Depth) -> NDArray[n
     return owned
 
 
+def _variances(model: AtomicModel) -> NDArray[np.float64]:
+    """Variance of each coordinate, shape (n, 3), square angstrom."""
+    return np.stack([model.atoms.arrays[name] ** 2 for name in SIGMAS], axis=1)
+
+
 def _error(model: AtomicModel, index: int) -> float:
-    return float(sum(model.atoms.arrays[name][index] ** 2 for name in SIGMAS))
+    return float(_variances(model)[index].sum())

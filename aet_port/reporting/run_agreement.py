@@ -46,7 +46,8 @@ def convergence_of(
     series, measured
         Its projections, and what was calculated for them; None where they can't be read.
     """
-    found = _history(config, place)
+    # Sub-areas searched in counts have volumes to look at too, without iterations.
+    found = None if config.from_counts else _history(config, place)
     if found is None:
         return None
     history, last = found

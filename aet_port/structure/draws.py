@@ -80,10 +80,7 @@ class ModelErrors:
         InputError
             If no atom is left.
         """
-        random = np.random.default_rng([seed, number])
-        normal = random.standard_normal((len(atoms), 3))
-        kept = random.random(len(atoms)) < self.existence
-        chance = random.random(len(atoms))
+        normal, kept, chance = self._random(seed, number)
         if not kept.any():
             raise InputError("p_exists", f"no atom in draw {number}", "atoms that exist")
         limits = self.species.cumsum(axis=1)
@@ -105,6 +102,18 @@ class ModelErrors:
                 drawn.set_array("type", types[kept])
             found.append(drawn)
         return found
+
+    def kept(self, seed: int, number: int) -> NDArray[np.bool_]:
+        """Which atoms of the model a drawn one has, shape (n,); seed and number as in ``draw``."""
+        return self._random(seed, number)[1]
+
+    def _random(
+        self, seed: int, number: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+        """Normal vectors, atoms that are kept, and a chance between 0 and 1 for the species."""
+        random, n = np.random.default_rng([seed, number]), len(self.existence)
+        normal = random.standard_normal((n, 3))
+        return normal, random.random(n) < self.existence, random.random(n)
 
 
 def model_errors(atoms: ase.Atoms, sigma: float | None = None) -> ModelErrors:

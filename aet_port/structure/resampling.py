@@ -47,7 +47,7 @@ class Draw:
     delta: float
     alpha: float
     order: bool
-    population: str | None = None
+    population: str | NDArray[np.bool_] | None = None  # of all atoms that are drawn from
     template_rmsd: float | None = None
     rings: int = 0
     voids: str = "none"
@@ -70,7 +70,8 @@ def resample(
     Models are drawn from the uncertainties: each atom is kept with the probability that it exists,
     displaced by a draw from its covariance, and given a species drawn from its probabilities
     (:func:`aet_port.structure.draws.model_errors`). Each is analysed with the cut-off, ``delta``,
-    ``alpha`` and population of ``found``, without medium-range order.
+    ``alpha`` and population of ``found``, without medium-range order. Chosen atoms stay the same
+    in all of them; which are disordered, or below the surface, each drawn model says anew.
 
     Displacing the atoms of a measured model adds position errors to those that it has: its variance
     is twice that of the measurement, and what noise changes systematically (fewer bipyramids, less
@@ -149,10 +150,10 @@ def resample(
     if found.order is not None and len(found.order.groups) != len(atoms):
         expected = f"that of these {len(atoms)} atoms"
         raise InputError("analysis", f"one of {len(found.order.groups)} atoms", expected)
-    population = None if found.order is None else found.order.population.name
-    if population == CHOSEN:
-        expected = "all, disordered or inner: drawn models have other atoms"
-        raise InputError("--atoms", "chosen atoms with --resample", expected)
+    population: str | NDArray[np.bool_] | None = None
+    if found.order is not None:
+        one = found.order.population
+        population = one.mask if one.name == CHOSEN else one.name
     errors = model_errors(atoms, sigma)
     own = quantities_of(found)
     levels = LEVELS[1:] if errors.only_positions else LEVELS
@@ -226,7 +227,9 @@ def _each(
 
 def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
     """Quantities of one drawn model at each level; None and the reason if it can't be analysed."""
-    result = []
+    result, population = [], task.population
+    if isinstance(population, np.ndarray):
+        population = population[task.errors.kept(task.seed, task.number)]
     try:
         for drawn in task.errors.draw(task.atoms, task.seed, task.number, task.levels):
             found = analyze(
@@ -235,7 +238,7 @@ def analyse_draw(task: Draw) -> tuple[list[dict[str, Quantity]] | None, str]:
                 delta=task.delta,
                 alpha=task.alpha,
                 order=task.order,
-                population=task.population,
+                population=population,
                 templates=task.template_rmsd is not None,
                 template_rmsd=task.template_rmsd or DEFAULTS.template_rmsd,
                 rings=task.rings,

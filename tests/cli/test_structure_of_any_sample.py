@@ -59,8 +59,11 @@ def test_atoms_are_chosen(tmp_path: Path, aet: Aet, refused: Refused) -> None:
         assert order["inner_atoms"] == atoms
         assert order["statistics"]["coordination_number"]["atoms"] == atoms
     refused("analyze", file, "--atoms", "outer", parts=("--atoms", "'outer'", "disordered, inner"))
-    more = ("--resample", 5, "--sigma", 5)
-    refused("analyze", file, "--atoms", some, *more, parts=("--atoms", "with --resample"))
+    more = ("--resample", 5, "--sigma", 1, "--json")
+    done = aet("analyze", file, "--atoms", some, *more)
+    assert done.code == 0, done.err
+    (found,) = json.loads(done.out)["analyses"]
+    assert found["intervals"]["quantities"]["inner_atoms"]["mean"] == 128
     some.write_text("256\n")
     refused("analyze", file, "--atoms", some, parts=(some, "numbers of atoms from 0 to 255"))
 

@@ -12,6 +12,7 @@ import pytest
 from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from aet_port.io import matlab, read_volume, write_angles
+from aet_port.reporting.run import read_run
 from aet_port.resire import reconstruct
 from aet_port.simulation import amorphous_particle, simulate_tilt_series
 from aet_port.validation import match_models
@@ -124,6 +125,10 @@ def test_atoms_from_the_counts_of_two_areas(tmp_path: Path) -> None:
     existing = found.model.atoms.arrays["p_exists"]
     assert certainty["spurious_fraction"] == pytest.approx(np.mean(1 - existing))
     assert read_volume(found.volume_path, PIXEL).shape == (29, 29, 29)
+    # Its report tells of the overlap; there is no reconstruction that could have converged.
+    content = read_run(out, config)
+    assert content.convergence is None
+    assert any("sub-areas 1 and 2" in str(name) for name, _ in content.agreement)
     before = results(out)
     (out / "areas/area_02.json").unlink()
     again = run(load_config(config), out, resume=True, threads=2)

@@ -110,3 +110,22 @@ def test_bad_volumes(nine):
         patch_volumes(areas, {9: volumes[0]}, whole.shape)
     with pytest.raises(InputError, match="holds every area"):
         patch_volumes(areas, volumes, (20, 28, 14))
+
+
+def test_distance_from_the_border_is_that_to_the_nearest_voxel_outside():
+    # A step, on which nearest points of the border are corners too.
+    areas = SubAreas([[5, 4, 0], [8, 12, 0]], [[5, 4, 3], [8, 3, 3]])
+    columns = {(x, y) for x in range(11) for y in range(9)}
+    columns |= {(x, y) for x in range(17) for y in range(9, 16)}
+    outside = [(x, y) for x in range(-2, 20) for y in range(-2, 20) if (x, y) not in columns]
+    points = np.random.default_rng(0).uniform(-1, 18, (200, 2))
+    found = areas.border_distance(points)
+    for point, distance in zip(points, found, strict=True):
+        gap = np.maximum(np.abs(np.array(outside) - point) - 0.5, 0)
+        assert distance == pytest.approx(np.hypot(*gap.T).min())
+    assert (found > 0).sum() > 80
+    alone = areas.border_distance(np.column_stack([points, points[:, 0]]), [0])
+    assert (alone <= found).all()
+    for wrong in ([], [2], [-1]):
+        with pytest.raises(InputError, match="0 to 1"):
+            areas.border_distance(points, wrong)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
+from aet_port.core.atomic_model import AtomicModel
+from aet_port.core.uncertainty import uncertainty_arrays
 from aet_port.io import read_model, read_tilt_series, write_model
 from aet_port.simulation import amorphous_particle
+from aet_port.validation.published_models import published_model
+from aet_port.validation.published_sub_areas import inside_sub_areas
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 # What each one prints, in part; and the files that it leaves.
@@ -56,6 +62,7 @@ LONG = {"motif_intervals", "species_recall", "density_and_networks", "report"}
 
 # Figures of the papers from the published data: what is printed, in part.
 PAPERS = {
+    "film_fig2c": r"6615 disordered atoms, 374 inside\n(.*\n)*penta.+film 40\.4 %, inside 30\.2",
     "film_fig4bc": r"Ta_film: theta 10\.02 degrees\nPd1: theta 10\.6[56] ",
     "film_fig5f": r"Ta_film: 1837 pairs, mean 120\.7",
     "film_fig5j": r"\[135  38  35  28  24\] of 6615 ",
@@ -143,3 +150,30 @@ def test_figure_of_the_papers(
     assert plt.get_fignums()
     plt.close("all")
     assert re.search(PAPERS[name], capsys.readouterr().out)
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+def test_motifs_of_a_run_in_sub_areas_of_the_film(
+    reference: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    film = published_model(reference, "Ta_film")
+    # As if a search had found the published atoms of the field, and none beyond.
+    seen = film[inside_sub_areas(reference, film.positions, 0.0)]
+    errors = uncertainty_arrays(np.full((len(seen), 1, 1), 0.02**2) * np.eye(3))
+    model = AtomicModel.from_positions(seen.positions, "Ta", **errors)
+    write_model("detected.extxyz", model)
+    names = run_script("papers/film_fig2c", ".", "5", monkeypatch=monkeypatch)
+    plt.close("all")
+    assert f"found: {len(seen)} atoms, 374 disordered ones inside" in capsys.readouterr().out
+    # What the field cuts off is too far from the atoms counted to matter.
+    curve = names["found"].packing.curve
+    assert np.array_equal(curve.populations[:, :4], names["of_part"].populations[:, :4])
+    for fold in names["names"]:
+        row = names["intervals"][f"population {fold}"]
+        assert row.samples == 5
+        assert row.low < row.high

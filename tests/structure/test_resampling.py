@@ -11,7 +11,7 @@ import pytest
 from ase.lattice.cubic import FaceCenteredCubic
 
 from aet_port.core.errors import InputError
-from aet_port.core.uncertainty import uncertainty_arrays
+from aet_port.core.uncertainty import P_EXISTS, uncertainty_arrays
 from aet_port.simulation import amorphous_particle
 from aet_port.structure import Interval, Intervals, StructureResult, analyze, resample
 from aet_port.structure.draws import model_errors
@@ -236,9 +236,25 @@ def test_drawn_models_describe_the_same_atoms() -> None:
     assert one.mean == pytest.approx(one.value, abs=0.2)
     names = [row.name for row in found.intervals]
     assert not any("of all atoms" in name for name in names)
-    chosen = analyze(atoms, cutoff=4.0, population=np.arange(50))
-    with pytest.raises(InputError, match="drawn models have other atoms"):
-        resample(atoms, chosen, 5, sigma=5)
+
+
+def test_chosen_atoms_stay_chosen_where_others_are_left_out() -> None:
+    atoms = close_packed(3, radius=9)
+    # Doubtful atoms come first, so that numbers of drawn atoms differ from those of the model.
+    far = np.argsort(-np.linalg.norm(atoms.positions, axis=1))
+    atoms = atoms[far]
+    atoms.set_array(P_EXISTS, np.where(np.arange(len(atoms)) < 20, 0.5, 1.0))
+    nearest = np.arange(len(atoms) - 13, len(atoms))  # the centre and about a shell
+    found = resample(atoms, analyze(atoms, cutoff=4.0, population=nearest), 5, sigma=1).intervals
+    assert found is not None
+    row = found["inner_atoms"]
+    assert (row.value, row.low, row.high) == (13, 13, 13)
+    errors = model_errors(atoms, 1)
+    for number in range(3):
+        (drawn,), kept = errors.draw(atoms, 0, number), errors.kept(0, number)
+        assert len(drawn) == kept.sum() < len(atoms)
+        # Ten standard errors.
+        assert np.abs(drawn.positions - atoms.positions[kept]).max() < 0.1
 
 
 def test_rings_and_voids_get_intervals() -> None:
