@@ -280,7 +280,8 @@ class QuenchTask(Task):
         done = read_quench(out, finished=False)
         steps = done.thermo["step"]
         problems = [] if (np.diff(steps) > 0).all() else ["rows of the table twice"]
-        for path in (out / "snapshots").glob("*.npz"):
+        # Not what a killed process was writing, which begins with a dot.
+        for path in (out / "snapshots").glob("[0-9]*.npz"):
             done.snapshot(int(path.stem))
         return problems
 
