@@ -200,6 +200,7 @@ def press():
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=press, daemon=True).start()
 sys.argv = ["aet", "mdb", "query", {sql!r}, "--bank", {str(bank)!r}]
+sys.modules["__main__"].__file__ = "aet"  # else DuckDB takes -c for a session, and shows progress
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
