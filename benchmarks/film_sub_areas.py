@@ -79,8 +79,8 @@ def published(folder: Path, config: RunConfig) -> None:
         "\n| margin | published | found of them (%) | further (%) | rms distance | per axis, pm |"
     )
     print("|---|---|---|---|---|---|")
+    pairs = match_models(model, film, RADIUS)
     for margin in MARGINS:
-        pairs = match_models(model, film, RADIUS)
         there = inside_sub_areas(locate_reference, film.positions, margin, areas)
         here = inside_sub_areas(locate_reference, model.positions, margin, areas)
         inner = here[pairs.found_index] & there[pairs.truth_index]

@@ -8,7 +8,6 @@ reads it from the cache.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,18 @@ from typing import Any
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 
+try:
+    import fcntl
+except ImportError:  # Windows: each worker compiles for itself
+    fcntl = None  # type: ignore[assignment]
+
 FOLDER = Path(__file__).parents[1] / ".pytest_cache" / "compiling"
 
 
 def install() -> None:
     """Let `Dispatcher.compile` wait for other processes that compile the same function."""
+    if fcntl is None:
+        return
     compile_one = Dispatcher.compile
 
     def compile_once(self: Any, sig: Any) -> Any:

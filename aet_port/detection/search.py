@@ -381,11 +381,12 @@ class Search:
             covariances = self.covariances(state, self.expected(state))
             free, errors = self.free_heights(state, covariances)
             species = self.species(state, free, errors)
-            places = state.atoms.positions
-            known = (self.symbols, self.settings.local_radius, self.composition)
+            places, radius = state.atoms.positions, self.settings.local_radius
             least = errors * significant_errors(self.searched, len(free), self.settings.fdr)
             lost = (free < least) | np.logical_or(*self.lost(places, free, errors, species))
-            local = local_heights(places, free, errors, species, *known)
+            local = local_heights(
+                places, free, errors, species, self.symbols, radius, self.composition
+            )
             state = replace(
                 state,
                 atoms=state.atoms.with_kinds(local.kinds)[~lost],

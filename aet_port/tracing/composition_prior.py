@@ -152,7 +152,7 @@ def _classes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Means, standard deviations and fractions of classes of the given sizes."""
     edges = np.round(np.cumsum(sizes) * len(x)).astype(int)[:-1]
-    parts = np.array_split(np.sort(x), 1) if len(sizes) == 1 else np.split(np.sort(x), edges)
+    parts = np.split(np.sort(x), edges)
     means = np.array([part.mean() if len(part) else np.median(x) for part in parts])
     widths = np.array([part.std() if len(part) else x.std() for part in parts])
     return means, widths, sizes

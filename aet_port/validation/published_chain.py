@@ -19,15 +19,20 @@ from aet_port.tracing.peak_search import trace
 from aet_port.validation.precision import score
 from aet_port.validation.published_models import FILM, GLASS, Find
 from aet_port.validation.published_species import multislice_test
+from aet_port.validation.published_sub_areas import (
+    FILM_PIXEL,
+    FILM_VOXELS,
+    SUB_AREAS,
+    placed_sub_areas,
+)
 from aet_port.validation.published_table import Computed
 
 Named = Iterator[tuple[str, Computed]]
 RESIRE = (GLASS, "2_RESIRE_package")
 MEASURED = (FILM, "1_Measured_data", "Ta_film")
-SUB_AREAS = (*MEASURED, "Sub_area_projections_for_sAET")
 SUB_VOLUMES = (FILM, "2_RESIRE_package", "Output", "Ta_film_sub_area_reconstruction")
 TRACED = (FILM, "4_Atom_tracing", "Input")
-FILM_VOXELS, FILM_PIXEL, GLASS_PIXEL = (401, 351, 341), 0.3216, 0.347
+GLASS_PIXEL = 0.347  # angstrom
 FEW = 2  # sub-areas traced unless all are requested: 1 and 2, seconds each
 SAME = 1e-2  # voxel: a found and a published peak this close are the same
 ITERATIONS = 500
@@ -149,8 +154,7 @@ def film_tracing(find: Find, *, exact: bool = False) -> Named:
     on_peak = int((cKDTree(merged).query(voxels)[0] < 1e-4).sum())
     why = "the others are not on a peak: the paper's authors placed some by hand"
     yield "ta.model_on_peaks", Computed((float(on_peak),), None, why, True)
-    table = matlab.read_sub_area_table(find(*SUB_AREAS, "alignPara.mat"))
-    areas = SubAreas.from_published(table.centres, table.half_widths)
+    areas = placed_sub_areas(find)
     volumes = _volumes(find, len(areas), exact)
     traced = {n: patch_peaks(areas, {n: trace(volume).accepted}) for n, volume in volumes.items()}
     missed, extra, furthest = compare_peaks(areas, traced, peaks)

@@ -11,10 +11,31 @@ from aet_port.core.sub_areas import SubAreas
 from aet_port.io.matlab import read_sub_area_table
 from aet_port.validation.published_models import FILM, Find
 
-FOLDER = (FILM, "1_Measured_data", "Ta_film", "Sub_area_projections_for_sAET")
-PIXEL = 0.3216  # angstrom
-SHAPE = (401, 351, 341)  # voxels of the film
+SUB_AREAS = (FILM, "1_Measured_data", "Ta_film", "Sub_area_projections_for_sAET")
+FILM_PIXEL = 0.3216  # angstrom
+FILM_VOXELS = (401, 351, 341)
 PUBLISHED = (1, 2, 3, 17, 18, 19)  # sub-areas whose projections are known to be at hand
+
+
+def placed_sub_areas(find: Find) -> SubAreas:
+    """The sub-areas in the volume of the film, voxels.
+
+    Parameters
+    ----------
+    find
+        Function from the parts of a path to a file of the public data.
+
+    Raises
+    ------
+    DataFileError
+        If the table of the sub-areas is missing or holds something else.
+
+    Notes
+    -----
+    MATLAB: 2_RESIRE_package/Main_RESIRE_Ta_film_sAET.m (alignPara.mat)
+    """
+    table = read_sub_area_table(find(*SUB_AREAS, "alignPara.mat"))
+    return SubAreas.from_published(table.centres, table.half_widths)
 
 
 def inside_sub_areas(
@@ -48,8 +69,6 @@ def inside_sub_areas(
     -----
     MATLAB: none
     """
-    table = read_sub_area_table(find(*FOLDER, "alignPara.mat"))
-    placed = SubAreas.from_published(table.centres, table.half_widths)
-    voxels = np.asarray(positions, dtype=np.float64) / PIXEL + [n // 2 for n in SHAPE]
-    depth = placed.border_distance(voxels, [area - 1 for area in areas])
-    return np.asarray(depth * PIXEL > margin)
+    voxels = np.asarray(positions, dtype=np.float64) / FILM_PIXEL + [n // 2 for n in FILM_VOXELS]
+    depth = placed_sub_areas(find).border_distance(voxels, [area - 1 for area in areas])
+    return np.asarray(depth * FILM_PIXEL > margin)

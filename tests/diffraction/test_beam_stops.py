@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -14,6 +16,8 @@ from aet_port.diffraction import (
     beam_stop,
     crystal_rings,
 )
+from aet_port.diffraction.output import hidden_ring
+from aet_port.structure.pairs.diffraction import DiffractionPdf
 from tests.diffraction.samples import GEOMETRY, PIXEL, SIDE
 
 
@@ -82,3 +86,19 @@ def test_a_mask_is_not_needed_where_the_centre_is_bright() -> None:
     geometry = RingGeometry((60.0, 64.0))
     image = 1e4 * np.exp(-geometry.radii((128, 128)) / 6) + 100
     assert not beam_stop(image, geometry).any()
+
+
+@pytest.mark.parametrize(
+    ("first", "s", "said"), [(1.6, 0.7, True), (1.6, 0.3, False), (0.8, 0.7, False)]
+)
+def test_a_hidden_part_of_the_first_ring_is_said(first: float, s: float, said: bool) -> None:
+    q = np.linspace(first, 12, 60)
+    phi = np.concatenate([[q[0] * (s - 1)], np.zeros(59)])
+    none = np.zeros(0)
+    pdf = DiffractionPdf(q, np.zeros(60), 1.0, phi, none, none, none)
+    words = hidden_ring(SimpleNamespace(pdf=pdf))  # type: ignore[arg-type]
+    assert (words is not None) == said
+    if words is not None:
+        assert "S is 0.7 already at the smallest q, 1.6 1/angstrom" in words
+        assert "--q-min" in words
+    assert hidden_ring(SimpleNamespace(pdf=None)) is None  # type: ignore[arg-type]

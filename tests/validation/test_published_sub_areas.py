@@ -11,7 +11,7 @@ import pytest
 from aet_port.core.errors import InputError
 from aet_port.io.matlab import read_array
 from aet_port.validation.published_models import published_model
-from aet_port.validation.published_sub_areas import FOLDER, inside_sub_areas
+from aet_port.validation.published_sub_areas import SUB_AREAS, inside_sub_areas
 
 pytestmark = pytest.mark.reference
 Find = Callable[..., Path]
@@ -32,7 +32,7 @@ def test_published_atoms_in_the_field(reference: Find) -> None:
 
 def test_overlapping_sub_areas_are_cut_from_the_same_images(reference: Find) -> None:
     first, second = (
-        read_array(reference(*FOLDER, f"Projections_area{k}.mat"), "Proj_sub") for k in (1, 2)
+        read_array(reference(*SUB_AREAS, f"Projections_area{k}.mat"), "Proj_sub") for k in (1, 2)
     )
     # Their centres are 18 voxels apart along x; image 24 has no tilt. Values of up to 57,000 with
     # the rounding of a resampling in single precision.
