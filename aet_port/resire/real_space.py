@@ -14,14 +14,14 @@ from aet_port.core.parallel import chunks, map_threads
 from aet_port.resire import spreading
 from aet_port.resire.grid import Grid
 
-FINE = 2  # samples a pixel on which voxels are spread
+FINE = 3  # samples a pixel on which voxels are spread
 REACH = 20  # pixels on either side that the filter from samples to pixels uses
-_PASSED, _STOPPED = 0.2, 0.27  # cycles per sample; pixels carry up to 0.25
+_PASSED, _STOPPED = 0.4 / FINE, 0.54 / FINE  # cycles per sample; pixels carry 0.5 a pixel
 _PIECES = 16  # parts into which a forward projection is divided, whatever the number of threads
 
 
 def _sharpening() -> NDArray[np.float64]:
-    """Filter from half-pixel samples to pixels that undoes the blur of the weights.
+    """Filter from samples to pixels that undoes the blur of the weights.
 
     Sharing voxels by cubic B-splines multiplies the transform of a projection by ``sinc(f)^4`` at
     the frequency f, in cycles per sample. The filter has, by least squares, the reciprocal at what
@@ -57,11 +57,11 @@ class RealSpaceProjector:
     """Forward projection of a volume (nx, nz, ny) and its transpose, for any Euler angles.
 
     Sample ``p`` of image k is ``sum_r V(r) w(p - R_k r)`` over the voxels r with the weights
-    ``w(a, b) = beta(2 a) beta(2 b)`` of cubic B-splines on a grid of half pixels. A filter of
-    each image undoes the blur by the splines and leaves every second sample, so that projections
-    agree with the line integrals of a smooth object (1e-4 of the largest value for atoms 1.5 voxels
-    wide in tilt series), without the moire pattern of voxels and pixels; up to 2e-3 of it is left
-    where a diagonal of the voxels lies nearly along an axis of an image. The back-projection is the
+    ``w(a, b) = beta(3 a) beta(3 b)`` of cubic B-splines on a grid of thirds of a pixel. A filter of
+    each image undoes the blur by the splines and leaves every third sample, so that projections
+    agree with the line integrals of a smooth object, without the moire pattern of voxels and
+    pixels: for atoms 1.5 voxels wide to 4e-5 of the largest value in tilt series and to 5e-4 in any
+    orientation. The back-projection is the
     exact transpose, filter and edges included; no Fourier transform of the volume is needed, and
     none of its padding. What projects beyond the detector is left out, as for a film that extends
     beyond the images. Results do not depend on the number of threads.

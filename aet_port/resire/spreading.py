@@ -1,7 +1,9 @@
 """Kernels of the real-space projector: rows of voxels are spread over an image or collected.
 
-An image of samples is (columns, fine, rows), with ``fine`` samples a pixel; those along y are split
-so that the samples of neighbouring voxels are adjacent in memory. Along y the detector coordinates
+An image of samples is (columns, fine, rows), with ``fine`` samples a pixel, three for the splines
+and one for the published weights; those along y are split so that the samples of neighbouring
+voxels are adjacent in memory. Three, because planes of voxels across a diagonal are 0.6 voxels
+apart, which two samples a pixel would turn into a longer period. Along y the detector coordinates
 are almost those of the voxel, so runs of voxels share their offsets and need no gathers.
 """
 
@@ -48,33 +50,38 @@ def _spread_cubic(line, image, column, row, weights, products):  # type: ignore[
         products[b * _WIDTH + 1 + n] = 0
     for a in range(4):
         across = a * _WIDTH
-        for b in range(2):
-            # Samples b and b + 2 of a voxel; the latter is sample b of the next voxel.
-            start = (row + b) // 2
-            out = image[column + a, (row + b) % 2, start : start + n + 1]
-            near, far = b * _WIDTH, (b + 2) * _WIDTH
-            for i in range(n + 1):
-                out[i] += (
-                    weights[across + i + 1] * products[near + i + 1]
-                    + weights[across + i] * products[far + i]
-                )
+        for b in range(3):
+            start = (row + b) // 3
+            out = image[column + a, (row + b) % 3, start : start + n + 1]
+            near = b * _WIDTH
+            if b:
+                for i in range(n):
+                    out[i] += weights[across + i + 1] * products[near + i + 1]
+            else:
+                # The fourth sample of a voxel is the first of the next voxel.
+                far = 3 * _WIDTH
+                for i in range(n + 1):
+                    out[i] += (
+                        weights[across + i + 1] * products[near + i + 1]
+                        + weights[across + i] * products[far + i]
+                    )
 
 
 @njit(cache=True, nogil=True)
 def _collect_cubic(line, image, column, row, weights):  # type: ignore[no-untyped-def]
     """Transpose of :func:`_spread_cubic`."""
     n = line.size
-    even, odd = row // 2, (row + 1) // 2
     for a in range(4):
-        one = image[column + a, row % 2, even : even + n + 1]
-        two = image[column + a, (row + 1) % 2, odd : odd + n + 1]
+        one = image[column + a, row % 3, row // 3 : row // 3 + n + 1]
+        two = image[column + a, (row + 1) % 3, (row + 1) // 3 : (row + 1) // 3 + n]
+        three = image[column + a, (row + 2) % 3, (row + 2) // 3 : (row + 2) // 3 + n]
         across, along = a * _WIDTH + 1, 4 * _WIDTH + 1
         for i in range(n):
             line[i] += weights[across + i] * (
-                (weights[along + i] * one[i] + weights[along + 2 * _WIDTH + i] * one[i + 1])
+                (weights[along + i] * one[i] + weights[along + 3 * _WIDTH + i] * one[i + 1])
                 + (
                     weights[along + _WIDTH + i] * two[i]
-                    + weights[along + 3 * _WIDTH + i] * two[i + 1]
+                    + weights[along + 2 * _WIDTH + i] * three[i]
                 )
             )
 

@@ -117,7 +117,8 @@ def test_projections_of_atoms_are_their_line_integrals() -> None:
     expected = line_integrals(positions, grid)
     found = RealSpaceProjector(grid, np.float64).project(swapped)
     errors = np.abs(found - expected).max(axis=(1, 2)) / expected.max()
-    assert errors.max() < 1e-3
+    # The largest of 200 orientations at random is 5e-4; two samples a pixel leave 2e-3.
+    assert errors.max() < 1e-4
     # Sums of samples interpolated along the beam blur atoms by a few per cent.
     slow = np.abs(project_rotated(volume, angles) - expected).max() / expected.max()
     assert 0.01 < slow < 0.06
@@ -129,6 +130,7 @@ def test_images_equal_those_of_the_fourier_slice_projector() -> None:
     _, volume = gaussians(n, 20, 6)
     swapped = np.ascontiguousarray(np.moveaxis(volume, 1, 2))
     angles = angles_of("any", 4)
+    angles[0] = 41.7, 41.4, 64.1  # a diagonal of the voxels lies along an image axis
     ours = RealSpaceProjector(make_grid((n, n), angles, 1), np.float64).project(swapped)
     gaps = []
     for oversampling in (4, 8, 16):
@@ -196,6 +198,6 @@ def test_memory_is_added_up() -> None:
     grid = make_grid((100, 100), angles_of("film", 20), 3)
     settings = ReconstructSettings(projector="real-space")
     found = needed_memory(grid, settings, 1)
-    samples = 20 * 4 * (100 + 2 * 22) ** 2 * 4  # four a pixel, a margin, single precision
+    samples = 20 * 4 * (100 + 2 * 22) ** 2 * 9  # nine a pixel, a margin, single precision
     assert found == 2 * 4 * 100**3 + 3 * 4 * 20 * 100**2 + samples
     assert needed_memory(make_grid((100, 100), angles_of("film", 20), 8), settings, 1) == found
