@@ -11,6 +11,7 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.core.progress import progress_bar
 from aet_port.structure import analyze
+from aet_port.structure.short_range import atom_groups
 from aet_port.validation.published_models import CUTOFFS, FILM, GLASS, Find
 from aet_port.validation.published_table import PublishedFigure, Row, build_report
 from aet_port.validation.published_values import Figures, published_figures
@@ -23,7 +24,7 @@ from mdb.schema import utc_now
 
 LICENCE = "no licence stated"
 DOIS = {GLASS: "10.1038/s41586-021-03354-0", FILM: "10.1038/s41563-021-01114-z"}
-SOLUTE = "3"  # type of the glass whose medium-range order is searched
+SOLUTE = 3  # type of the glass whose medium-range order is searched
 # First valley of Pd2 as the paper states it; no code of ours needs it elsewhere.
 _CUTOFFS = {**CUTOFFS, "Pd2": 3.91}
 _TYPES = "types 1 (Co, Ni), 2 (Ru, Rh, Pd, Ag), 3 (Ir, Pt), each named by one of its elements"
@@ -154,7 +155,10 @@ def _deposit(
 ) -> Deposit:
     started = found = finished = None
     if wanted.final:
-        solute = SOLUTE if wanted.types is not None and not quick else None
+        solute = None
+        if wanted.types is not None and not quick:
+            groups, types = atom_groups(model.atoms), model.atoms.arrays["type"]
+            solute = str(groups[types == SOLUTE][0])
         started = utc_now()
         found = analyze(model.atoms, cutoff=_CUTOFFS[wanted.sample], solute=solute)
         finished = utc_now()

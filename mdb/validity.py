@@ -9,11 +9,12 @@ from functools import cache, lru_cache
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aet_port.core.errors import InputError
 from mdb.invariants import KEYS
 from mdb.schema import Migration, migrations
-from mdb.value_rules import range_conditions, range_rule
+from mdb.value_rules import finite, range_conditions, range_rule
 
 # Without the table of versions, which is read whenever a bank is opened.
 COLUMNS = """
@@ -68,7 +69,8 @@ def refuse_senseless(
         ``{"atom": ("model_id", "TaXX00001")}``.
     tables
         The rows, if they are at hand. Conditions on columns without any value are then left out,
-        and those that hold for every different value of a column of Arrow dictionaries.
+        those that finite numbers are asked for in a column that holds no others, and those that
+        hold for every different value of a column of Arrow dictionaries.
 
     Raises
     ------
@@ -78,6 +80,8 @@ def refuse_senseless(
     parts, values = [], {}
     for table, (key, value) in written.items():
         rows = None if tables is None else tables.get(table)
+        if rows is not None and not rows.num_rows:
+            continue
         given = None if rows is None else _given(rows)
         conditions = tuple(
             condition
@@ -102,11 +106,13 @@ def refuse_senseless(
 
 
 def _holds_for_each(condition: str, columns: frozenset[str], rows: pa.Table | None) -> bool:
-    """Whether a condition on one column of Arrow dictionaries holds for every text in these."""
+    """Whether a condition on one column of rows holds: for real numbers and Arrow dictionaries."""
     if rows is None or len(columns) > 1:
         return False
     (name,) = columns
     kind = rows.schema.field(name).type
+    if condition == finite(name) and pa.types.is_floating(kind):
+        return pc.all(pc.is_finite(rows[name])).as_py() is not False
     if not pa.types.is_dictionary(kind) or not pa.types.is_string(kind.value_type):
         return False
     different = {text for chunk in rows[name].chunks for text in chunk.dictionary.to_pylist()}

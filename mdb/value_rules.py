@@ -222,6 +222,11 @@ def _orphans() -> Iterator[Rule]:
     )
 
 
+def finite(column: str) -> str:
+    """Condition in SQL that a column of real numbers is finite."""
+    return f"isfinite({column})"
+
+
 def range_conditions(table: str, reals: dict[str, bool]) -> tuple[str, ...]:
     """What holds for every row of a table, as conditions in SQL.
 
@@ -230,12 +235,12 @@ def range_conditions(table: str, reals: dict[str, bool]) -> tuple[str, ...]:
     reals
         Its columns of real numbers, and whether they are lists.
     """
-    finite = [
-        f"isfinite(list_sum({name}::DOUBLE[]))" if is_list else f"isfinite({name})"
+    numbers = [
+        finite(f"list_sum({name}::DOUBLE[])" if is_list else name)
         for name, is_list in reals.items()
         if table not in UNBOUND
     ]
-    return (*finite, *RANGES.get(table, ()))
+    return (*numbers, *RANGES.get(table, ()))
 
 
 def range_rule(
