@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ase
 import numpy as np
@@ -17,7 +17,7 @@ from aet_port.core.display import Shown
 from aet_port.core.errors import DataFileError, InputError
 from aet_port.core.parallel import map_processes, map_tasks
 from aet_port.core.progress import progress_bar
-from aet_port.structure.settings import DEFAULTS
+from aet_port.structure.settings import DEFAULTS, AnalyzeSettings
 from md_sim.crystals import Crystallisation, crystal_warning, crystallisation
 from md_sim.lammps_loop import SNAPSHOTS
 from md_sim.quenches import Quench
@@ -173,6 +173,12 @@ def study(
     *,
     delta: float = DEFAULTS.delta,
     cutoff: float | None = None,
+    rings: int = DEFAULTS.rings,
+    voids: Literal["none", "centres", "surfaces"] = DEFAULTS.voids,
+    templates: bool = DEFAULTS.templates,
+    template_rmsd: float = DEFAULTS.template_rmsd,
+    lattice_spacing: float | None = None,
+    chemical_radius: float | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     sample: str | None = None,
@@ -180,11 +186,11 @@ def study(
 ) -> Study:
     """Analyse every snapshot of a quench and deposit it with its run.
 
-    Snapshots that the bank has with an analysis of the same parameters are not analysed again, so
-    that a study that was stopped goes on. Of an unfinished quench the snapshots
-    that are there are analysed. Once it is finished its run is another one to the bank, and the
-    snapshots become next versions that belong to it. A snapshot that two runs have in common, such
-    as the melt of two cooling rates, stays with the first.
+    Snapshots that the bank has with an analysis of the same parameters and all measures asked for
+    are not analysed again, so that a study that was stopped goes on. Of an unfinished quench the
+    snapshots that are there are analysed. Once it is finished its run is another one to the bank,
+    and the snapshots become next versions that belong to it. A snapshot that two runs have in
+    common, such as the melt of two cooling rates, stays with the first.
 
     Parameters
     ----------
@@ -196,6 +202,8 @@ def study(
         Largest distortion of a tetrahedron.
     cutoff
         Longest edge, angstrom; the first valley of each snapshot unless given.
+    rings, voids, templates, template_rmsd, lattice_spacing, chemical_radius
+        Further measures of :func:`aet_port.analyze`, which go to the bank.
     workers
         Processes on this machine, which share its cores. With more than one, a script guards its
         main part with ``if __name__ == "__main__"``.
@@ -236,9 +244,16 @@ def study(
     """
     if workers < 1:
         raise InputError("workers", str(workers), "1 or more")
-    for name, value in {"delta": delta, "cutoff": cutoff}.items():
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise InputError(name, f"{value!r}", "a number above zero")
+    settings = AnalyzeSettings(
+        delta=delta,
+        cutoff=cutoff,
+        rings=rings,
+        voids=voids,
+        templates=templates,
+        template_rmsd=template_rmsd,
+        lattice_spacing=lattice_spacing,
+        chemical_radius=chemical_radius,
+    )
     bank_path = Path(bank_path).absolute()
     quench = replace(quench, folder=quench.folder.absolute())  # workers may run elsewhere
     sample = sample or f"MD {quench.protocol.element}"
@@ -256,11 +271,11 @@ def study(
             except InputError as error:  # a broken file, or atoms that no bank takes
                 reasons[step] = str(error)
                 continue
-            known = known_analysis(bank, models[step], delta, cutoff)
+            known = known_analysis(bank, models[step], settings)
             if known is not None:
                 analyses[step] = known
     tasks = [
-        SnapshotTask(quench, step, model, bank_path, delta, cutoff)
+        SnapshotTask(quench, step, model, bank_path, settings)
         for step, model in models.items()
         if step not in analyses
     ]

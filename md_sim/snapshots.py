@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import mdb
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.structure import analyze
+from aet_port.structure.settings import DEFAULTS, OF_DRAWS, AnalyzeSettings
 from aet_port.structure.voronoi.tetrahedra import ALPHA
 from md_sim.lammps_loop import snapshot_name
 from md_sim.output_journal import is_recorded
@@ -30,12 +35,8 @@ FROM model LEFT JOIN md_snapshot USING (model_id) LEFT JOIN md_run USING (md_run
 WHERE model.content_hash = $content ORDER BY version DESC LIMIT 1
 """
 _ANALYSED = """
-SELECT analysis_id FROM analysis
-WHERE model_id = $model AND status = 'passed' AND delta = $delta
-AND parameters->>'cutoff_from' = $source AND coalesce(cutoff = $cutoff::DOUBLE, true)
-AND abs((parameters->>'alpha')::DOUBLE / cutoff - $alpha) < 1e-9
-AND parameters->>'solute' IS NULL AND analysis_id IN (SELECT analysis_id FROM packing)
-ORDER BY analysis_id DESC LIMIT 1
+SELECT analysis_id, parameters FROM analysis WHERE model_id = $model AND status = 'passed'
+AND analysis_id IN (SELECT analysis_id FROM packing) ORDER BY analysis_id DESC
 """
 
 
@@ -51,16 +52,15 @@ class SnapshotTask:
         Its id in the bank.
     bank
         The bank.
-    delta, cutoff
-        Of the analysis; a cut-off of None stands for the first valley.
+    settings
+        Of the analysis; those of draws are not used.
     """
 
     quench: Quench
     step: int
     model: str
     bank: Path
-    delta: float
-    cutoff: float | None
+    settings: AnalyzeSettings
 
 
 def _model(quench: Quench, snapshot: Snapshot) -> AtomicModel:
@@ -136,17 +136,37 @@ def _beginning(known: dict[str, Any], quench: Quench) -> bool:
     )
 
 
-def known_analysis(bank: mdb.Bank, model: str, delta: float, cutoff: float | None) -> int | None:
-    """Number of the newest analysis of a model with these parameters, if any."""
-    asked = {
-        "model": model,
-        "delta": float(delta),
-        "source": "first valley" if cutoff is None else "given",
-        "cutoff": cutoff,
-        "alpha": ALPHA,
+def known_analysis(bank: mdb.Bank, model: str, settings: AnalyzeSettings) -> int | None:
+    """Number of the newest analysis of a model that has all that these settings ask for, if any."""
+    for row in bank.sql(_ANALYSED, {"model": model}).to_pylist():
+        if _has_all(json.loads(row["parameters"]), settings):
+            return int(row["analysis_id"])
+    return None
+
+
+def _has_all(parameters: Mapping[str, Any], settings: AnalyzeSettings) -> bool:
+    """Whether an analysis with these parameters is one by the settings, further measures aside."""
+    asked: dict[str, Any] = {
+        "delta": settings.delta,
+        "cutoff_from": "first valley" if settings.cutoff is None else "given",
+        "chemical_radius": settings.chemical_radius,
+        "solute": None,
+        "atoms": None,
     }
-    rows = bank.sql(_ANALYSED, asked).to_pylist()
-    return int(rows[0]["analysis_id"]) if rows else None
+    if settings.cutoff is not None:
+        asked["cutoff"] = settings.cutoff
+    if settings.rings:
+        asked["rings"] = settings.rings
+    if settings.voids != DEFAULTS.voids:
+        asked["voids"] = settings.voids
+    if settings.templates:
+        asked["template_rmsd"] = settings.template_rmsd
+        asked["lattice_spacing"] = settings.lattice_spacing
+        asked["templates_reason"] = None  # not without OVITO
+    alpha = float(parameters.get("alpha", np.nan)) / float(parameters.get("cutoff", np.nan))
+    return abs(alpha - ALPHA) < 1e-9 and all(
+        parameters.get(name) == value for name, value in asked.items()
+    )
 
 
 def analyse_snapshot(task: SnapshotTask) -> tuple[int | None, str]:
@@ -166,10 +186,11 @@ def analyse_snapshot(task: SnapshotTask) -> tuple[int | None, str]:
     snapshot = task.quench.snapshot(task.step)
     started = utc_now()
     try:
-        found = analyze(snapshot.atoms, cutoff=task.cutoff, delta=task.delta)
+        found = analyze(snapshot.atoms, **task.settings.model_dump(exclude=set(OF_DRAWS)))
     except InputError as error:
         reason = str(error)[:LONGEST_REASON]
-        asked = {"cutoff": task.cutoff, "delta": task.delta}
+        asked = task.settings.model_dump(exclude=set(OF_DRAWS), exclude_defaults=True)
+        asked = {"cutoff": task.settings.cutoff, "delta": task.settings.delta} | asked
         with mdb.Bank(task.bank, wait=BANK_WAIT) as bank:
             mdb.deposit_failure(bank, task.model, asked, reason, started=started)
         return None, reason

@@ -13,13 +13,13 @@ from aet_port.cli.table_form import AS_TEXT, TableForm, table_options
 from aet_port.core.console import print_rows
 from aet_port.core.limits import MOST_PROCESSES
 from aet_port.core.terminal import print_line
-from aet_port.structure.settings import OF_DRAWS, ON_REQUEST, AnalyzeSettings
+from aet_port.structure.settings import OF_DRAWS, AnalyzeSettings
 
 if TYPE_CHECKING:
     from md_sim.snapshot_study import Study, StudyRow
 
 
-@settings_options(leave_out={"settings": (*OF_DRAWS, *ON_REQUEST)})
+@settings_options(leave_out={"settings": OF_DRAWS})
 @table_options
 def analyze_quench_command(
     folder: Annotated[Path, typer.Argument(help="Folder of a quench, finished or not.")],
@@ -52,8 +52,7 @@ def analyze_quench_command(
     found = study(
         read_quench(folder, finished=False),
         folder / "md.bank" if bank is None else bank,
-        delta=settings.delta,
-        cutoff=settings.cutoff,
+        **settings.model_dump(exclude=set(OF_DRAWS)),
         workers=workers,
         scheduler=scheduler,
         sample=sample,

@@ -21,6 +21,7 @@ from aet_port.cli.md_study import analyze_quench_command as analyze_command
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import AetError, DataFileError, InputError
 from aet_port.structure import StructureResult, analyze
+from aet_port.structure.settings import AnalyzeSettings
 from md_sim import snapshot_study as study_module
 from md_sim import snapshots as snapshots_module
 from md_sim.lammps_loop import COLUMNS, SNAPSHOTS, THERMO
@@ -191,6 +192,51 @@ def test_nothing_is_done_twice(
     assert [row.model for row in rows] == ["TaXX00001"] * 3
     assert [row.found.analysis for row in rows if row.found] == [1, 2, 3]
     assert [row.found.cutoff == 4.2 for row in rows if row.found] == [False, False, True]
+
+
+def test_measures_on_request_are_added_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    melt, bank = write_quench(tmp_path / "run", upto=PROTOCOL.melt_steps), tmp_path / "md.bank"
+    more: dict = {"rings": 4, "voids": "centres", "chemical_radius": 4.5}
+    with counted(monkeypatch) as calls:
+        study(melt, bank)
+        first = study(melt, bank, **more)
+        assert calls == [256] * 2  # the first has neither rings nor voids
+        assert study(melt, bank, **more) == study(melt, bank, **(more | {"rings": 0})) == first
+        assert calls == [256] * 2
+        study(melt, bank, **(more | {"rings": 5}))
+        assert calls == [256] * 3
+    with mdb.Bank(bank, read_only=True) as opened:
+        counts = opened.query("rings")
+        assert set(counts["analysis_id"].to_pylist()) == {2, 3}
+        assert failed(check(opened)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "known"),
+    [
+        ({}, True),
+        ({"rings": 8, "voids": "surfaces", "template_rmsd": 0.2}, True),  # more than asked for
+        ({"atoms": "inner"}, False),
+        ({"solute": "Ta"}, False),
+        ({"chemical_radius": 5.0}, False),
+        ({"alpha": 4.0}, False),
+    ],
+)
+def test_analyses_of_other_kinds_do_not_count(
+    parameters: dict[str, object], known: bool, tmp_path: Path
+) -> None:
+    melt, path = write_quench(tmp_path / "run", upto=PROTOCOL.melt_steps), tmp_path / "md.bank"
+    study(melt, path)
+    with mdb.Bank(path) as bank:
+        with bank.transaction() as connection:
+            (text,) = connection.sql("SELECT parameters FROM analysis").fetchall()[0]
+            changed = json.dumps(json.loads(text) | parameters)
+            connection.execute("UPDATE analysis SET parameters = ?", [changed])
+        assert snapshots_module.known_analysis(bank, "TaXX00001", AnalyzeSettings()) == (
+            1 if known else None
+        )
 
 
 def test_a_study_that_was_stopped_goes_on(
