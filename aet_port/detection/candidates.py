@@ -13,6 +13,8 @@ LEAST_SCORES = (4.5, 4.0, 4.0, 3.5, 3.0)
 LEAST_CANDIDATES = (0.3, 0.4, 0.5)  # of the lightest species, below which no maximum is tried
 WELL = 0.9  # response relative to the largest, of places that nearly all images show
 MOST_FALSE = 0.5  # minima of the map per maximum above the threshold
+LATER, DOUBTLESS = 2, 5.0  # score that is always tried, from the third round on
+ENOUGH = 0.5  # of the signal, above a score that need not be lowered
 LOW_FREQUENCY = 0.2  # 1/angstrom; below, images hold the outline of the sample
 SPARSE = (0.3, 0.3, 0.3, 1.0)  # by round, largest ratio of noise to missing power
 
@@ -89,7 +91,7 @@ def apart(candidates: NDArray, taken: NDArray, from_atoms: float, from_others: f
     return candidates[kept]
 
 
-def threshold(maxima: NDArray, minima: NDArray, least: float) -> float:
+def threshold(maxima: NDArray, minima: NDArray, least: float, any_excess: bool = False) -> float:
     """Smallest score at which at most half as many minima as maxima exceed it.
 
     Noise has as many minima as maxima, so that their number tells how many maxima are false,
@@ -101,13 +103,16 @@ def threshold(maxima: NDArray, minima: NDArray, least: float) -> float:
         Scores of the maxima, and of the minima with their sign changed.
     least
         Smallest threshold.
+    any_excess
+        Whether more maxima than minima are enough, by a standard deviation of the difference.
 
     Returns
     -------
     Standard deviations, at most 12.
     """
     for score in np.arange(least, 12, 0.1):
-        if np.sum(minima > score) <= MOST_FALSE * np.sum(maxima > score):
+        up, down = int(np.sum(maxima > score)), int(np.sum(minima > score))
+        if up - down > np.sqrt(up + down) if any_excess else down <= MOST_FALSE * up:
             return float(score)
     return 12.0
 
@@ -130,12 +135,16 @@ def least_score(maxima: NDArray, minima: NDArray, least: float) -> float:
     """
     scores = np.arange(least, LOWEST - 0.25, -0.5)
     real = [int(np.sum(maxima > score)) - int(np.sum(minima > score)) for score in scores]
-    enough = MOST_FALSE * max(real)
+    enough = ENOUGH * max(real)
     return float(next((s for s, n in zip(scores, real, strict=True) if n >= enough), least))
 
 
 def threshold_and_height(
-    maxima: NDArray, minima: NDArray, least: float, lightest: float
+    maxima: NDArray,
+    minima: NDArray,
+    least: float,
+    lightest: float,
+    any_excess: bool = False,
 ) -> tuple[float, float]:
     """Score and height above which maxima are tried: those with most maxima beyond the minima.
 
@@ -150,6 +159,8 @@ def threshold_and_height(
         Score preferred as the smallest.
     lightest
         Height of the lightest species, electrons; 0 if it is not known.
+    any_excess
+        As for :func:`threshold`.
 
     Returns
     -------
@@ -160,8 +171,38 @@ def threshold_and_height(
         lowest = fraction * lightest
         high, deep = (one[(one[:, 5] > WELL) & (one[:, 3] > lowest)] for one in (maxima, minima))
         up, down = high[:, 3] / high[:, 4], deep[:, 3] / deep[:, 4]
-        score = threshold(up, down, least_score(up, down, least))
+        score = threshold(up, down, least_score(up, down, least), any_excess)
         gain = float(np.sum(up > score)) - float(np.sum(down > score))
         if gain > best[0]:
             best = (gain, score, lowest)
     return best[1], best[2]
+
+
+def select(
+    maxima: NDArray,
+    minima: NDArray,
+    rounds: int,
+    lightest: float,
+    explained: bool,
+    only_missing: bool,
+) -> tuple[NDArray[np.float64], float]:
+    """Maxima that a round of the search tries as atoms, and the score that they exceed.
+
+    Parameters
+    ----------
+    maxima, minima, lightest
+        As for :func:`threshold_and_height`.
+    rounds
+        Number of earlier rounds.
+    explained
+        Whether the residuals are about as large as the noise.
+    only_missing
+        Whether missing atoms alone leave maxima: not matter beyond the images, nor wrong angles.
+    """
+    turn = min(rounds, len(LEAST_SCORES) - 1)
+    # Atoms that replace missing ones leave minima, too: at last every excess of maxima counts.
+    late = only_missing and rounds >= len(LEAST_SCORES) - 1
+    score, lowest = threshold_and_height(maxima, minima, LEAST_SCORES[turn], lightest, late)
+    if rounds >= LATER and explained:
+        score = min(score, DOUBTLESS)
+    return maxima[(maxima[:, 3] / maxima[:, 4] > score) & (maxima[:, 3] > lowest)], score

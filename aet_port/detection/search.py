@@ -22,7 +22,7 @@ from aet_port.detection.candidates import (
     WELL,
     apart,
     missing_power,
-    threshold_and_height,
+    select,
 )
 from aet_port.detection.evidence import local_covariances, radial_frequencies
 from aet_port.detection.fit import Freed, fit_atoms
@@ -57,8 +57,7 @@ MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitt
 # Of the atoms: net change below which the search ends, and those added in its last round in a film.
 STEADY, FEW = 0.001, 0.01
 FALLEN, FINAL_STEPS = 0.9, 25  # of the atoms before, below which a round is undone; of the last fit
-# From the third round on: power of the residuals that is no noise; score that is always tried.
-LATER, UNEXPLAINED, DOUBTLESS = 2, 4.0, 5.0
+LATER, UNEXPLAINED = 2, 4.0  # power of the residuals that is no noise, from the third round on
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
 CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen
@@ -184,15 +183,12 @@ class Search:
     def find(self, state: SearchState, expected: NDArray) -> tuple[NDArray[np.float64], float]:
         """Candidates (n, 6) for new atoms, and the threshold of their scores."""
         found = self.score_map(state, expected)
-        least = LEAST_SCORES[min(len(state.rounds), len(LEAST_SCORES) - 1)]
         maxima, minima = (found.maxima(LOWEST, sign, self.threads) for sign in (1.0, -1.0))
         _, merge, exclude = self.distances(state.atoms.positions)
         maxima = apart(maxima, state.atoms.positions, exclude, merge)
-        score, lowest = threshold_and_height(maxima, minima, least, state.lightest)
-        if len(state.rounds) >= LATER and state.dispersion == 1:
-            score = min(score, DOUBTLESS)
-        chosen = (maxima[:, 3] / maxima[:, 4] > score) & (maxima[:, 3] > lowest)
-        return maxima[chosen], score
+        explained = state.dispersion == 1
+        only_missing = explained and not (self.noise.extended or self.settings.angles)
+        return select(maxima, minima, len(state.rounds), state.lightest, explained, only_missing)
 
     def round(self, state: SearchState) -> SearchState:
         """Add what the residual asks for, fit everything, and drop what is not significant."""

@@ -10,7 +10,13 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from aet_port.detection.candidates import apart, missing_power, threshold, threshold_and_height
+from aet_port.detection.candidates import (
+    apart,
+    missing_power,
+    select,
+    threshold,
+    threshold_and_height,
+)
 from aet_port.detection.mixture import Species
 from aet_port.detection.pruning import closest_pairs_lose, not_told_apart, too_low
 from tests.detection.samples import ANGLES, SHAPE, atoms_at, flat_views, likelihood, profile
@@ -122,3 +128,20 @@ def test_what_is_dropped() -> None:
     assert not_told_apart(places, heights, np.full(2, 10.0), 1.5).tolist() == [False, True]
     assert not_told_apart(places, heights, np.full(2, 4.5), 1.5).tolist() == [False, False]
     assert not_told_apart(places, heights, np.full(2, 10.0), 0.9).tolist() == [False, False]
+
+
+def test_late_rounds_try_all_that_is_more_than_noise() -> None:
+    """Missing atoms among minima of atoms fitted too high; not where other things leave maxima."""
+
+    maxima, minima, noise = (
+        table(np.full(count, 3.6), np.full(count, 36.0)) for count in (100, 70, 101)
+    )
+
+    def tried(rounds: int, only_missing: bool = True) -> int:
+        return len(select(maxima, minima, rounds, 30.0, True, only_missing)[0])
+
+    assert tried(3) == 0
+    assert tried(4) == tried(9) == 100
+    assert tried(4, only_missing=False) == 0
+    # As many minima as maxima: noise.
+    assert len(select(maxima, noise, 4, 30.0, True, True)[0]) == 0
