@@ -103,7 +103,10 @@ def test_killed_at_every_write(sample: Sample, finished_original: Path) -> None:
         out = sample.folder / f"run_{calls}"
         killed = killed_at(sample.config, out, "", calls)
         run(load_config(sample.config), out, resume=True, threads=1)
-        assert results(out) == results(finished_original), calls
+        found, undisturbed = results(out), results(finished_original)
+        for one in (found, undisturbed):  # says of which files there was no record
+            one.pop("outputs.json")
+        assert found == undisturbed, calls
     # 20 checkpoints of the reconstruction and 9 of the tracing, 8 results, 4 times the timings.
     assert calls > 40
 
