@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import mdb
 from aet_port.core.atomic_model import AtomicModel
@@ -163,8 +162,8 @@ def _has_all(parameters: Mapping[str, Any], settings: AnalyzeSettings) -> bool:
         asked["template_rmsd"] = settings.template_rmsd
         asked["lattice_spacing"] = settings.lattice_spacing
         asked["templates_reason"] = None  # not without OVITO
-    alpha = float(parameters.get("alpha", np.nan)) / float(parameters.get("cutoff", np.nan))
-    return abs(alpha - ALPHA) < 1e-9 and all(
+    usual = ALPHA * parameters.get("cutoff", math.nan)
+    return math.isclose(parameters.get("alpha", math.nan), usual) and all(
         parameters.get(name) == value for name, value in asked.items()
     )
 
@@ -189,8 +188,8 @@ def analyse_snapshot(task: SnapshotTask) -> tuple[int | None, str]:
         found = analyze(snapshot.atoms, **task.settings.model_dump(exclude=set(OF_DRAWS)))
     except InputError as error:
         reason = str(error)[:LONGEST_REASON]
-        asked = task.settings.model_dump(exclude=set(OF_DRAWS), exclude_defaults=True)
-        asked = {"cutoff": task.settings.cutoff, "delta": task.settings.delta} | asked
+        further = task.settings.model_dump(exclude=set(OF_DRAWS), exclude_defaults=True)
+        asked = {"cutoff": task.settings.cutoff, "delta": task.settings.delta, **further}
         with mdb.Bank(task.bank, wait=BANK_WAIT) as bank:
             mdb.deposit_failure(bank, task.model, asked, reason, started=started)
         return None, reason

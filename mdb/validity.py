@@ -68,9 +68,9 @@ def refuse_senseless(
         For each table, a column and its value that tell the new rows from the older ones, such as
         ``{"atom": ("model_id", "TaXX00001")}``.
     tables
-        The rows, if they are at hand. Conditions on columns without any value are then left out,
-        those that finite numbers are asked for in a column that holds no others, and those that
-        hold for every different value of a column of Arrow dictionaries.
+        The rows, if they are at hand. Conditions are then left out on columns without any value, on
+        columns of finite numbers that are only asked to be finite, and on columns of Arrow
+        dictionaries of which every different value fulfils them.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def refuse_senseless(
             for condition, columns, holds in _conditions(migrations(), table)
             if given is None
             or not holds
-            or (columns & given and not _holds_for_each(condition, columns, rows))
+            or (columns & given and not _holds(condition, columns, rows))
         )
         if conditions:
             values[table] = value
@@ -105,8 +105,8 @@ def refuse_senseless(
         raise InputError(f"{table} ({place})", "a value out of its range", expected)
 
 
-def _holds_for_each(condition: str, columns: frozenset[str], rows: pa.Table | None) -> bool:
-    """Whether a condition on one column of rows holds: for real numbers and Arrow dictionaries."""
+def _holds(condition: str, columns: frozenset[str], rows: pa.Table | None) -> bool:
+    """Whether a condition on one column of real numbers or Arrow dictionaries holds for sure."""
     if rows is None or len(columns) > 1:
         return False
     (name,) = columns

@@ -13,7 +13,7 @@ LEAST_SCORES = (4.5, 4.0, 4.0, 3.5, 3.0)
 LEAST_CANDIDATES = (0.3, 0.4, 0.5)  # of the lightest species, below which no maximum is tried
 WELL = 0.9  # response relative to the largest, of places that nearly all images show
 MOST_FALSE = 0.5  # minima of the map per maximum above the threshold
-LATER, DOUBTLESS = 2, 5.0  # score that is always tried, from the third round on
+LATER, DOUBTLESS = 2, 5.0  # number of rounds after which a score is always tried
 ENOUGH = 0.5  # of the signal, above a score that need not be lowered
 LOW_FREQUENCY = 0.2  # 1/angstrom; below, images hold the outline of the sample
 SPARSE = (0.3, 0.3, 0.3, 1.0)  # by round, largest ratio of noise to missing power
@@ -92,7 +92,7 @@ def apart(candidates: NDArray, taken: NDArray, from_atoms: float, from_others: f
 
 
 def threshold(maxima: NDArray, minima: NDArray, least: float, any_excess: bool = False) -> float:
-    """Smallest score at which at most half as many minima as maxima exceed it.
+    """Smallest score at which not too many minima exceed it: at most half as many as maxima.
 
     Noise has as many minima as maxima, so that their number tells how many maxima are false,
     whatever the noise. What is false by then is dropped after the fit.
@@ -104,7 +104,8 @@ def threshold(maxima: NDArray, minima: NDArray, least: float, any_excess: bool =
     least
         Smallest threshold.
     any_excess
-        Whether more maxima than minima are enough, by a standard deviation of the difference.
+        Whether more maxima than minima are enough, by a standard deviation of the difference,
+        which is the root of their sum.
 
     Returns
     -------
@@ -198,6 +199,10 @@ def select(
         Whether the residuals are about as large as the noise.
     only_missing
         Whether missing atoms alone leave maxima: not matter beyond the images, nor wrong angles.
+
+    Returns
+    -------
+    Rows (k, 6) of the maxima, and the score in standard deviations.
     """
     turn = min(rounds, len(LEAST_SCORES) - 1)
     # Atoms that replace missing ones leave minima, too: at last every excess of maxima counts.

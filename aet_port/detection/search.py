@@ -16,6 +16,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.geometry import extended_object_shape
 from aet_port.core.parallel import check_threads
 from aet_port.detection.candidates import (
+    LATER,
     LEAST_SCORES,
     LOWEST,
     SPARSE,
@@ -57,7 +58,7 @@ MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitt
 # Of the atoms: net change below which the search ends, and those added in its last round in a film.
 STEADY, FEW = 0.001, 0.01
 FALLEN, FINAL_STEPS = 0.9, 25  # of the atoms before, below which a round is undone; of the last fit
-LATER, UNEXPLAINED = 2, 4.0  # power of the residuals that is no noise, from the third round on
+UNEXPLAINED = 4.0  # power of the residuals that is no noise, in later rounds
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
 CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen

@@ -16,7 +16,7 @@ from aet_port.resire.grid import Grid
 
 FINE = 3  # samples a pixel on which voxels are spread
 REACH = 20  # pixels on either side that the filter from samples to pixels uses
-_PASSED, _STOPPED = 0.4 / FINE, 0.54 / FINE  # cycles per sample; pixels carry 0.5 a pixel
+_PASSED, _STOPPED = 0.4 / FINE, 0.54 / FINE  # cycles per sample; pixels carry 0.5 / FINE
 _PIECES = 16  # parts into which a forward projection is divided, whatever the number of threads
 
 
@@ -61,10 +61,10 @@ class RealSpaceProjector:
     each image undoes the blur by the splines and leaves every third sample, so that projections
     agree with the line integrals of a smooth object, without the moire pattern of voxels and
     pixels: for atoms 1.5 voxels wide to 4e-5 of the largest value in tilt series and to 5e-4 in any
-    orientation. The back-projection is the
-    exact transpose, filter and edges included; no Fourier transform of the volume is needed, and
-    none of its padding. What projects beyond the detector is left out, as for a film that extends
-    beyond the images. Results do not depend on the number of threads.
+    orientation. The back-projection is the exact transpose, filter and edges included; no Fourier
+    transform of the volume is needed, and none of its padding. What projects beyond the detector is
+    left out, as for a film that extends beyond the images. Results do not depend on the number of
+    threads.
 
     Parameters
     ----------

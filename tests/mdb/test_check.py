@@ -364,13 +364,13 @@ def test_rows_at_hand_are_refused_as_those_in_the_bank(bank_path: Path) -> None:
 
 def test_values_of_a_dictionary_are_looked_at_once_each() -> None:
     species = pa.DictionaryArray.from_arrays([0, 1, 0], ["Ta", "Pd"])
-    assert validity._holds_for_each(SPECIES, frozenset({"species"}), pa.table({"species": species}))
+    assert validity._holds(SPECIES, frozenset({"species"}), pa.table({"species": species}))
     wrong = pa.DictionaryArray.from_arrays([0, None, 1], ["Ta", "Xx"])
     for column in (wrong, wrong.cast(pa.string()), species.cast(pa.string())):
         rows = pa.table({"species": column})
-        assert not validity._holds_for_each(SPECIES, frozenset({"species"}), rows)
+        assert not validity._holds(SPECIES, frozenset({"species"}), rows)
     # Of two columns, the values are not enough.
-    assert not validity._holds_for_each("species <> flag", frozenset({"species", "flag"}), None)
+    assert not validity._holds("species <> flag", frozenset({"species", "flag"}), None)
 
 
 @pytest.mark.parametrize("symbol", ["Ta", "Xx"])
