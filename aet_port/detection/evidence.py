@@ -56,6 +56,60 @@ def local_covariances(
     -------
     Shape (n, 4, 4): height in electrons, then x, y, z in angstrom.
     """
+    which = np.arange(len(atoms)) if which is None else which
+    none = np.empty((0, len(atoms), 4))
+    return _solved(likelihood, atoms, views, profile, expected, least_height, which, none)[0]
+
+
+@checked
+def image_displacements(
+    likelihood: Likelihood,
+    atoms: Atoms,
+    views: Views,
+    profile: NDArray,
+    expected: NDArray,
+    least_height: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far each image alone pulls each atom away from where all images together have it.
+
+    ``F^-1 g_i`` with the Fisher information ``F`` of :func:`local_covariances` and the derivative
+    ``g_i`` of the log-likelihood of image ``i``; their sum vanishes at the maximum.
+
+    Parameters
+    ----------
+    likelihood, atoms, views, profile, expected, least_height
+        As of :func:`local_covariances`.
+
+    Returns
+    -------
+    Covariances as of :func:`local_covariances`, and displacements of shape (n, n_images, 4): height
+    in electrons, then x, y, z in angstrom; zero for images that do not show the atom.
+    """
+    rotations = views.rows()
+    pulls = np.zeros((len(likelihood), len(atoms), 4))
+
+    def look(number: int) -> None:
+        _, _, found = likelihood.slopes_of_image(atoms, views, rotations[number], number)
+        pulls[number, :, 0] = -found[:, 0]
+        for axis in range(3):  # no BLAS, whose threads would compete with ours
+            pulls[number, :, 1 + axis] = -np.sum(found[:, 1:] * rotations[number, :, axis], axis=1)
+
+    map_threads(look, range(len(likelihood)), likelihood.threads)
+    which = np.arange(len(atoms))
+    return _solved(likelihood, atoms, views, profile, expected, least_height, which, pulls)
+
+
+def _solved(
+    likelihood: Likelihood,
+    atoms: Atoms,
+    views: Views,
+    profile: NDArray,
+    expected: NDArray,
+    least_height: float,
+    which: NDArray[np.int64],
+    pulls: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Covariances of atoms, and what derivatives (n_pulls, n_atoms, 4) displace them by."""
     heights = np.maximum(atoms.heights, least_height)
     rotations = np.ascontiguousarray(views.rows())
     weights = np.zeros((len(atoms), len(likelihood)), np.float32)
@@ -72,8 +126,8 @@ def local_covariances(
     # As well known as if it were some times the height of an atom, even if no image shows it.
     weakest = 1 / (30 * max(least_height, 1e-9)) ** 2
     tree = cKDTree(atoms.positions)
-    which = np.arange(len(atoms)) if which is None else which
     result = np.empty((len(which), 4, 4))
+    moved = np.zeros((len(which), len(pulls), 4))
 
     def block(bounds: tuple[int, int]) -> None:
         first, last = bounds
@@ -83,11 +137,11 @@ def local_covariances(
         flat = np.concatenate([np.asarray(one, dtype=np.int64) for one in near])
         _covariances(
             atoms.positions, heights, weights, rotations, *tables, flat, starts, own, weakest,
-            result[first:last],
+            pulls, result[first:last], moved[first:last],
         )  # fmt: skip
 
     map_threads(block, chunks(len(which), BLOCK), likelihood.threads)
-    return result
+    return result, moved
 
 
 def radial_frequencies(pixel_size: float) -> NDArray[np.float64]:
@@ -143,7 +197,7 @@ def _inverse_corner(f, size, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, weakest, out):  # type: ignore[no-untyped-def]
+def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, weakest, pulls, out, moved):  # type: ignore[no-untyped-def]
     for index in range(out.shape[0]):
         own = which[index]
         near = flat[starts[index] : starts[index + 1]]
@@ -163,6 +217,7 @@ def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, weakest, out):  # t
         for i in range(4 * m):
             f[i, i] = f[i, i] * (1 + 1e-6) + (weakest if i % 4 == 0 else 1 / FARTHEST**2)
         _inverse_corner(f, 4 * m, out[index])
+        _displaced(f, 4 * m, order, pulls, moved[index])
         # Atoms in one place make the matrix singular; what is known beforehand bounds the errors.
         known = out[index, 0, 0] <= 1 / weakest
         for i in range(1, 4):
@@ -173,6 +228,25 @@ def _covariances(p, h, w, R, A, d1, d2, flat, starts, which, weakest, out):  # t
                     out[index, a, b] = 0.0
                 out[index, a, a] = FARTHEST**2
             out[index, 0, 0] = 1 / weakest
+            moved[index] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _displaced(f, size, order, pulls, moved):  # type: ignore[no-untyped-def]
+    """Last four of the variables that derivatives displace, by the Cholesky factor in ``f``."""
+    n = size - 4
+    y = np.empty(size)
+    for one in range(pulls.shape[0]):
+        for i in range(size):
+            total = pulls[one, order[i // 4], i % 4]
+            for k in range(i):
+                total -= f[i, k] * y[k]
+            y[i] = total / f[i, i]
+        for i in range(3, -1, -1):
+            total = y[n + i]
+            for k in range(i + 1, 4):
+                total -= f[n + k, n + i] * moved[one, k]
+            moved[one, i] = total / f[n + i, n + i]
 
 
 @njit(cache=True, nogil=True)

@@ -15,6 +15,7 @@ from aet_port.core.data import TiltSeries, Volume
 from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar
 from aet_port.detection.certainty import Certainty
+from aet_port.detection.disagreement import as_images_disagree
 from aet_port.detection.outcome import Detection, finished
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
@@ -136,8 +137,9 @@ def result_of(search: Search, state: SearchState, progress: bool = False) -> Det
     """
     series, settings = search.series, search.settings
     certainty, failure = None, None
-    # Noise of unknown kind can't be simulated.
-    if settings.trials and state.dispersion == 1:
+    if state.dispersion > 1:  # noise of unknown kind can't be simulated
+        state = as_images_disagree(search, state)
+    elif settings.trials:
         with progress_bar("trials", settings.trials, progress) as reporter:
             trials = []
             try:

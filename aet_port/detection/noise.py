@@ -12,6 +12,7 @@ from scipy import fft, ndimage
 from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.white_noise import sixth_differences
+from aet_port.detection.denoised import refuse_denoised
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.noise import NoiseModel, estimate_noise, noise_of_line
 from aet_port.preprocessing.series_background import border_of, fills_images
@@ -21,11 +22,9 @@ CORNER = 0.08  # side of a corner relative to the image
 LEAST = 40  # pixels on a side, of the part of the images whose noise is estimated
 ENOUGH = 200  # pixels of a corner for the level of an image
 BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
-MIDDLE = (0.42, 0.5)  # cycles per pixel, above the frequencies of atoms
 CLEAN = 1000.0  # signal relative to the noise that denoised images are taken to have at first
 LEVEL = 3.0  # pixels over which the signal is averaged
 WHITE = 0.5  # power at the highest frequencies relative to that at middle ones, if as measured
-SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle ones, if denoised
 
 
 @dataclass(frozen=True)
@@ -124,15 +123,8 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         if settings.read_noise is not None:
             found = f"{settings.read_noise:g} electrons without counts_per_unit"
             raise InputError("read_noise", found, "both, or neither")
-        whiteness = _whiteness(stack)
-        if whiteness < SMOOTHED:
-            raise InputError(
-                name,
-                f"denoised or smoothed images: noise at the highest frequencies {whiteness:.2g} of "
-                "that at middle ones",
-                "images as measured; for denoised ones use preset = 'papers', or denoised = true",
-            )
-        unit, read, counting = _estimated(noisy, whiteness > WHITE, name)
+        white = refuse_denoised(name, stack, cleared)
+        unit, read, counting = _estimated(noisy, white > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
     levels, extended, vacuum = _surroundings(stack, settings.extended)
     offset = 0.0
@@ -203,17 +195,6 @@ def _white_noise(stack: NDArray) -> float:
     """Standard deviation of the noise, from sixth differences along both axes."""
     inner = sixth_differences(stack)[:, 7:-7, 7:-7]
     return float(1.4826 * np.median(np.abs(inner))) if inner.size else 0.0
-
-
-def _whiteness(stack: NDArray) -> float:
-    """Noise power at the highest frequencies relative to that at middle ones; 1 for white noise."""
-    nx, ny = stack.shape[1:]
-    q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
-    window = np.outer(np.hanning(nx), np.hanning(ny))
-    power = np.mean([np.abs(fft.rfft2(one * window)) ** 2 for one in stack], axis=0)
-    highest = float(np.median(power[q > 0.6]))
-    middle = float(np.median(power[(q > MIDDLE[0]) & (q < MIDDLE[1])]))
-    return highest / middle if middle > 0 else 1.0
 
 
 def _corners(stack: NDArray) -> list[NDArray]:

@@ -274,9 +274,10 @@ def _warnings(
     found = []
     if state.dispersion > 1:
         found.append(
-            "the images have hardly any noise left, as if denoised: thresholds and error bars are "
-            "those of what the atoms leave unexplained, which is not random; use images as "
-            "measured, or check angles, tilt axis and pixel size if these are"
+            "the images have hardly any noise left, as if denoised: thresholds are those of what "
+            "the atoms leave unexplained, error bars those by which the images disagree, without "
+            "what is wrong in all of them; use images as measured, or check angles, tilt axis and "
+            "pixel size if these are"
         )
     elif not GOOD[0] <= chi_square <= GOOD[1]:
         found.append(

@@ -307,9 +307,8 @@ class Search:
     ) -> NDArray[np.float64]:
         """Covariance of height and position of atoms, neighbours free."""
         profile = state.probe.mean(radial_frequencies(self.series.pixel_size), self.symbols)
-        typical = state.lightest or float(np.median(state.atoms.heights))
         return local_covariances(
-            self.likelihood, state.atoms, state.views, profile, expected, 0.3 * typical, which
+            self.likelihood, state.atoms, state.views, profile, expected, state.faintest, which
         )
 
     def free_heights(

@@ -50,7 +50,7 @@ class DetectSettings(Settings):
     denoised: bool = setting(
         False,
         "The images were denoised: what the atoms leave unexplained counts as noise, and errors are"
-        " rough.",
+        " those by which the images disagree.",
     )
     least_distance: float | None = setting(
         None,

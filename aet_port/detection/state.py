@@ -14,6 +14,7 @@ from aet_port.detection.probe import Probe
 from aet_port.refinement.likelihood import Atoms, Views
 
 INSIDE = 0.5  # fraction of the images that must show an atom of the model
+FAINTEST = 0.3  # of the lightest species: below it, positions would be undetermined
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class SearchState:
     def lightest(self) -> float:
         """Mean height of the lightest species; 0 before the first round."""
         return 0.0 if self.species is None else float(self.species.means[0])
+
+    @property
+    def faintest(self) -> float:
+        """Height that atoms below it count as in their covariances, electrons."""
+        return FAINTEST * (self.lightest or float(np.median(self.atoms.heights)))
 
     @property
     def prior(self) -> Species | None:

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.refinement.gaussians import add_gaussians, read_gaussians
+from aet_port.refinement.pixel_cost import pixel_cost, pixel_weights
 
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
 GROUND_STEPS = 3  # of the background, each gaining about two digits
-LEAST = 0.05  # electrons below which the expectation of a pixel is not taken
 
 
 @dataclass(frozen=True)
@@ -278,6 +277,41 @@ class Likelihood:
             total += np.float32(weight) * term
         return total
 
+    def slopes_of_image(
+        self, atoms: Atoms, views: Views, rotation: NDArray, number: int, best_ground: bool = False
+    ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        """Cost of one image and its derivatives.
+
+        Parameters
+        ----------
+        atoms, views, best_ground
+            As of :meth:`slopes`.
+        rotation
+            Shape (2, 3): the row of :meth:`Views.rows` that belongs to it.
+        number
+            Number of the image.
+
+        Returns
+        -------
+        Cost; derivatives by the background terms (n_terms,); by the height of each atom and its
+        place on the image in angstrom, (n_atoms, 3).
+        """
+        places = self._places(atoms, rotation, views.shifts[number]) + self._margin
+        if best_ground:
+            image = self._drawn_image(self._layers(atoms, places))
+            image, _ = self.with_best_ground(image, views.background[number], number)
+        else:
+            image = self._expected(self._layers(atoms, places), views, number)
+        cost = self._cost_and_slope(image, number)
+        ground = np.array([np.sum(term * image, dtype=np.float64) for term in self.terms])
+        canvas = np.zeros(self.canvas, np.float32)
+        canvas[self.window] = image
+        pull = fft.irfft2(self.filters * fft.rfft2(canvas), s=self.canvas)
+        found = np.zeros((len(atoms), 3))
+        read_gaussians(pull, places, atoms.kinds, found)
+        found[:, 1:] *= (atoms.heights / self.pixel_size)[:, None]
+        return cost, ground, found
+
     def slopes(self, atoms: Atoms, views: Views, best_ground: bool = False) -> Slopes:
         """Cost and its derivatives by every parameter.
 
@@ -297,20 +331,7 @@ class Likelihood:
         rotations = np.einsum("ij,njk->nik", matrix, plain)
 
         def one(number: int) -> tuple[float, NDArray, NDArray]:
-            places = self._places(atoms, rotations[number], views.shifts[number]) + self._margin
-            if best_ground:
-                image = self._drawn_image(self._layers(atoms, places))
-                image, _ = self.with_best_ground(image, views.background[number], number)
-            else:
-                image = self._expected(self._layers(atoms, places), views, number)
-            cost = self._cost_and_slope(image, number)
-            ground = np.array([np.sum(term * image, dtype=np.float64) for term in self.terms])
-            canvas = np.zeros(self.canvas, np.float32)
-            canvas[self.window] = image
-            pull = fft.irfft2(self.filters * fft.rfft2(canvas), s=self.canvas)
-            found = np.zeros((len(atoms), 3))
-            read_gaussians(pull, places, atoms.kinds, found)
-            return cost, ground, found
+            return self.slopes_of_image(atoms, views, rotations[number], number, best_ground)
 
         results = map_threads(one, range(len(self)), self.threads)
         n = len(self)
@@ -320,7 +341,7 @@ class Likelihood:
         for number, (value, ground, found) in enumerate(results):
             cost[number], background[number] = value, ground
             heights += found[:, 0]
-            pulls = found[:, 1:] * (atoms.heights / self.pixel_size)[:, None]
+            pulls = found[:, 1:]
             # No BLAS, whose threads would compete with ours.
             for row in range(2):
                 pull = pulls[:, row]
@@ -338,7 +359,7 @@ class Likelihood:
 
     def _cost_and_slope(self, image: NDArray, number: int) -> float:
         """Cost of an expected image; its derivative by the expected pixels replaces them."""
-        cost = _residual(image, self.images[number], self.read_variance, self.counting)
+        cost = pixel_cost(image, self.images[number], self.read_variance, self.counting)
         if self.dispersion != 1:
             image /= np.float32(self.dispersion)
         return float(cost) / self.dispersion
@@ -349,9 +370,7 @@ class Likelihood:
 
     def plain_weights(self, expected: NDArray) -> NDArray[np.float32]:
         """Inverse noise variance of each pixel."""
-        if not self.counting:
-            return np.full_like(expected, 1 / self.read_variance)
-        return 1 / np.maximum(np.maximum(expected, 0) + np.float32(self.read_variance), LEAST)
+        return pixel_weights(expected, self.read_variance, self.counting)
 
     def misfit(self, expected: NDArray) -> float:
         """Power of the residuals at the frequencies of atoms, relative to that of the noise.
@@ -375,24 +394,3 @@ class Likelihood:
 
         total = sum(map_threads(one, range(len(self)), self.threads))
         return total / (float(np.sum(power, dtype=np.float64)) * self.images.size)
-
-
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def _residual(expected, measured, variance, counting):  # type: ignore[no-untyped-def]
-    """Cost of one image; its derivative by the expected pixels replaces them."""
-    total = 0.0
-    for i in range(expected.shape[0]):
-        for j in range(expected.shape[1]):
-            if counting:
-                m = max(max(expected[i, j], 0.0) + variance, LEAST)
-                d = measured[i, j] + variance
-                # Read noise makes some of them negative; without them the fit would be biased.
-                total += m - d * np.log(m)
-                if d > 0:
-                    total += d * np.log(d) - d
-                expected[i, j] = 1 - d / m
-            else:
-                e = expected[i, j] - measured[i, j]
-                total += 0.5 * e * e / variance
-                expected[i, j] = e / variance
-    return total

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aet_port.detection.evidence import local_covariances, overlap_tables, radial_frequencies
+from aet_port.detection.evidence import (
+    image_displacements,
+    local_covariances,
+    overlap_tables,
+    radial_frequencies,
+)
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 from tests.detection.samples import ANGLES, PIXEL, SHAPE, atoms_at, flat_views, likelihood, profile
 
@@ -15,11 +20,8 @@ TILTS = ANGLES[::2]
 PLACES = np.array([[0, 0, 0], [2.6, 0.3, -0.4], [-5, 4, 2], [4, -4, 1], [4.4, -2, 2.3]])
 
 
-def fisher_covariances(made: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.float64]:
-    """From images differentiated one parameter at a time, all atoms free; shape (n, 4, 4)."""
-    weights = 1 / (np.maximum(made.expected(atoms, views), 0) + made.read_variance)
-    if not made.counting:
-        weights[:] = 1 / made.read_variance
+def image_slopes(made: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.float64]:
+    """Images differentiated one parameter at a time, shape (4 n_atoms, n_images, nx, ny)."""
     rows = []
     for number in range(len(atoms)):
         # The heights enter linearly; 0.02 angstrom moves a Gaussian a twentieth of its width.
@@ -31,8 +33,20 @@ def fisher_covariances(made: Likelihood, atoms: Atoms, views: Views) -> NDArray[
                 positions[number] += sign * change[1:]
                 moved = Atoms(positions, heights, atoms.kinds)
                 images.append(made.expected(moved, views).astype(np.float64))
-            rows.append((images[0] - images[1]).ravel() / (2 * change.sum()))
-    slopes = np.array(rows)
+            rows.append((images[0] - images[1]) / (2 * change.sum()))
+    return np.array(rows)
+
+
+def pixel_weights(made: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.float64]:
+    """Inverse variances of the pixels."""
+    expected = np.maximum(made.expected(atoms, views).astype(np.float64), 0)
+    return 1 / (expected * made.counting + made.read_variance)
+
+
+def fisher_covariances(made: Likelihood, atoms: Atoms, views: Views) -> NDArray[np.float64]:
+    """Covariances with all atoms free, shape (n, 4, 4)."""
+    weights = pixel_weights(made, atoms, views)
+    slopes = image_slopes(made, atoms, views).reshape(4 * len(atoms), -1)
     matrix = np.linalg.inv((slopes * weights.ravel()) @ slopes.T)
     return np.array([matrix[4 * n : 4 * n + 4, 4 * n : 4 * n + 4] for n in range(len(atoms))])
 
@@ -62,6 +76,40 @@ def test_covariances_equal_those_of_the_whole_fisher_matrix(
     )
     scale = deviations[:, :, None] * deviations[:, None, :]
     np.testing.assert_allclose(found / scale, slow / scale, rtol=0, atol=2 * tolerance)
+
+
+@pytest.mark.parametrize(
+    ("counting", "number", "tolerance"),
+    [
+        (False, 2, 0.015),  # the sampling of the overlap's table, finite differences of images
+        (True, 2, 0.06),  # one weight for all pixels of an atom, whose signal varies by a quarter
+        (False, 5, 0.06),  # a neighbour of a neighbour, farther than 4 angstrom, is fixed
+    ],
+)
+def test_displacements_are_those_that_each_image_asks_for(
+    counting: bool, number: int, tolerance: float
+) -> None:
+    views, atoms = flat_views(TILTS, 20.0), atoms_at(PLACES[:number], 60.0)
+    made = likelihood(np.zeros((len(TILTS), *SHAPE)), counting, 1.0 if counting else 25.0)
+    expected = made.expected(atoms, views).astype(np.float64)
+    noise = np.random.default_rng(3).normal(size=expected.shape)
+    made.images[:] = expected + 3 * noise
+    tabulated = profile(radial_frequencies(PIXEL))
+    covariances, moved = image_displacements(
+        made, atoms, views, tabulated, expected.astype(np.float32), 18.0
+    )
+    np.testing.assert_array_equal(
+        covariances,
+        local_covariances(made, atoms, views, tabulated, expected.astype(np.float32), 18.0),
+    )
+    weights, slopes = pixel_weights(made, atoms, views), image_slopes(made, atoms, views)
+    lacks = weights * (made.images - expected)
+    pulls = np.einsum("pixy,ixy->pi", slopes, lacks)
+    flat = slopes.reshape(len(slopes), -1)
+    slow = np.linalg.solve((flat * weights.ravel()) @ flat.T, pulls)
+    slow = slow.reshape(len(atoms), 4, len(TILTS)).transpose(0, 2, 1)
+    error = np.sqrt(np.mean((moved - slow) ** 2, axis=(0, 1)) / np.mean(slow**2, axis=(0, 1)))
+    assert (error < tolerance).all(), error
 
 
 def test_those_asked_for_are_rows_of_all() -> None:

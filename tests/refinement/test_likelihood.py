@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.scattering import scattering_factor
 from aet_port.detection.fit import angle_slopes
-from aet_port.refinement.likelihood import LEAST, Atoms, Likelihood, Slopes, Views
+from aet_port.refinement.likelihood import Atoms, Likelihood, Slopes, Views
+from aet_port.refinement.pixel_cost import LEAST
 from aet_port.simulation.linear import project_atoms
 
 PIXEL = 0.5  # angstrom
