@@ -108,9 +108,11 @@ def assemble(
     )
     if head["origin"] is not None:
         atoms.set_celldisp(head["origin"])
+    fits = _ask(connection, "SELECT * FROM atom_fit WHERE model_id = $id ORDER BY atom", model_id)
     for name, column in ARRAY_COLUMNS.items():
-        if rows[column].null_count < len(rows):
-            atoms.set_array(name, _column(rows[column]))
+        values = (rows if name == "type" else fits)[column]
+        if values.null_count < len(values):
+            atoms.set_array(name, _column(values))
     for name, array in _further(connection, model_id, len(rows)).items():
         atoms.set_array(name, array)
     number = _number(connection, path, model_id, analysis)

@@ -17,7 +17,7 @@ from mdb.bank import Bank
 from mdb.database import one_line
 from mdb.entries import read_entry
 from mdb.errors import BankError
-from mdb.hashing import model_hash, table_digest
+from mdb.hashing import entry_digest, model_hash
 from mdb.ids import prefix
 from mdb.invariants import KEYS, KINDS
 from mdb.model_rows import atom_columns, further_arrays
@@ -276,7 +276,7 @@ def _contents(bank: Bank, name: str, reporter: Reporter) -> Check:
 def _differs(bank: Bank, kind: str, key: str | int, stored: str) -> str | None:
     try:
         with bank.connected() as connection:
-            same = table_digest(read_entry(connection, kind, key)) == stored
+            same = entry_digest(read_entry(connection, kind, key)) == stored
     except _SENSELESS as error:
         if isinstance(error, duckdb.ProgrammingError):
             raise

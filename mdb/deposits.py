@@ -28,12 +28,12 @@ from mdb.entries import (
     write_entry,
     write_entry_rows,
 )
-from mdb.hashing import canonical_json, digest, model_hash, table_digest
+from mdb.hashing import canonical_json, digest, entry_digest, model_hash, table_digest
 from mdb.ids import next_id, prefix
 from mdb.model_rows import (
     array_tables,
     atom_columns,
-    atom_table,
+    atom_tables,
     detail_tables,
     further_arrays,
     origin_tables,
@@ -152,7 +152,7 @@ def deposit(
         tables = {
             "sample": row({"name": short("sample", sample or model.name)}),
             "model": row(_head(model, kind, content, details)),
-            "atom": atom_table(model, columns),
+            **atom_tables(model, columns),
             **array_tables(arrays),
             **origin_tables(reconstruction),
             **detail_tables(details, provenance, edits),
@@ -345,7 +345,7 @@ def _warned(
 ) -> tuple[dict[str, pa.Table], str]:
     """Rows of what speaks against a model, and the checksum of these and its other tables."""
     warnings = warning_tables(implausible(model, details, reconstruction, expected))
-    return warnings, table_digest({**tables, **warnings})
+    return warnings, entry_digest({**tables, **warnings})
 
 
 def _analysis_facts(

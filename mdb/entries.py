@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from mdb.hashing import table_digest
+from mdb.hashing import entry_digest
 from mdb.invariants import KINDS
 from mdb.validity import refuse_senseless
 
@@ -134,7 +134,7 @@ def write_entry(
     """
     # Hashing and DuckDB both run without the interpreter's lock: at the same time.
     with ThreadPoolExecutor(1) as own:
-        checksum = (beside or own).submit(table_digest, tables)
+        checksum = (beside or own).submit(entry_digest, tables)
         write_entry_rows(connection, kind, key, tables, heads)
         write_checksum(connection, kind, key, checksum.result())
 
@@ -142,7 +142,7 @@ def write_entry(
 def write_checksum(
     connection: duckdb.DuckDBPyConnection, kind: str, key: str | int, checksum: str
 ) -> None:
-    """Append the checksum of an entry: :func:`mdb.hashing.table_digest` of all its tables."""
+    """Append the checksum of an entry: :func:`mdb.hashing.entry_digest` of all its tables."""
     connection.execute("INSERT INTO checksum VALUES (?, ?, ?)", [kind, str(key), checksum])
 
 

@@ -10,8 +10,8 @@ from mdb.ids import DIGITS, LETTERS
 KINDS: dict[str, tuple[str, ...]] = {
     "md_run": ("md_thermo",),
     "model": (
-        *("atom", "species_fit", "atom_array", "atom_value", "provenance", "atom_edit"),
-        "model_warning",
+        *("atom", "atom_fit", "species_fit", "atom_array", "atom_value", "provenance"),
+        *("atom_edit", "model_warning"),
     ),
     "analysis": (
         *("tetrahedron", "motif", "motif_tetrahedron", "network", "network_member", "pdf"),
@@ -32,6 +32,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reconstruction": ("reconstruction_id",),
     "model": ("model_id",),
     "atom": ("model_id", "atom"),
+    "atom_fit": ("model_id", "atom"),
     "species_fit": ("model_id", "species", "type"),
     "atom_array": ("model_id", "name"),
     "atom_value": ("model_id", "name", "atom", "component"),
@@ -91,6 +92,7 @@ PARENTS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("md_snapshot", ("model_id",), "model", ()),
     ("analysis", ("model_id",), "model", ()),
     *((child, (f"{kind}_id",), kind, ()) for kind, every in KINDS.items() for child in every),
+    ("atom_fit", ("model_id", "atom"), "atom", ()),
     ("atom_value", ("model_id", "name"), "atom_array", ()),
     ("motif_tetrahedron", ("analysis_id", "motif"), "motif", ()),
     ("motif_tetrahedron", ("analysis_id", "tetrahedron"), "tetrahedron", ()),
@@ -125,6 +127,7 @@ ATOMS: dict[str, tuple[str, ...]] = {
 NUMBERED = (
     *("projection", "atom", "atom_edit", "tetrahedron", "motif", "motif_tetrahedron", "network"),
     *("atom_order", "voronoi", "mro", "void", "validation_row", "structure_type", "model_warning"),
+    "atom_fit",
 )
 
 
@@ -162,10 +165,10 @@ RANGES: dict[str, tuple[str, ...]] = {
         f"length(entry_id) = {LETTERS + DIGITS}",
         "model_id = entry_id || CASE WHEN version = 1 THEN '' ELSE 'v' || version END",
     ),
-    "atom": (
-        *(SPECIES, "confidence BETWEEN 0 AND 1", "p_exists BETWEEN 0 AND 1"),
-        *("p_species BETWEEN 0 AND 1", "sigma_x >= 0", "sigma_y >= 0", "sigma_z >= 0"),
-        "sigma_height >= 0",
+    "atom": (SPECIES,),
+    "atom_fit": (
+        *("confidence BETWEEN 0 AND 1", "p_exists BETWEEN 0 AND 1", "p_species BETWEEN 0 AND 1"),
+        *("sigma_x >= 0", "sigma_y >= 0", "sigma_z >= 0", "sigma_height >= 0"),
         *(
             f"covariance_{a}{b} IS NULL OR sigma_{a} * sigma_{b} IS NOT NULL"
             for a, b in ("xy", "xz", "yz")

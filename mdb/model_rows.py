@@ -28,14 +28,14 @@ _COLUMNS = {
         (*SIGMAS, *COVARIANCES, SIGMA_HEIGHT, P_EXISTS, P_SPECIES), ("a number per atom", "iuf")
     ),
 }
-# Column of ``atom`` of each of these arrays.
+# Column of each of these arrays: of ``atom`` for the type, of ``atom_fit`` for all others.
 ARRAY_COLUMNS = {name: "p_species" if name == P_SPECIES else name for name in _COLUMNS}
 
 
 def atom_columns(
     model: AtomicModel, beside: Collection[str] = ()
 ) -> dict[str, NDArray[Any] | None]:
-    """What the columns of table ``atom`` take from the arrays of a model, by name of the array.
+    """What tables ``atom`` and ``atom_fit`` take from the arrays of a model, by name of the array.
 
     Each of shape (n_atoms,); None where there is no such array, or nothing in it.
 
@@ -110,26 +110,29 @@ def further_arrays(model: AtomicModel, beside: Collection[str] = ()) -> dict[str
     return found
 
 
-def atom_table(model: AtomicModel, columns: Mapping[str, NDArray[Any] | None]) -> pa.Table:
-    """Rows of ``atom``; what is not known of any atom has no column."""
+def atom_tables(
+    model: AtomicModel, columns: Mapping[str, NDArray[Any] | None]
+) -> dict[str, pa.Table]:
+    """Rows of ``atom`` and, if anything of that is known, of ``atom_fit``, one for each atom.
+
+    What is not known of any atom has no column.
+    """
     numbers, kinds = np.unique(model.atoms.numbers, return_inverse=True)
     x, y, z = (np.ascontiguousarray(column) for column in model.positions.T)
     species = pa.DictionaryArray.from_arrays(
         pa.array(kinds.astype(np.int8)), [chemical_symbols[number] for number in numbers]
     )
-    rows = {
-        "atom": np.arange(len(model), dtype=np.int32),
-        "species": species,
-        "x": x,
-        "y": y,
-        "z": z,
-    }
+    atom = np.arange(len(model), dtype=np.int32)
+    rows = {"atom": atom, "species": species, "x": x, "y": y, "z": z}
+    fits: dict[str, Any] = {}
     for name, column in columns.items():
         if column is not None:
             kind = column.dtype.kind
             absent = column == "" if kind == "U" else np.isnan(column) if kind == "f" else None
-            rows[ARRAY_COLUMNS[name]] = pa.array(column, mask=absent)
-    return pa.table(rows)
+            table = rows if name == "type" else fits
+            table[ARRAY_COLUMNS[name]] = pa.array(column, mask=absent)
+    found = {"atom": pa.table(rows)}
+    return found | ({"atom_fit": pa.table({"atom": atom, **fits})} if fits else {})
 
 
 def array_tables(arrays: Mapping[str, NDArray[Any]]) -> dict[str, pa.Table]:

@@ -27,7 +27,7 @@ from mdb.entries import (
     write_rows,
 )
 from mdb.errors import BankError
-from mdb.hashing import table_digest
+from mdb.hashing import entry_digest
 from mdb.ids import LETTERS, version_id
 from mdb.invariants import KINDS
 from mdb.parquet_export import FORMAT, MANIFEST, bank_hash
@@ -177,7 +177,7 @@ def _merge(read: Bank, bank: Bank, folder: Path, show_progress: bool) -> Importe
             stated = one(
                 source, "SELECT sha256 FROM checksum WHERE entry = ? AND id = ?", kind, str(key)
             )
-            if stated is not None and stated != table_digest(tables):
+            if stated is not None and stated != entry_digest(tables):
                 raise DataFileError(folder, f"{kind} {key} with other rows", f"SHA-256 {stated}")
             if kind == "model":
                 added, agrees = _add_model(source, target, key, tables, models)
@@ -254,6 +254,6 @@ def _same_details(given: dict[str, pa.Table], stored: dict[str, pa.Table]) -> bo
 
     def what(tables: dict[str, pa.Table]) -> str:
         own = tables["model"].drop_columns(["deposited", "code_version"])
-        return table_digest({**tables, "model": own})
+        return entry_digest({**tables, "model": own})
 
     return what(given) == what(stored)

@@ -64,6 +64,9 @@ def _counts() -> Iterator[Rule]:
          JOIN checksum ON entry = 'model' AND id = model_id) USING (tilt_series_id))"""
     yield _counted("atoms of a model", "model", ("model_id",), "n_atoms", "atom")
     yield _counted(
+        "atoms in atom_fit", "model", ("model_id",), "n_atoms", "atom_fit", optional=True
+    )
+    yield _counted(
         "projections of a tilt series", series, ("tilt_series_id",), "n_projections", "projection"
     )
     yield _counted(

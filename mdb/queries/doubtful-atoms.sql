@@ -23,19 +23,24 @@ earlier AS (
     GROUP BY model_id, atom
 ),
 known AS (
-    SELECT model_id, atom, a.species, a.x, a.y, a.z,
-        coalesce(a.p_exists, e.p_exists) AS p_exists,
-        coalesce(a.p_species, e.p_species) AS p_species,
-        coalesce(a.sigma_x, e.sigma_x) AS sigma_x,
-        coalesce(a.sigma_y, e.sigma_y) AS sigma_y,
-        coalesce(a.sigma_z, e.sigma_z) AS sigma_z
-    FROM atom AS a SEMI JOIN chosen USING (model_id)
-    LEFT JOIN earlier AS e USING (model_id, atom)
+    SELECT model_id, atom,
+        coalesce(f.p_exists, e.p_exists) AS p_exists,
+        coalesce(f.p_species, e.p_species) AS p_species,
+        coalesce(f.sigma_x, e.sigma_x) AS sigma_x,
+        coalesce(f.sigma_y, e.sigma_y) AS sigma_y,
+        coalesce(f.sigma_z, e.sigma_z) AS sigma_z
+    FROM (FROM atom_fit SEMI JOIN chosen USING (model_id)) AS f
+    FULL JOIN earlier AS e USING (model_id, atom)
+),
+least_sure AS (
+    SELECT *, sqrt(sigma_x ** 2 + sigma_y ** 2 + sigma_z ** 2) AS position_error
+    FROM known
+    WHERE coalesce(p_exists, p_species, position_error) IS NOT NULL
+    AND ($threshold::DOUBLE IS NULL OR least(p_exists, p_species) < $threshold)
+    ORDER BY p_exists NULLS LAST, p_species NULLS LAST, position_error DESC NULLS LAST, model_id, atom
+    LIMIT $n
 )
 SELECT model_id, atom, species, x, y, z, p_exists, p_species, sigma_x, sigma_y, sigma_z,
-    sqrt(sigma_x ** 2 + sigma_y ** 2 + sigma_z ** 2) AS position_error
-FROM known
-WHERE coalesce(p_exists, p_species, position_error) IS NOT NULL
-AND ($threshold::DOUBLE IS NULL OR least(p_exists, p_species) < $threshold)
+    position_error
+FROM least_sure JOIN atom USING (model_id, atom)
 ORDER BY p_exists NULLS LAST, p_species NULLS LAST, position_error DESC NULLS LAST, model_id, atom
-LIMIT $n

@@ -232,7 +232,7 @@ def test_five_lines_use_the_counts(
     assert stored["n_atoms"] == ATOMS
     assert stored["r_mean"] == pytest.approx(record["r1"], rel=1e-6)
     atoms = read_model(finished / "detected.extxyz").atoms
-    rows = asked("mdb", "query", "FROM atom ORDER BY atom", "--bank", bank)
+    rows = asked("mdb", "query", "FROM atom_fit ORDER BY atom", "--bank", bank)
     for name in (*SIGMAS, *COVARIANCES, SIGMA_HEIGHT, P_SPECIES):
         column = "p_species" if name == P_SPECIES else name
         np.testing.assert_array_equal([row[column] for row in rows], atoms.arrays[name])

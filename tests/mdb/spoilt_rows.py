@@ -43,8 +43,9 @@ ORPHANS: list[tuple[str, Expected]] = [
             "orphans: checksum without entry": {"CuTa00001v2"},
             **{
                 f"orphans: {table}.model_id without model": {"CuTa00001v2"}
-                for table in ("atom", "atom_array", "atom_value", "species_fit", "model_warning")
+                for table in ("atom", "atom_fit", "atom_array", "atom_value", "species_fit")
             },
+            "orphans: model_warning.model_id without model": {"CuTa00001v2"},
             "counts: atoms of a model": {"CuTa00009v2"},
         },
     ),
@@ -128,6 +129,13 @@ ORPHANS: list[tuple[str, Expected]] = [
         {"orphans: atom_value without atom": {"CuTa00001"}},
     ),
     (
+        "UPDATE atom_fit SET atom = 1000 WHERE atom = 5 AND model_id = 'CuTa00001'",
+        {
+            "orphans: atom_fit.atom without atom": {"CuTa00001"},
+            "numbering: atom_fit": {"CuTa00001"},
+        },
+    ),
+    (
         "UPDATE atom_value SET name = 'none' WHERE name = 'label' AND atom = 4 "
         "AND model_id = 'CuTa00001'",
         {
@@ -197,6 +205,13 @@ ORPHANS += [
 ]
 ORPHANS += [
     (
+        "INSERT INTO atom_fit SELECT * REPLACE ('atom_fit' AS model_id) FROM atom_fit LIMIT 1",
+        {
+            "orphans: atom_fit.model_id without model": {"atom_fit"},
+            "orphans: atom_fit.atom without atom": {"atom_fit"},
+        },
+    ),
+    (
         "INSERT INTO atom_value SELECT * REPLACE ('atom_value' AS model_id) FROM atom_value "
         "LIMIT 1",
         {
@@ -222,6 +237,10 @@ COUNTS: list[tuple[str, Expected]] = [
     (
         "DELETE FROM atom WHERE model_id = 'FeXX00001' AND atom = 4",
         {"counts: atoms of a model": {"FeXX00001"}},
+    ),
+    (
+        "DELETE FROM atom_fit WHERE model_id = 'CuTa00001v2' AND atom = 250",
+        {"counts: atoms in atom_fit": {"CuTa00001v2"}},
     ),
     (
         "DELETE FROM projection WHERE projection = 2",
@@ -306,6 +325,10 @@ COUNTS: list[tuple[str, Expected]] = [
     (
         "UPDATE atom SET atom = 3 WHERE model_id = 'CuTa00001' AND atom = 4",
         {"numbering: atom": {"CuTa00001"}},
+    ),
+    (
+        "UPDATE atom_fit SET atom = 3 WHERE model_id = 'CuTa00001' AND atom = 4",
+        {"numbering: atom_fit": {"CuTa00001"}},
     ),
     (
         "UPDATE atom_edit SET edit = 2 WHERE edit = 1",

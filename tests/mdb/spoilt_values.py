@@ -24,24 +24,36 @@ RANGE = [
     ("model", "version = 3", "model_id = entry_id || "),
     ("atom", "species = 'Qq'", "a chemical symbol"),
     ("atom", "species = 'X'", "a chemical symbol"),
-    ("atom", "confidence = 1.1", "confidence BETWEEN 0 AND 1"),
-    ("atom", "p_exists = -0.1", "p_exists BETWEEN 0 AND 1"),
-    ("atom", "p_species = 1.1", "p_species BETWEEN 0 AND 1"),
-    *(("atom", f"sigma_{name} = -1", f"sigma_{name} >= 0") for name in ("x", "y", "z", "height")),
+    ("atom_fit", "confidence = 1.1", "confidence BETWEEN 0 AND 1"),
+    ("atom_fit", "p_exists = -0.1", "p_exists BETWEEN 0 AND 1"),
+    ("atom_fit", "p_species = 1.1", "p_species BETWEEN 0 AND 1"),
     *(
-        ("atom", f"covariance_{a}{b} = 0, sigma_{a} = 1", f"covariance_{a}{b} IS NULL OR ")
-        for a, b in ("xy", "xz", "yz")
+        ("atom_fit", f"sigma_{name} = -1", f"sigma_{name} >= 0")
+        for name in ("x", "y", "z", "height")
     ),
     *(
         (
-            "atom",
+            "atom_fit",
+            f"covariance_{a}{b} = 0, sigma_{b} = NULL, covariance_{others[0]} = NULL, "
+            f"covariance_{others[1]} = NULL",
+            f"covariance_{a}{b} IS NULL OR ",
+        )
+        for (a, b), others in {
+            "xy": ("xz", "yz"),
+            "xz": ("xy", "yz"),
+            "yz": ("xy", "xz"),
+        }.items()
+    ),
+    *(
+        (
+            "atom_fit",
             f"covariance_{a}{b} = {c}, sigma_{a} = 2, sigma_{b} = 3",
             f"abs(covariance_{a}{b})",
         )
         for a, b, c in (("x", "y", 6.1), ("x", "z", -6.1), ("y", "z", 6.1))
     ),
     (
-        "atom",
+        "atom_fit",
         "sigma_x = 1, sigma_y = 1, sigma_z = 1, "
         "covariance_xy = 0.9, covariance_xz = 0.9, covariance_yz = -0.9",
         "a positive semidefinite covariance matrix",

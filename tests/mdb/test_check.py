@@ -268,12 +268,12 @@ def test_senseless_rows_are_refused_before_they_are_stored(bank_path: Path) -> N
         refuse_senseless(connection, every)
         refuse_senseless(connection, {})
         connection.execute(
-            "UPDATE atom SET confidence = 2 WHERE atom = 3 AND model_id = 'CuTa00001'"
+            "UPDATE atom_fit SET confidence = 2 WHERE atom = 3 AND model_id = 'CuTa00001'"
         )
-        with pytest.raises(InputError, match=r"atom \(model CuTa00001, atom 3\)"):
+        with pytest.raises(InputError, match=r"atom_fit \(model CuTa00001, atom 3\)"):
             refuse_senseless(connection, every)
-        refuse_senseless(connection, {"atom": ("model_id", "FeXX00001")})  # its rows are good
-        connection.execute("UPDATE atom SET confidence = 1")
+        refuse_senseless(connection, {"atom_fit": ("model_id", "CuTa00001v2")})  # good rows
+        connection.execute("UPDATE atom_fit SET confidence = 1")
         connection.execute("UPDATE projection SET shift_x = 'nan' WHERE projection = 2")
         with pytest.raises(InputError, match=r"projection 2\): .* expected isfinite\(shift_x\)"):
             refuse_senseless(connection, every)
@@ -351,14 +351,16 @@ def _kind(table: str, column: str) -> str:
 
 def test_rows_at_hand_are_refused_as_those_in_the_bank(bank_path: Path) -> None:
     with duckdb.connect(str(bank_path)) as connection:
-        sql = "SELECT * EXCLUDE (model_id) FROM atom WHERE model_id = 'CuTa00001'"
-        where: dict[str, tuple[str, str | int]] = {"atom": ("model_id", "CuTa00001")}
-        refuse_senseless(connection, where, {"atom": connection.sql(sql).to_arrow_table()})
-        for value in ("sigma_x = -1", "confidence = 2", "species = 'Xx'", "x = 'inf'"):
+        changes = {"sigma_x = -1": "atom_fit", "confidence = 2": "atom_fit"}
+        changes |= {"species = 'Xx'": "atom", "x = 'inf'": "atom"}
+        for value, table in changes.items():
+            sql = f"SELECT * EXCLUDE (model_id) FROM {table} WHERE model_id = 'CuTa00001'"
+            where: dict[str, tuple[str, str | int]] = {table: ("model_id", "CuTa00001")}
+            refuse_senseless(connection, where, {table: connection.sql(sql).to_arrow_table()})
             connection.begin()
-            connection.execute(f"UPDATE atom SET {value} WHERE atom = 3")
-            with pytest.raises(InputError, match=r"atom \(model CuTa00001, atom 3\)"):
-                refuse_senseless(connection, where, {"atom": connection.sql(sql).to_arrow_table()})
+            connection.execute(f"UPDATE {table} SET {value} WHERE atom = 3")
+            with pytest.raises(InputError, match=rf"{table} \(model CuTa00001, atom 3\)"):
+                refuse_senseless(connection, where, {table: connection.sql(sql).to_arrow_table()})
             connection.rollback()
 
 

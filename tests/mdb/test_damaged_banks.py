@@ -21,10 +21,11 @@ MODEL = amorphous_particle(20, "Ta")
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A bank with one model that has an array of its own and an info."""
+    """A bank with one model that has an array of its own, error bars and an info."""
     path = tmp_path_factory.mktemp("bank") / "bank.duckdb"
     atoms = MODEL.atoms.copy()
     atoms.set_array("height", np.arange(20.0))
+    atoms.set_array("sigma_x", np.full(20, 0.1))
     atoms.info["note"] = "x"
     with mdb.Bank(path) as bank:
         mdb.deposit(bank, aet.AtomicModel(atoms, name="m"), kind="synthetic")
@@ -45,10 +46,15 @@ CHANGES = [
     "UPDATE atom SET species = 'Q7'",
     "UPDATE atom SET x = NULL WHERE atom = 3",
     "DELETE FROM atom WHERE atom > 10",
+    "DELETE FROM atom_fit WHERE atom = 3",
+    "INSERT INTO atom_fit FROM atom_fit LIMIT 1",
+    "UPDATE atom_fit SET sigma_x = 'inf'",
     "UPDATE atom_array SET dtype = '<q9'",
     "UPDATE atom_array SET shape = [-7]",
     "DELETE FROM atom_value WHERE atom = 0",
     "DROP TABLE atom_value",
+    "DROP TABLE atom_fit",
+    "ALTER TABLE atom_fit DROP COLUMN sigma_x",
     "ALTER TABLE atom DROP COLUMN z",
 ]
 

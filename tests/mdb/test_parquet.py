@@ -81,6 +81,9 @@ def test_others_read_the_partitions(export: Path) -> None:
     assert "analysis_id" in dataset.schema.names
     manifest = json.loads((export / MANIFEST).read_text())
     assert manifest["tables"]["atom"]["columns"]["x"] == "Position along x, angstrom"
+    assert sorted(entry.name for entry in (export / "atom_fit").iterdir()) == [
+        *("model_id=CuTa00001", "model_id=CuTa00001v2")
+    ]
     for entry in manifest["files"]:
         assert sha256(export / entry["file"]) == entry["sha256"]
 

@@ -23,7 +23,7 @@ from mdb.database import create, opened
 from mdb.entries import write_rows
 from mdb.hashing import table_digest
 from mdb.invariants import KINDS
-from mdb.model_rows import array_tables, atom_table, row
+from mdb.model_rows import array_tables, atom_tables, row
 from mdb.parquet_export import MANIFEST, export_bank
 from mdb.parquet_import import import_bank
 from mdb.schema import migrations
@@ -46,7 +46,7 @@ def with_errors(formula: str = "Fe4Pt", seed: int = 0) -> AtomicModel:
 
 def of(bank: Bank, model_id: str, *columns: str) -> dict[str, NDArray[Any]]:
     rows = bank.sql(
-        f"SELECT {', '.join(columns)} FROM atom WHERE model_id = $id ORDER BY atom",
+        f"SELECT {', '.join(columns)} FROM atom_fit WHERE model_id = $id ORDER BY atom",
         {"id": model_id},
     )
     return {name: rows[name].to_numpy() for name in columns}
@@ -75,7 +75,7 @@ def test_nothing_known_is_null(bank: Bank) -> None:
         del model.atoms.arrays[name]
     stored = deposit(bank, model)
     nulls = ", ".join(f"count(*) - count({name}) AS {name}" for name in COLUMNS)
-    (found,) = bank.sql(f"SELECT {nulls} FROM atom").to_pylist()
+    (found,) = bank.sql(f"SELECT {nulls} FROM atom_fit").to_pylist()
     absent = {"sigma_z", "sigma_height", *COVARIANCES}
     assert found == {name: 5 * (name in absent) + (name == "p_exists") for name in COLUMNS}
     assert absent.isdisjoint(bank.atoms(stored.id).arrays)
@@ -107,7 +107,7 @@ def test_values_that_make_no_sense_are_refused(
     model = with_errors()
     for name, value in changes.items():
         model.atoms.arrays[name][3] = value
-    with pytest.raises(InputError, match=rf"atom \(model FePt00001, atom 3\).*{expected}"):
+    with pytest.raises(InputError, match=rf"atom_fit \(model FePt00001, atom 3\).*{expected}"):
         deposit(bank, model)
     assert bank.sql("FROM model").num_rows == 0
 
@@ -130,8 +130,9 @@ def test_the_rule_of_covariances_is_that_of_eigenvalues(bank: Bank) -> None:
         for k, (name, (i, j)) in enumerate(COVARIANCES.items()):
             model.atoms.set_array(name, correlation[:, k] * scales[:, i] * scales[:, j])
         columns = {name: model.atoms.arrays[name] for name in (*SIGMAS, *COVARIANCES)}
-        write_rows(connection, "atom", {"model_id": "FeXX00001"}, atom_table(model, columns))
-    rule = range_rule("atom", real_columns(expected_schema(migrations())[0])["atom"])
+        rows = atom_tables(model, columns)["atom_fit"]
+        write_rows(connection, "atom_fit", {"model_id": "FeXX00001"}, rows)
+    rule = range_rule("atom_fit", real_columns(expected_schema(migrations())[0])["atom_fit"])
     broken = set(bank.sql(rule.broken)["atom"].to_pylist())
     assert {*np.flatnonzero(clear & (lowest < 0)).tolist()} <= broken
     assert broken.isdisjoint(np.flatnonzero(clear & (lowest > 0)).tolist())
@@ -160,10 +161,10 @@ def test_an_array_that_is_no_number_per_atom_is_refused(bank: Bank) -> None:
 def test_check_finds_a_changed_value(bank: Bank) -> None:
     deposit(bank, with_errors())
     with bank.transaction() as connection:
-        connection.execute("UPDATE atom SET p_exists = 1.5 WHERE atom = 2")
+        connection.execute("UPDATE atom_fit SET p_exists = 1.5 WHERE atom = 2")
     wrong = {one.name for one in check(bank) if one.status == "failed"}
     assert wrong == {
-        "ranges: atom",
+        "ranges: atom_fit",
         "hashes: checksums of model",
         "hashes: atoms of models",
     }
@@ -206,7 +207,7 @@ def earlier_bank(path: Path, arrays: dict[str, NDArray[Any]], content: str) -> N
     tables = {
         "sample": row({"name": "iron"}),
         "model": row({**head, "deposited": mdb.schema.utc_now()}),
-        "atom": atom_table(model, {}),
+        **atom_tables(model, {}),
         **array_tables(arrays),
     }
     own = {"model_id": "FePt00001"}
@@ -232,8 +233,24 @@ def test_an_earlier_bank_keeps_its_hashes_and_answers(tmp_path: Path) -> None:
         stored = deposit(bank, earlier_model(arrays))
         assert (stored.id, stored.new) == ("FePt00001", False)
         assert bank.query("doubtful-atoms")["atom"].to_pylist() == [4, 3, 2, 1, 0]
-        nulls = bank.sql("SELECT count(sigma_x) + count(p_species) AS n FROM atom")
-        assert nulls["n"].to_pylist() == [0]
+        assert bank.sql("FROM atom_fit").num_rows == 0
+
+
+def test_doubtful_atoms_of_earlier_and_of_newer_models(tmp_path: Path) -> None:
+    arrays, newer = earlier_arrays(), with_errors("Fe3")
+    earlier_bank(tmp_path / "old.bank", arrays, EARLIER_HASH)
+    with Bank(tmp_path / "old.bank") as bank:
+        with bank.transaction() as connection:  # a confidence, which had a column already
+            connection.execute(
+                "INSERT INTO atom_fit (model_id, atom, confidence) "
+                "SELECT model_id, atom, 0.9 FROM atom"
+            )
+        deposit(bank, newer)
+        found = bank.query("doubtful-atoms").to_pylist()
+    expected = {("FePt00001", k): value for k, value in enumerate(arrays["p_exists"])}
+    expected |= {("FeXX00001", k): v for k, v in enumerate(newer.atoms.arrays["p_exists"])}
+    assert {(one["model_id"], one["atom"]): one["p_exists"] for one in found} == expected
+    assert all(one["x"] == 3.0 * one["atom"] for one in found)
 
 
 def test_what_had_no_column_before_verifies_whatever_it_is(tmp_path: Path) -> None:
@@ -260,7 +277,7 @@ def test_exports_of_the_earlier_schema_are_read(tmp_path: Path) -> None:
     added = {"model_warning", "measure_reason"}
     manifest["files"] = [one for one in manifest["files"] if one["table"] not in added]
     for entry in manifest["files"]:
-        later = {"atom": [*COLUMNS], "provenance": ["verified"]}.get(entry["table"])
+        later = {"provenance": ["verified"]}.get(entry["table"])
         if later is not None:
             file = folder / entry["file"]
             pq.write_table(pq.read_table(file, partitioning=None).drop_columns(later), file)
@@ -282,7 +299,7 @@ def test_parquet_keeps_the_columns(bank: Bank, tmp_path: Path) -> None:
             np.testing.assert_array_equal(values, before[name])
         assert_whole(back, hashes=True)
     manifest = json.loads((folder / MANIFEST).read_text())
-    assert "angstrom" in manifest["tables"]["atom"]["columns"]["sigma_x"]
+    assert "angstrom" in manifest["tables"]["atom_fit"]["columns"]["sigma_x"]
 
 
 def test_a_file_keeps_what_is_known(bank: Bank, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.errors import InputError
 from mdb import Bank, BankError, Deposit, Details, deposit
 from mdb.entries import read_entry
-from mdb.hashing import table_digest
+from mdb.hashing import entry_digest
 from mdb.ids import version_id
 from mdb.invariants import KINDS
 from tests.mdb.samples import alloy, assert_whole, particle
@@ -138,7 +138,7 @@ def test_senseless_values_are_refused_whole(bank: Bank, given: dict, match: str)
     for confidence in (1.5, -0.1):
         model = alloy("Fe5")
         model.atoms.set_array("confidence", np.array([1, 1, 1, confidence, 1]))
-        with pytest.raises(InputError, match=r"atom \(model FeXX00001, atom 3\)"):
+        with pytest.raises(InputError, match=r"atom_fit \(model FeXX00001, atom 3\)"):
             deposit(bank, model)
     assert bank.sql("FROM model").num_rows == bank.sql("FROM sample").num_rows == 0
 
@@ -179,7 +179,7 @@ def test_a_read_entry_has_the_checksum_it_was_stored_with(everything: Path, tmp_
         with bank.transaction() as connection:
             for row in rows:
                 key = row["id"] if row["entry"] == "model" else int(row["id"])
-                assert table_digest(read_entry(connection, row["entry"], key)) == row["sha256"]
+                assert entry_digest(read_entry(connection, row["entry"], key)) == row["sha256"]
 
 
 def test_every_table_belongs_to_an_entry(bank: Bank) -> None:
