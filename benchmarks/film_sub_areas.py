@@ -2,9 +2,8 @@
 
 ``python -m benchmarks.film_sub_areas RUN [AREA ...]`` compares the run of
 ``examples/ta_film_atoms.toml`` with the published model and its sub-areas with each other; of each
-AREA it also searches even and odd images apart (minutes each). ``RUN motifs [FACTOR [DRAWS]]``
-counts where the published populations of motifs lie in intervals of the found ones, with errors
-FACTOR times those stated.
+AREA it also searches even and odd images apart (minutes each). ``RUN motifs [DRAWS]`` counts where
+the published populations of motifs lie in intervals of the found ones.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.records import read_json
-from aet_port.core.uncertainty import SIGMAS, position_covariances, uncertainty_arrays
+from aet_port.core.uncertainty import SIGMAS
 from aet_port.io import read_model
 from aet_port.structure import analyze, packing_by_distortion, resample
 from aet_port.structure.bonds.nuclei import crystalline_atoms
@@ -43,8 +42,7 @@ def main(words: list[str]) -> None:
     folder = Path(words[0])
     config = load_config(folder / "config.toml", resolve_reference)
     if words[1:2] == ["motifs"]:
-        given = [float(word) for word in words[2:]]
-        motifs(folder, config, *given)
+        motifs(folder, config, *(int(word) for word in words[2:]))
         return
     sub_areas(folder, config)
     published(folder, config)
@@ -113,14 +111,10 @@ def halves(folder: Path, config: RunConfig, area: int) -> None:
     print(found.counts_in_halves(), f"expected error {found.expected_error_pm:.1f} pm")
 
 
-def motifs(folder: Path, config: RunConfig, factor: float = 1.0, draws: float = 50) -> None:
+def motifs(folder: Path, config: RunConfig, draws: int = 50) -> None:
     """Populations of motifs of disordered atoms inside the field, found and published."""
     film = published_model(locate_reference, "Ta_film")
     model = read_model(folder / "detected.extxyz")
-    stated = position_covariances(model.atoms)
-    if stated is None:
-        raise AssertionError("a model found in images has errors")
-    model.atoms.arrays.update(uncertainty_arrays(factor**2 * stated))
     cutoff, margin, areas = CUTOFFS["Ta_film"], MARGINS[1], config.input.areas
     crystalline = crystalline_atoms(film, published_bond_order(locate_reference, "Ta_film"))
     there = ~crystalline & inside_sub_areas(locate_reference, film.positions, margin, areas)
@@ -144,10 +138,10 @@ def motifs(folder: Path, config: RunConfig, factor: float = 1.0, draws: float = 
         raise AssertionError("an analysis with order")
     here = order.population.mask
     here = here & inside_sub_areas(locate_reference, model.positions, margin, areas)
-    found = resample(model, analyze(model, cutoff=cutoff, population=here), int(draws)).intervals
+    found = resample(model, analyze(model, cutoff=cutoff, population=here), draws).intervals
     if found is None:
         raise AssertionError("a resampled analysis")
-    print(f"errors {factor:g} times those stated, {int(draws)} drawn models, in percent")
+    print(f"{draws} drawn models, in percent")
     within = np.zeros(len(curve), int)
     for place, fold in enumerate(FOLDS[:4]):
         for row, delta in enumerate(curve.delta):

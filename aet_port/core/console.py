@@ -8,9 +8,15 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from aet_port.core.display import count
 from aet_port.core.records import without_nan
 from aet_port.core.terminal import line_width, print_line, write
 from aet_port.core.text_table import TextTable, number_text
+
+INDENT = "  "
+LONGEST_LINE = 60  # characters of a mapping in one line
+LONGEST_LIST = 20  # entries of a list that are shown
+DEEPEST = 2  # mappings in mappings of which only the number of entries is said
 
 
 def print_json(content: Any) -> None:
@@ -30,11 +36,16 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str
 
 
 def print_facts(as_json: bool, title: str, facts: Mapping[str, Any]) -> None:
-    """Print named results as a two-column table or as JSON."""
+    """Print named results as a two-column table or as JSON.
+
+    In the table a mapping that is too long for a line has rows of its own below its name, and of a
+    long list only the number of entries is said.
+    """
     if as_json:
         print_json(facts)
         return
-    print_rows(("", ""), [(name, _fact(value)) for name, value in facts.items()], title)
+    rows = [row for name, value in facts.items() for row in _fact_rows(name, value)]
+    print_rows(("", ""), rows, title)
 
 
 def print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
@@ -65,8 +76,32 @@ def _text(value: Any) -> str:
     return json.dumps(_rounded(value)) if isinstance(value, dict | list) else str(value)
 
 
+def _fact_rows(name: str, value: Any, depth: int = 0) -> list[tuple[str, str]]:
+    """Rows of one result."""
+    shown = INDENT * depth + name
+    if not isinstance(value, Mapping):
+        texts = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        cells = [*value] if texts and value else [_fact(value)]
+        return [(shown if place == 0 else "", cell) for place, cell in enumerate(cells)]
+    line = ", ".join(f"{key} {_fact(one)}" for key, one in value.items())
+    flat = not any(isinstance(one, Mapping) for one in value.values())
+    if flat and len(line) <= LONGEST_LINE:
+        return [(shown, line)]
+    if depth == DEEPEST:
+        return [(shown, count(len(value), "entry", "entries"))]
+    below = (_fact_rows(str(key), one, depth + 1) for key, one in value.items())
+    return [(shown, ""), *(row for rows in below for row in rows)]
+
+
 def _fact(value: Any) -> str:
-    return _text(value) if isinstance(value, float | str) else json.dumps(_rounded(value))
+    if isinstance(value, float | str):
+        return _text(value)
+    if value is None:
+        return "none"
+    nested = isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
+    if isinstance(value, list | tuple) and (nested or len(value) > LONGEST_LIST):
+        return count(len(value), "entry", "entries")
+    return json.dumps(_rounded(value))
 
 
 def _rounded(content: Any) -> Any:

@@ -33,8 +33,41 @@ def test_report(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == facts
     print_facts(False, "some [title]", facts)
     text = capsys.readouterr().out
-    for words in ("some [title]", "/tmp/[bold]/a", "[3, 2]", "0.5123\n", '{"Ta": 0.3333}'):
+    for words in ("some [title]", "/tmp/[bold]/a", "[3, 2]", "0.5123\n", "of     Ta 0.3333"):
         assert words in text
+
+
+def test_long_mappings_and_lists_are_no_long_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the record of a search is, which has a row for each image."""
+    images = [{"r1": 0.1, "shift": [0.0, 0.0]}] * 55
+    found = {
+        "atoms": 1658,
+        "certainty": None,
+        "fractions": {"Co": 0.45, "Pd": 0.55},
+        "noise": {"source": "variance against mean of the images", "counts_per_unit": 1.0123456},
+        "projections": images,
+        "areas": {"1": {"noise": {str(k): 0.5 for k in range(20)}}},
+    }
+    facts = {"r1": 0.17, "detection": found, "sizes": list(range(30)), "remarks": ["one", "two"]}
+    print_facts(False, "aet run", facts)
+    assert capsys.readouterr().out.split("\n")[1:] == [
+        "r1                   0.17",
+        "detection",
+        "  atoms              1658",
+        "  certainty          none",
+        "  fractions          Co 0.45, Pd 0.55",
+        "  noise",
+        "    source           variance against mean of the images",
+        "    counts_per_unit  1.012",
+        "  projections        55 entries",
+        "  areas",
+        "    1                1 entry",
+        "sizes                30 entries",
+        "remarks              one",
+        "                     two",
+        "",
+        "",
+    ]
 
 
 def test_rows_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
