@@ -1,8 +1,9 @@
 """Are error bars, existence probabilities and claimed fractions of wrong atoms right?
 
 ``python -m benchmarks.certainty [CASE ...]`` runs cases of ``benchmarks.atoms_from_counts`` as a
-stranger would and compares what each model states with the truth. ``decoys`` instead of a case puts
-wrong atoms into true models, takes right ones out, and asks the images.
+stranger would and compares what each model states with the truth. ``seeds N CASE ...`` makes each
+case N times with other seeds and takes the positions of all together. ``decoys`` instead of a case
+puts wrong atoms into true models, takes right ones out, and asks the images.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.core.atomic_model import AtomicModel
-from aet_port.detection.loop import carry_out
+from aet_port.detection.loop import detect, result_of, searched
 from aet_port.detection.model_check import DOUBTFUL, check_model
 from aet_port.detection.search import Search
 from aet_port.simulation import amorphous_alloy
-from aet_port.validation.evaluation import evaluate
+from aet_port.validation.evaluation import Evaluation, evaluate
 from aet_port.validation.settings import ScoreSettings
 from benchmarks.atoms_from_counts import CASES, GLASS_LINEAR, RADIUS, Case, images_of, linear_case
 
 HEADS = (
     "case", "atoms", "rms z (x, y, z)", "in 95 % ellipsoids", "spurious claimed", "observed",
-    "ECE of p_exists", "missed estimated", "observed", "wrong species expected", "observed", "time",
+    "ECE of p_exists", "missed estimated", "observed", "wrong species expected", "observed",
+    "search + trial",
 )  # fmt: skip
 DOSES = (0.3, 0.4, 0.6)
+LEVEL = 0.95  # of ellipsoids
 FARTHER = 1.5  # angstrom between a decoy and any atom
 DECOYS = ("Si 208, 27 counts", "alloy 6000, 0.6 of the dose")
 ALLOY = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
@@ -63,14 +66,12 @@ def row(name: str, case: Case, seed: int = 2026, threads: int = 2) -> str:
     truth = case.sample(seed)
     symbols = sorted(set(truth.species), key=lambda one: case.counts[one])
     series = images_of(case, truth, seed)
-    begin = time.perf_counter()
-    found = carry_out(Search(series, symbols, case.settings, threads))
-    seconds = time.perf_counter() - begin
-    field = None
-    if case.shape is not None:
-        field = (case.shape[0] * case.pixel_size, case.shape[1] * case.pixel_size)
-    settings = ScoreSettings(radius=RADIUS, packings=0, field=field)
-    judged = evaluate(found.model, truth, settings)
+    search, times = Search(series, symbols, case.settings, threads), [time.perf_counter()]
+    state = searched(search)
+    times.append(time.perf_counter())
+    found = result_of(search, state)
+    times.append(time.perf_counter())
+    judged = judgement(found.model, truth, case)
     positions, existence = judged.calibration.positions, judged.calibration.existence
     if positions is None or existence is None or found.certainty is None:
         raise AssertionError(str(judged.calibration.missing))
@@ -81,7 +82,7 @@ def row(name: str, case: Case, seed: int = 2026, threads: int = 2) -> str:
         name,
         f"{len(found.model)}",
         ", ".join(f"{one:.2f}" for one in positions.rms),
-        f"{100 * positions.coverage(0.95)[0]:.1f} %",
+        f"{100 * positions.coverage(LEVEL)[0]:.1f} %",
         f"{100 * record['spurious_fraction']:.2f} %",
         f"{100 * (1 - precision.precision):.2f} %",
         f"{existence.expected_error:.4f}",
@@ -89,8 +90,37 @@ def row(name: str, case: Case, seed: int = 2026, threads: int = 2) -> str:
         f"{100 * (1 - precision.recall):.2f} %",
         f"{found.summary()['expected_wrong_species']:.1f}",
         f"{wrong}",
-        f"{seconds:.0f} s",
+        f"{times[1] - times[0]:.0f} + {times[2] - times[1]:.0f} s",
     ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def judgement(model: AtomicModel, truth: AtomicModel, case: Case) -> Evaluation:
+    """A model and what it states compared with the truth, inside the images."""
+    field = None
+    if case.shape is not None:
+        field = (case.shape[0] * case.pixel_size, case.shape[1] * case.pixel_size)
+    return evaluate(model, truth, ScoreSettings(radius=RADIUS, packings=0, field=field))
+
+
+def pooled(name: str, case: Case, seeds: range, threads: int = 2) -> str:
+    """Errors of the positions in the same case with several seeds, all atoms together."""
+    atoms, squares, inside = 0, np.zeros(3), 0.0
+    for seed in seeds:
+        truth = case.sample(seed)
+        symbols = sorted(set(truth.species), key=lambda one: case.counts[one])
+        found = detect(images_of(case, truth, seed), symbols, case.settings, threads=threads)
+        judged = judgement(found.model, truth, case)
+        positions, number = judged.calibration.positions, judged.precision.matching.matched
+        if positions is None:
+            raise AssertionError(str(judged.calibration.missing))
+        atoms += number
+        squares += number * np.asarray(positions.rms) ** 2
+        inside += number * positions.coverage(LEVEL)[0]
+    share = inside / atoms
+    error = np.sqrt(share * (1 - share) / atoms)
+    scores = ", ".join(f"{one:.2f}" for one in np.sqrt(squares / atoms))
+    cells = [name, f"{len(seeds)}", f"{atoms}", scores, f"{100 * share:.1f} +- {100 * error:.1f} %"]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -139,6 +169,12 @@ def main(names: list[str]) -> None:
         print("|---|---|---|---|---|---|", flush=True)
         for name in names[1:] or DECOYS:
             print(decoys(name), flush=True)
+        return
+    if names[:1] == ["seeds"]:
+        print("| case | seeds | right atoms | rms z (x, y, z) | in 95 % ellipsoids |")
+        print("|---|---|---|---|---|", flush=True)
+        for name in names[2:]:
+            print(pooled(name, EVERY[name], range(2026, 2026 + int(names[1]))), flush=True)
         return
     print("| " + " | ".join(HEADS) + " |", flush=True)
     print("|" + "---|" * len(HEADS), flush=True)

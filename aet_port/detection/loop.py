@@ -106,6 +106,21 @@ def carry_out(
     -------
     The result.
     """
+    return result_of(search, searched(search, checkpoint, progress), progress)
+
+
+def searched(
+    search: Search, checkpoint: str | Path | None = None, progress: bool = False
+) -> SearchState:
+    """The end of a search, without its trials.
+
+    Parameters
+    ----------
+    search
+        The search.
+    checkpoint, progress
+        As in :func:`detect`.
+    """
     series, settings = search.series, search.settings
     key = fingerprint(
         series.images, series.angles, series.pixel_size, search.symbols, settings.model_dump_json()
@@ -121,8 +136,7 @@ def carry_out(
             state = search.round(state)
             saved.save(**state.arrays())
             reporter.advance(note=str(state.rounds[-1]))
-    state = search.finish(state)
-    return result_of(search, state, progress)
+    return search.finish(state)
 
 
 def result_of(search: Search, state: SearchState, progress: bool = False) -> Detection:

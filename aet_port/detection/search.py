@@ -106,6 +106,8 @@ class Search:
         self.volume = (
             extended_object_shape(wide, n_z, series.angles) if self.margin else (*shape, n_z)
         )
+        if self.margin:  # how much wider it is, only the images tell
+            check_search(series, settings, self.volume)
         self.searched = float(np.prod(self.volume)) * self.series.pixel_size**3
         self._filter: ScoreFilter | None = None
         self.forms = CHOICES

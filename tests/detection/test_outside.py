@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from aet_port.core.data import TiltSeries
+from aet_port.detection import memory
 from aet_port.detection.outside import REACH, border_distances, continued
 from aet_port.detection.probe import Probe
+from aet_port.detection.search import Search
+from aet_port.detection.settings import DETECT
 from aet_port.detection.state import SearchState
 from tests.detection.samples import ANGLES, PIXEL, SHAPE, atoms_at, flat_views, likelihood
 
@@ -54,3 +61,25 @@ def test_a_film_goes_on_beyond_the_border() -> None:
         assert 0.4 < density * DISTANCE**3 < 1.2
     again = continued(made, state, 0)
     assert again.atoms.positions.tobytes() == whole.atoms.positions.tobytes()
+
+
+def test_the_wider_volume_of_a_film_needs_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The score map, compared with what NumPy allocates, less than a third off."""
+    tilts = np.array([[0.0, tilt, 0.0] for tilt in np.linspace(-60, 60, 8)])
+    rng = np.random.default_rng(1)
+    images = rng.poisson(20 + 5 * rng.random((8, 120, 100))).astype(np.float32)
+    series, settings = TiltSeries(images, tilts, 0.5), DETECT.changed(extended=True, depth=60.0)
+    needs: list[float] = []
+    monkeypatch.setattr(memory, "check_memory", lambda work, needed, advice: needs.append(needed))
+    search = Search(series, ["Ta"], settings, 1)
+    assert np.prod(search.volume) > 2 * 120 * 100 * 120
+    tracemalloc.start()
+    try:
+        state = search.start()
+        search.score_map(state, search.expected(state))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    narrow, wide = needs
+    assert wide == pytest.approx(peak, rel=1 / 3)
+    assert narrow < wide / 2
