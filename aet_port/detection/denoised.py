@@ -22,8 +22,9 @@ OUTLIER = 4.0  # relative to the mean, from which energies count alike
 # authors of the papers 1.7 to 2.0.
 PATCHY = 1.25
 ADVICE = (
-    "images as measured; for denoised ones use preset = 'papers', or denoised = true; "
-    "counts_per_unit if these are as measured"
+    "images as measured, such as of aet preprocess --denoise none; if these are, --counts-per-unit "
+    "(counts_per_unit in [detect]); for denoised ones --denoised (denoised = true), or preset = "
+    "'papers'"
 )
 
 
@@ -81,8 +82,8 @@ def patchiness(images: NDArray, cleared: bool = False) -> tuple[float, int]:
 
     Denoising leaves noise where it finds no resemblance, and takes it away elsewhere. Noise is told
     by the squares of ``I(x, y) - I(x + 1, y) - I(x, y + 1) + I(x + 1, y + 1)`` three pixels apart,
-    relative to their mean at the same signal; patches of 3 x 3 of them have the variance ``V`` of
-    their means, and nine times that over the variance of single ones is 1 if they are independent.
+    relative to their mean at the same signal. If they are independent, nine times the variance of
+    the means of 3 x 3 of them is that of single ones.
     Only the quarter of the patches with the least signal is taken, where atoms add nothing.
 
     Parameters
