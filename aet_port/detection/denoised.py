@@ -15,12 +15,13 @@ SMOOTHED = 0.1  # power at the highest frequencies relative to that at middle on
 APART = 3  # pixels between differences that interpolated images do not relate
 SIDE = 3  # differences on a side of a patch
 LEVEL = 3.0  # pixels over which the signal is averaged
-EMPTIEST, LEVELS = 0.25, 4  # part of the patches looked at, and ranges of their signal
+LEAST, LEVELS = 0.25, 4  # part of the patches with the least signal, and ranges of signal
+HIGHEST_SIGNAL = 0.99  # quantile, from half of which on patches are of the sample
 OUTLIER = 4.0  # relative to the mean, from which energies count alike
 # Scatter of patches relative to that of independent noise, beyond chance. As measured it is 0.8 to
-# 1.05, interpolated up to 1.13; denoised by BM3D 1.4 to 2.0, by non-local means 1.3 to 1.6, by the
-# authors of the papers 1.7 to 2.0.
-PATCHY = 1.25
+# 1.05, interpolated up to 1.13; denoised by BM3D 1.3 to 1.6, by non-local means 1.3 to 1.4, by the
+# authors of the papers 1.7 to 1.8.
+PATCHY = 1.2
 ADVICE = (
     "images as measured, such as of aet preprocess --denoise none; if these are, --counts-per-unit "
     "(counts_per_unit in [detect]); for denoised ones --denoised (denoised = true), or preset = "
@@ -84,7 +85,10 @@ def patchiness(images: NDArray, cleared: bool = False) -> tuple[float, int]:
     by the squares of ``I(x, y) - I(x + 1, y) - I(x, y + 1) + I(x + 1, y + 1)`` three pixels apart,
     relative to their mean at the same signal. If they are independent, nine times the variance of
     the means of 3 x 3 of them is that of single ones.
-    Only the quarter of the patches with the least signal is taken, where atoms add nothing.
+    That is asked of the quarter of the patches with the least signal and of those with at least
+    half of the highest signal, and the smaller answer is taken: where nothing but interpolation is
+    left of a background that was subtracted, the first are patchy, and where columns of atoms are
+    as sharp as pixels, the last.
 
     Parameters
     ----------
@@ -96,20 +100,22 @@ def patchiness(images: NDArray, cleared: bool = False) -> tuple[float, int]:
     Returns
     -------
     That ratio, with or without the squares limited to four times their mean, whichever is smaller:
-    rare events and bad pixels are no patches. Number of patches that share no pixel.
+    rare events and bad pixels are no patches. Number of patches that share no pixel, where fewer.
     """
     every = [_noise_of_patches(image, cleared) for image in images]
-    relative = np.concatenate(every)
-    if not len(relative):
+    least, most = map(np.concatenate, zip(*every, strict=True))
+    number = min(len(least), len(most)) // APART**2
+    if not number:
         return 1.0, 0
-    scatter = [_scatter(values) for values in (relative, np.minimum(relative, OUTLIER))]
-    return min(scatter), len(relative) // APART**2
+    values = (least, most, np.minimum(least, OUTLIER), np.minimum(most, OUTLIER))
+    return min(map(_scatter, values)), number
 
 
-def _noise_of_patches(image: NDArray, cleared: bool) -> NDArray:
-    """Squares (n, 9) of the patches with the least signal, relative to those of like signal.
+def _noise_of_patches(image: NDArray, cleared: bool) -> tuple[NDArray, NDArray]:
+    """Squares (n, 9) of the patches with the least and the most signal.
 
-    Of each image by itself: interpolation takes away more or less of the noise of each.
+    Relative to those of like signal, in each image by itself: interpolation takes away more or less
+    of the noise of each.
     """
     step = image[1:, 1:] - image[:-1, 1:] - image[1:, :-1] + image[:-1, :-1]
     level = _patches(ndimage.gaussian_filter(image, LEVEL)[:-1, :-1])
@@ -119,9 +125,15 @@ def _noise_of_patches(image: NDArray, cleared: bool) -> NDArray:
         there = _patches(ndimage.minimum_filter(image != 0, 2, origin=-1)[:-1, :-1]).all(axis=1)
         square, level, signal = square[there], level[there], signal[there]
     if not len(square):
-        return square
-    emptiest = signal <= np.quantile(signal, EMPTIEST)
-    square, level = square[emptiest], level[emptiest]
+        return square, square
+    low, high = np.quantile(signal, [LEAST, HIGHEST_SIGNAL])
+    ends = (signal <= low, signal >= (signal.min() + high) / 2)
+    least, most = (_relative(square[end], level[end]) for end in ends)
+    return least, most
+
+
+def _relative(square: NDArray, level: NDArray) -> NDArray:
+    """Squares relative to the mean of those at like signal."""
     bounds = np.quantile(level, np.linspace(0, 1, LEVELS + 1)[1:-1])
     which = np.searchsorted(bounds, level)
     count = np.bincount(which.ravel(), minlength=LEVELS)
