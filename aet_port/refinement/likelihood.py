@@ -12,7 +12,7 @@ from scipy import fft
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.parallel import check_threads, map_threads
 from aet_port.refinement.gaussians import add_gaussians, read_gaussians
-from aet_port.refinement.pixel_cost import pixel_cost, pixel_weights
+from aet_port.refinement.pixel_likelihood import pixel_cost, pixel_weights
 
 MARGIN = 6.0  # angstrom around the detector, wider than the tail of any element
 GROUND_STEPS = 3  # of the background, each gaining about two digits

@@ -64,7 +64,7 @@ def test_a_film_goes_on_beyond_the_border() -> None:
 
 
 def test_the_wider_volume_of_a_film_needs_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The score map, compared with what NumPy allocates, less than a third off."""
+    """Compared with what NumPy allocates for the score map."""
     tilts = np.array([[0.0, tilt, 0.0] for tilt in np.linspace(-60, 60, 8)])
     rng = np.random.default_rng(1)
     images = rng.poisson(20 + 5 * rng.random((8, 120, 100))).astype(np.float32)
@@ -73,13 +73,15 @@ def test_the_wider_volume_of_a_film_needs_memory(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(memory, "check_memory", lambda work, needed, advice: needs.append(needed))
     search = Search(series, ["Ta"], settings, 1)
     assert np.prod(search.volume) > 2 * 120 * 100 * 120
+    state = search.start()
+    expected = search.expected(state)
+    search.score_map(state, expected)  # what is compiled is no part of it
     tracemalloc.start()
     try:
-        state = search.start()
-        search.score_map(state, search.expected(state))
+        search.score_map(state, expected)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     narrow, wide = needs
-    assert wide == pytest.approx(peak, rel=1 / 3)
+    assert peak < wide < 2 * peak  # scores, which come later, need as much again as the map
     assert narrow < wide / 2

@@ -13,7 +13,7 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.scattering import scattering_factor
 from aet_port.detection.fit import angle_slopes
 from aet_port.refinement.likelihood import Atoms, Likelihood, Slopes, Views
-from aet_port.refinement.pixel_cost import LEAST
+from aet_port.refinement.pixel_likelihood import LEAST
 from aet_port.simulation.linear import project_atoms
 
 PIXEL = 0.5  # angstrom

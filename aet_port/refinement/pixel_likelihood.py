@@ -1,4 +1,4 @@
-"""Cost of the pixels of an image: minus the logarithm of their likelihood."""
+"""Likelihood of the pixels of an image, and the weights that follow from it."""
 
 from __future__ import annotations
 
