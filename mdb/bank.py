@@ -17,7 +17,6 @@ from aet_port.core.arguments import checked
 from aet_port.core.display import Shown
 from aet_port.core.leftovers import tidy_once
 from mdb.answers import Answer, Fetch, select, whole
-from mdb.atoms import assemble
 from mdb.database import connect, create, damage, interrupted, make_folder, one_line
 from mdb.errors import BankError
 from mdb.queries import run
@@ -296,6 +295,8 @@ class Bank(Shown):
         BankError
             If the bank has no such model, or the model no such analysis.
         """
+        from mdb.atoms import assemble  # loads the structure analysis, which queries do without
+
         with self.connected() as connection, damage(self.path):
             return assemble(connection, self.path, model_id, analysis)
 
