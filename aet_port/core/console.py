@@ -89,8 +89,8 @@ def _fact_rows(name: str, value: Any, depth: int = 0) -> list[tuple[str, str]]:
         return [(shown, line)]
     if depth == DEEPEST:
         return [(shown, count(len(value), "entry", "entries"))]
-    below = (_fact_rows(str(key), one, depth + 1) for key, one in value.items())
-    return [(shown, ""), *(row for rows in below for row in rows)]
+    below = [row for key, one in value.items() for row in _fact_rows(str(key), one, depth + 1)]
+    return [(shown, ""), *below]
 
 
 def _fact(value: Any) -> str:
@@ -98,9 +98,10 @@ def _fact(value: Any) -> str:
         return _text(value)
     if value is None:
         return "none"
-    nested = isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
-    if isinstance(value, list | tuple) and (nested or len(value) > LONGEST_LIST):
-        return count(len(value), "entry", "entries")
+    if isinstance(value, list | tuple):
+        nested = any(isinstance(one, Mapping) for one in value)
+        if nested or len(value) > LONGEST_LIST:
+            return count(len(value), "entry", "entries")
     return json.dumps(_rounded(value))
 
 

@@ -83,10 +83,11 @@ def patchiness(images: NDArray, cleared: bool = False) -> tuple[float, int]:
 
     Denoising leaves noise where it finds no resemblance, and takes it away elsewhere. Noise is told
     by the squares of ``I(x, y) - I(x + 1, y) - I(x, y + 1) + I(x + 1, y + 1)`` three pixels apart,
-    relative to their mean at the same signal. If they are independent, nine times the variance of
-    the means of 3 x 3 of them is that of single ones.
-    That is asked of the quarter of the patches with the least signal and of those with at least
-    half of the highest signal, and the smaller answer is taken: where nothing but interpolation is
+    relative to their mean at the same signal. The ratio is nine times the variance of the means of
+    3 x 3 of them over the variance of single ones: 1 if they are independent.
+
+    It is taken of the quarter of the patches with the least signal and of those with at least
+    half of the highest signal, and the smaller one counts: where nothing but interpolation is
     left of a background that was subtracted, the first are patchy, and where columns of atoms are
     as sharp as pixels, the last.
 
@@ -99,8 +100,9 @@ def patchiness(images: NDArray, cleared: bool = False) -> tuple[float, int]:
 
     Returns
     -------
-    That ratio, with or without the squares limited to four times their mean, whichever is smaller:
-    rare events and bad pixels are no patches. Number of patches that share no pixel, where fewer.
+    The ratio, with or without the squares limited to four times their mean, whichever is smaller:
+    rare events and bad pixels are no patches. Number of patches that share no pixel, of those with
+    little or with much signal, whichever are fewer.
     """
     every = [_noise_of_patches(image, cleared) for image in images]
     least, most = map(np.concatenate, zip(*every, strict=True))

@@ -13,7 +13,7 @@ from aet_port.detection.search import Search
 from aet_port.detection.state import SearchState
 
 AROUND = 6.0  # angstrom within which atoms share a factor
-COORDINATES = 2  # that one image tells of the three of a position
+SPENT = 1.5  # images: each tells two of the three coordinates of a position
 
 
 def as_images_disagree(search: Search, state: SearchState) -> SearchState:
@@ -73,8 +73,7 @@ def excess_variance(positions: NDArray, stated: NDArray, moved: NDArray) -> NDAr
     shown = (moved != 0).any(axis=2)
     n = np.maximum(shown.sum(axis=1), 1)[:, None]
     apart = np.where(shown[:, :, None], moved - (moved.sum(axis=1) / n)[:, None], 0)
-    spare = n - 3 / COORDINATES
-    variance = np.sum(apart**2, axis=1) * n / np.maximum(spare, 1)
+    variance = np.sum(apart**2, axis=1) * n / np.maximum(n - SPENT, 1)
     ratio = variance / np.diagonal(stated, axis1=1, axis2=2)
     near = cKDTree(positions).query_ball_point(positions, AROUND)
     return np.maximum([ratio[some].mean(axis=0) for some in near], 1.0)

@@ -120,6 +120,15 @@ def searched(
         The search.
     checkpoint, progress
         As in :func:`detect`.
+
+    Returns
+    -------
+    Atoms, views and probe, with the covariances of the noise alone.
+
+    Raises
+    ------
+    InputError, CheckpointError
+        As of :func:`detect`.
     """
     series, settings = search.series, search.settings
     key = fingerprint(

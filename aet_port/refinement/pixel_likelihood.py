@@ -11,7 +11,11 @@ LEAST = 0.05  # electrons below which the expectation of a pixel is not taken
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def pixel_cost(expected, measured, variance, counting):  # type: ignore[no-untyped-def]
-    """Cost of one image; its derivative by the expected pixels replaces them."""
+    """Cost of one image; its derivative by the expected pixels replaces them.
+
+    The costs are those of :class:`~aet_port.refinement.likelihood.Likelihood`; ``expected`` and
+    ``measured`` (nx, ny) in electrons, ``variance`` of the read noise in square electrons.
+    """
     total = 0.0
     for i in range(expected.shape[0]):
         for j in range(expected.shape[1]):
@@ -38,11 +42,15 @@ def pixel_weights(
     Parameters
     ----------
     expected
-        Expected electrons.
+        Shape (..., nx, ny): expected electrons.
     variance
         Variance of the read noise, square electrons.
     counting
         Whether the noise includes that of counting electrons.
+
+    Returns
+    -------
+    Shape of ``expected``, inverse square electrons.
     """
     if not counting:
         return np.full_like(expected, 1 / variance)

@@ -80,7 +80,7 @@ def test_measured_images_pass(make: Callable[[], NDArray]) -> None:
     images = make()
     scatter, patches = patchiness(images)
     assert patches > 30
-    # As documented beside the limit, of which chance is 2 per cent.
+    # As documented beside the limit, of which chance is 2 to 5 per cent.
     assert scatter < 1.15
     assert refuse_denoised("series", images) > 0
 
@@ -112,6 +112,7 @@ def test_zeros_of_cleared_surroundings_are_no_noise() -> None:
     images = counted()
     near = np.hypot(*np.meshgrid(*[np.arange(120) - 60] * 2)) < 45
     cleared = np.where(near, images, 0.0)
+    # As for images that were not cleared.
     assert patchiness(cleared, cleared=True)[0] < 1.15
     assert patchiness(np.zeros((4, 40, 40)), cleared=True) == (1.0, 0)
 
@@ -123,4 +124,5 @@ def test_interpolated_remains_of_a_background_are_no_sign(radius: float) -> None
     images = np.where(near, counted(level=20.0) - 20, 0.0)
     moved = np.fft.ifft2([ndimage.fourier_shift(np.fft.fft2(one), 0.4) for one in images]).real
     assert (moved != 0).all()
+    # As for images measured; 1.4 to 2 if the vacuum alone were looked at.
     assert patchiness(moved)[0] < 1.15

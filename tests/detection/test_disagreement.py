@@ -32,7 +32,8 @@ def drawn(scale: NDArray, images: int, seed: int) -> tuple[NDArray, NDArray, NDA
 def test_variance_is_that_of_the_displacements() -> None:
     scale = np.array([1.0, 1.5, 2.0, 3.0])
     found = excess_variance(*drawn(np.tile(scale, (400, 1)), 40, 1))
-    # About 13 atoms within 6 angstrom, of 40 images each: 6 per cent, four times; n - 3/2 of n - 1.
+    # 11 per cent for an atom of 40 images, 0.6 for the mean of 400, four times; dividing by n - 3/2
+    # instead of n - 1, which these have, adds 0.6.
     np.testing.assert_allclose(np.sqrt(found[:, 1:]).mean(axis=0), scale[1:], rtol=0.03)
     # Never below one, so that chance alone makes it exceed one by a few per cent.
     assert found.min() == 1.0
@@ -53,6 +54,7 @@ def test_factors_follow_the_place() -> None:
     scale = np.where(left, 3.0, 1.5)[:, None] * np.ones(4)
     moved = drawn(scale, 40, 3)[2]
     found = np.sqrt(excess_variance(positions, stated, moved))
+    # Means of more than a hundred atoms, each of 11 per cent: one per cent, three times.
     assert found[positions[:, 0] < -6].mean() == pytest.approx(3, abs=0.1)
     assert found[positions[:, 0] > 6].mean() == pytest.approx(1.5, abs=0.05)
 
