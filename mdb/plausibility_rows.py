@@ -11,6 +11,7 @@ from aet_port.structure import StructureResult
 from mdb.plausible_places import ModelWarning
 
 MOTIFS = "motifs"  # name of the reason why there are no motifs
+ORDERS = "medium_range_order"  # and why there are no networks of solutes
 
 
 def warning_tables(warnings: Sequence[ModelWarning]) -> dict[str, pa.Table]:
@@ -39,6 +40,8 @@ def reason_tables(found: StructureResult) -> dict[str, pa.Table]:
     reasons = {} if found.order is None else found.order.every_reason()
     if found.motifs_reason is not None:
         reasons[MOTIFS] = found.motifs_reason
+    if found.solutes_reason is not None:
+        reasons[ORDERS] = found.solutes_reason
     if not reasons:
         return {}
     names = sorted(reasons)

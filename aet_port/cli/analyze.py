@@ -242,6 +242,7 @@ def _print(
         summary.pop("intervals", None)
         summary.pop("remarks", None)
         summary.pop("templates_reason", None)
+        summary.pop("solute_reason", None)
         summary.pop("ring_statistics", None)
         summary.pop("void_statistics", None)
     order = [summary.pop("short_range_order") for summary in summaries][-1]
@@ -264,6 +265,8 @@ def _print(
         print_facts(False, "not stated, or with a remark", reasons)
     if solutes is not None:
         print_facts(False, "medium-range order", solutes)
+    elif analyses[-1].solutes_reason is not None:
+        print_facts(False, "medium-range order", {"not found": analyses[-1].solutes_reason})
     if analyses[0].rings is not None:
         print_rings(analyses[0].rings)
     if analyses[0].voids is not None:

@@ -150,7 +150,7 @@ def _networks(atoms: ase.Atoms, charts: Mapping[str, str], found: Structure) -> 
 
 def _orders(charts: Mapping[str, str], found: Structure, no_orders: str) -> list[Part]:
     if found.orders is None:
-        return [Absent(no_orders)]
+        return [Absent(found.orders_reason or no_orders)]
     if not found.orders:
         return [Note("No network of solute centres was found.")]
     lattices = dict.fromkeys(row[1] for row in found.orders)

@@ -13,6 +13,7 @@ from aet_port.reporting.content import TOP_INDICES, Bipyramids, Fact, Structure,
 from aet_port.reporting.surroundings import read_surroundings
 from aet_port.structure.draws import origin_of
 from aet_port.structure.intervals import Interval, Intervals
+from aet_port.structure.medium_range.order import REASON
 from aet_port.structure.pairs.partial_pdf import ALL
 from aet_port.structure.populations import ALL as ALL_ATOMS
 from aet_port.structure.populations import CHOSEN, DESCRIPTION, DISORDERED
@@ -120,7 +121,7 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
     ).to_pylist()
     known = {row["fold"]: row["number"] for row in counts}
     networks = bank.sql(_NETWORKS, asked)
-    if "solute" in parameters:
+    if "solute" in parameters and REASON not in parameters:
         rows = bank.sql(_ORDERS, asked).to_pylist()
         parts["orders"] = [tuple(row.values()) for row in rows]
     fold = networks["fold"].to_numpy()
@@ -130,6 +131,7 @@ def read_structure(bank: Bank, number: int, n_atoms: int) -> Structure:
         pdf=(reals(pdf, "r"), reals(pdf, "g")) if pdf.num_rows else None,
         motifs={one: known.get(one, 0) for one in range(3, 9)},
         motifs_reason=parameters.get("motifs_reason"),
+        orders_reason=parameters.get(REASON),
         networks={int(one): table[fold == one] for one in np.unique(fold)},
         bipyramids=_bipyramids(bank, asked, networks),
         rings=_rings(bank, asked, n_atoms) if "rings" in parameters else None,

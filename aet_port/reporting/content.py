@@ -145,6 +145,8 @@ class Structure:
     orders
         Networks of medium-range order: solute, lattice, centres, length (angstrom), lattice
         constant (angstrom).
+    orders_reason
+        Why those asked for were not found.
     centres
         The same networks with their centres and lattices, where they can be drawn.
     rings
@@ -174,6 +176,7 @@ class Structure:
     networks: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bipyramids: Bipyramids | None = None
     orders: Sequence[tuple[str, str, int, float, float]] | None = None
+    orders_reason: str | None = None
     centres: MediumRangeOrder | None = None
     rings: Sequence[RingRow] | None = None
     voids: VoidSpace | None = None
@@ -282,6 +285,7 @@ def structure_of(found: StructureResult) -> Structure:
         pdf=(found.pdf.r, found.pdf.g),
         motifs=found.counts if found.motifs_reason is None else {},
         motifs_reason=found.motifs_reason,
+        orders_reason=found.solutes_reason,
         networks={
             fold: np.stack([n.size, n.atoms, n.length], axis=1).astype(np.float64)
             for fold, n in found.networks.items()

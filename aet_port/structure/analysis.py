@@ -14,7 +14,7 @@ from aet_port.core.memory import check_memory
 from aet_port.structure.bonds.local_chemistry import local_chemical_order
 from aet_port.structure.bonds.templates import types_or_reason
 from aet_port.structure.length_units import scale_remark
-from aet_port.structure.medium_range.order import solute_order
+from aet_port.structure.medium_range.order import check_solute, order_or_reason
 from aet_port.structure.neighbours import check_atoms, check_cutoff
 from aet_port.structure.pairs.pdf import PairDistribution, first_valley, pair_distribution
 from aet_port.structure.polytetrahedral.bipyramids import find_motifs
@@ -25,7 +25,7 @@ from aet_port.structure.rings.ring_statistics import find_rings
 from aet_port.structure.settings import DEFAULTS
 from aet_port.structure.short_range import ShortRangeOrder, short_range_order
 from aet_port.structure.structure_result import NETWORK_FOLDS, StructureResult
-from aet_port.structure.voids.void_list import find_voids
+from aet_port.structure.voids.void_list import check_measured_to, find_voids
 from aet_port.structure.voronoi.tetrahedra import (
     ALPHA,
     Tetrahedra,
@@ -83,7 +83,8 @@ def analyze(
         Whether to compute also the short-range order and the shape and joints of the bipyramids.
     solute
         Group (symbol, or type if the atoms have types) whose medium-range order is searched too,
-        which can take minutes.
+        which can take minutes. Where it cannot be found, as in a crystal, ``solutes`` of the
+        result is None and its ``solutes_reason`` says why.
     rings
         Size of the largest rings of bonds to count
         (:func:`aet_port.structure.rings.ring_statistics.find_rings`), 3 to 24; 0 for none.
@@ -144,6 +145,10 @@ def analyze(
     check_atoms(atoms, solid=True)
     if solute is not None and not order:
         raise InputError("solute", repr(solute), "None without the short-range order")
+    if solute is not None:
+        check_solute(atoms, solute)
+    if voids != DEFAULTS.voids:
+        check_measured_to(atoms, voids)
     if chemical_radius is not None:
         check_cutoff(atoms, chemical_radius, "chemical_radius")
     distribution = pair_distribution(atoms)
@@ -195,10 +200,9 @@ def analyze(
                 curve=curve,
             )
         if solute is not None:
-            known = None if earlier is None else earlier.solutes
-            same = known is not None and known.solute == solute
-            solutes = known if same else solute_order(atoms, local, solute)
-            parameters["solute"] = solute
+            known = (None, {}) if earlier is None else (earlier.solutes, earlier.parameters)
+            solutes, of_solutes = order_or_reason(atoms, local, solute, known)
+            parameters |= of_solutes
     chemistry = types = None
     if local is not None:
         chemistry = local_chemical_order(atoms, chemical_radius or used, local.groups)

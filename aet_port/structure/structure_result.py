@@ -13,7 +13,7 @@ from aet_port.core.display import Shown, angstrom
 from aet_port.structure.bonds.local_chemistry import LocalChemistry
 from aet_port.structure.bonds.templates import NOT_ASKED, StructureTypes
 from aet_port.structure.intervals import Intervals
-from aet_port.structure.medium_range.order import SoluteOrder
+from aet_port.structure.medium_range.order import REASON, SoluteOrder
 from aet_port.structure.pairs.pdf import PairDistribution
 from aet_port.structure.polytetrahedral.bipyramids import Motifs
 from aet_port.structure.polytetrahedral.networks import Networks
@@ -53,7 +53,8 @@ class StructureResult(Shown):
     packing
         Shape, joints and density of the bipyramids; None without the order or the motifs.
     solutes
-        Medium-range order; None unless a solute was named.
+        Medium-range order; None unless a solute was named, or if it was not found
+        (``solutes_reason``).
     rings
         Rings of bonds; None unless a largest size was given.
     voids
@@ -128,6 +129,12 @@ class StructureResult(Shown):
         return None if reason is None else str(reason)
 
     @property
+    def solutes_reason(self) -> str | None:
+        """Why the medium-range order asked for was not found; None if it was, or not asked for."""
+        reason = self.parameters.get(REASON)
+        return None if reason is None else str(reason)
+
+    @property
     def templates_reason(self) -> str | None:
         """Why there are no structure types; None if there are."""
         if self.types is not None:
@@ -156,6 +163,7 @@ class StructureResult(Shown):
             "longest_network": longest if defined else None,
             **({} if self.packing is None else {"packing": self.packing.summary()}),
             **({} if self.solutes is None else {"medium_range_order": self.solutes.summary()}),
+            **({} if self.solutes_reason is None else {"medium_range_order": None}),
             **({} if self.order is None else {"short_range_order": self.order.summary()}),
             **(
                 {}

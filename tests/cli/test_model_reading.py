@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -470,6 +471,26 @@ def test_solutes_are_named_by_their_species(tmp_path: Path, aet: Aet) -> None:
     ase_write(path, cu_zr(3), format="lammps-data", masses=True, specorder=["Cu", "Zr"])
     line = aet("analyze", path, "--cutoff", 3.6, "--solute", "Ta").err
     assert "solute: found 'Ta'; expected one of Cu, Zr" in line
+
+
+def test_a_refused_medium_range_order_hides_no_result(tmp_path: Path, aet: Aet) -> None:
+    """As the third command of the case ``lammps_types_hide_species``, in a smaller box."""
+    path, bank = tmp_path / "m.data", tmp_path / "bank.duckdb"
+    ase_write(path, cu_zr(3), format="lammps-data", masses=True, specorder=["Cu", "Zr"])
+    done = aet("analyze", path, "--cutoff", 3.6, "--solute", "Zr", "--bank", bank)
+    assert done.code == 0, done.err
+    _, title, reason = done.out.partition("medium-range order\n")
+    assert "warren_cowley Cu-Zr" in done.out
+    assert title
+    assert "not found" in reason
+    assert "a cell more than twice as high" in " ".join(reason.split())
+    sql = "SELECT reason FROM measure_reason WHERE name = 'medium_range_order'"
+    (row,) = json.loads(aet("mdb", "query", sql, "--bank", bank, "--json").out)
+    assert "a cell more than twice as high" in row["reason"]
+    page = tmp_path / "report.html"
+    model = json.loads(aet("mdb", "list", "--bank", bank, "--json").out)[0]["model_id"]
+    assert aet("report", bank, model, "-o", page).code == 0
+    assert "a cell more than twice as high" in page.read_text()
 
 
 def test_a_dump_is_read_by_analyze_as_by_import(

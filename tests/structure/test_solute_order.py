@@ -73,3 +73,24 @@ def test_what_is_no_solute_is_refused() -> None:
     atoms.numbers[0] = 29
     with pytest.raises(InputError, match="1 disordered atoms of Cu; expected two or more"):
         solute_order(atoms, short_range_order(atoms, 4.0), "Cu")
+
+
+def test_an_order_that_is_not_found_hides_no_other_result() -> None:
+    atoms = alloy(3, radius=7.0)
+    atoms.numbers[0] = 78
+    found = analyze(atoms, cutoff=4.0, solute="Pt")
+    assert found.solutes is None
+    assert "1 disordered atoms of Pt" in str(found.solutes_reason)
+    summary = found.summary()
+    assert summary["medium_range_order"] is None
+    assert summary["solute_reason"] == found.solutes_reason
+    without = analyze(atoms, cutoff=4.0).summary()
+    assert {name: summary[name] for name in without} == without
+    again = analyze(atoms, cutoff=4.0, delta=0.2, solute="Pt", earlier=found)
+    assert again.solutes is None
+    assert again.solutes_reason == found.solutes_reason
+    other = analyze(atoms, cutoff=4.0, solute="Cu", earlier=found)
+    assert other.solutes is not None
+    assert other.solutes_reason is None
+    with pytest.raises(InputError, match="'Ni'; expected one of Cu, Pt, Ta"):
+        analyze(atoms, cutoff=4.0, solute="Ni")

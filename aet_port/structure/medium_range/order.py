@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,9 @@ from aet_port.structure.medium_range.clusters import (
 )
 from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
 from aet_port.structure.medium_range.search import CUTOFF, SHELL, TYPES
-from aet_port.structure.short_range import ShortRangeOrder
+from aet_port.structure.short_range import ShortRangeOrder, atom_groups
+
+REASON = "solute_reason"  # among the parameters of an analysis: why there is no medium-range order
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,6 +83,59 @@ class SoluteOrder(Shown):
         }
 
 
+def check_solute(atoms: ase.Atoms, solute: str) -> None:
+    """Refuse a solute that is no group of the atoms.
+
+    Raises
+    ------
+    InputError
+        Names the groups.
+    """
+    known = sorted(set(atom_groups(atoms).tolist()))
+    if solute not in known:
+        raise InputError("solute", repr(solute), f"one of {', '.join(known)}")
+
+
+def order_or_reason(
+    atoms: ase.Atoms,
+    order: ShortRangeOrder,
+    solute: str,
+    known: tuple[SoluteOrder | None, Mapping[str, Any]],
+) -> tuple[SoluteOrder | None, dict[str, Any]]:
+    """Medium-range order, and what an analysis states about it, with the reason if there is none.
+
+    The other results of an analysis must not be lost because this one is not defined.
+
+    Parameters
+    ----------
+    known
+        Order of the same atoms and the parameters of their analysis; taken if the solute is the
+        same.
+
+    Returns
+    -------
+    None where it cannot be found; ``solute_reason`` among the parameters then says why.
+
+    Raises
+    ------
+    InputError
+        For an unknown group.
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    check_solute(atoms, solute)
+    earlier, parameters = known
+    if parameters.get("solute") == solute:
+        kept = {name: parameters[name] for name in ("solute", REASON) if name in parameters}
+        return earlier, kept
+    try:
+        return solute_order(atoms, order, solute), {"solute": solute}
+    except InputError as error:
+        return None, {"solute": solute, REASON: str(error)}
+
+
 def solute_order(
     atoms: AtomicModel | ase.Atoms,
     order: ShortRangeOrder,
@@ -120,9 +176,7 @@ def solute_order(
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m, Main_2_final_mro.m
     """
     atoms = as_atoms(atoms)
-    known = sorted(set(order.groups.tolist()))
-    if solute not in known:
-        raise InputError("solute", repr(solute), f"one of {', '.join(known)}")
+    check_solute(atoms, solute)
     chosen = np.flatnonzero((order.groups == solute) & ~order.nuclei.crystalline)
     if len(chosen) < 2:
         raise InputError("solute", f"{len(chosen)} disordered atoms of {solute}", "two or more")

@@ -180,8 +180,8 @@ def search_clusters(
                             "atoms",
                             f"more than {max_states} {LATTICES[number]}-like clusters of one size "
                             f"around atom {root}",
-                            "disordered atoms; leave crystal out, lower the cutoff (--cutoff), or "
-                            "in Python raise max_states",
+                            "disordered atoms, without any crystal; in Python a lower cutoff or a "
+                            "higher max_states of find_mro",
                         )
                     rows.append(_clusters(number, unit, *best))
                 found.append(rows)

@@ -153,13 +153,8 @@ def find_voids(
     check_atoms(atoms, least=1 if atoms.pbc.all() else 5, solid=True)
     if not (np.isfinite(probe) and probe > 0):
         raise InputError("probe", f"{probe!r}", "a length above zero, in angstrom")
-    if measured_to not in ("centres", "surfaces"):
-        raise InputError("voids", repr(measured_to), "'centres' or 'surfaces'")
-    radii = np.where(atoms.numbers > 0, covalent_radii[atoms.numbers], np.nan)
-    if measured_to == "surfaces" and np.isnan(radii).any():
-        found = f"the surfaces of {int(np.isnan(radii).sum())} atoms of unknown species"
-        expected = "atoms with species (--species), or --voids centres"
-        raise InputError("voids", found, expected)
+    check_measured_to(atoms, measured_to)
+    radii = _radii(atoms)
     space = sample_space(atoms, probe, triangulation)
     sizes = radii if measured_to == "surfaces" else np.zeros(len(atoms))
     centres, free = _spheres(space, sizes)
@@ -178,6 +173,28 @@ def find_voids(
     if atoms.pbc.any():
         places.wrap(eps=SAME)
     return Voids(measured_to, places.positions, free[kept], touching, fraction, error)
+
+
+def check_measured_to(atoms: ase.Atoms, measured_to: str) -> None:
+    """Refuse what the radii of voids can't be measured to.
+
+    Raises
+    ------
+    InputError
+        For neither centres nor surfaces, or for surfaces of atoms of unknown species.
+    """
+    if measured_to not in ("centres", "surfaces"):
+        raise InputError("voids", repr(measured_to), "'centres' or 'surfaces'")
+    unknown = int(np.isnan(_radii(atoms)).sum())
+    if measured_to == "surfaces" and unknown:
+        found = f"the surfaces of {unknown} atoms of unknown species"
+        expected = "atoms with species (--species), or --voids centres"
+        raise InputError("voids", found, expected)
+
+
+def _radii(atoms: ase.Atoms) -> NDArray[np.float64]:
+    """Covalent radii, NaN of unknown species."""
+    return np.where(atoms.numbers > 0, covalent_radii[atoms.numbers], np.nan)
 
 
 def _spheres(
