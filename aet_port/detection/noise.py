@@ -12,18 +12,16 @@ from scipy import fft, ndimage
 from aet_port.core.arguments import checked
 from aet_port.core.errors import InputError
 from aet_port.core.white_noise import sixth_differences
-from aet_port.detection.denoised import refuse_denoised
+from aet_port.detection.cleared import corners, is_cleared, without_remains
+from aet_port.detection.denoised import LEVEL, refuse_denoised
 from aet_port.detection.settings import DetectSettings
 from aet_port.preprocessing.noise import NoiseModel, estimate_noise, noise_of_line
 from aet_port.preprocessing.series_background import border_of, fills_images
 
 DARK = 0.75  # noise of the vacuum relative to that of as many electrons, below which it is dark
-CORNER = 0.08  # side of a corner relative to the image
-LEAST = 40  # pixels on a side, of the part of the images whose noise is estimated
 ENOUGH = 200  # pixels of a corner for the level of an image
 BAND = (0.36, 0.46)  # cycles per pixel, of the noise of interpolated images
 CLEAN = 1000.0  # signal relative to the noise that denoised images are taken to have at first
-LEVEL = 3.0  # pixels over which the signal is averaged
 WHITE = 0.5  # power at the highest frequencies relative to that at middle ones, if as measured
 
 
@@ -61,8 +59,9 @@ class ImageNoise:
     cleared: bool = False
 
     def electrons(self, images: NDArray) -> NDArray[np.float32]:
-        """The images in electrons."""
-        return ((images - self.offset) / self.unit).astype(np.float32)
+        """The images in electrons; cleared surroundings are zero."""
+        shown = without_remains(images) if self.cleared else images
+        return ((shown - self.offset) / self.unit).astype(np.float32)
 
     def summary(self) -> dict[str, object]:
         """The noise as plain numbers."""
@@ -106,10 +105,10 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
         For denoised images that are not said to be, images without noise or contrast, a read noise
         without counts per unit, or counts of denoised images.
     """
-    stack = np.asarray(images, dtype=np.float64)
+    stack = without_remains(np.asarray(images, dtype=np.float64))
     # What was cleared around a sample whose background was subtracted has no noise any more.
-    cleared = float(stack.min()) < 0 and not np.concatenate(_corners(stack), axis=None).any()
-    noisy = _without_cleared(stack) if cleared else stack
+    cleared = is_cleared(stack)
+    measured = stack != 0 if cleared else None
     if settings.denoised:
         if settings.counts_per_unit is not None:
             raise InputError("counts_per_unit", "one for denoised images", "only one of them")
@@ -124,7 +123,7 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
             found = f"{settings.read_noise:g} electrons without counts_per_unit"
             raise InputError("read_noise", found, "both, or neither")
         white = refuse_denoised(name, stack, cleared)
-        unit, read, counting = _estimated(noisy, white > WHITE, name)
+        unit, read, counting = _estimated(stack, measured, white > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
     levels, extended, vacuum = _surroundings(stack, settings.extended)
     offset = 0.0
@@ -142,27 +141,30 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
     )
 
 
-def _without_cleared(stack: NDArray) -> NDArray:
-    """The rectangle around the middle in which no image was cleared; all, if that is too small."""
-    good = (stack != 0).all(axis=0)
-    (x0, y0), (x1, y1) = (0, 0), good.shape
-    while min(x1 - x0, y1 - y0) >= LEAST and not good[x0:x1, y0:y1].all():
-        part = good[x0:x1, y0:y1]
-        sides = [part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean()]
-        worst = int(np.argmin(sides))
-        x0, x1 = x0 + (worst == 0), x1 - (worst == 1)
-        y0, y1 = y0 + (worst == 2), y1 - (worst == 3)
-    return stack[:, x0:x1, y0:y1] if min(x1 - x0, y1 - y0) >= LEAST else stack
+def _estimated(
+    stack: NDArray, measured: NDArray | None, white: bool, name: str
+) -> tuple[float, float, bool]:
+    """Unit and read noise of the images, and whether they count electrons.
 
-
-def _estimated(stack: NDArray, white: bool, name: str) -> tuple[float, float, bool]:
-    """Unit and read noise of the images, and whether they count electrons."""
+    Parameters
+    ----------
+    measured
+        Shape of the images: which pixels were measured; None for all.
+    white
+        Whether the noise was not interpolated.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # saturated pixels are named by the readers
-            found = estimate_noise(stack) if white else _noise_in_band(stack)
+            if white and measured is None:
+                found = estimate_noise(stack)
+            else:
+                found = _noise_around(stack, measured, white)
     except InputError:
-        spread = _white_noise(stack)
+        detail = sixth_differences(stack)[:, 7:-7, 7:-7]
+        if measured is not None:
+            detail = detail[_far_inside(measured, 7)[:, 7:-7, 7:-7]]
+        spread = float(1.4826 * np.median(np.abs(detail))) if detail.size else 0.0
         if not spread > 0:
             raise InputError(
                 name, "no noise at all", "images as measured, or counts_per_unit"
@@ -171,40 +173,36 @@ def _estimated(stack: NDArray, white: bool, name: str) -> tuple[float, float, bo
     return found.gain, found.read_noise / found.gain, True
 
 
-def _noise_in_band(stack: NDArray) -> NoiseModel:
-    """Noise of images that were interpolated, which takes away the highest frequencies.
+def _noise_around(stack: NDArray, measured: NDArray | None, white: bool) -> NoiseModel:
+    """Variance against mean of images that were interpolated, or cleared around the sample.
 
-    The variance of a band in which interpolation leaves most of the noise and atoms have little,
-    relative to the width of the band, is compared with the smoothed image.
+    Interpolation takes away the highest frequencies. Of such images the variance of a band in which
+    it leaves most of the noise and atoms have little, relative to the width of the band, is
+    compared with the smoothed image; of others that of sixth differences.
     """
     nx, ny = stack.shape[1:]
     q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
     band = (q > BAND[0]) & (q < BAND[1])
     whole = np.hypot(fft.fftfreq(nx)[:, None], fft.fftfreq(ny)[None, :])
-    part = float(np.mean((whole > BAND[0]) & (whole < BAND[1])))
+    part = 1.0 if white else float(np.mean((whole > BAND[0]) & (whole < BAND[1])))
+    good = np.full(stack.shape, True)
+    if measured is not None:
+        good = _far_inside(measured, 7 if white else 13)  # the reach of differences, of the band
     spreads, levels = [], []
-    for image in stack:
-        detail = fft.irfft2(np.where(band, fft.rfft2(image), 0), (nx, ny))
-        spreads.append((detail**2 / part).ravel())
-        levels.append(ndimage.gaussian_filter(image, LEVEL).ravel())
+    for image, here in zip(stack, good, strict=True):
+        if white:
+            detail = sixth_differences(image)
+        else:
+            detail = fft.irfft2(np.where(band, fft.rfft2(image), 0), (nx, ny))
+        spreads.append(detail[here] ** 2 / part)
+        levels.append(ndimage.gaussian_filter(image, LEVEL)[here])
     spread, level = np.concatenate(spreads), np.concatenate(levels)
     return noise_of_line(np.stack([spread, level, level]), 0.0)
 
 
-def _white_noise(stack: NDArray) -> float:
-    """Standard deviation of the noise, from sixth differences along both axes."""
-    inner = sixth_differences(stack)[:, 7:-7, 7:-7]
-    return float(1.4826 * np.median(np.abs(inner))) if inner.size else 0.0
-
-
-def _corners(stack: NDArray) -> list[NDArray]:
-    """The four corners of the images."""
-    x, y = (max(4, round(CORNER * side)) for side in stack.shape[1:])
-    return [stack[:, a, b] for a in _ends(x) for b in _ends(y)]
-
-
-def _ends(width: int) -> tuple[slice, slice]:
-    return slice(0, width), slice(-width, None)
+def _far_inside(measured: NDArray, width: int) -> NDArray:
+    """The pixels in the middle of a square of this width that was all measured."""
+    return ndimage.binary_erosion(measured, np.ones((1, width, width)), border_value=1)
 
 
 def _surroundings(
@@ -215,15 +213,15 @@ def _surroundings(
         extended = fills_images(stack)
     if extended:
         return np.zeros(len(stack)), True, (0.0, 0.0)
-    corners = _corners(stack)
-    if corners[0][0].size >= ENOUGH:
+    every = corners(stack)
+    if every[0][0].size >= ENOUGH:
         # The least likely to hold part of a particle, and the tails of its atoms.
-        level = np.sort([corner.mean(axis=(1, 2)) for corner in corners], axis=0)[1]
+        level = np.sort([corner.mean(axis=(1, 2)) for corner in every], axis=0)[1]
     else:
         # The mean is exact for few electrons, the median safe from what lies on the border.
         frame = border_of(stack.shape[1:])
         border, mean = np.median(stack[:, frame], axis=1), stack[:, frame].mean(axis=1)
         sane = np.abs(mean - border) < stack[:, frame].std(axis=1)
         level = np.where(sane, mean, border)
-    corner = sorted(corners, key=np.mean)[1]
+    corner = sorted(every, key=np.mean)[1]
     return level, False, (float(corner.mean()), float(corner.var(axis=(1, 2), ddof=1).mean()))
