@@ -59,7 +59,7 @@ class ImageNoise:
     cleared: bool = False
 
     def electrons(self, images: NDArray) -> NDArray[np.float32]:
-        """The images in electrons; cleared surroundings are zero."""
+        """The images, shape (n, nx, ny), in electrons; cleared surroundings are zero."""
         shown = without_remains(images) if self.cleared else images
         return ((shown - self.offset) / self.unit).astype(np.float32)
 
@@ -108,7 +108,6 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
     stack = without_remains(np.asarray(images, dtype=np.float64))
     # What was cleared around a sample whose background was subtracted has no noise any more.
     cleared = is_cleared(stack)
-    measured = stack != 0 if cleared else None
     if settings.denoised:
         if settings.counts_per_unit is not None:
             raise InputError("counts_per_unit", "one for denoised images", "only one of them")
@@ -123,6 +122,7 @@ def image_noise(images: NDArray, settings: DetectSettings, name: str = "images")
             found = f"{settings.read_noise:g} electrons without counts_per_unit"
             raise InputError("read_noise", found, "both, or neither")
         white = refuse_denoised(name, stack, cleared)
+        measured = stack != 0 if cleared else None
         unit, read, counting = _estimated(stack, measured, white > WHITE, name)
         source = "variance against mean of the images" if counting else "noise of the images"
     levels, extended, vacuum = _surroundings(stack, settings.extended)
@@ -180,28 +180,26 @@ def _noise_around(stack: NDArray, measured: NDArray | None, white: bool) -> Nois
     it leaves most of the noise and atoms have little, relative to the width of the band, is
     compared with the smoothed image; of others that of sixth differences.
     """
+    # As far as differences, or the ringing of the band, carry what was not measured.
+    spread, width = (sixth_differences(stack) ** 2, 7) if white else (_variance_in_band(stack), 13)
+    level = ndimage.gaussian_filter(stack, (0, LEVEL, LEVEL))
+    good = np.full(stack.shape, True) if measured is None else _far_inside(measured, width)
+    return noise_of_line(np.stack([spread[good], level[good], level[good]]), 0.0)
+
+
+def _variance_in_band(stack: NDArray) -> NDArray[np.float64]:
+    """Square of each pixel (n, nx, ny) within :data:`BAND`, relative to the width of the band."""
     nx, ny = stack.shape[1:]
     q = np.hypot(fft.fftfreq(nx)[:, None], fft.rfftfreq(ny)[None, :])
     band = (q > BAND[0]) & (q < BAND[1])
     whole = np.hypot(fft.fftfreq(nx)[:, None], fft.fftfreq(ny)[None, :])
-    part = 1.0 if white else float(np.mean((whole > BAND[0]) & (whole < BAND[1])))
-    good = np.full(stack.shape, True)
-    if measured is not None:
-        good = _far_inside(measured, 7 if white else 13)  # the reach of differences, of the band
-    spreads, levels = [], []
-    for image, here in zip(stack, good, strict=True):
-        if white:
-            detail = sixth_differences(image)
-        else:
-            detail = fft.irfft2(np.where(band, fft.rfft2(image), 0), (nx, ny))
-        spreads.append(detail[here] ** 2 / part)
-        levels.append(ndimage.gaussian_filter(image, LEVEL)[here])
-    spread, level = np.concatenate(spreads), np.concatenate(levels)
-    return noise_of_line(np.stack([spread, level, level]), 0.0)
+    part = float(np.mean((whole > BAND[0]) & (whole < BAND[1])))
+    filtered = [fft.irfft2(np.where(band, fft.rfft2(image), 0), (nx, ny)) for image in stack]
+    return np.stack(filtered) ** 2 / part
 
 
 def _far_inside(measured: NDArray, width: int) -> NDArray:
-    """The pixels in the middle of a square of this width that was all measured."""
+    """Pixels (n, nx, ny) in the middle of a square of this width that was all measured."""
     return ndimage.binary_erosion(measured, np.ones((1, width, width)), border_value=1)
 
 

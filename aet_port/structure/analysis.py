@@ -23,7 +23,7 @@ from aet_port.structure.polytetrahedral.order import polytetrahedral_order
 from aet_port.structure.polytetrahedral.packing import DELTAS
 from aet_port.structure.rings.ring_statistics import find_rings
 from aet_port.structure.settings import DEFAULTS
-from aet_port.structure.short_range import ShortRangeOrder, short_range_order
+from aet_port.structure.short_range import ShortRangeOrder, atom_groups, short_range_order
 from aet_port.structure.structure_result import NETWORK_FOLDS, StructureResult
 from aet_port.structure.voids.void_list import check_measured_to, find_voids
 from aet_port.structure.voronoi.tetrahedra import (
@@ -146,7 +146,7 @@ def analyze(
     if solute is not None and not order:
         raise InputError("solute", repr(solute), "None without the short-range order")
     if solute is not None:
-        check_solute(atoms, solute)
+        check_solute(atom_groups(atoms), solute)
     if voids != DEFAULTS.voids:
         check_measured_to(atoms, voids)
     if chemical_radius is not None:

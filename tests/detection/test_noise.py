@@ -107,9 +107,9 @@ def test_cleared_surroundings_have_no_noise(wider: int) -> None:
     found = image_noise(np.where(near, images, 0.0), AUTO)
     assert found.cleared
     assert found.counting
-    # 5 per cent from seed to seed, however much of the images is zero.
+    # 5 per cent from seed to seed, three times, however much of the images is zero.
     assert found.unit == pytest.approx(1.0, abs=0.15)
-    # The root of the electrons taken off, which still are in the noise: 5.5; 0.3 from seed to seed.
+    # The root of the electrons taken off, which still are in the noise; 0.3 from seed to seed.
     assert found.read_noise * found.unit == pytest.approx(5.5, abs=0.9)
     assert not image_noise(images, AUTO).cleared
     assert not image_noise(counted(electrons(0.0), 0.0), AUTO).cleared
@@ -127,10 +127,10 @@ def test_what_interpolation_leaves_of_cleared_surroundings_is_no_noise() -> None
     assert (moved != 0).all()
     found, still = image_noise(moved, AUTO), image_noise(kept, AUTO)
     assert found.cleared
-    # As where nothing was moved: 5 per cent, and 0.3, from seed to seed.
+    # As where nothing was moved: 5 per cent, and 0.3, from seed to seed, three times.
     assert found.unit == pytest.approx(still.unit, abs=0.15)
     assert found.read_noise * found.unit == pytest.approx(still.read_noise * still.unit, abs=0.9)
-    # The same pixels count as vacuum, and as measured.
+    # The same pixels count as vacuum, and as measured; electrons are in single precision.
     electrons = found.electrons(moved)
     assert not electrons[:, :5, :5].any()
     within = ndimage.minimum_filter(near, (1, 9, 9))

@@ -23,7 +23,7 @@ from aet_port.structure.medium_range.clusters import (
 )
 from aet_port.structure.medium_range.correction import MediumRangeOrder, find_mro
 from aet_port.structure.medium_range.search import CUTOFF, SHELL, TYPES
-from aet_port.structure.short_range import ShortRangeOrder, atom_groups
+from aet_port.structure.short_range import ShortRangeOrder
 
 REASON = "solute_reason"  # among the parameters of an analysis: why there is no medium-range order
 
@@ -83,15 +83,15 @@ class SoluteOrder(Shown):
         }
 
 
-def check_solute(atoms: ase.Atoms, solute: str) -> None:
-    """Refuse a solute that is no group of the atoms.
+def check_solute(groups: NDArray[np.str_], solute: str) -> None:
+    """Refuse a solute that is none of the groups of the atoms, shape (n,).
 
     Raises
     ------
     InputError
         Names the groups.
     """
-    known = sorted(set(atom_groups(atoms).tolist()))
+    known = sorted(set(groups.tolist()))
     if solute not in known:
         raise InputError("solute", repr(solute), f"one of {', '.join(known)}")
 
@@ -108,6 +108,10 @@ def order_or_reason(
 
     Parameters
     ----------
+    order
+        Short-range order of these atoms.
+    solute
+        One of its groups, as :func:`check_solute` makes sure.
     known
         Order of the same atoms and the parameters of their analysis; taken if the solute is the
         same.
@@ -116,16 +120,10 @@ def order_or_reason(
     -------
     None where it cannot be found; ``solute_reason`` among the parameters then says why.
 
-    Raises
-    ------
-    InputError
-        For an unknown group.
-
     Notes
     -----
     MATLAB: none
     """
-    check_solute(atoms, solute)
     earlier, parameters = known
     if parameters.get("solute") == solute:
         kept = {name: parameters[name] for name in ("solute", REASON) if name in parameters}
@@ -176,7 +174,7 @@ def solute_order(
     MATLAB: 8_Data_analysis_mro/Main_1_potential_mro.m, Main_2_final_mro.m
     """
     atoms = as_atoms(atoms)
-    check_solute(atoms, solute)
+    check_solute(order.groups, solute)
     chosen = np.flatnonzero((order.groups == solute) & ~order.nuclei.crystalline)
     if len(chosen) < 2:
         raise InputError("solute", f"{len(chosen)} disordered atoms of {solute}", "two or more")
