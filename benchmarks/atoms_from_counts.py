@@ -202,7 +202,7 @@ class HeightsOfSpecies(Search):
         return replace(found, spreads=NARROWEST * found.means)
 
     def round(self, state: SearchState) -> SearchState:
-        return replace(super().round(state), known=True)
+        return replace(super().round(state), known=len(state.rounds) + 1)
 
 
 ABLATIONS: dict[str, type[Search]] = {

@@ -53,7 +53,7 @@ USUAL = 0.85  # of the median distance of nearest neighbours, the first of them 
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
 HIGHEST = 2.0  # of the heaviest species' height, that an atom may have
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
-KNOWN = 0.03  # net change of the number of atoms below which heights follow the species
+KNOWN, FOLLOWED = 0.03, 2  # net change below which heights follow the species; rounds of that
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
 # Of the atoms: net change below which the search ends, and those added in its last round in a film.
 STEADY, FEW = 0.001, 0.01
@@ -244,9 +244,9 @@ class Search:
             # Heights and their means have run away from each other: as if nothing had been found.
             undone = replace(given.rounds[-1], added=len(candidates), dropped=len(candidates))
             return replace(given, rounds=[*given.rounds, replace(undone, threshold=score)])
-        known = state.known or (number >= SETTLING - 1 and count - before < KNOWN * count)
+        known = state.known > 0 or (number >= SETTLING - 1 and count - before < KNOWN * count)
         row = Round(count, len(candidates), dropped, score, deviance)
-        return replace(state, known=known, rounds=[*state.rounds, row])
+        return replace(state, known=state.known + known, rounds=[*state.rounds, row])
 
     def species(
         self, state: SearchState, free: NDArray, errors: NDArray, old: NDArray | None = None
@@ -363,7 +363,7 @@ class Search:
 
     def steady(self, state: SearchState) -> bool:
         """Whether the last round changed next to nothing."""
-        if not state.known or len(state.rounds) < len(LEAST_SCORES):
+        if state.known <= FOLLOWED or len(state.rounds) < len(LEAST_SCORES):
             return False
         *_, second, first, last = state.rounds
         changes = [abs(last.atoms - before.atoms) for before in (first, second)]

@@ -71,7 +71,8 @@ class SearchState:
     species
         Mixture of the heights; None before the first round.
     known
-        Whether the species are known well enough for the heights to follow them.
+        Number of rounds since the species are known well enough for the heights to follow them, the
+        one after which they are included; 0 until then.
     dispersion
         Variance of the residuals relative to that of the noise, at least 1.
     rounds
@@ -84,7 +85,7 @@ class SearchState:
     covariances: NDArray[np.float64]
     free: NDArray[np.float64]
     species: Species | None = None
-    known: bool = False
+    known: int = 0
     dispersion: float = 1.0
     rounds: list[Round] = field(default_factory=list)
 
@@ -152,7 +153,7 @@ class SearchState:
             stored["covariances"],
             stored["free"],
             Species(*stored["species"]),
-            bool(stored["known"]),
+            int(stored["known"]),
             float(stored["dispersion"]),
             [Round.of(row) for row in stored["rounds"]],
         )

@@ -169,7 +169,7 @@ def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch)
     assert len(after.rounds) == len(state.rounds) + 1
     assert after.rounds[-1].atoms == 20
     assert after.rounds[-1].added == after.rounds[-1].dropped
-    assert search.round(replace(state, known=False)).rounds[-1].atoms == 13
+    assert search.round(replace(state, known=0)).rounds[-1].atoms == 13
 
 
 @pytest.mark.slow
