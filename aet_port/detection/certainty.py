@@ -26,7 +26,8 @@ LEAST, MOST = 0.5, 20.0  # that factor
 # (angstrom), right atoms that the errors of a range rest on, and the largest factor of an error.
 RANGES, FEW, FARTHEST_OFF = (0.5, 1.0, 2.0, 3.0), 15, 30.0
 FARTHEST = 50.0  # offset of logits
-LEVEL = 0.95  # of intervals, and of the ellipsoid whose size counts beside the mean
+# Of intervals, and of the ellipsoid whose size counts beside the mean; that beside it in films.
+LEVEL, USUAL = 0.95, 0.8
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,10 @@ class Certainty:
         """Factors by which the errors of x, y and z are too small, shape (n_atoms, 3).
 
         Deviations in the trials relative to the stated covariance, by the size of the stated error:
-        their mean square or their 95 % quantile, whichever is larger. Near a border of the images
-        beyond which the sample goes on, the rms of each coordinate's deviation in stated errors, by
-        the distance from it.
+        their mean square or their 95 % quantile, whichever is larger. If the sample goes on beyond
+        the border of the images, which disturbs high tilts the most, their 80 % or 95 % quantile,
+        shared out by the squared medians of the coordinates; and near that border, the rms of each
+        coordinate's deviation in stated errors, by the distance from it.
 
         Parameters
         ----------
@@ -127,8 +129,7 @@ class Certainty:
         """
         of_trials = np.concatenate([one.border for one in self.trials])
         far = of_trials >= (-np.inf if border is None else RANGES[-1])
-        factors = np.sqrt(self._factors(covariances, self.right & far))
-        found = np.repeat(factors[:, None], 3, axis=1)
+        found = np.sqrt(self._factors(covariances, self.right & far, border is not None))
         if border is None:
             return found
         scores = np.concatenate([one.scores for one in self.trials])
@@ -144,20 +145,28 @@ class Certainty:
                 first = last
         return found
 
-    def _factors(self, covariances: NDArray, right: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Factors by which covariances are too small, from right atoms of trials, (n_atoms,)."""
+    def _factors(
+        self, covariances: NDArray, right: NDArray[np.bool_], film: bool
+    ) -> NDArray[np.float64]:
+        """Factors by which variances of x, y and z are too small, shape (n_atoms, 3)."""
         sigma = np.log(np.concatenate([one.sigma for one in self.trials])[right])
         misfit = np.concatenate([one.misfit for one in self.trials])[right]
+        scores = np.concatenate([one.scores for one in self.trials])[right]
         if not len(misfit):
-            return np.ones(len(covariances))
+            return np.ones((len(covariances), 3))
         parts = np.array_split(np.argsort(sigma), max(1, len(sigma) // BIN))
         places = [float(sigma[part].mean()) for part in parts]
+        # A few atoms beside the borders of a film, far off, would rule its means.
         sizes = [
-            max(misfit[part].mean() / 3, np.quantile(misfit[part], LEVEL) / chi2.ppf(LEVEL, 3))
+            max(
+                _quantile_ratio(misfit[part], LEVEL),
+                _quantile_ratio(misfit[part], USUAL) if film else misfit[part].mean() / 3,
+            )
             for part in parts
         ]
-        found = np.interp(np.log(sigma_of(covariances)), places, sizes)
-        return np.clip(found, LEAST, MOST)
+        factors = np.interp(np.log(sigma_of(covariances)), places, sizes)
+        shares = np.median(np.abs(scores), axis=0) ** 2 if film else np.ones(3)
+        return np.clip(factors[:, None] * shares / shares.mean(), LEAST, MOST)
 
     def posterior(self, given: NDArray, fractions: NDArray) -> NDArray[np.float64]:
         """Probabilities of the species, lowered if the trials have more wrong ones than expected.
@@ -221,3 +230,8 @@ def interval(count: int, total: int) -> list[float]:
     low = 0.0 if count == 0 else float(beta.ppf(tail, count + 0.5, total - count + 0.5))
     high = 1.0 if count == total else float(beta.isf(tail, count + 0.5, total - count + 0.5))
     return [low, high]
+
+
+def _quantile_ratio(misfit: NDArray, level: float) -> float:
+    """Quantile of squared deviations relative to that of three Gaussian coordinates."""
+    return float(np.quantile(misfit, level) / chi2.ppf(level, 3))

@@ -2,7 +2,7 @@
 
 No tilt about y brings an atom beyond the lower or upper border of the images onto them, but the
 tail of its image reaches in. A search finds such atoms only next to the border, and mistakes what
-the others add for displacements of atoms inside.
+the others add for displacements of atoms inside, most of those next to it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from aet_port.detection.state import SearchState
 from aet_port.refinement.likelihood import Atoms, Likelihood, Views
 
 REACH = 6.0  # angstrom beyond the border to which the sample is continued
+EDGE = 1.0  # angstrom inside the border, within which atoms found are too far displaced to be kept
 NEAREST = 0.9  # of the median distance of nearest neighbours, that atoms keep from each other
 TRIES = 40  # copies of the strip inside, moved at random
 ASIDE = 5.0  # angstrom by which they are moved along the border, at most
@@ -47,9 +48,10 @@ def _distances(likelihood: Likelihood, atoms: Atoms, views: Views) -> NDArray[np
 
 
 def continued(likelihood: Likelihood, state: SearchState, number: int) -> SearchState:
-    """The atoms found in a sample that fills the images, with further ones beyond their border.
+    """Atoms of a sample that fills the images, as far as its images show them.
 
-    Copies of atoms inside are moved across the border, as many as fit between those found there.
+    Those found farther than 1 angstrom from the borders, and across that line copies of them, moved
+    outward, as many as fit between the others.
 
     Parameters
     ----------
@@ -62,20 +64,21 @@ def continued(likelihood: Likelihood, state: SearchState, number: int) -> Search
 
     Returns
     -------
-    The state with the atoms found first.
+    The state with other atoms, those kept first.
     """
     rng = np.random.default_rng([number, 57])
-    found = state.atoms
+    distances = _distances(likelihood, state.atoms, state.views) - EDGE
+    kept = np.flatnonzero(distances.min(axis=0) > 0)
+    found, distances, reach = state.atoms[kept], distances[:, kept], REACH + EDGE
     least = NEAREST * float(np.median(cKDTree(found.positions).query(found.positions, 2)[0][:, 1]))
-    distances = _distances(likelihood, found, state.views)
     sources = np.arange(len(found))
     places = found.positions
     for inside, outward in zip(distances, (-1.0, 1.0), strict=True):
-        strip = np.flatnonzero((inside > 0) & (inside < 2 * REACH))
+        strip = np.flatnonzero(inside < 2 * reach)
         for _ in range(TRIES):
-            aside, away = rng.uniform(-ASIDE, ASIDE), rng.uniform(REACH / 2, 2 * REACH)
+            aside, away = rng.uniform(-ASIDE, ASIDE), rng.uniform(reach / 2, 2 * reach)
             beyond = away - inside[strip]
-            own = strip[(beyond > 0) & (beyond < REACH)]
+            own = strip[(beyond > 0) & (beyond < reach)]
             moved = found.positions[own] + [aside, outward * away, 0.0]
             if not len(own):
                 continue

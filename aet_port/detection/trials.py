@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 
 from aet_port.detection.frame import nearest_to_nominal
@@ -18,6 +18,8 @@ from aet_port.refinement.likelihood import Likelihood
 
 RADIUS = 1.0  # angstrom, farthest from a true atom that a right one lies
 CLEAR = 3.0  # standard errors of an excess of power that is no chance
+SMOOTH = 5  # pixels over which the strength of an excess is averaged
+TINY = 1e-12  # smallest power
 NO_HEIGHT = 0.1  # standard errors, least height of which a logarithm is taken
 
 
@@ -118,13 +120,14 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     -------
     The comparison; only of atoms that half of the images show.
     """
-    again = _Again(search, state, simulated(search, state, number))
+    truth = continued(search.likelihood, state, number) if search.noise.extended else state
+    again = _Again(search, state, simulated(search, state, truth, number))
     done = again.start()
     while len(done.rounds) < again.settings.max_rounds and not again.steady(done):
         done = again.round(done)
     done = again.finish(done)
     nominal = search.series.angles
-    true, mine = (nearest_to_nominal(one.atoms, one.views, nominal) for one in (state, done))
+    true, mine = (nearest_to_nominal(one.atoms, one.views, nominal) for one in (truth, done))
     covariances = mine.turned(done.covariances[:, 1:, 1:])
     right, partner = mutual_pairs(mine.atoms.positions, true.atoms.positions, RADIUS)
     away = mine.atoms.positions - true.atoms.positions[partner]
@@ -138,7 +141,7 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     there = search.likelihood.seen(true.atoms, true.views) >= least
     right_inside, unmatched = right & inside, np.ones(len(there), bool)
     unmatched[partner[right]] = False
-    other = posterior.argmax(axis=1) != state.atoms.kinds[partner]
+    other = posterior.argmax(axis=1) != truth.atoms.kinds[partner]
     return Trial(
         signs_of(done)[inside],
         right[inside],
@@ -153,31 +156,46 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     )
 
 
-def simulated(search: Search, state: SearchState, number: int) -> NDArray[np.float32]:
-    """Images of the atoms found with new noise, shape (n_images, nx, ny), electrons.
+def simulated(
+    search: Search, state: SearchState, truth: SearchState, number: int
+) -> NDArray[np.float32]:
+    """Images of atoms with the noise of measured ones, shape (n_images, nx, ny), electrons.
 
     Where the model is wrong, the measured images deviate from the expected ones by more than their
     noise, and the simulated ones do likewise: by random fields with the spectrum of that excess,
-    in proportion to the signal. A sample that fills the images goes on beyond their border.
+    in proportion to the signal; of a film, in proportion to the excess at each place.
+
+    Parameters
+    ----------
+    search
+        The search.
+    state
+        Its end.
+    truth
+        The atoms to simulate.
+    number
+        Seed.
     """
     rng = np.random.default_rng([number, 31])
-    fitted = search.expected(state)
-    excess = _excess_spectrum((search.images - fitted) * np.sqrt(search.likelihood.weights(fitted)))
-    expected = fitted
-    if search.noise.extended:
-        expected = search.expected(continued(search.likelihood, state, number))
-    roots = np.sqrt(search.likelihood.weights(expected))
-    signal = np.empty_like(expected)
-    for index in range(len(expected)):
-        signal[index] = expected[index] - search.likelihood.ground(state.views, index)
-    signal *= roots
-    signal /= np.sqrt(np.mean(signal**2, dtype=np.float64))
+    fitted, noise = search.expected(state), search.noise
+    residual = (search.images - fitted) * np.sqrt(search.likelihood.weights(fitted))
+    excess = _excess_spectrum(residual)
+    expected = fitted if truth is state else search.expected(truth)
+    if noise.extended:
+        strength = _where(residual, excess)
+    else:
+        strength = np.empty_like(expected)
+        for index, image in enumerate(expected):
+            strength[index] = image - search.likelihood.ground(state.views, index)
+        strength *= np.sqrt(search.likelihood.weights(expected))
+        strength /= np.sqrt(np.mean(strength**2, dtype=np.float64))
+    strength /= np.sqrt(search.likelihood.weights(expected))
     images = np.empty_like(expected)
-    for image, ideal, root, part in zip(images, expected, roots, signal, strict=True):
-        counts = rng.poisson(np.maximum(ideal, 0)) if search.noise.counting else ideal
+    for image, ideal, amplitude in zip(images, expected, strength, strict=True):
+        counts = rng.poisson(np.maximum(ideal, 0)) if noise.counting else ideal
         field = fft.irfft2(fft.rfft2(rng.normal(size=ideal.shape)) * excess, s=ideal.shape)
-        read = rng.normal(size=ideal.shape) * search.noise.read_noise
-        image[:] = counts + read + field * part / root
+        read = rng.normal(size=ideal.shape) * noise.read_noise
+        image[:] = counts + read + field * amplitude
     return images
 
 
@@ -200,6 +218,25 @@ def _excess_spectrum(residual: NDArray) -> NDArray[np.float64]:
     # The power of noise scatters by its own mean; the half spectrum holds some values twice.
     standard = np.sqrt(2 / (len(residual) * count))
     return np.asarray(np.sqrt(np.where(excess > CLEAR * standard, excess, 0)))[ring]
+
+
+def _where(residual: NDArray, excess: NDArray) -> NDArray[np.float32]:
+    """Strength of the excess at each pixel, relative to its rms over all images.
+
+    What lies beside a film is seen near the borders, and across the tilt axis the farther from them
+    the higher the tilt: the product of a function of image and x with one of y, each the root of
+    the local power of the residuals beyond that of noise, filtered as by Wiener.
+    """
+    wiener = excess**2 / (1 + excess**2)
+    of_noise = float(np.sum(fft.irfft2(wiener, s=residual.shape[1:]) ** 2))
+    along_x, along_y = np.zeros(residual.shape[:2]), np.zeros(residual.shape[2])
+    for row, image in zip(along_x, residual, strict=True):
+        power = fft.irfft2(fft.rfft2(image) * wiener, s=image.shape) ** 2 / max(of_noise, TINY) - 1
+        row[:] = ndimage.uniform_filter1d(power.mean(axis=1), SMOOTH, mode="nearest")
+        along_y += power.mean(axis=0)
+    along_x, along_y = np.maximum(along_x, 0), np.maximum(along_y, 0)
+    found = along_x[:, :, None] * along_y
+    return np.asarray(np.sqrt(found / max(found.mean(), TINY)), np.float32)
 
 
 class _Again(Search):

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.special import expit
 from scipy.stats import norm
 
@@ -26,7 +27,14 @@ from aet_port.detection.probe import Probe
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import SearchState
-from aet_port.detection.trials import RADIUS, Trial, run_trial, simulated
+from aet_port.detection.trials import (
+    RADIUS,
+    Trial,
+    _excess_spectrum,
+    _where,
+    run_trial,
+    simulated,
+)
 from tests.detection.samples import atoms_at, flat_views, particle, ta_series
 
 DIM = 4e4  # electrons per square angstrom: heights of about 13 standard errors
@@ -79,15 +87,15 @@ def state_of(heights: NDArray, error: float = 10.0, sigma: float = 0.1) -> Searc
 
 def test_simulated_images_have_the_noise_of_the_measured_ones() -> None:
     search, state = dim()
-    images = simulated(search, state, 0)
+    images = simulated(search, state, state, 0)
     expected = search.expected(state)
     weights = search.likelihood.weights(expected)
     chi_square = np.mean((images - expected) ** 2 * weights)
     measured = np.mean((search.images - expected) ** 2 * weights)
     # 72,000 pixels: standard error 0.005 each; a fit takes 3 % from that of the measured images.
     assert chi_square == pytest.approx(max(measured, 1.0), abs=0.04)
-    assert not np.array_equal(images, simulated(search, state, 1))
-    np.testing.assert_array_equal(images, simulated(search, state, 0))
+    assert not np.array_equal(images, simulated(search, state, state, 1))
+    np.testing.assert_array_equal(images, simulated(search, state, state, 0))
 
 
 def test_a_trial_knows_its_truth() -> None:
@@ -147,6 +155,48 @@ def test_errors_near_the_border_follow_the_trials() -> None:
     assert np.all(found[2:] < 1.4)
     # A sample with vacuum around it has no such atoms.
     assert np.all(certain(trial).scales(covariances) < 1.4)
+
+
+def test_errors_of_a_film_differ_by_coordinate_and_few_atoms_do_not_rule_them() -> None:
+    trial = made_trial()
+    scores = trial.scores * [1.0, 1.0, 2.0]
+    scores[::100] *= 20  # one of a hundred, far off
+    far = np.full(len(scores), 10.0)
+    stretched = replace(trial, scores=scores, misfit=np.sum(scores**2, axis=1), border=far)
+    covariances = state_of(np.full(4, 100.0)).covariances
+    # Quantiles of sums of squares are not those of equal coordinates: 1.1 times as large.
+    found = certain(stretched).scales(covariances, np.full(4, 10.0))
+    np.testing.assert_allclose(found, np.tile([1.0, 1.0, 2.0], (4, 1)), rtol=0.2)
+    np.testing.assert_allclose(found[:, 2] / found[:, 0], 2.0, rtol=0.1)
+    # In a particle the mean square counts, and all coordinates are alike.
+    alike = certain(stretched).scales(covariances)
+    assert np.all(alike > 2.5)
+    np.testing.assert_array_equal(alike, alike[:, :1].repeat(3, axis=1))
+
+
+def excess_images(rng: np.random.Generator, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Unit noise, and smooth fields of two thirds of its amplitude beside one border of some."""
+    images = rng.normal(size=shape)
+    fields = ndimage.gaussian_filter(rng.normal(size=shape), (0, 2, 2))
+    fields *= 1.5 / fields.std()
+    fields[: shape[0] // 2] = 0
+    fields[:, :, 8:] = 0
+    return images + fields
+
+
+def test_the_excess_of_a_film_is_where_it_was_seen() -> None:
+    residual = excess_images(np.random.default_rng(4), (16, 60, 48))
+    spectrum = _excess_spectrum(residual)
+    strength = _where(residual, spectrum)
+    power = strength.astype(np.float64) ** 2
+    assert power.mean() == pytest.approx(1.0)
+    # A twelfth of the pixels has all of it.
+    assert power[8:, :, :8].mean() > 8
+    assert power[8:, :, 16:].mean() < 0.3
+    assert power[:8].mean() < 0.3
+    # Noise alone has none anywhere.
+    nothing = np.random.default_rng(5).normal(size=(16, 60, 48))
+    assert not _excess_spectrum(nothing).any()
 
 
 def test_evidence_is_the_ratio_of_the_densities() -> None:

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from aet_port.core.data import TiltSeries
 from aet_port.detection import memory
-from aet_port.detection.outside import REACH, border_distances, continued
+from aet_port.detection.outside import EDGE, REACH, border_distances, continued
 from aet_port.detection.probe import Probe
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT
@@ -47,17 +47,19 @@ def test_a_film_goes_on_beyond_the_border() -> None:
     made = likelihood(np.zeros((len(ANGLES), *SHAPE), np.float32))
     state = state_of(slab())
     whole = continued(made, state, 0)
-    count = len(state.atoms)
-    np.testing.assert_array_equal(whole.atoms.positions[:count], state.atoms.positions)
-    added = whole.atoms.positions[count:]
+    inside = border_distances(made, state.atoms, state.views)
+    kept = state.atoms.positions[inside > EDGE]  # next to the border, they are displaced
+    assert 0.6 * len(inside) < len(kept) < len(inside)
+    np.testing.assert_array_equal(whole.atoms.positions[: len(kept)], kept)
+    added = whole.atoms.positions[len(kept) :]
     outside = border_distances(made, atoms_at(added), flat_views())
-    assert np.all((outside < 0) & (outside > -REACH))
+    assert np.all((outside < EDGE) & (outside > -REACH))
     nearest = cKDTree(whole.atoms.positions).query(whole.atoms.positions, 2)[0][:, 1]
     assert nearest.min() > 0.9 * DISTANCE - 1e-9
     # On both sides, and about as dense as inside: copies at random fill about half of a lattice.
     within, layers = np.abs(added[:, 0]) < SHAPE[0] * PIXEL / 2, len(np.unique(slab()[:, 2]))
     for side in (added[:, 1] < 0, added[:, 1] > 0):
-        density = np.sum(side & within) / (REACH * SHAPE[0] * PIXEL * layers * DISTANCE)
+        density = np.sum(side & within) / ((REACH + EDGE) * SHAPE[0] * PIXEL * layers * DISTANCE)
         assert 0.4 < density * DISTANCE**3 < 1.2
     again = continued(made, state, 0)
     assert again.atoms.positions.tobytes() == whole.atoms.positions.tobytes()
