@@ -182,7 +182,7 @@ def simulated(
     excess = _excess_spectrum(residual)
     expected = fitted if truth is state else search.expected(truth)
     if noise.extended:
-        strength = _where(residual, excess)
+        strength = _strength(residual, excess)
     else:
         strength = np.empty_like(expected)
         for index, image in enumerate(expected):
@@ -220,23 +220,23 @@ def _excess_spectrum(residual: NDArray) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.where(excess > CLEAR * standard, excess, 0)))[ring]
 
 
-def _where(residual: NDArray, excess: NDArray) -> NDArray[np.float32]:
-    """Strength of the excess at each pixel, relative to its rms over all images.
+def _strength(residual: NDArray, excess: NDArray) -> NDArray[np.float32]:
+    """Strength of the excess at each pixel relative to its rms, of the shape of the images.
 
-    What lies beside a film is seen near the borders, and across the tilt axis the farther from them
-    the higher the tilt: the product of a function of image and x with one of y, each the root of
-    the local power of the residuals beyond that of noise, filtered as by Wiener.
+    Matter beside a film is seen next to the borders along y, and along x in the more of an image
+    the higher its tilt: the root of a function of image and x times one of y, each the power of the
+    residuals beyond that of noise, after a Wiener filter, averaged over the rest.
     """
     wiener = excess**2 / (1 + excess**2)
-    of_noise = float(np.sum(fft.irfft2(wiener, s=residual.shape[1:]) ** 2))
-    along_x, along_y = np.zeros(residual.shape[:2]), np.zeros(residual.shape[2])
+    of_noise = max(float(np.sum(fft.irfft2(wiener, s=residual.shape[1:]) ** 2)), TINY)
+    along_x = np.zeros(residual.shape[:2], np.float32)
+    along_y = np.zeros(residual.shape[2], np.float32)
     for row, image in zip(along_x, residual, strict=True):
-        power = fft.irfft2(fft.rfft2(image) * wiener, s=image.shape) ** 2 / max(of_noise, TINY) - 1
+        power = fft.irfft2(fft.rfft2(image) * wiener, s=image.shape) ** 2 / of_noise - 1
         row[:] = ndimage.uniform_filter1d(power.mean(axis=1), SMOOTH, mode="nearest")
         along_y += power.mean(axis=0)
-    along_x, along_y = np.maximum(along_x, 0), np.maximum(along_y, 0)
-    found = along_x[:, :, None] * along_y
-    return np.asarray(np.sqrt(found / max(found.mean(), TINY)), np.float32)
+    found = np.maximum(along_x, 0)[:, :, None] * np.maximum(along_y, 0)
+    return np.asarray(np.sqrt(found / max(float(found.mean(dtype=np.float64)), TINY)))
 
 
 class _Again(Search):

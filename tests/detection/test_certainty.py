@@ -31,7 +31,7 @@ from aet_port.detection.trials import (
     RADIUS,
     Trial,
     _excess_spectrum,
-    _where,
+    _strength,
     run_trial,
     simulated,
 )
@@ -187,7 +187,7 @@ def excess_images(rng: np.random.Generator, shape: tuple[int, int, int]) -> NDAr
 def test_the_excess_of_a_film_is_where_it_was_seen() -> None:
     residual = excess_images(np.random.default_rng(4), (16, 60, 48))
     spectrum = _excess_spectrum(residual)
-    strength = _where(residual, spectrum)
+    strength = _strength(residual, spectrum)
     power = strength.astype(np.float64) ** 2
     assert power.mean() == pytest.approx(1.0)
     # A twelfth of the pixels has all of it.
