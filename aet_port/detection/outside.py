@@ -64,11 +64,13 @@ def continued(likelihood: Likelihood, state: SearchState, number: int) -> Search
 
     Returns
     -------
-    The state with other atoms, those kept first.
+    The state with other atoms, those kept first; as it was if fewer than two are kept.
     """
     rng = np.random.default_rng([number, 57])
     distances = _distances(likelihood, state.atoms, state.views) - EDGE
     kept = np.flatnonzero(distances.min(axis=0) > 0)
+    if len(kept) < 2:
+        return state
     found, distances, reach = state.atoms[kept], distances[:, kept], REACH + EDGE
     least = NEAREST * float(np.median(cKDTree(found.positions).query(found.positions, 2)[0][:, 1]))
     sources = np.arange(len(found))

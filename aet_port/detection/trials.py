@@ -221,11 +221,12 @@ def _excess_spectrum(residual: NDArray) -> NDArray[np.float64]:
 
 
 def _strength(residual: NDArray, excess: NDArray) -> NDArray[np.float32]:
-    """Strength of the excess at each pixel relative to its rms, of the shape of the images.
+    """Strength of the excess at each pixel relative to its rms, shape (n_images, nx, ny).
 
-    Matter beside a film is seen next to the borders along y, and along x in the more of an image
-    the higher its tilt: the root of a function of image and x times one of y, each the power of the
-    residuals beyond that of noise, after a Wiener filter, averaged over the rest.
+    Matter outside the field of view of a film is seen next to the borders along y, and in images at
+    high tilts along all of x. So the power is taken as a function of image and x times one of y:
+    the power of the residuals beyond that of noise, after a Wiener filter, averaged over y, and
+    over images and x.
     """
     wiener = excess**2 / (1 + excess**2)
     of_noise = max(float(np.sum(fft.irfft2(wiener, s=residual.shape[1:]) ** 2)), TINY)

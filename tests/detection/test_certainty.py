@@ -175,7 +175,7 @@ def test_errors_of_a_film_differ_by_coordinate_and_few_atoms_do_not_rule_them() 
 
 
 def excess_images(rng: np.random.Generator, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Unit noise, and smooth fields of two thirds of its amplitude beside one border of some."""
+    """Unit noise, and beside one border of half the images smooth fields 1.5 times as strong."""
     images = rng.normal(size=shape)
     fields = ndimage.gaussian_filter(rng.normal(size=shape), (0, 2, 2))
     fields *= 1.5 / fields.std()

@@ -61,6 +61,8 @@ def test_a_film_goes_on_beyond_the_border() -> None:
     for side in (added[:, 1] < 0, added[:, 1] > 0):
         density = np.sum(side & within) / ((REACH + EDGE) * SHAPE[0] * PIXEL * layers * DISTANCE)
         assert 0.4 < density * DISTANCE**3 < 1.2
+    few = state_of(slab()[inside <= EDGE])
+    assert continued(made, few, 0) is few
     again = continued(made, state, 0)
     assert again.atoms.positions.tobytes() == whole.atoms.positions.tobytes()
 
