@@ -26,7 +26,7 @@ LEAST, MOST = 0.5, 20.0  # that factor
 # (angstrom), right atoms that the errors of a range rest on, and the largest factor of an error.
 RANGES, FEW, FARTHEST_OFF = (0.5, 1.0, 2.0, 3.0), 15, 30.0
 FARTHEST = 50.0  # offset of logits
-# Of intervals, and of the ellipsoid whose size counts beside the mean; that beside it in films.
+# Of intervals, and of the ellipsoid whose size counts beside the mean; the one beside it in films.
 LEVEL, USUAL = 0.95, 0.8
 
 

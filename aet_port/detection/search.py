@@ -243,7 +243,8 @@ class Search:
         if given.known and count < FALLEN * before:
             # Heights and their means have run away from each other: as if nothing had been found.
             undone = replace(given.rounds[-1], added=len(candidates), dropped=len(candidates))
-            return replace(given, rounds=[*given.rounds, replace(undone, threshold=score)])
+            rounds = [*given.rounds, replace(undone, threshold=score)]
+            return replace(given, known=given.known + 1, rounds=rounds)
         known = state.known > 0 or (number >= SETTLING - 1 and count - before < KNOWN * count)
         row = Round(count, len(candidates), dropped, score, deviance)
         return replace(state, known=state.known + known, rounds=[*state.rounds, row])

@@ -181,15 +181,17 @@ def simulated(
     residual = (search.images - fitted) * np.sqrt(search.likelihood.weights(fitted))
     excess = _excess_spectrum(residual)
     expected = fitted if truth is state else search.expected(truth)
+    roots = np.sqrt(search.likelihood.weights(expected))
     if noise.extended:
         strength = _strength(residual, excess)
     else:
         strength = np.empty_like(expected)
         for index, image in enumerate(expected):
             strength[index] = image - search.likelihood.ground(state.views, index)
-        strength *= np.sqrt(search.likelihood.weights(expected))
+        strength *= roots
         strength /= np.sqrt(np.mean(strength**2, dtype=np.float64))
-    strength /= np.sqrt(search.likelihood.weights(expected))
+    strength /= roots
+    del residual, roots  # each as large as the series
     images = np.empty_like(expected)
     for image, ideal, amplitude in zip(images, expected, strength, strict=True):
         counts = rng.poisson(np.maximum(ideal, 0)) if noise.counting else ideal

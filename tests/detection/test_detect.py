@@ -21,6 +21,7 @@ from aet_port.detection.noise import image_noise
 from aet_port.detection.outcome import Detection
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DetectSettings
+from aet_port.detection.state import Round
 from aet_port.simulation import amorphous_alloy, simulate_tilt_series
 from tests.detection.samples import ANGLES, FINE, electrons_per_unit, particle, ta_series
 
@@ -152,6 +153,13 @@ def test_a_composition_is_a_prior_of_the_species() -> None:
         detect(series, ["Cu", "Ta"], ALONE.changed(composition={"Cu": 1.0}), threads=1)
 
 
+def test_the_search_goes_on_for_two_rounds_after_heights_follow_their_species() -> None:
+    search = Search(ta_series(20), ("Ta",), threads=1)
+    same = [Round(20, 0, 0, 5.0, 1.0)] * 8
+    states = [replace(search.start(), known=known, rounds=same) for known in range(5)]
+    assert [search.steady(state) for state in states] == [False, False, False, True, True]
+
+
 @pytest.mark.slow
 def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     search = Search(ta_series(20), ("Ta",), threads=1)
@@ -169,6 +177,7 @@ def test_a_round_that_loses_the_atoms_is_undone(monkeypatch: pytest.MonkeyPatch)
     assert len(after.rounds) == len(state.rounds) + 1
     assert after.rounds[-1].atoms == 20
     assert after.rounds[-1].added == after.rounds[-1].dropped
+    assert after.known == state.known + 1  # it counts, or such rounds would go on to the last
     assert search.round(replace(state, known=0)).rounds[-1].atoms == 13
 
 
