@@ -23,7 +23,15 @@ from aet_port.detection.search import Search
 from aet_port.simulation import amorphous_alloy
 from aet_port.validation.evaluation import Evaluation, evaluate
 from aet_port.validation.settings import ScoreSettings
-from benchmarks.atoms_from_counts import CASES, GLASS_LINEAR, RADIUS, Case, images_of, linear_case
+from benchmarks.atoms_from_counts import (
+    CASES,
+    GLASS_LINEAR,
+    RADIUS,
+    Case,
+    images_of,
+    linear_case,
+    silicon,
+)
 
 HEADS = (
     "case", "atoms", "rms z (x, y, z)", "in 95 % ellipsoids", "spurious claimed", "observed",
@@ -33,8 +41,8 @@ HEADS = (
 DOSES = (0.3, 0.4, 0.6)
 LEVEL = 0.95  # of ellipsoids
 FARTHER = 1.5  # angstrom between a decoy and any atom
-DECOYS = ("Si 208, 27 counts", "alloy 6000, 0.6 of the dose")
 ALLOY = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
+THIRDS = {"Si": 1 / 3, "Ge": 1 / 3, "Sn": 1 / 3}
 
 
 def _dosed(dose: float) -> Case:
@@ -58,6 +66,19 @@ EVERY = {
         )
     },
     **{f"alloy 6000, {dose:g} of the dose": _dosed(dose) for dose in DOSES},
+}
+
+DECOYS = {
+    "Si 208, 27 counts": CASES["Si 208, 27 counts"],
+    "Si 2000, 10 counts": replace(
+        CASES["Si 20000, 14 counts"], sample=silicon(2000), counts={"Si": 10.0}
+    ),
+    "SiGeSn 2500, 13 counts": replace(
+        CASES["SiGeSn 14000, 27 counts"],
+        sample=lambda seed: amorphous_alloy(2500, THIRDS, seed, 0.045),
+        counts={"Si": 13.0, "Ge": 52.0, "Sn": 113.0},
+    ),
+    "alloy 6000, 0.6 of the dose": EVERY["alloy 6000, 0.6 of the dose"],
 }
 
 
@@ -126,7 +147,7 @@ def pooled(name: str, case: Case, seeds: range, threads: int = 2) -> str:
 
 def decoys(name: str, seed: int = 2026, share: float = 0.05, threads: int = 2) -> str:
     """A true model with wrong atoms and without some right ones, checked against its images."""
-    case = EVERY[name]
+    case = DECOYS[name]
     truth = case.sample(seed)
     series = images_of(case, truth, seed)
     rng = np.random.default_rng([seed, 7])

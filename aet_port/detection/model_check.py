@@ -21,7 +21,7 @@ from aet_port.detection.loop import volume_map
 from aet_port.detection.outside import border_distances
 from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.pruning import SIGNIFICANT
-from aet_port.detection.search import SETTLING, Search
+from aet_port.detection.search import CHOICES, SETTLING, Search
 from aet_port.detection.settings import DETECT, DetectSettings
 from aet_port.detection.state import Round, SearchState
 from aet_port.detection.trials import RADIUS, run_trial, signs_of
@@ -91,8 +91,9 @@ def check_model(
 
     Positions, heights, probe and background are fitted to the images; then the search goes on from
     the significant atoms. An atom given exists if there is one within 1 angstrom of it in the end;
-    its probability is that of :meth:`aet_port.detection.certainty.Certainty.existence`. Atoms found
-    where none was given are missing in the model.
+    its probability is that of :meth:`aet_port.detection.certainty.Certainty.existence`. The other
+    atoms given are fitted once more, beside those found, and judged by their heights there. Atoms
+    found where none was given are missing in the model.
 
     Parameters
     ----------
@@ -156,12 +157,17 @@ def check_model(
             reporter.advance()
     certainty = Certainty(tuple(trials), search.searched, signs_of(found))
     same, partner = mutual_pairs(model.positions, found.atoms.positions, RADIUS)
-    moved = np.linalg.norm(given.atoms.positions - model.positions, axis=1)
-    # An atom that has gone elsewhere in the fit is not there.
-    existing = np.where(moved <= RADIUS, certainty.existence(given), 0.0)
-    in_search = certainty.existence(found)
+    existing, in_search = np.zeros(len(model)), certainty.existence(found)
     existing[same] = in_search[partner[same]]
     final = _replaced(given, same, found, partner[same])
+    if not same.all():
+        lost = model.positions[~same]
+        beside = _beside(search, found, lost, given.atoms.kinds[~same])
+        own = np.arange(len(found.atoms), len(beside.atoms))
+        moved = np.linalg.norm(beside.atoms.positions[own] - lost, axis=1)
+        # An atom that has gone elsewhere in the fit is not there.
+        existing[~same] = np.where(moved <= RADIUS, certainty.existence(beside)[own], 0.0)
+        final = _replaced(final, ~same, beside, own)
     checked = _checked(search, model, final, certainty, existing)
     further = np.setdiff1d(np.arange(len(found.atoms)), partner[same])
     if not len(further):
@@ -219,6 +225,28 @@ def _searched(search: Search, given: SearchState, progress: bool) -> SearchState
             if search.steady(state):
                 break
     return search.finish(state)
+
+
+def _beside(search: Search, found: SearchState, positions: NDArray, kinds: NDArray) -> SearchState:
+    """Further atoms fitted beside those of a search at its end, all heights free.
+
+    Where a model lacks atoms, or has wrong ones, a fit of it gives heights to other wrong atoms
+    around them; beside the atoms that the images show they have none.
+    """
+    new = len(positions)
+    heights = np.full(new, LOWEST * float(np.median(found.atoms.heights)))
+    atoms = Atoms(
+        np.concatenate([found.atoms.positions, positions]),
+        np.concatenate([found.atoms.heights, heights]),
+        np.concatenate([found.atoms.kinds, kinds]),
+    )
+    state = replace(found, atoms=atoms, known=0)
+    which = np.arange(len(found.atoms), len(atoms))
+    own = search.covariances(state, search.expected(found), which)
+    state = replace(state, covariances=np.concatenate([found.covariances, own]))
+    state, _ = search.fitted(state, CHOICES.stop, search.settings.max_steps)
+    covariances = search.covariances(state, search.expected(state))
+    return replace(state, covariances=covariances, free=state.atoms.heights)
 
 
 def _significant(state: SearchState) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from scipy.special import expit
 from scipy.stats import norm
 
@@ -20,7 +21,7 @@ from aet_port.detection import loop
 from aet_port.detection.certainty import Certainty, interval, log_likelihood_ratio
 from aet_port.detection.loop import detect
 from aet_port.detection.mixture import Species
-from aet_port.detection.model_check import FITS, check_model
+from aet_port.detection.model_check import FITS, check_model, first_heights, fit_given
 from aet_port.detection.outcome import Detection
 from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.probe import Probe
@@ -322,6 +323,23 @@ def test_a_checked_model_names_wrong_and_missing_atoms(
     assert len(found.missing) == 3
     assert found.summary()["doubtful"] == 3
     assert np.median(found.model.atoms.arrays["moved"]) < 0.2
+
+
+def test_wrong_atoms_beside_gaps_of_a_model_have_no_height() -> None:
+    # In a fit of the model as given, atoms that are not there take what the missing ones show.
+    truth, rng = particle(120).positions, np.random.default_rng(2)
+    kept = np.sort(rng.permutation(120)[12:])
+    drawn = truth[rng.integers(120, size=200)] + rng.normal(size=(200, 3))
+    wrong = drawn[cKDTree(truth).query(drawn)[0] > 1.5][:6]
+    model = AtomicModel.from_positions(np.vstack([truth[kept], wrong]), "Ta")
+    series = ta_series(120, DIM)
+    search = Search(series, ["Ta"], DETECT, 1)
+    fit = fit_given(search, model, first_heights(search, model.positions))
+    assert np.max((fit.free / np.sqrt(fit.covariances[:, 0, 0]))[-6:]) > 5
+    found = check_model(series, model, threads=1)
+    arrays = found.model.atoms.arrays
+    assert np.all(arrays["height"][-6:] < 4 * arrays["sigma_height"][-6:])
+    assert found.doubtful.tolist() == list(range(108, 114))
 
 
 def test_a_model_in_another_place_is_refused() -> None:
