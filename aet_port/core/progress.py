@@ -32,6 +32,12 @@ class Reporter:
             self._last = time.monotonic()
             print_note(f"{self.title}: {self.done}/{self.total} {note}".rstrip())
 
+    def expect(self, total: int) -> None:
+        """Change the number of steps of the task."""
+        self.total = total
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=total)
+
 
 class _Silent(Reporter):
     def __init__(self) -> None:
@@ -39,6 +45,9 @@ class _Silent(Reporter):
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
+
+    def expect(self, total: int) -> None:
+        pass
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar
 from aet_port.detection.certainty import Certainty
 from aet_port.detection.disagreement import as_images_disagree
+from aet_port.detection.ending import end_of_search
 from aet_port.detection.outcome import Detection, finished
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
@@ -141,11 +142,12 @@ def searched(
     with progress_bar("finding atoms", settings.max_rounds, progress) as reporter:
         if state.rounds:
             reporter.advance(len(state.rounds))
-        while len(state.rounds) < settings.max_rounds and not search.steady(state):
+        while not search.ended(state):
             state = search.round(state)
+            reporter.expect(settings.max_rounds + state.freed)
             saved.save(**state.arrays())
             reporter.advance(note=str(state.rounds[-1]))
-    return search.finish(state)
+    return end_of_search(search, state)
 
 
 def result_of(search: Search, state: SearchState, progress: bool = False) -> Detection:

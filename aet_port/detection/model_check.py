@@ -17,6 +17,7 @@ from aet_port.core.errors import InputError
 from aet_port.core.progress import progress_bar
 from aet_port.core.uncertainty import P_EXISTS, uncertainty_arrays
 from aet_port.detection.certainty import Certainty
+from aet_port.detection.ending import end_of_search
 from aet_port.detection.loop import volume_map
 from aet_port.detection.outside import border_distances
 from aet_port.detection.pairs import mutual_pairs
@@ -224,7 +225,7 @@ def _searched(search: Search, given: SearchState, progress: bool) -> SearchState
             reporter.advance(note=f"{len(state.atoms)} atoms")
             if search.steady(state):
                 break
-    return search.finish(state)
+    return end_of_search(search, state)
 
 
 def _beside(search: Search, found: SearchState, positions: NDArray, kinds: NDArray) -> SearchState:

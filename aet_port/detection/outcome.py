@@ -290,7 +290,7 @@ def _warnings(
             f"heights of only {clear:.1f} standard errors (median): at this dose many atoms are "
             "missed or wrong, and positions less certain than their errors say; use more dose"
         )
-    if len(state.rounds) == settings.max_rounds:
+    if len(state.rounds) >= settings.max_rounds + state.freed:
         found.append(f"the search did not settle in {len(state.rounds)} rounds")
     if (other := number.warning()) is not None:
         found.append(other)

@@ -17,7 +17,6 @@ from aet_port.core.geometry import extended_object_shape
 from aet_port.core.parallel import check_threads
 from aet_port.detection.candidates import (
     LATER,
-    LEAST_SCORES,
     LOWEST,
     SPARSE,
     WELL,
@@ -53,10 +52,8 @@ USUAL = 0.85  # of the median distance of nearest neighbours, the first of them 
 FIRST_B = 5.0  # square angstrom, B' of the probe before it is fitted
 HIGHEST = 2.0  # of the heaviest species' height, that an atom may have
 SETTLING = 3  # round from which background and form of the probe may follow the atoms freely
-KNOWN, FOLLOWED = 0.03, 2  # net change below which heights follow the species; rounds of that
+KNOWN = 0.03  # net change below which heights follow the species
 MANY = 0.02  # of the atoms, dropped in a round, above which the others are fitted again
-# Of the atoms: net change below which the search ends, and those added in its last round in a film.
-STEADY, FEW = 0.001, 0.01
 FALLEN, FINAL_STEPS = 0.9, 25  # of the atoms before, below which a round is undone; of the last fit
 UNEXPLAINED = 4.0  # power of the residuals that is no noise, in later rounds
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
@@ -195,6 +192,10 @@ class Search:
 
     def round(self, state: SearchState) -> SearchState:
         """Add what the residual asks for, fit everything, and drop what is not significant."""
+        if not state.freed and state.settled(self.noise.extended):
+            # Where the dose is low, heights and their means drift together, and right atoms that no
+            # longer fit are dropped; the images alone bring them back.
+            state = replace(state, known=0, before=state)
         given, number, before = state, len(state.rounds), len(state.atoms)
         expected = self.expected(state)
         candidates, score = self.find(state, expected)
@@ -363,15 +364,12 @@ class Search:
         return state, 2 * cost / self.images.size
 
     def steady(self, state: SearchState) -> bool:
-        """Whether the last round changed next to nothing."""
-        if state.known <= FOLLOWED or len(state.rounds) < len(LEAST_SCORES):
-            return False
-        *_, second, first, last = state.rounds
-        changes = [abs(last.atoms - before.atoms) for before in (first, second)]
-        # Doubtful atoms may come and go in turn. In films, whose background settles slowly, as many
-        # may come as go by chance.
-        many = self.noise.extended and last.added > FEW * last.atoms
-        return (max if many else min)(changes) <= STEADY * last.atoms
+        """Whether the last round changed next to nothing, after heights were freed if unsure."""
+        return (state.freed > 0 or not state.unsure) and state.settled(self.noise.extended)
+
+    def ended(self, state: SearchState) -> bool:
+        """Whether it is steady or had all its rounds, as many again once heights are freed."""
+        return len(state.rounds) >= self.settings.max_rounds + state.freed or self.steady(state)
 
     def finish(self, state: SearchState) -> SearchState:
         """Fit to convergence, drop what is not significant, and fit again."""

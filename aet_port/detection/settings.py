@@ -77,7 +77,11 @@ class DetectSettings(Settings):
         le=1000,
     )
     max_rounds: int = setting(
-        14, "Largest number of rounds of adding, fitting and dropping atoms.", ge=1, le=1000
+        14,
+        "Largest number of rounds of adding, fitting and dropping atoms; as many again at low "
+        "dose, where heights are freed once more.",
+        ge=1,
+        le=1000,
     )
     max_steps: int = setting(10, "Largest number of steps of the fit in a round.", ge=1, le=1000)
     confidence: float = setting(

@@ -9,11 +9,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aet_port.detection.candidates import LEAST_SCORES
 from aet_port.detection.mixture import Species
 from aet_port.detection.probe import Probe
 from aet_port.refinement.likelihood import Atoms, Views
 
 INSIDE = 0.5  # fraction of the images that must show an atom of the model
+FOLLOWED = 2  # rounds in which heights follow their species, after which a search may end
+# Of the atoms: net change below which the search ends, and those added in its last round in a film.
+STEADY, FEW = 0.001, 0.01
+BEFORE = "before_"  # of names of the arrays of that state
+SURE = 10.0  # standard errors of a height that no neighbour can take
 FAINTEST = 0.3  # of the lightest species: below it, positions would be undetermined
 
 
@@ -73,6 +79,8 @@ class SearchState:
     known
         Number of rounds since the species are known well enough for the heights to follow them, the
         one after which they are included; 0 until then.
+    before
+        The state in which heights that followed their species were freed once more, if they were.
     dispersion
         Variance of the residuals relative to that of the noise, at least 1.
     rounds
@@ -86,6 +94,7 @@ class SearchState:
     free: NDArray[np.float64]
     species: Species | None = None
     known: int = 0
+    before: SearchState | None = None
     dispersion: float = 1.0
     rounds: list[Round] = field(default_factory=list)
 
@@ -111,6 +120,36 @@ class SearchState:
         """Mixture that the heights follow, once the species are known."""
         return self.species if self.known else None
 
+    def settled(self, extended: bool) -> bool:
+        """Whether the last round changed next to nothing.
+
+        Parameters
+        ----------
+        extended
+            Whether the sample goes on beyond the images.
+        """
+        if self.known <= FOLLOWED or len(self.rounds) < len(LEAST_SCORES):
+            return False
+        *_, second, first, last = self.rounds
+        changes = [abs(last.atoms - before.atoms) for before in (first, second)]
+        # Doubtful atoms may come and go in turn. In films, whose background settles slowly, as many
+        # may come as go by chance.
+        many = extended and last.added > FEW * last.atoms
+        return (max if many else min)(changes) <= STEADY * last.atoms
+
+    @property
+    def freed(self) -> int:
+        """Number of rounds before heights were freed once more; 0 if they were not."""
+        return 0 if self.before is None else len(self.before.rounds)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether heights of the lightest species are not far above their errors."""
+        errors = np.sqrt(self.covariances[self.atoms.kinds == 0, 0, 0])
+        if not len(errors) or self.dispersion > 1:
+            return False
+        return self.lightest < SURE * float(np.median(errors))
+
     @property
     def metric(self) -> NDArray[np.float64]:
         """The covariances as the mixture stiffens them: a change of rank one of their inverse."""
@@ -125,7 +164,9 @@ class SearchState:
     def arrays(self) -> dict[str, NDArray]:
         """The state as arrays, of which :meth:`of` makes the same one."""
         species, probe = self.mixture, self.probe
+        before = {} if self.before is None else self.before.arrays()
         return {
+            **{BEFORE + name: array for name, array in before.items()},
             "positions": self.atoms.positions,
             "heights": self.atoms.heights,
             "kinds": self.atoms.kinds,
@@ -145,6 +186,11 @@ class SearchState:
     @classmethod
     def of(cls, stored: Mapping[str, NDArray]) -> Self:
         """The state of :meth:`arrays`."""
+        before = {
+            name.removeprefix(BEFORE): array
+            for name, array in stored.items()
+            if name.startswith(BEFORE)
+        }
         narrow, wide, weight, form_factor = stored["probe"].tolist()
         return cls(
             Atoms(stored["positions"], stored["heights"], stored["kinds"]),
@@ -154,6 +200,7 @@ class SearchState:
             stored["free"],
             Species(*stored["species"]),
             int(stored["known"]),
+            cls.of(before) if before else None,
             float(stored["dispersion"]),
             [Round.of(row) for row in stored["rounds"]],
         )

@@ -105,7 +105,8 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
 
     A parametric bootstrap (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993,
     chapter 6): the images have the noise of the measured ones and what the model leaves unexplained
-    as further noise, and the search is the same, except that it knows the form of the probe.
+    as further noise, and the search is the same, except that it knows the form of the probe and
+    does not free heights once more.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     truth = continued(search.likelihood, state, number) if search.noise.extended else state
     again = _Again(search, state, simulated(search, state, truth, number))
     done = again.start()
-    while len(done.rounds) < again.settings.max_rounds and not again.steady(done):
+    while not again.ended(done):
         done = again.round(done)
     done = again.finish(done)
     nominal = search.series.angles
@@ -257,3 +258,7 @@ class _Again(Search):
     def start(self) -> SearchState:
         """Nothing found yet, but the probe."""
         return replace(super().start(), probe=self._known)
+
+    def steady(self, state: SearchState) -> bool:
+        """Whether it is settled: to free heights once more changes next to nothing in trials."""
+        return state.settled(self.noise.extended)

@@ -47,7 +47,7 @@ def dim() -> tuple[Search, SearchState]:
     """A search of 120 atoms at low dose, at its end."""
     search = Search(ta_series(120, DIM), ["Ta"], DETECT, 1)
     state = search.start()
-    while len(state.rounds) < DETECT.max_rounds and not search.steady(state):
+    while not search.ended(state):
         state = search.round(state)
     return search, search.finish(state)
 

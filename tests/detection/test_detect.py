@@ -16,13 +16,18 @@ from aet_port.core.data import TiltSeries
 from aet_port.core.errors import CheckpointError, InputError
 from aet_port.core.geometry import euler_rotations
 from aet_port.core.uncertainty import SIGMAS
-from aet_port.detection.loop import detect, residual_scores
+from aet_port.detection.ending import end_of_search
+from aet_port.detection.loop import detect, residual_scores, searched
 from aet_port.detection.noise import image_noise
 from aet_port.detection.outcome import Detection
+from aet_port.detection.pairs import mutual_pairs
+from aet_port.detection.plan_settings import PlanSettings
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DetectSettings
-from aet_port.detection.state import Round
-from aet_port.simulation import amorphous_alloy, simulate_tilt_series
+from aet_port.detection.state import Round, SearchState
+from aet_port.simulation import amorphous_alloy, amorphous_particle, simulate_tilt_series
+from aet_port.simulation.settings import Acquisition, SimulateSettings
+from aet_port.simulation.tilt_series import simulate
 from tests.detection.samples import ANGLES, FINE, electrons_per_unit, particle, ta_series
 
 # Trials, which take as long as the search, have tests of their own.
@@ -157,7 +162,68 @@ def test_the_search_goes_on_for_two_rounds_after_heights_follow_their_species() 
     search = Search(ta_series(20), ("Ta",), threads=1)
     same = [Round(20, 0, 0, 5.0, 1.0)] * 8
     states = [replace(search.start(), known=known, rounds=same) for known in range(5)]
-    assert [search.steady(state) for state in states] == [False, False, False, True, True]
+    assert [state.settled(False) for state in states] == [False, False, False, True, True]
+
+
+def test_unsure_heights_are_freed_once_more() -> None:
+    search = Search(ta_series(20), ("Ta",), threads=1)
+    state = search.start()
+    while not state.settled(False):
+        state = search.round(state)
+    # 40 standard errors: sure, and the end.
+    assert not state.unsure
+    assert search.ended(state)
+    # Nine: not sure, so that the next round frees them.
+    wide = state.covariances * (state.lightest / 9) ** 2 / state.covariances[:, :1, :1]
+    faint = replace(state, covariances=wide)
+    assert faint.unsure
+    assert not search.ended(faint)
+    after = search.round(faint)
+    assert after.freed == len(state.rounds) == len(after.rounds) - 1
+    assert after.known == 1
+    again = SearchState.of(after.arrays())
+    assert again.before is not None
+    np.testing.assert_array_equal(again.before.atoms.positions, faint.atoms.positions)
+    assert again.freed == after.freed
+    full = replace(after, rounds=after.rounds[:1] * (search.settings.max_rounds + after.freed))
+    assert search.ended(full)
+    assert not search.ended(replace(full, known=0, rounds=full.rounds[1:]))
+
+
+def test_of_two_ends_the_better_one_is_taken() -> None:
+    search = Search(ta_series(20), ("Ta",), threads=1)
+    state = search.start()
+    while not search.ended(state):
+        state = search.round(state)
+    fewer = replace(
+        state,
+        atoms=state.atoms[np.arange(20) > 2],
+        covariances=state.covariances[3:],
+        free=state.free[3:],
+    )
+    assert len(end_of_search(search, fewer).atoms) == 17
+    for last, before in ((fewer, state), (state, fewer)):
+        end = end_of_search(search, replace(last, before=before))
+        assert len(end.atoms) == 20
+        assert end.freed == len(before.rounds)
+
+
+@pytest.mark.slow
+def test_freed_heights_bring_atoms_back_at_low_dose() -> None:
+    truth = amorphous_particle(250, "Ta", seed=2)
+    exposed = Acquisition(dose=1.5e4, seed=2)
+    made = SimulateSettings(pixel_size=0.4, b_factor=5.0, acquisition=exposed)
+    series = simulate(truth, PlanSettings().angles(40), made).series
+    search = Search(series, ("Ta",), threads=1)
+    state = searched(search)
+    assert state.before is not None
+    # 7 standard errors; 224 before heights are freed, 239 after: the chance of 250 is 4 (rms).
+    earlier = search.finish(state.before)
+    found = [
+        mutual_pairs(one.atoms.positions, truth.positions, 1.0)[0].sum() for one in (earlier, state)
+    ]
+    assert found[1] > found[0] + 8
+    assert found[1] > 0.97 * len(state.atoms)
 
 
 @pytest.mark.slow
