@@ -12,8 +12,10 @@ from aet_port.detection.state import SearchState
 def end_of_search(search: Search, state: SearchState) -> SearchState:
     """Fit the atoms to convergence, and drop what is not significant.
 
-    If heights were freed once more, the state before that is finished as well, and the one of
-    higher likelihood is the end. Each atom costs as much as the least significant one gains.
+    If heights were freed once more, the state before that is finished as well. The later end must
+    have the higher likelihood, each atom at the price of what the least significant one gains, and
+    by more than the price of the accepted fraction of wrong atoms: else the search has only
+    exchanged doubtful atoms.
 
     Parameters
     ----------
@@ -24,14 +26,20 @@ def end_of_search(search: Search, state: SearchState) -> SearchState:
     if state.before is None:
         return found
     earlier = search.finish(state.before)
-    if _cost(search, earlier) < _cost(search, found):
+    gain = _cost(search, earlier) - _cost(search, found)
+    if gain < search.settings.fdr * len(found.atoms) * _price(search, found):
         return replace(earlier, rounds=state.rounds, before=state.before)
     return found
+
+
+def _price(search: Search, state: SearchState) -> float:
+    """Log-likelihood that the least significant atom gains."""
+    least = significant_errors(search.searched, len(state.atoms), search.settings.fdr)
+    return 0.5 * least**2
 
 
 def _cost(search: Search, state: SearchState) -> float:
     """Negative log-likelihood, and the price of the atoms."""
     expected = search.expected(state)
-    least = significant_errors(search.searched, len(state.atoms), search.settings.fdr)
     images = sum(search.likelihood.cost(one, number) for number, one in enumerate(expected))
-    return images + 0.5 * least**2 * len(state.atoms)
+    return images + _price(search, state) * len(state.atoms)
