@@ -113,6 +113,7 @@ def turned(first: float, last: float, count: int) -> NDArray:
 
 
 GLASS_SHARP = {"Co": 98.0, "Pd": 231.0, "Pt": 588.0}
+THIRDS = {"Si": 1 / 3, "Ge": 1 / 3, "Sn": 1 / 3}
 GLASS_LINEAR = {"Co": 89.5, "Pd": 224.8, "Pt": 581.4}  # 1.7e4 electrons per square angstrom
 TILTS = tilt_angles("glass", 0.5)
 LOW = turned(-88.5, 88.5, 60)
@@ -147,7 +148,7 @@ CASES = {
     "Si 208, 276 counts": Case(silicon(208), {"Si": 276.0}, LOW, 0.195, read_noise=0.0),
     "Si 20000, 14 counts": Case(silicon(20000), {"Si": 14.0}, LOW, 0.347, read_noise=0.0),
     "SiGeSn 14000, 27 counts": Case(
-        lambda seed: amorphous_alloy(14000, {"Si": 1 / 3, "Ge": 1 / 3, "Sn": 1 / 3}, seed, 0.045),
+        lambda seed: amorphous_alloy(14000, THIRDS, seed, 0.045),
         {"Si": 27.0, "Ge": 104.0, "Sn": 226.0},
         LOW,
         0.347,

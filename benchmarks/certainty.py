@@ -27,6 +27,7 @@ from benchmarks.atoms_from_counts import (
     CASES,
     GLASS_LINEAR,
     RADIUS,
+    THIRDS,
     Case,
     images_of,
     linear_case,
@@ -42,7 +43,6 @@ DOSES = (0.3, 0.4, 0.6)
 LEVEL = 0.95  # of ellipsoids
 FARTHER = 1.5  # angstrom between a decoy and any atom
 ALLOY = {"Co": 0.45, "Pd": 0.38, "Pt": 0.17}
-THIRDS = {"Si": 1 / 3, "Ge": 1 / 3, "Sn": 1 / 3}
 
 
 def _dosed(dose: float) -> Case:

@@ -12,15 +12,25 @@ from aet_port.detection.state import SearchState
 def end_of_search(search: Search, state: SearchState) -> SearchState:
     """Fit the atoms to convergence, and drop what is not significant.
 
-    If heights were freed once more, the state before that is finished as well. The later end must
-    have the higher likelihood, each atom at the price of what the least significant one gains, and
-    by more than the price of the accepted fraction of wrong atoms: else the search has only
-    exchanged doubtful atoms.
+    If heights were freed once more, the state before that is finished as well, and of the two ends
+    the later one is taken if ``-ln L + n z^2 / 2`` is lower by more than ``fdr n z^2 / 2``. There
+    ``n`` is the number of atoms and ``z`` the standard errors that the height of the least
+    significant one must have (:func:`~.pruning.significant_errors`), so that each atom has the
+    price of what that one gains. Where less is gained than the price of the accepted fraction of
+    wrong atoms, the search has only exchanged doubtful ones.
 
     Parameters
     ----------
     search, state
         The search, and the state after its last round.
+
+    Returns
+    -------
+    The end, with all rounds.
+
+    Notes
+    -----
+    MATLAB: none
     """
     found = search.finish(state)
     if state.before is None:
@@ -33,7 +43,7 @@ def end_of_search(search: Search, state: SearchState) -> SearchState:
 
 
 def _price(search: Search, state: SearchState) -> float:
-    """Log-likelihood that the least significant atom gains."""
+    """Log-likelihood that the least significant atom gains, ``z^2 / 2``."""
     least = significant_errors(search.searched, len(state.atoms), search.settings.fdr)
     return 0.5 * least**2
 

@@ -139,7 +139,8 @@ def searched(
     stored = saved.load()
     with saved.restoring():
         state = search.start() if stored is None else SearchState.of(stored)
-    with progress_bar("finding atoms", settings.max_rounds, progress) as reporter:
+    total = settings.max_rounds + state.freed
+    with progress_bar("finding atoms", total, progress) as reporter:
         if state.rounds:
             reporter.advance(len(state.rounds))
         while not search.ended(state):

@@ -232,19 +232,15 @@ def _beside(search: Search, found: SearchState, positions: NDArray, kinds: NDArr
     """Further atoms fitted beside those of a search at its end, all heights free.
 
     Where a model lacks atoms, or has wrong ones, a fit of it gives heights to other wrong atoms
-    around them; beside the atoms that the images show they have none.
+    around them; beside the atoms that the images show they have none. Positions (n, 3) in angstrom,
+    kinds (n,).
     """
-    new = len(positions)
-    heights = np.full(new, LOWEST * float(np.median(found.atoms.heights)))
-    atoms = Atoms(
-        np.concatenate([found.atoms.positions, positions]),
-        np.concatenate([found.atoms.heights, heights]),
-        np.concatenate([found.atoms.kinds, kinds]),
+    heights = np.full(len(positions), LOWEST * float(np.median(found.atoms.heights)))
+    state = search.with_candidates(
+        replace(found, known=0), np.column_stack([positions, heights]), search.expected(found)
     )
-    state = replace(found, atoms=atoms, known=0)
-    which = np.arange(len(found.atoms), len(atoms))
-    own = search.covariances(state, search.expected(found), which)
-    state = replace(state, covariances=np.concatenate([found.covariances, own]))
+    of_all = np.concatenate([found.atoms.kinds, kinds])
+    state = replace(state, atoms=state.atoms.with_kinds(of_all))
     state, _ = search.fitted(state, CHOICES.stop, search.settings.max_steps)
     covariances = search.covariances(state, search.expected(state))
     return replace(state, covariances=covariances, free=state.atoms.heights)

@@ -199,7 +199,7 @@ class Search:
         given, number, before = state, len(state.rounds), len(state.atoms)
         expected = self.expected(state)
         candidates, score = self.find(state, expected)
-        state = self._with(state, candidates, expected)
+        state = self.with_candidates(state, candidates, expected)
         if not len(state.atoms):
             raise InputError(
                 self.series.name,
@@ -288,8 +288,10 @@ class Search:
             not_told_apart(positions, free, errors, self.distances(positions)[1]),
         )
 
-    def _with(self, state: SearchState, candidates: NDArray, expected: NDArray) -> SearchState:
-        """Add candidates as atoms."""
+    def with_candidates(
+        self, state: SearchState, candidates: NDArray, expected: NDArray
+    ) -> SearchState:
+        """Add candidates (n, 4 or more) as atoms: positions in angstrom, heights in electrons."""
         first, new = len(state.atoms), candidates[:, 3]
         kind = 0 if state.rounds else len(self.symbols) // 2
         atoms = Atoms(

@@ -37,6 +37,14 @@ def test_several_steps_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "tracing: 4481/4481\n"
 
 
+def test_more_steps_than_were_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("finding atoms", 3) as reporter:
+        reporter.advance(2)
+        reporter.expect(5)
+        reporter.advance(3)
+    assert capsys.readouterr().err == "finding atoms: 5/5\n"
+
+
 def test_off(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar("tracing", 3, enabled=False) as reporter:
         reporter.advance(3, "note")
