@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from scipy.stats import norm
+
+from aet_port.detection.gaps import places_in_gaps
 from aet_port.detection.pruning import significant_errors
 from aet_port.detection.search import Search
 from aet_port.detection.state import SearchState
+
+TURNS = 3  # times that gaps are tried, at most
 
 
 def end_of_search(search: Search, state: SearchState) -> SearchState:
@@ -33,13 +39,54 @@ def end_of_search(search: Search, state: SearchState) -> SearchState:
     MATLAB: none
     """
     found = search.finish(state)
-    if state.before is None:
-        return found
-    earlier = search.finish(state.before)
-    gain = _cost(search, earlier) - _cost(search, found)
-    if gain < search.settings.fdr * len(found.atoms) * _price(search, found):
-        return replace(earlier, rounds=state.rounds, before=state.before)
-    return found
+    if state.before is not None:
+        earlier = search.finish(state.before)
+        gain = _cost(search, earlier) - _cost(search, found)
+        if gain < search.settings.fdr * len(found.atoms) * _price(search, found):
+            found = replace(earlier, rounds=state.rounds, before=state.before)
+    return with_gaps_filled(search, found)
+
+
+def with_gaps_filled(search: Search, state: SearchState) -> SearchState:
+    """Try atoms in the gaps between those found, while that makes the likelihood higher.
+
+    Where heights are unsure, neighbours take over what the images show of a missing atom, and no
+    score map has a maximum there. So an atom of the lightest species is put into each gap
+    (:func:`~.gaps.places_in_gaps`), all are fitted with free heights, and what is not significant
+    is dropped. The end of that is taken if its ``-ln L`` is lower by more than ``k z_g^2 / 2 +
+    fdr n z^2 / 2``, where ``k`` is the number of atoms by which it has more, and ``z_g`` follows
+    from ``fdr`` as ``z`` of :func:`end_of_search` does, but from the number of gaps instead of that
+    of places in the volume searched.
+
+    Parameters
+    ----------
+    search, state
+        The search, and its end.
+
+    Returns
+    -------
+    The end, as it was or with other atoms.
+
+    Notes
+    -----
+    MATLAB: none
+    """
+    for _ in range(TURNS):
+        gaps = places_in_gaps(state.atoms.positions) if state.unsure else np.empty((0, 3))
+        if not len(gaps):
+            break
+        light = np.full((len(gaps), 1), state.lightest)
+        tried = np.hstack([gaps, light, np.zeros((len(gaps), 2))])
+        freed = search.round(replace(state, known=0), tried)
+        found = search.finish(replace(freed, known=state.known, rounds=state.rounds))
+        price, fdr, count = _price(search, found), search.settings.fdr, len(found.atoms)
+        of_gap = 0.5 * float(norm.isf(min(fdr * count / len(gaps), 0.5))) ** 2
+        gain = _cost(search, state) - _cost(search, found)
+        gain += (price - of_gap) * max(count - len(state.atoms), 0)
+        if gain < fdr * count * price:
+            break
+        state = found
+    return state
 
 
 def _price(search: Search, state: SearchState) -> float:

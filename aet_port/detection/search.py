@@ -58,6 +58,7 @@ FALLEN, FINAL_STEPS = 0.9, 25  # of the atoms before, below which a round is und
 UNEXPLAINED = 4.0  # power of the residuals that is no noise, in later rounds
 AROUND = 3.0  # angstrom around the images of an extended sample in which atoms are searched
 ENOUGH = 5  # atoms of each species for a mixture of heights
+NONE = np.empty((0, 6))  # candidates
 CHOICES = range(1, 7)  # rounds in which the form of the probe is chosen
 
 
@@ -173,9 +174,8 @@ class Search:
         profile = state.probe.mean(maker.q, self.symbols)
         sparse = SPARSE[min(len(state.rounds), len(SPARSE) - 1)]
         missing = missing_power(residual, variance, profile, maker.q, maker.canvas, sparse)
-        counted = None
-        if self.noise.counting and state.dispersion == 1:
-            counted = variance - np.float32(self.likelihood.read_variance)
+        counts = self.noise.counting and state.dispersion == 1
+        counted = variance - np.float32(self.likelihood.read_variance) if counts else None
         return maker.score(
             residual, variance, state.views.shifts, profile, missing, self.volume, counted
         )
@@ -190,8 +190,8 @@ class Search:
         only_missing = explained and not (self.noise.extended or self.settings.angles)
         return select(maxima, minima, len(state.rounds), state.lightest, explained, only_missing)
 
-    def round(self, state: SearchState) -> SearchState:
-        """Add what the residual asks for, fit everything, and drop what is not significant."""
+    def round(self, state: SearchState, more: NDArray = NONE) -> SearchState:
+        """Add what the residual asks for and more, fit all, and drop what is not significant."""
         if not state.freed and state.settled(self.noise.extended):
             # Where the dose is low, heights and their means drift together, and right atoms that no
             # longer fit are dropped; the images alone bring them back.
@@ -199,6 +199,8 @@ class Search:
         given, number, before = state, len(state.rounds), len(state.atoms)
         expected = self.expected(state)
         candidates, score = self.find(state, expected)
+        apiece = self.distances(state.atoms.positions)[1]
+        candidates = np.concatenate([candidates, apart(more, candidates[:, :3], apiece, apiece)])
         state = self.with_candidates(state, candidates, expected)
         if not len(state.atoms):
             raise InputError(
@@ -233,8 +235,7 @@ class Search:
             free=free[~lost],
             species=species,
         )
-        dropped += int(np.sum(lost))
-        count = len(state.atoms)
+        count, dropped = len(state.atoms), dropped + int(np.sum(lost))
         if number >= SETTLING and dropped > MANY * count:
             # What was added in vain has taken something from background, probe and neighbours.
             state, deviance = self.fitted(state, number, self.settings.max_steps)
@@ -243,9 +244,9 @@ class Search:
             state = replace(state, covariances=covariances, free=free)
         if given.known and count < FALLEN * before:
             # Heights and their means have run away from each other: as if nothing had been found.
-            undone = replace(given.rounds[-1], added=len(candidates), dropped=len(candidates))
-            rounds = [*given.rounds, replace(undone, threshold=score)]
-            return replace(given, known=given.known + 1, rounds=rounds)
+            last, tried = given.rounds[-1], len(candidates)
+            undone = replace(last, added=tried, dropped=tried, threshold=score)
+            return replace(given, known=given.known + 1, rounds=[*given.rounds, undone])
         known = state.known > 0 or (number >= SETTLING - 1 and count - before < KNOWN * count)
         row = Round(count, len(candidates), dropped, score, deviance)
         return replace(state, known=state.known + known, rounds=[*state.rounds, row])

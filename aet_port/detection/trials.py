@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 
+from aet_port.detection.ending import with_gaps_filled
 from aet_port.detection.frame import nearest_to_nominal
 from aet_port.detection.outside import border_distances, continued
 from aet_port.detection.pairs import mutual_pairs
@@ -126,7 +127,7 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     done = again.start()
     while not again.ended(done):
         done = again.round(done)
-    done = again.finish(done)
+    done = with_gaps_filled(again, again.finish(done))
     nominal = search.series.angles
     true, mine = (nearest_to_nominal(one.atoms, one.views, nominal) for one in (truth, done))
     covariances = mine.turned(done.covariances[:, 1:, 1:])

@@ -230,7 +230,7 @@ def test_the_later_end_must_gain_the_price_of_the_accepted_wrong_atoms(
 
 
 @pytest.mark.slow
-def test_freed_heights_bring_atoms_back_at_low_dose() -> None:
+def test_freed_heights_and_gaps_bring_atoms_back_at_low_dose() -> None:
     truth = amorphous_particle(250, "Ta", seed=2)
     exposed = Acquisition(dose=1.5e4, seed=2)
     made = SimulateSettings(pixel_size=0.4, b_factor=5.0, acquisition=exposed)
@@ -238,13 +238,14 @@ def test_freed_heights_bring_atoms_back_at_low_dose() -> None:
     search = Search(series, ("Ta",), threads=1)
     state = searched(search)
     assert state.before is not None
-    # 7 standard errors; 224 before heights are freed, 239 after: the chance of 250 is 4 (rms).
+    # 7 standard errors; 224 before heights are freed, 239 after, 245 with the gaps filled: the
+    # chance of 250 is 4 (rms).
     earlier = search.finish(state.before)
     found = [
         mutual_pairs(one.atoms.positions, truth.positions, 1.0)[0].sum() for one in (earlier, state)
     ]
-    assert found[1] > found[0] + 8
-    # Six of 245 atoms are wrong, as at other seeds (0 to 7).
+    assert found[1] > found[0] + 12
+    # Five of 250 atoms are wrong, as at other seeds (0 to 7).
     assert found[1] > 0.97 * len(state.atoms)
 
 
