@@ -53,10 +53,10 @@ def with_gaps_filled(search: Search, state: SearchState) -> SearchState:
     Where heights are unsure, neighbours take over what the images show of a missing atom, and no
     score map has a maximum there. So an atom of the lightest species is put into each gap
     (:func:`~.gaps.places_in_gaps`), all are fitted with free heights, and what is not significant
-    is dropped. The end of that is taken if its ``-ln L`` is lower by more than ``k z_g^2 / 2 +
-    fdr n z^2 / 2``, where ``k`` is the number of atoms by which it has more, and ``z_g`` follows
-    from ``fdr`` as ``z`` of :func:`end_of_search` does, but from the number of gaps instead of that
-    of places in the volume searched.
+    is dropped. The end of that is taken if it has more atoms, by ``k``, and its ``-ln L`` is lower
+    by more than ``k z_g^2 / 2 + fdr n z^2 / 2``, where ``z_g`` follows from ``fdr`` as ``z`` of
+    :func:`end_of_search` does, but from the number of gaps instead of that of places in the volume
+    searched.
 
     Parameters
     ----------
@@ -80,9 +80,11 @@ def with_gaps_filled(search: Search, state: SearchState) -> SearchState:
         freed = search.round(replace(state, known=0), tried)
         found = search.finish(replace(freed, known=state.known, rounds=state.rounds))
         price, fdr, count = _price(search, found), search.settings.fdr, len(found.atoms)
+        if count <= len(state.atoms):
+            break
         of_gap = 0.5 * float(norm.isf(min(fdr * count / len(gaps), 0.5))) ** 2
         gain = _cost(search, state) - _cost(search, found)
-        gain += (price - of_gap) * max(count - len(state.atoms), 0)
+        gain += (price - of_gap) * (count - len(state.atoms))
         if gain < fdr * count * price:
             break
         state = found

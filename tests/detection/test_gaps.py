@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aet_port.detection import ending
@@ -43,7 +44,7 @@ def test_few_atoms_have_no_gaps() -> None:
 
 
 @pytest.fixture(scope="module")
-def lacking() -> tuple[Search, SearchState, np.ndarray]:
+def lacking() -> tuple[Search, SearchState, NDArray]:
     """The end of a search less one of its inner atoms, and the place of that one."""
     search = Search(ta_series(60), ("Ta",), threads=1)
     state = search.start()
@@ -64,7 +65,7 @@ def _blind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_atom_that_left_a_gap_is_found_there(
-    lacking: tuple[Search, SearchState, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    lacking: tuple[Search, SearchState, NDArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search, state, place = lacking
     _blind(monkeypatch)
@@ -79,7 +80,7 @@ def test_an_atom_that_left_a_gap_is_found_there(
 
 
 def test_sure_heights_leave_gaps_alone(
-    lacking: tuple[Search, SearchState, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    lacking: tuple[Search, SearchState, NDArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search, state, _ = lacking
     _blind(monkeypatch)
@@ -87,11 +88,25 @@ def test_sure_heights_leave_gaps_alone(
     assert with_gaps_filled(search, sure) is sure
 
 
+def test_gaps_that_hold_no_atoms_change_nothing(
+    lacking: tuple[Search, SearchState, NDArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, state, _ = lacking
+    filled = with_gaps_filled(search, state)
+    wide = filled.covariances * (filled.lightest / 9) ** 2 / filled.covariances[:, :1, :1]
+    # An atom is tried where none is, and however much better the fit, not one more is found.
+    monkeypatch.setattr(ending, "places_in_gaps", lambda _: np.array([[0.0, 0.0, 10.5]]))
+    monkeypatch.setattr(ending, "_cost", lambda _, one: 0.0 if one is whole else -1e9)
+    whole = replace(filled, covariances=wide)
+    assert whole.unsure
+    assert with_gaps_filled(search, whole) is whole
+
+
 @pytest.mark.parametrize(("gain", "taken"), [(-1.0, False), (0.9, False), (1.1, True)])
 def test_filled_gaps_must_gain_the_price_of_the_accepted_wrong_atoms(
     gain: float,
     taken: bool,
-    lacking: tuple[Search, SearchState, np.ndarray],
+    lacking: tuple[Search, SearchState, NDArray],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     search, state, _ = lacking
