@@ -13,6 +13,7 @@ from aet_port.detection.search import Search
 from aet_port.detection.state import SearchState
 
 TURNS = 3  # times that gaps are tried, at most
+MANY = 0.2  # gaps for each atom, above which they belong to the structure
 
 
 def end_of_search(search: Search, state: SearchState) -> SearchState:
@@ -56,7 +57,8 @@ def with_gaps_filled(search: Search, state: SearchState) -> SearchState:
     is dropped. The end of that is taken if it has more atoms, by ``k``, and its ``-ln L`` is lower
     by more than ``k z_g^2 / 2 + fdr n z^2 / 2``, where ``z_g`` follows from ``fdr`` as ``z`` of
     :func:`end_of_search` does, but from the number of gaps instead of that of places in the volume
-    searched.
+    searched. Open structures, as that of silicon, have a gap for every third atom, which says
+    nothing; there, none is tried.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def with_gaps_filled(search: Search, state: SearchState) -> SearchState:
     """
     for _ in range(TURNS):
         gaps = places_in_gaps(state.atoms.positions) if state.unsure else np.empty((0, 3))
-        if not len(gaps):
+        if not 0 < len(gaps) < MANY * len(state.atoms):
             break
         light = np.full((len(gaps), 1), state.lightest)
         tried = np.hstack([gaps, light, np.zeros((len(gaps), 2))])

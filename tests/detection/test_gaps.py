@@ -88,6 +88,16 @@ def test_sure_heights_leave_gaps_alone(
     assert with_gaps_filled(search, sure) is sure
 
 
+@pytest.mark.parametrize("gaps", [0, 12])
+def test_no_atoms_are_tried_without_gaps_nor_in_those_of_the_structure(
+    gaps: int, lacking: tuple[Search, SearchState, NDArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, state, place = lacking
+    # One of them holds an atom, but one for every fifth of 59 atoms is too many.
+    monkeypatch.setattr(ending, "places_in_gaps", lambda _: np.tile(place, (gaps, 1)))
+    assert with_gaps_filled(search, state) is state
+
+
 def test_gaps_that_hold_no_atoms_change_nothing(
     lacking: tuple[Search, SearchState, NDArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
