@@ -1,4 +1,4 @@
-"""The end of a search, and of two ends the better one."""
+"""The end of a search: of two ends the better one, and atoms in the gaps that it leaves."""
 
 from __future__ import annotations
 

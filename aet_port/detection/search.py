@@ -191,7 +191,7 @@ class Search:
         return select(maxima, minima, len(state.rounds), state.lightest, explained, only_missing)
 
     def round(self, state: SearchState, more: NDArray = NONE) -> SearchState:
-        """Add what the residual asks for and more, fit all, and drop what is not significant."""
+        """Add what the residual asks for and ``more`` (k, 6), fit all, drop the insignificant."""
         if not state.freed and state.settled(self.noise.extended):
             # Where the dose is low, heights and their means drift together, and right atoms that no
             # longer fit are dropped; the images alone bring them back.
@@ -199,8 +199,8 @@ class Search:
         given, number, before = state, len(state.rounds), len(state.atoms)
         expected = self.expected(state)
         candidates, score = self.find(state, expected)
-        apiece = self.distances(state.atoms.positions)[1]
-        candidates = np.concatenate([candidates, apart(more, candidates[:, :3], apiece, apiece)])
+        merge = self.distances(state.atoms.positions)[1]
+        candidates = np.concatenate([candidates, apart(more, candidates[:, :3], merge, merge)])
         state = self.with_candidates(state, candidates, expected)
         if not len(state.atoms):
             raise InputError(
