@@ -22,6 +22,7 @@ from aet_port.detection.trials import Trial, sigma_of, signs_of
 
 BIN = 200  # right atoms that a factor of the covariances rests on, at least
 LEAST, MOST = 0.5, 20.0  # that factor
+ALIKE = 500  # right atoms whose deviations count as much as that coordinates are alike
 # Ends of ranges of the distance from the border within which matter beyond it displaces atoms
 # (angstrom), right atoms that the errors of a range rest on, and the largest factor of an error.
 RANGES, FEW, FARTHEST_OFF = (0.5, 1.0, 2.0, 3.0), 15, 30.0
@@ -114,10 +115,12 @@ class Certainty:
         """Factors by which the errors of x, y and z are too small, shape (n_atoms, 3).
 
         Deviations in the trials relative to the stated covariance, by the size of the stated error:
-        their mean square or their 95 % quantile, whichever is larger. If the sample goes on beyond
-        the border of the images, which disturbs high tilts the most, their 80 % or 95 % quantile,
-        shared out by the squared medians of the coordinates; and near that border, the rms of each
-        coordinate's deviation in stated errors, by the distance from it.
+        their mean square or their 95 % quantile, whichever is larger, shared out by the squared
+        95 % quantiles of the coordinates, which a missing wedge makes differ, and evenly where
+        there are few atoms. If the sample goes on beyond the border of the images, which disturbs
+        high tilts the most, their 80 % or 95 % quantile, shared out by the squared medians of the
+        coordinates; and near that border, the rms of each coordinate's deviation in stated errors,
+        by the distance from it.
 
         Parameters
         ----------
@@ -165,8 +168,11 @@ class Certainty:
             for part in parts
         ]
         factors = np.interp(np.log(sigma_of(covariances)), places, sizes)
-        shares = np.median(np.abs(scores), axis=0) ** 2 if film else np.ones(3)
-        return np.clip(factors[:, None] * shares / shares.mean(), LEAST, MOST)
+        shares = np.quantile(np.abs(scores), 0.5 if film else LEVEL, axis=0) ** 2
+        shares /= shares.mean()
+        if not film:
+            shares = 1 + (shares - 1) * len(scores) / (len(scores) + ALIKE)
+        return np.clip(factors[:, None] * shares, LEAST, MOST)
 
     def posterior(self, given: NDArray, fractions: NDArray) -> NDArray[np.float64]:
         """Probabilities of the species, lowered if the trials have more wrong ones than expected.
