@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
-from scipy.stats import beta, chi2
+from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from aet_port.detection.mixture import Species
 from aet_port.detection.pruning import PER_TRY
+from aet_port.detection.shares import Share
 from aet_port.detection.state import SearchState
 from aet_port.detection.trials import Trial, sigma_of, signs_of
 
@@ -27,7 +29,7 @@ ALIKE = 500  # right atoms whose deviations count as much as that coordinates ar
 # (angstrom), right atoms that the errors of a range rest on, and the largest factor of an error.
 RANGES, FEW, FARTHEST_OFF = (0.5, 1.0, 2.0, 3.0), 15, 30.0
 FARTHEST = 50.0  # offset of logits
-# Of intervals, and of the ellipsoid whose size counts beside the mean; the one beside it in films.
+# Of the ellipsoid whose size counts beside the mean; the one beside it in films.
 LEVEL, USUAL = 0.95, 0.8
 
 
@@ -79,9 +81,24 @@ class Certainty:
 
     @property
     def wrong_fraction(self) -> float:
-        """Fraction of the atoms found in the trials that is wrong, half a one added."""
-        right = self.right
-        return float((np.sum(~right) + 0.5) / (len(right) + 1))
+        """Fraction of the atoms found that is wrong, as the trials show, half a one added."""
+        return self.wrong.likely
+
+    @property
+    def wrong(self) -> Share:
+        """Wrong ones of the atoms found."""
+        return self._share(lambda one: (int(np.sum(~one.right)), len(one.right)))
+
+    @property
+    def missed(self) -> Share:
+        """Missed ones of the atoms simulated."""
+        return self._share(lambda one: (one.missed, one.truth))
+
+    def _share(self, counted: Callable[[Trial], tuple[int, int]]) -> Share:
+        """What is counted in the trials, and in trials of what they found if all have one."""
+        later = [one.following for one in self.trials if one.following is not None]
+        again = Share.summed(map(counted, later)) if len(later) == len(self.trials) else None
+        return replace(Share.summed(map(counted, self.trials)), again=again)
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -197,16 +214,14 @@ class Certainty:
         existing
             Shape (n_atoms,): probability that each atom exists.
         """
-        right = self.right
-        truth, wrong = sum(one.truth for one in self.trials), int(np.sum(~right))
-        missed = sum(one.missed for one in self.trials)
+        wrong, missed = self.wrong, self.missed
         return {
             "trials": len(self.trials),
-            "atoms_in_trials": len(right),
+            "atoms_in_trials": wrong.total,
             "spurious_fraction": float(np.mean(1 - existing)),
-            "spurious_interval": interval(wrong, len(right)),
-            "missed_fraction": missed / truth,
-            "missed_interval": interval(missed, truth),
+            "spurious_interval": wrong.interval,
+            "missed_fraction": missed.fraction,
+            "missed_interval": missed.interval,
             "wrong_species_in_trials": sum(one.wrong_species for one in self.trials),
         }
 
@@ -228,14 +243,6 @@ def log_likelihood_ratio(free: NDArray, errors: NDArray, species: Species) -> ND
     with_atom = with_atom - 0.5 * (free[:, None] - species.means) ** 2 / variance
     without = -np.log(errors) - 0.5 * (free / errors) ** 2
     return np.asarray(logsumexp(with_atom, axis=1) - without)
-
-
-def interval(count: int, total: int) -> list[float]:
-    """The 95 % interval of a fraction of which ``count`` in ``total`` were seen (Jeffreys)."""
-    tail = (1 - LEVEL) / 2
-    low = 0.0 if count == 0 else float(beta.ppf(tail, count + 0.5, total - count + 0.5))
-    high = 1.0 if count == total else float(beta.isf(tail, count + 0.5, total - count + 0.5))
-    return [low, high]
 
 
 def _quantile_ratio(misfit: NDArray, level: float) -> float:

@@ -170,7 +170,7 @@ def result_of(search: Search, state: SearchState, progress: bool = False) -> Det
             trials = []
             try:
                 for number in range(settings.trials):
-                    trials.append(run_trial(search, state, number))
+                    trials.append(run_trial(search, state, number, twice=state.unsure))
                     reporter.advance(note=str(trials[-1]))
                 certainty = Certainty(tuple(trials), search.searched, signs_of(state))
             except InputError as error:

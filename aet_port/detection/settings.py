@@ -72,7 +72,7 @@ class DetectSettings(Settings):
     trials: int = setting(
         1,
         "Searches of simulated images of the atoms found, whose errors calibrate p_exists and the"
-        " error bars; 0: none, error bars of the noise alone.",
+        " error bars, at low dose twice as many; 0: none, error bars of the noise alone.",
         ge=0,
         le=1000,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 
+from aet_port.core.errors import InputError
 from aet_port.detection.ending import with_gaps_filled
 from aet_port.detection.frame import nearest_to_nominal
 from aet_port.detection.outside import border_distances, continued
@@ -21,6 +23,7 @@ RADIUS = 1.0  # angstrom, farthest from a true atom that a right one lies
 CLEAR = 3.0  # standard errors of an excess of power that is no chance
 SMOOTH = 5  # pixels over which the strength of an excess is averaged
 TINY = 1e-12  # smallest power
+FOLLOWING = 1_000_000  # first seed of trials of trials
 NO_HEIGHT = 0.1  # standard errors, least height of which a logarithm is taken
 
 
@@ -49,6 +52,8 @@ class Trial:
         Number of them that the stated probabilities lead one to expect.
     truth, missed
         Number of atoms simulated, and of those of them that were not found.
+    following
+        A trial of what was found in this one, None if there was none.
     """
 
     signs: NDArray[np.float64]
@@ -61,6 +66,7 @@ class Trial:
     expected_wrong: float
     truth: int
     missed: int
+    following: Trial | None = None
 
     def __str__(self) -> str:
         wrong = int(np.sum(~self.right))
@@ -101,7 +107,7 @@ def sigma_of(covariances: NDArray) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.trace(covariances[:, 1:, 1:], axis1=1, axis2=2) / 3))
 
 
-def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
+def run_trial(search: Search, state: SearchState, number: int = 0, *, twice: bool = False) -> Trial:
     """Simulate images of the atoms found, search their atoms, and compare.
 
     A parametric bootstrap (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993,
@@ -117,6 +123,8 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
         Its end.
     number
         Number of the trial, which seeds its noise.
+    twice
+        Whether what is found is given a trial of its own.
 
     Returns
     -------
@@ -144,6 +152,10 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
     right_inside, unmatched = right & inside, np.ones(len(there), bool)
     unmatched[partner[right]] = False
     other = posterior.argmax(axis=1) != truth.atoms.kinds[partner]
+    following = None
+    if twice:
+        with suppress(InputError):  # too few atoms are left
+            following = run_trial(again, done, FOLLOWING + number)
     return Trial(
         signs_of(done)[inside],
         right[inside],
@@ -155,6 +167,7 @@ def run_trial(search: Search, state: SearchState, number: int = 0) -> Trial:
         float(np.sum(1 - posterior.max(axis=1)[right_inside])),
         int(there.sum()),
         int(np.sum(there & unmatched)),
+        following,
     )
 
 

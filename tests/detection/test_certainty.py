@@ -18,7 +18,7 @@ from aet_port.core.atomic_model import AtomicModel
 from aet_port.core.errors import InputError
 from aet_port.core.uncertainty import P_EXISTS, SIGMAS
 from aet_port.detection import loop
-from aet_port.detection.certainty import Certainty, interval, log_likelihood_ratio
+from aet_port.detection.certainty import Certainty, log_likelihood_ratio
 from aet_port.detection.loop import detect
 from aet_port.detection.mixture import Species
 from aet_port.detection.model_check import FITS, check_model, first_heights, fit_given
@@ -27,6 +27,7 @@ from aet_port.detection.pairs import mutual_pairs
 from aet_port.detection.probe import Probe
 from aet_port.detection.search import Search
 from aet_port.detection.settings import DETECT, DetectSettings
+from aet_port.detection.shares import Share, interval
 from aet_port.detection.state import SearchState
 from aet_port.detection.trials import (
     RADIUS,
@@ -281,6 +282,39 @@ def test_intervals_contain_the_fraction(count: int, total: int) -> None:
     assert high - low < 0.2
 
 
+def test_trials_of_trials_tell_what_trials_show_too_little() -> None:
+    first, again = made_trial(wrong=80), made_trial(wrong=50, seed=1)
+    found = certain(replace(first, following=replace(again, missed=10)))
+    # 80 of 4,000, and 30 of 4,000 that it shows more than the next one.
+    assert found.wrong_fraction == pytest.approx(110.5 / (DRAWS + 1))
+    record = found.summary(np.ones(DRAWS))
+    assert record["missed_fraction"] == pytest.approx((80 + 70) / DRAWS)
+    low, high = record["spurious_interval"]
+    # Twice the first less the second: 1.96 times the root of 4 * 80 + 50 is 38.
+    np.testing.assert_allclose([low * DRAWS, high * DRAWS], [110 - 38, 110 + 38], atol=4)
+    alike = 1 - expit(found.classifier.decision_function(found.signs) + found.offset)
+    assert alike.mean() == pytest.approx(found.wrong_fraction, rel=1e-6)
+    # A fraction is never lowered, nor changed where one trial has no other.
+    more = certain(replace(first, following=made_trial(wrong=90, seed=1)))
+    alone = certain(first)
+    half = certain(replace(first, following=again), made_trial(wrong=80))
+    assert (
+        more.wrong_fraction == alone.wrong_fraction == pytest.approx(half.wrong_fraction, rel=0.01)
+    )
+    assert more.summary(np.ones(DRAWS)) == alone.summary(np.ones(DRAWS))
+    assert Share(6, 8, Share(1, 8)).likely == pytest.approx(8.5 / 9)  # no more than all
+
+
+def test_what_a_trial_finds_has_a_trial_where_asked() -> None:
+    search, state = dim()
+    once, twice = run_trial(search, state), run_trial(search, state, twice=True)
+    assert once.following is None
+    assert twice.following is not None
+    assert twice.following.truth == len(twice.right)
+    assert twice.following.following is None
+    np.testing.assert_array_equal(once.signs, twice.signs)
+
+
 @cache
 def calibrated() -> Detection:
     return detect(ta_series(120, DIM), "Ta", threads=1)
@@ -308,7 +342,7 @@ def test_without_trials_there_are_errors_but_no_probabilities() -> None:
 
 
 def test_a_failed_trial_leaves_the_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> Trial:
+    def fails(*_: object, twice: bool) -> Trial:
         raise InputError("images", "no atom", "more")
 
     monkeypatch.setattr(loop, "run_trial", fails)
