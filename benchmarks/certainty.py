@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.certainty [CASE ...]`` runs cases of ``benchmarks.atoms_from_counts`` as a
 stranger would and compares what each model states with the truth. ``seeds N CASE ...`` makes each
-case N times with other seeds and takes the positions of all together. ``decoys`` instead of a case
+case N times with other seeds and takes the atoms of all together. ``decoys`` instead of a case
 puts wrong atoms into true models, takes right ones out, and asks the images.
 """
 
@@ -125,8 +125,8 @@ def judgement(model: AtomicModel, truth: AtomicModel, case: Case) -> Evaluation:
 
 
 def pooled(name: str, case: Case, seeds: range, threads: int = 2) -> str:
-    """Errors of the positions in the same case with several seeds, all atoms together."""
-    atoms, squares, inside = 0, np.zeros(3), 0.0
+    """The same case with several seeds, the atoms of all models together."""
+    atoms, squares, inside, wrong = 0, np.zeros(3), 0.0, np.zeros(3)
     for seed in seeds:
         truth = case.sample(seed)
         symbols = sorted(set(truth.species), key=lambda one: case.counts[one])
@@ -138,10 +138,20 @@ def pooled(name: str, case: Case, seeds: range, threads: int = 2) -> str:
         atoms += number
         squares += number * np.asarray(positions.rms) ** 2
         inside += number * positions.coverage(LEVEL)[0]
+        existing = judged.found.atoms.arrays["p_exists"]
+        wrong += len(existing), np.sum(1 - existing), len(existing) - number
     share = inside / atoms
     error = np.sqrt(share * (1 - share) / atoms)
     scores = ", ".join(f"{one:.2f}" for one in np.sqrt(squares / atoms))
-    cells = [name, f"{len(seeds)}", f"{atoms}", scores, f"{100 * share:.1f} +- {100 * error:.1f} %"]
+    claimed, observed = 100 * wrong[1:] / wrong[0]
+    cells = [
+        name,
+        f"{len(seeds)}",
+        f"{atoms}",
+        scores,
+        f"{100 * share:.1f} +- {100 * error:.1f} %",
+        f"{claimed:.2f}; {observed:.2f} %",
+    ]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -192,8 +202,8 @@ def main(names: list[str]) -> None:
             print(decoys(name), flush=True)
         return
     if names[:1] == ["seeds"]:
-        print("| case | seeds | right atoms | rms z (x, y, z) | in 95 % ellipsoids |")
-        print("|---|---|---|---|---|", flush=True)
+        heads = "case | seeds | right atoms | rms z (x, y, z) | in 95 % ellipsoids"
+        print(f"| {heads} | spurious claimed; observed |\n|" + "---|" * 6, flush=True)
         for name in names[2:]:
             print(pooled(name, EVERY[name], range(2026, 2026 + int(names[1]))), flush=True)
         return
