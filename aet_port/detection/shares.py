@@ -17,8 +17,9 @@ class Share:
 
     A trial simulates what was found, from which atoms that are hard to find are missing already, so
     that it shows too few wrong and missed ones. By how much, a trial of what it found tells: where
-    that shows fewer still, the difference is added once (the estimate of a bias by an iterated
-    bootstrap, P. Hall and M. Martin, Biometrika 75, 661, 1988). A fraction is never lowered.
+    that shows fewer still, the difference is added once, ``w_1 + max(w_1 - w_2, 0)`` (the estimate
+    of a bias by an iterated bootstrap, P. Hall and M. Martin, Biometrika 75, 661, 1988). A fraction
+    is never lowered, and at most one.
 
     Attributes
     ----------
@@ -61,8 +62,9 @@ class Share:
     def interval(self) -> list[float]:
         """The 95 % interval of the fraction.
 
-        That of a corrected one from those of both (G. Y. Zou and A. Donner, Statistics in Medicine
-        27, 1693, 2008).
+        That of a corrected one, ``2 w_1 - w_2``, from those of both: distances to their ends, twice
+        that of ``w_1``, add in squares (G. Y. Zou and A. Donner, Statistics in Medicine 27, 1693,
+        2008).
         """
         low, high = interval(self.count, self.total)
         if self.again is None or self.count * self.again.total <= self.again.count * self.total:
